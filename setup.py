@@ -1,0 +1,58 @@
+"""Build of the extension modules; everything else is in pyproject.toml.
+
+Environment, for development:
+  NETLINK_SANITIZE=1   AddressSanitizer and UndefinedBehaviorSanitizer in every extension
+  NETLINK_WERROR=1     warnings of the C compiler in hand-written C are errors
+"""
+
+import os
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+CFLAGS = ["-std=c11", "-O3", "-fvisibility=hidden", "-D_GNU_SOURCE", "-Wall", "-Wextra",
+          # What Cython generates is not ours to warn about.
+          "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Wno-cast-function-type"]
+LDFLAGS: list[str] = []
+if os.environ.get("NETLINK_SANITIZE") == "1":
+    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g", "-O1"]
+    CFLAGS += sanitizers
+    LDFLAGS += sanitizers
+if os.environ.get("NETLINK_WERROR") == "1":
+    CFLAGS += ["-Werror", "-Wno-error=unused-function"]
+
+
+def extension(name: str, *sources: str, depends: tuple[str, ...] = ()) -> Extension:
+    """One extension of the package, from sources below src/netlink."""
+    return Extension(
+        f"netlink.{name}",
+        [f"src/netlink/{source}" for source in sources],
+        depends=[f"src/netlink/{header}" for header in depends],
+        include_dirs=["src/netlink"],
+        extra_compile_args=CFLAGS,
+        extra_link_args=LDFLAGS,
+    )
+
+
+setup(
+    ext_modules=cythonize(
+        [
+            extension("_codec", "_codec.pyx"),
+            extension("_turns", "_turns.pyx"),
+            extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
+        ],
+        build_dir="build/cython",
+        compiler_directives={
+            "language_level": 3,
+            "freethreading_compatible": True,
+            "embedsignature": True,
+            "embedsignature.format": "python",
+            "binding": True,
+            "boundscheck": False,
+            "wraparound": False,
+            "cdivision": True,
+            "initializedcheck": False,
+        },
+        show_all_warnings=True,
+    ),
+)

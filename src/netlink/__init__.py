@@ -1,0 +1,53 @@
+"""Low-level access to Linux netlink sockets: `dial` a family, `Conn.execute` a request, decode its attributes.
+
+The families are subpackages of their own, imported by name; this module imports none of them.
+"""
+
+import sys as _sys
+
+if _sys.platform != "linux":
+    raise ImportError(f"netlink needs Linux: there are no AF_NETLINK sockets on {_sys.platform}")
+
+from netlink._codec import (
+    Attribute,
+    AttributeDecoder,
+    AttributeEncoder,
+    AttributeView,
+    Header,
+    Message,
+    marshal_attributes,
+    unmarshal_attributes,
+    unmarshal_messages,
+    validate,
+)
+from netlink.config import Config
+from netlink.conn import Conn, dial
+from netlink.consts import NESTED, NET_BYTE_ORDER, ConnOption, Family, HeaderFlags, HeaderType
+from netlink.errors import DecodeError, EncodeError, OpError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "NESTED",
+    "NET_BYTE_ORDER",
+    "Attribute",
+    "AttributeDecoder",
+    "AttributeEncoder",
+    "AttributeView",
+    "Config",
+    "Conn",
+    "ConnOption",
+    "DecodeError",
+    "EncodeError",
+    "Family",
+    "Header",
+    "HeaderFlags",
+    "HeaderType",
+    "Message",
+    "OpError",
+    "dial",
+    "marshal_attributes",
+    "unmarshal_attributes",
+    "unmarshal_messages",
+    "validate",
+]

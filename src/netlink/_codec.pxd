@@ -1,0 +1,22 @@
+# What the other extension modules use of the codec.
+
+from libc.stdint cimport uint8_t
+
+from netlink._wire cimport nl_header
+
+
+cdef class Header:
+    cdef nl_header h
+    cdef bint sealed
+
+
+cdef class Message:
+    cdef nl_header h
+    cdef bint sealed
+    cdef object payload             # bytes
+
+
+cdef object as_bytes(object data)
+cdef list parse_messages(const uint8_t *start, size_t size)
+cdef int marshalled_size(Message message, size_t *size) except -1
+cdef void marshal_into(Message message, uint8_t *out, size_t size) noexcept

@@ -1,0 +1,950 @@
+"""Messages and attributes, to and from bytes: struct nlmsghdr and struct nlattr of linux/netlink.h."""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.long cimport PyLong_AsLongLong, PyLong_AsUnsignedLongLong
+from cpython.mem cimport PyMem_Free, PyMem_Realloc
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.stdint cimport INT8_MAX, INT16_MAX, INT32_MAX, INT64_MAX, UINT64_MAX
+from libc.stdint cimport int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.string cimport memcpy, memset
+
+from netlink._wire cimport *
+
+import errno as _errno
+
+from netlink.consts import HeaderFlags, HeaderType
+from netlink.errors import DecodeError, EncodeError, OpError
+
+# Member look-up without the cost of the enum's call; both enums cache their pseudo-members in it.
+_types = HeaderType._value2member_map_
+_flags = HeaderFlags._value2member_map_
+
+
+cdef object as_bytes(object data):
+    """Any contiguous buffer as bytes; bytes themselves are not copied."""
+    cdef Py_buffer view
+    if PyBytes_CheckExact(data):
+        return data
+    PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
+    try:
+        return PyBytes_FromStringAndSize(<char *>view.buf, view.len)
+    finally:
+        PyBuffer_Release(&view)
+
+
+# Headers and messages
+
+@cython.final
+@cython.freelist(16)
+cdef class Header:
+    """The header of a netlink message: struct nlmsghdr of linux/netlink.h. Immutable.
+
+    length: bytes of the message with this header and without padding behind it; 0 lets `Conn.send` fill it in.
+    type: a `HeaderType` below 16 (NLMSG_MIN_TYPE), above it the family's own.
+    flags: `HeaderFlags`.
+    sequence: chosen by the requester and repeated in every reply; 0 lets `Conn.send` choose.
+    pid: the port id of the socket that asked; 0 is the kernel's, or lets `Conn.send` fill in the connection's.
+
+    OverflowError where a value does not fit its field (32 bits, type and flags 16).
+    """
+
+    def __init__(self, uint32_t length=0, uint16_t type=0, uint16_t flags=0, uint32_t sequence=0, uint32_t pid=0):
+        if self.sealed:
+            raise AttributeError("Header is immutable")
+        self.sealed = True
+        self.h.length = length
+        self.h.type = type
+        self.h.flags = flags
+        self.h.sequence = sequence
+        self.h.pid = pid
+
+    @property
+    def length(self):
+        return self.h.length
+
+    @property
+    def type(self):
+        return header_type(self.h.type)
+
+    @property
+    def flags(self):
+        return header_flags(self.h.flags)
+
+    @property
+    def sequence(self):
+        return self.h.sequence
+
+    @property
+    def pid(self):
+        return self.h.pid
+
+    def __eq__(self, other):
+        if not isinstance(other, Header):
+            return NotImplemented
+        return same_header(&self.h, &(<Header>other).h)
+
+    def __hash__(self):
+        return hash((self.h.length, self.h.type, self.h.flags, self.h.sequence, self.h.pid))
+
+    def __repr__(self):
+        return (f"Header(length={self.h.length}, type={self.h.type}, flags=0x{self.h.flags:x}, "
+                f"sequence={self.h.sequence}, pid={self.h.pid})")
+
+    def __reduce__(self):
+        return Header, (self.h.length, self.h.type, self.h.flags, self.h.sequence, self.h.pid)
+
+
+@cython.final
+@cython.freelist(128)
+cdef class Message:
+    """A netlink message: a `Header` and the bytes behind it. Immutable.
+
+    header: the message's header.
+    data: the payload, any contiguous buffer; kept as bytes, without padding.
+    """
+
+    def __init__(self, Header header=None, data=b""):
+        if self.sealed:
+            raise AttributeError("Message is immutable")
+        self.payload = as_bytes(data)
+        self.sealed = True
+        if header is not None:
+            self.h = header.h
+
+    @property
+    def header(self):
+        cdef Header header = Header.__new__(Header)
+        header.sealed = True
+        header.h = self.h
+        return header
+
+    @property
+    def data(self):
+        return bytes_of(self.payload)
+
+    def replace(self, *, length=None, type=None, flags=None, sequence=None, pid=None, data=None):
+        """A copy with other values in some header fields, or other data.
+
+        The length is not computed anew: pass length=0 to let `Conn.send` do it.
+        TypeError for a name that is none of these.
+        """
+        cdef Message copy = Message.__new__(Message)
+        copy.h = self.h
+        if length is not None:
+            copy.h.length = <uint32_t?>length
+        if type is not None:
+            copy.h.type = <uint16_t?>type
+        if flags is not None:
+            copy.h.flags = <uint16_t?>flags
+        if sequence is not None:
+            copy.h.sequence = <uint32_t?>sequence
+        if pid is not None:
+            copy.h.pid = <uint32_t?>pid
+        copy.payload = self.payload if data is None else as_bytes(data)
+        copy.sealed = True
+        return copy
+
+    def marshal_binary(self):
+        """The message's bytes: the header in host byte order, then the data.
+
+        Data that is shorter than header.length says by less than 4 bytes is padded with zeros. EncodeError unless
+        header.length is at least 16, a multiple of 4 and so many bytes.
+        """
+        cdef size_t size
+        marshalled_size(self, &size)
+        out = PyBytes_FromStringAndSize(NULL, size)
+        marshal_into(self, <uint8_t *>PyBytes_AS_STRING(out), size)
+        return out
+
+    @staticmethod
+    def unmarshal_binary(b):
+        """The one message that a buffer holds; what lies behind its length is left out.
+
+        DecodeError where b has under 16 bytes or a length that is no multiple of 4, or where the header's length
+        is under 16 or more than b has.
+        """
+        data = as_bytes(b)
+        cdef size_t size = PyBytes_GET_SIZE(data)
+        cdef nl_cursor cursor
+        cdef nl_message m
+        if size < NL_HEADER:
+            raise DecodeError(f"a netlink message has at least {NL_HEADER} bytes, not {size}")
+        if size % 4:
+            raise DecodeError(f"a netlink message is padded to 4 bytes; {size} are no multiple of that")
+        cursor.at = <const uint8_t *>PyBytes_AS_STRING(data)
+        cursor.left = size
+        if nl_next_message(&cursor, &m) == NL_BAD:
+            raise wrong_length(m.header.length, 0, size)
+        return make_message(&m)
+
+    def __eq__(self, other):
+        if not isinstance(other, Message):
+            return NotImplemented
+        cdef Message that = <Message>other
+        return same_header(&self.h, &that.h) and bytes_of(self.payload) == bytes_of(that.payload)
+
+    def __hash__(self):
+        return hash((self.header, self.payload))
+
+    def __repr__(self):
+        return f"Message(header={self.header!r}, data={bytes_of(self.payload)!r})"
+
+    def __reduce__(self):
+        return Message, (self.header, bytes_of(self.payload))
+
+
+cdef object bytes_of(object payload):
+    # None only in an object that was made without a call of its class.
+    return b"" if payload is None else payload
+
+
+cdef object header_type(uint16_t value):
+    member = _types.get(value)
+    return HeaderType(value) if member is None else member
+
+
+cdef object header_flags(uint16_t value):
+    member = _flags.get(value)
+    return HeaderFlags(value) if member is None else member
+
+
+cdef bint same_header(const nl_header *a, const nl_header *b) noexcept:
+    return (a.length == b.length and a.type == b.type and a.flags == b.flags
+            and a.sequence == b.sequence and a.pid == b.pid)
+
+
+cdef inline Message make_message(const nl_message *m):
+    cdef Message message = Message.__new__(Message)
+    message.h = m.header
+    message.payload = PyBytes_FromStringAndSize(<const char *>m.payload, m.size)
+    message.sealed = True
+    return message
+
+
+cdef object wrong_length(uint32_t length, size_t offset, size_t left):
+    return DecodeError(f"message at byte {offset}: its length field says {length}, "
+                       f"which must be from {NL_HEADER} to the {left} bytes that are left")
+
+
+cdef list parse_messages(const uint8_t *start, size_t size):
+    """All messages of a datagram. DecodeError where a length field is wrong; fewer than 16 bytes at its end
+    are ignored."""
+    cdef nl_cursor cursor
+    cdef nl_message m
+    cdef nl_step step
+    cdef list messages = []
+    cursor.at = start
+    cursor.left = size
+    while True:
+        step = nl_next_message(&cursor, &m)
+        if step == NL_ITEM:
+            messages.append(make_message(&m))
+        elif step == NL_END:
+            return messages
+        else:
+            raise wrong_length(m.header.length, cursor.at - start, cursor.left)
+
+
+def unmarshal_messages(b):
+    """The messages of one datagram, as a list.
+
+    The last one may lack its padding, and fewer than 16 bytes behind it are ignored. DecodeError where a
+    message's length field is under 16 or more than is left.
+    """
+    data = as_bytes(b)
+    return parse_messages(<const uint8_t *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+
+
+cdef int marshalled_size(Message message, size_t *size) except -1:
+    cdef size_t length = message.h.length
+    cdef size_t have = NL_HEADER + len(bytes_of(message.payload))
+    if length < NL_HEADER or length % 4:
+        raise EncodeError(f"header.length must be at least {NL_HEADER} and a multiple of 4, not {length}")
+    if have > length or length - have >= 4:
+        raise EncodeError(f"header.length is {length}, but header and data have {have} bytes")
+    size[0] = length
+    return 0
+
+
+cdef void marshal_into(Message message, uint8_t *out, size_t size) noexcept:
+    """Writes size bytes, as marshalled_size told."""
+    cdef size_t have = 0
+    memcpy(out, &message.h, NL_HEADER)
+    if message.payload is not None:
+        have = PyBytes_GET_SIZE(message.payload)
+        memcpy(out + NL_HEADER, PyBytes_AS_STRING(message.payload), have)
+    memset(out + NL_HEADER + have, 0, size - NL_HEADER - have)
+
+
+# Requests and replies
+
+def filled(Message message not None, uint32_t sequence, uint32_t pid):
+    """The message with these, and its aligned length, where its own are 0."""
+    cdef Message copy
+    if message.h.length and message.h.sequence and message.h.pid:
+        return message
+    copy = Message.__new__(Message)
+    copy.h = message.h
+    copy.payload = bytes_of(message.payload)
+    copy.sealed = True
+    if not copy.h.length:
+        copy.h.length = <uint32_t>nl_align(NL_HEADER + PyBytes_GET_SIZE(copy.payload))
+    if not copy.h.sequence:
+        copy.h.sequence = sequence
+    if not copy.h.pid:
+        copy.h.pid = pid
+    return copy
+
+
+def validate(Message request not None, replies):
+    """Check that replies answer request.
+
+    OpError(op="validate", errno EPROTO) where a reply's sequence number differs and the request's is not 0, or
+    its port id differs and neither is 0.
+    """
+    cdef Message reply
+    for item in replies:
+        reply = <Message?>item
+        check_reply(&request.h, &reply.h)
+
+
+cdef bint belongs(const nl_header *request, const nl_header *reply) noexcept:
+    return ((request.sequence == 0 or reply.sequence == request.sequence)
+            and (request.pid == 0 or reply.pid == 0 or reply.pid == request.pid))
+
+
+cdef int check_reply(const nl_header *request, const nl_header *reply) except -1:
+    if belongs(request, reply):
+        return 0
+    if request.sequence and reply.sequence != request.sequence:
+        what = f"sequence number {reply.sequence} in a reply to {request.sequence}"
+    else:
+        what = f"port id {reply.pid} in a reply to {request.pid}"
+    raise OpError("validate", OSError(_errno.EPROTO, what), sequence=request.sequence)
+
+
+def verdict(Message message not None):
+    """What a message says of its request: None for data, else a tuple of the sequence number and what follows.
+
+    The second item is None for an acknowledgement or the end of a multi-part reply, an `OpError` (not raised) for
+    an errno, or a `DecodeError` where the errno is cut off.
+    """
+    cdef nl_verdict v
+    cdef nl_verdict_kind kind = parse_verdict(message, &v)
+    if kind == NL_DATA:
+        return None
+    if kind == NL_TOO_SHORT:
+        return message.h.sequence, DecodeError(
+            f"{header_type(message.h.type)} message with {len(bytes_of(message.payload))} bytes: too few for its errno")
+    if kind == NL_FAILED:
+        text = PyUnicode_DecodeUTF8(<const char *>v.text, v.text_size, "surrogateescape") if v.text else ""
+        return message.h.sequence, OpError("receive", v.error, message=text, offset=v.offset,
+                                           sequence=message.h.sequence)
+    return message.h.sequence, None
+
+
+cdef nl_verdict_kind parse_verdict(Message message, nl_verdict *v) noexcept:
+    cdef const uint8_t *payload = NULL
+    cdef size_t size = 0
+    if message.payload is not None:
+        payload = <const uint8_t *>PyBytes_AS_STRING(message.payload)
+        size = PyBytes_GET_SIZE(message.payload)
+    return nl_parse_verdict(&message.h, payload, size, v)
+
+
+def scan(list messages not None, Message request):
+    """How far a datagram can be handed on without a closer look.
+
+    The number of its leading messages that are plain data (and, with a request, belong to it), and whether one of
+    these is part of a multi-part reply.
+    """
+    cdef Py_ssize_t i
+    cdef Message message
+    cdef bint multi = False
+    for i in range(len(messages)):
+        message = <Message?>messages[i]
+        if nl_ends_reply(&message.h):
+            return i, multi
+        if request is not None and not belongs(&request.h, &message.h):
+            return i, multi
+        multi |= (message.h.flags & NL_F_MULTI) != 0
+    return len(messages), multi
+
+
+# Attributes
+
+cdef uint8_t NATIVE = 0, LITTLE = 1, BIG = 2
+
+
+cdef int byte_order_code(object name) except -1:
+    if name == "native":
+        return NATIVE
+    if name == "little":
+        return LITTLE
+    if name == "big":
+        return BIG
+    raise ValueError(f'byte_order must be "native", "little" or "big", not {name!r}')
+
+
+cdef bint swaps(uint8_t order) noexcept:
+    return order != NATIVE and (order == BIG) != NL_HOST_BIG
+
+
+@cython.final
+@cython.freelist(16)
+cdef class Attribute:
+    """A netlink attribute: struct nlattr of linux/netlink.h and its payload. Immutable.
+
+    type: all 16 bits, with the flags `NESTED` and `NET_BYTE_ORDER`.
+    data: the payload, any contiguous buffer; kept as bytes, without padding.
+    length: bytes with the 4 of the header, without padding; 0 is computed by `marshal_attributes`.
+
+    OverflowError where type or length does not fit 16 bits.
+    """
+
+    cdef uint16_t raw_type
+    cdef uint16_t size
+    cdef bint sealed
+    cdef object held                # bytes
+
+    def __init__(self, uint16_t type=0, data=b"", uint16_t length=0):
+        if self.sealed:
+            raise AttributeError("Attribute is immutable")
+        self.held = as_bytes(data)
+        self.sealed = True
+        self.raw_type = type
+        self.size = length
+
+    @property
+    def type(self):
+        return self.raw_type
+
+    @property
+    def data(self):
+        return bytes_of(self.held)
+
+    @property
+    def length(self):
+        return self.size
+
+    def __eq__(self, other):
+        if not isinstance(other, Attribute):
+            return NotImplemented
+        cdef Attribute that = <Attribute>other
+        return (self.raw_type == that.raw_type and self.size == that.size
+                and bytes_of(self.held) == bytes_of(that.held))
+
+    def __hash__(self):
+        return hash((self.raw_type, self.size, self.held))
+
+    def __repr__(self):
+        return f"Attribute(type={self.raw_type}, data={bytes_of(self.held)!r}, length={self.size})"
+
+    def __reduce__(self):
+        return Attribute, (self.raw_type, bytes_of(self.held), self.size)
+
+
+def unmarshal_attributes(b):
+    """The attributes that a buffer holds, as a list of `Attribute`. Those of length zero are left out.
+
+    DecodeError for fewer than 4 bytes where an attribute should start, and for a length of 1 to 3 or past the end.
+    """
+    data = as_bytes(b)
+    cdef nl_cursor cursor
+    cdef nl_attribute found
+    cdef nl_step step
+    cdef Attribute attribute
+    cdef list attributes = []
+    cdef const uint8_t *start = <const uint8_t *>PyBytes_AS_STRING(data)
+    cursor.at = start
+    cursor.left = PyBytes_GET_SIZE(data)
+    while True:
+        step = nl_next_attribute(&cursor, &found)
+        if step == NL_ITEM:
+            attribute = Attribute.__new__(Attribute)
+            attribute.raw_type = found.type
+            attribute.size = found.length
+            attribute.held = PyBytes_FromStringAndSize(<const char *>found.payload, found.size)
+            attribute.sealed = True
+            attributes.append(attribute)
+        elif step == NL_END:
+            return attributes
+        else:
+            raise wrong_attribute(&cursor, cursor.at - start)
+
+
+cdef object wrong_attribute(const nl_cursor *cursor, size_t offset):
+    if cursor.left < NL_ATTR_HEADER:
+        return DecodeError(f"attribute at byte {offset}: {cursor.left} bytes left, too few for its header")
+    return DecodeError(f"attribute type {nl_load16(cursor.at + 2) & NL_ATTR_TYPE} at byte {offset}: its length field "
+                       f"says {nl_load16(cursor.at)}, which must be from {NL_ATTR_HEADER} to the {cursor.left} "
+                       "bytes that are left")
+
+
+@cython.final
+@cython.freelist(64)
+cdef class AttributeView:
+    """One attribute of an `AttributeDecoder`; valid as long as it is referenced.
+
+    The integer methods read the decoder's byte order and raise DecodeError unless the payload has exactly their
+    width.
+    """
+
+    cdef object owner               # bytes that start points into
+    cdef const uint8_t *start
+    cdef uint16_t size
+    cdef uint16_t raw_type
+    cdef bint swap
+    cdef uint8_t order
+
+    def __init__(self):
+        raise TypeError("an AttributeView comes from iterating an AttributeDecoder")
+
+    @property
+    def type(self):
+        """The type without its two flag bits."""
+        return self.raw_type & NL_ATTR_TYPE
+
+    @property
+    def type_flags(self):
+        """The two high bits of the type: `NESTED`, `NET_BYTE_ORDER`, both or 0."""
+        return self.raw_type & 0xc000
+
+    @property
+    def data(self):
+        """The payload as bytes, without padding."""
+        return self.payload()
+
+    cdef object payload(self):
+        return PyBytes_FromStringAndSize(<const char *>self.start, self.size)
+
+    cdef object wrong_width(self, str kind, int want):
+        return DecodeError(f"attribute type {self.raw_type & NL_ATTR_TYPE}: want {want} bytes for {kind}, "
+                           f"got {self.size}")
+
+    cdef uint16_t load16(self) noexcept:
+        cdef uint16_t v = nl_load16(self.start)
+        return bswap_16(v) if self.swap else v
+
+    cdef uint32_t load32(self) noexcept:
+        cdef uint32_t v = nl_load32(self.start)
+        return bswap_32(v) if self.swap else v
+
+    cdef uint64_t load64(self) noexcept:
+        cdef uint64_t v = nl_load64(self.start)
+        return bswap_64(v) if self.swap else v
+
+    def uint8(self):
+        """The payload as an unsigned integer of 1 byte."""
+        if self.size != 1:
+            raise self.wrong_width("uint8", 1)
+        return self.start[0]
+
+    def uint16(self):
+        """The payload as an unsigned integer of 2 bytes."""
+        if self.size != 2:
+            raise self.wrong_width("uint16", 2)
+        return self.load16()
+
+    def uint32(self):
+        """The payload as an unsigned integer of 4 bytes."""
+        if self.size != 4:
+            raise self.wrong_width("uint32", 4)
+        return self.load32()
+
+    def uint64(self):
+        """The payload as an unsigned integer of 8 bytes."""
+        if self.size != 8:
+            raise self.wrong_width("uint64", 8)
+        return self.load64()
+
+    def int8(self):
+        """The payload as a signed integer of 1 byte."""
+        if self.size != 1:
+            raise self.wrong_width("int8", 1)
+        return <int8_t>self.start[0]
+
+    def int16(self):
+        """The payload as a signed integer of 2 bytes."""
+        if self.size != 2:
+            raise self.wrong_width("int16", 2)
+        return <int16_t>self.load16()
+
+    def int32(self):
+        """The payload as a signed integer of 4 bytes."""
+        if self.size != 4:
+            raise self.wrong_width("int32", 4)
+        return <int32_t>self.load32()
+
+    def int64(self):
+        """The payload as a signed integer of 8 bytes."""
+        if self.size != 8:
+            raise self.wrong_width("int64", 8)
+        return <int64_t>self.load64()
+
+    def flag(self):
+        """True: a flag (NLA_FLAG) says what it says by being there. DecodeError where it has a payload."""
+        if self.size:
+            raise self.wrong_width("flag", 0)
+        return True
+
+    def string(self):
+        """The payload as text without any trailing NULs: UTF-8, other bytes as lone surrogates."""
+        cdef size_t size = self.size
+        while size and self.start[size - 1] == 0:
+            size -= 1
+        return PyUnicode_DecodeUTF8(<const char *>self.start, size, "surrogateescape")
+
+    def bytes(self):
+        """The payload as bytes, without padding."""
+        return self.payload()
+
+    def do(self, fn):
+        """fn(payload as bytes)."""
+        return fn(self.payload())
+
+    def nested(self, fn=None):
+        """A decoder of the attributes in the payload, with the same byte order; with fn, fn(that decoder).
+
+        DecodeError as `AttributeDecoder` raises it.
+        """
+        decoder = make_decoder(self.owner, self.start, self.size, self.order)
+        return decoder if fn is None else fn(decoder)
+
+    def __repr__(self):
+        return f"<AttributeView type={self.raw_type & NL_ATTR_TYPE} type_flags=0x{self.raw_type & 0xc000:x} data={self.payload()!r}>"
+
+    def __reduce__(self):
+        raise TypeError("an AttributeView cannot be pickled: use its data")
+
+
+@cython.final
+cdef class AttributeDecoder:
+    """The attributes in a buffer, one by one, each as an `AttributeView`.
+
+    b: any contiguous buffer; bytes are not copied.
+    byte_order: "native", "little" or "big", of the integers in the payloads. Headers are always native.
+
+    Iterating again starts at the beginning. Attributes of length zero are passed over. DecodeError at once where
+    fewer than 4 bytes are left for an attribute's header; a length field of 1 to 3 or past the end raises when
+    iteration reaches it.
+    """
+
+    cdef object owner               # bytes that start points into
+    cdef const uint8_t *start
+    cdef size_t size
+    cdef Py_ssize_t count
+    cdef bint swap
+    cdef uint8_t order
+
+    def __init__(self, b, byte_order="native"):
+        owner = as_bytes(b)
+        self.point_at(owner, <const uint8_t *>PyBytes_AS_STRING(owner), PyBytes_GET_SIZE(owner),
+                      byte_order_code(byte_order))
+
+    cdef int point_at(self, object owner, const uint8_t *start, size_t size, uint8_t order) except -1:
+        cdef Py_ssize_t count = nl_count_attributes(start, size)
+        if count < 0:
+            raise DecodeError(f"attributes in {size} bytes: fewer than {NL_ATTR_HEADER} are left for the last one's header")
+        if self.owner is not None:
+            raise AttributeError("AttributeDecoder is immutable")
+        self.owner = owner
+        self.start = start
+        self.size = size
+        self.count = count
+        self.order = order
+        self.swap = swaps(order)
+        return 0
+
+    def __len__(self):
+        """How many attributes there are, without those of length zero."""
+        return self.count
+
+    def __iter__(self):
+        cdef AttributeIterator iterator = AttributeIterator.__new__(AttributeIterator)
+        iterator.decoder = self
+        iterator.at = 0
+        return iterator
+
+    def __reduce__(self):
+        raise TypeError("an AttributeDecoder cannot be pickled: decode again from its bytes")
+
+
+cdef object make_decoder(object owner, const uint8_t *start, size_t size, uint8_t order):
+    cdef AttributeDecoder decoder = AttributeDecoder.__new__(AttributeDecoder)
+    decoder.point_at(owner, start, size, order)
+    return decoder
+
+
+@cython.final
+@cython.internal
+cdef class AttributeIterator:
+    cdef AttributeDecoder decoder
+    cdef size_t at
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef AttributeDecoder decoder = self.decoder
+        cdef nl_cursor cursor
+        cdef nl_attribute found
+        cdef nl_step step
+        cdef AttributeView view
+        # One load: a second thread on this iterator may at worst see an attribute twice.
+        cdef size_t at = self.at
+        cursor.at = decoder.start + at
+        cursor.left = decoder.size - at
+        step = nl_next_attribute(&cursor, &found)
+        if step == NL_ITEM:
+            self.at = cursor.at - decoder.start
+            view = AttributeView.__new__(AttributeView)
+            view.owner = decoder.owner
+            view.start = found.payload
+            view.size = <uint16_t>found.size
+            view.raw_type = found.type
+            view.swap = decoder.swap
+            view.order = decoder.order
+            return view
+        self.at = decoder.size
+        if step == NL_BAD:
+            raise wrong_attribute(&cursor, cursor.at - decoder.start)
+        raise StopIteration
+
+
+@cython.final
+cdef class AttributeEncoder:
+    """Attributes to bytes, each padded to 4.
+
+    byte_order: "native", "little" or "big", of the integers. Headers are always native.
+
+    Every method raises EncodeError at once, and adds nothing, for a type that does not fit 16 bits, a value out of
+    range, or data over 65531 bytes (nla_len has 16 bits). `len(encoder)` is the bytes so far.
+    """
+
+    cdef uint8_t *buffer
+    cdef size_t size
+    cdef size_t capacity
+    cdef bint swap
+    cdef uint8_t order
+
+    def __init__(self, byte_order="native"):
+        self.order = byte_order_code(byte_order)
+        self.swap = swaps(self.order)
+
+    def __dealloc__(self):
+        PyMem_Free(self.buffer)
+
+    cdef int put(self, object type, const void *data, size_t size, uint16_t type_flags) except -1:
+        cdef uint16_t raw_type = type_code(type) | type_flags
+        cdef size_t need, capacity
+        cdef uint8_t *grown
+        cdef uint16_t length
+        if size > NL_ATTR_MAX:
+            raise EncodeError(f"attribute type {raw_type & NL_ATTR_TYPE}: {size} bytes, more than the {NL_ATTR_MAX} that fit")
+        # Without a GIL two threads may share an encoder.
+        with cython.critical_section(self):
+            need = self.size + NL_ATTR_HEADER + nl_align(size)
+            if need > self.capacity:
+                capacity = max(need, 2 * self.capacity, 128)
+                grown = <uint8_t *>PyMem_Realloc(self.buffer, capacity)
+                if grown is NULL:
+                    raise MemoryError
+                self.buffer = grown
+                self.capacity = capacity
+            grown = self.buffer + self.size
+            length = <uint16_t>(NL_ATTR_HEADER + size)
+            memcpy(grown, &length, 2)
+            memcpy(grown + 2, &raw_type, 2)
+            if size:
+                memcpy(grown + NL_ATTR_HEADER, data, size)
+            memset(grown + NL_ATTR_HEADER + size, 0, nl_align(size) - size)
+            self.size = need
+        return 0
+
+    cdef int put_bytes(self, object type, object data, uint16_t type_flags=0) except -1:
+        return self.put(type, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), type_flags)
+
+    cdef int put8(self, object type, uint8_t v) except -1:
+        return self.put(type, &v, 1, 0)
+
+    cdef int put16(self, object type, uint16_t v) except -1:
+        if self.swap:
+            v = bswap_16(v)
+        return self.put(type, &v, 2, 0)
+
+    cdef int put32(self, object type, uint32_t v) except -1:
+        if self.swap:
+            v = bswap_32(v)
+        return self.put(type, &v, 4, 0)
+
+    cdef int put64(self, object type, uint64_t v) except -1:
+        if self.swap:
+            v = bswap_64(v)
+        return self.put(type, &v, 8, 0)
+
+    def uint8(self, type, v):
+        """Add an unsigned integer of 1 byte."""
+        self.put8(type, <uint8_t>unsigned(type, v, 0xff, "uint8"))
+
+    def uint16(self, type, v):
+        """Add an unsigned integer of 2 bytes."""
+        self.put16(type, <uint16_t>unsigned(type, v, 0xffff, "uint16"))
+
+    def uint32(self, type, v):
+        """Add an unsigned integer of 4 bytes."""
+        self.put32(type, <uint32_t>unsigned(type, v, 0xffffffff, "uint32"))
+
+    def uint64(self, type, v):
+        """Add an unsigned integer of 8 bytes."""
+        self.put64(type, unsigned(type, v, UINT64_MAX, "uint64"))
+
+    def int8(self, type, v):
+        """Add a signed integer of 1 byte."""
+        self.put8(type, <uint8_t>signed(type, v, INT8_MAX, "int8"))
+
+    def int16(self, type, v):
+        """Add a signed integer of 2 bytes."""
+        self.put16(type, <uint16_t>signed(type, v, INT16_MAX, "int16"))
+
+    def int32(self, type, v):
+        """Add a signed integer of 4 bytes."""
+        self.put32(type, <uint32_t>signed(type, v, INT32_MAX, "int32"))
+
+    def int64(self, type, v):
+        """Add a signed integer of 8 bytes."""
+        self.put64(type, <uint64_t>signed(type, v, INT64_MAX, "int64"))
+
+    def flag(self, type, v):
+        """Add an attribute without payload (NLA_FLAG) where v is true; add nothing where it is false."""
+        if v:
+            self.put(type, NULL, 0, 0)
+        else:
+            type_code(type)
+
+    def string(self, type, str s not None):
+        """Add text as UTF-8 (lone surrogates as the bytes they stand for) and one NUL."""
+        self.put_bytes(type, s.encode("utf-8", "surrogateescape") + b"\0")
+
+    def bytes(self, type, b):
+        """Add a payload, any contiguous buffer."""
+        self.put_bytes(type, as_bytes(b))
+
+    def do(self, type, fn):
+        """Add the buffer that fn() returns. Nothing is added where fn raises."""
+        self.put_bytes(type, as_bytes(fn()))
+
+    def nested(self, type, fn=None):
+        """Add attributes in an attribute, with the flag `NESTED` and the same byte order.
+
+        nested(type, fn) calls fn(encoder of the inner attributes). `with e.nested(type) as n:` gives that encoder
+        as n and adds what it holds at the end. Where fn or the block raises, nothing is added.
+        """
+        cdef AttributeEncoder inner = AttributeEncoder.__new__(AttributeEncoder)
+        inner.order = self.order
+        inner.swap = self.swap
+        type_code(type)
+        if fn is None:
+            return NestedAttributes(self, inner, type)
+        fn(inner)
+        self.put_bytes(type, inner.encode(), NL_ATTR_NESTED)
+        return None
+
+    def __len__(self):
+        return self.size
+
+    def encode(self):
+        """The bytes of the attributes added so far. More can be added afterwards."""
+        with cython.critical_section(self):
+            return PyBytes_FromStringAndSize(<const char *>self.buffer, self.size)
+
+    def __reduce__(self):
+        raise TypeError("an AttributeEncoder cannot be pickled: use what encode() returns")
+
+
+@cython.final
+@cython.internal
+cdef class NestedAttributes:
+    """The context manager of `AttributeEncoder.nested`."""
+    cdef AttributeEncoder outer
+    cdef AttributeEncoder inner
+    cdef object type
+
+    def __init__(self, AttributeEncoder outer, AttributeEncoder inner, type):
+        self.outer = outer
+        self.inner = inner
+        self.type = type
+
+    def __enter__(self):
+        return self.inner
+
+    def __exit__(self, exception_type, exception, traceback):
+        if exception_type is None:
+            self.outer.put_bytes(self.type, self.inner.encode(), NL_ATTR_NESTED)
+
+
+def marshal_attributes(attrs):
+    """The bytes of attributes, each padded to 4 bytes.
+
+    A length of 0 is computed. EncodeError for a length of 1 to 3, for one that is not that of its data, or for
+    data over 65531 bytes.
+    """
+    cdef AttributeEncoder encoder = AttributeEncoder()
+    cdef Attribute attribute
+    cdef size_t have
+    for item in attrs:
+        attribute = <Attribute?>item
+        have = len(bytes_of(attribute.held))
+        if attribute.size and attribute.size < NL_ATTR_HEADER:
+            raise EncodeError(f"attribute type {attribute.raw_type}: a length of {attribute.size} "
+                              f"is less than the header's {NL_ATTR_HEADER}")
+        if attribute.size and attribute.size != NL_ATTR_HEADER + have:
+            raise EncodeError(f"attribute type {attribute.raw_type}: its length is {attribute.size}, "
+                              f"but header and data have {NL_ATTR_HEADER + have} bytes")
+        encoder.put_bytes(attribute.raw_type, bytes_of(attribute.held))
+    return encoder.encode()
+
+
+cdef int type_code(object type) except -1:
+    cdef object value = type.__index__()
+    if not 0 <= value <= 0xffff:
+        raise EncodeError(f"attribute type {value} does not fit 16 bits")
+    return value
+
+
+cdef object integer(object type, object v):
+    if isinstance(v, int):
+        return v
+    if not hasattr(v, "__index__"):
+        raise TypeError(f"attribute type {type}: an int is needed, not {v.__class__.__name__}")
+    return v.__index__()
+
+
+cdef object out_of_range(object type, object v, str kind):
+    return EncodeError(f"attribute type {type}: {v} does not fit {kind}")
+
+
+cdef uint64_t unsigned(object type, object v, uint64_t most, str kind) except? 0xdead:
+    cdef object value = integer(type, v)
+    cdef uint64_t n
+    try:
+        n = PyLong_AsUnsignedLongLong(value)
+    except OverflowError:
+        raise out_of_range(type, value, kind) from None
+    if n > most:
+        raise out_of_range(type, value, kind)
+    return n
+
+
+cdef int64_t signed(object type, object v, int64_t most, str kind) except? 0xdead:
+    cdef object value = integer(type, v)
+    cdef int64_t n
+    try:
+        n = PyLong_AsLongLong(value)
+    except OverflowError:
+        raise out_of_range(type, value, kind) from None
+    if n > most or n < -most - 1:
+        raise out_of_range(type, value, kind)
+    return n

@@ -1,0 +1,554 @@
+#include "_sock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "_wire.h"
+
+#ifndef SO_RCVBUFFORCE
+#error "the kernel headers are older than Linux 2.6.14"
+#endif
+
+enum {
+    /* Room for any chunk of a dump (32 KiB, or the family's min_dump_alloc), and for more than most families ever
+     * send in one datagram. Pages that no datagram has reached cost nothing. */
+    BUFFER_SIZE = 1 << 20,
+    /* A larger buffer, grown for one datagram, is not kept for the next. */
+    BUFFER_KEPT = 4 << 20,
+    /* How long to wait between two tries to send: a netlink socket polls as writable even while its peer's receive
+     * buffer is full. Milliseconds. */
+    SEND_PAUSE_MIN = 1,
+    SEND_PAUSE_MAX = 20,
+};
+
+#define CLOSED UINT32_C(0x80000000)
+
+struct nl_sock {
+    /* How many calls use the descriptors, one more while it is open, and the CLOSED bit. */
+    _Atomic uint32_t state;
+    _Atomic int waiting;           /* a receive is in poll, or about to be */
+    _Atomic int dumping;           /* a dump was asked for and its end has not been received */
+    _Atomic int64_t read_deadline; /* CLOCK_MONOTONIC ns, 0: none */
+    _Atomic int64_t write_deadline;
+    int fd;
+    int wake; /* eventfd: readable when closed, and when a deadline changed under a waiting receive */
+    pid_t owner; /* the process that made wake: a fork shares it */
+    uint32_t port;
+    size_t fixed_size;
+};
+
+/* ---- lifetime ---- */
+
+static int enter(struct nl_sock *s)
+{
+    uint32_t state = atomic_load(&s->state);
+    do {
+        if (state & CLOSED)
+            return -EBADF;
+    } while (!atomic_compare_exchange_weak(&s->state, &state, state + 1));
+    return 0;
+}
+
+static void close_descriptors(struct nl_sock *s)
+{
+    close(s->fd);
+    close(s->wake);
+}
+
+static void leave(struct nl_sock *s)
+{
+    if (atomic_fetch_sub(&s->state, 1) == (CLOSED | 1))
+        close_descriptors(s);
+}
+
+static int closed(struct nl_sock *s)
+{
+    return (atomic_load(&s->state) & CLOSED) != 0;
+}
+
+static void wake(struct nl_sock *s)
+{
+    uint64_t one = 1;
+    ssize_t ignored = write(s->wake, &one, sizeof one); /* only fails where it is readable already */
+    (void)ignored;
+}
+
+int nl_sock_close(struct nl_sock *s)
+{
+    uint32_t before = atomic_fetch_or(&s->state, CLOSED);
+    if (before & CLOSED)
+        return -EBADF;
+    if (getpid() != s->owner) {
+        /* Threads of the parent that were in a call do not exist here, and will never leave. Its eventfd is
+         * shared with us: leave that alone. */
+        close_descriptors(s);
+        return 0;
+    }
+    wake(s);
+    leave(s);
+    return 0;
+}
+
+void nl_sock_free(struct nl_sock *s)
+{
+    if (s) {
+        nl_sock_close(s);
+        free(s);
+    }
+}
+
+/* ---- opening ---- */
+
+struct opening {
+    const struct nl_sock_options *options;
+    int fd;
+    int error;
+};
+
+static void *open_in_namespace(void *argument)
+{
+    struct opening *o = argument;
+    int ns = o->options->netns_fd, opened = -1;
+    if (o->options->netns) {
+        ns = opened = open(o->options->netns, O_RDONLY | O_CLOEXEC);
+        if (ns < 0) {
+            o->error = errno;
+            return NULL;
+        }
+    }
+    if (setns(ns, CLONE_NEWNET) < 0)
+        o->error = errno;
+    else if ((o->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, o->options->family)) < 0)
+        o->error = errno;
+    if (opened >= 0)
+        close(opened);
+    return NULL;
+}
+
+/* A namespace belongs to a thread: one that ends with the call enters it, and the caller's never changes. */
+static int open_by_thread(struct opening *o)
+{
+    sigset_t all, before;
+    pthread_t thread;
+    sigfillset(&all);
+    int error = pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the interpreter's threads' to handle */
+    if (error)
+        return error;
+    error = pthread_create(&thread, NULL, open_in_namespace, o);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error)
+        return error;
+    pthread_join(thread, NULL);
+    return o->error;
+}
+
+static int open_socket(const struct nl_sock_options *options, int *fd)
+{
+    struct opening o = {options, -1, 0};
+    if (options->netns || options->netns_fd >= 0) {
+        int error = open_by_thread(&o);
+        if (error)
+            return error;
+    } else if ((o.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, options->family)) < 0) {
+        return errno;
+    }
+    *fd = o.fd;
+    return 0;
+}
+
+struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error)
+{
+    struct nl_sock *s = calloc(1, sizeof *s);
+    if (!s) {
+        *error = ENOMEM;
+        return NULL;
+    }
+    s->fd = s->wake = -1;
+    s->owner = getpid();
+    s->fixed_size = options->fixed_size;
+    atomic_init(&s->state, 1);
+
+    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_pid = options->pid, .nl_groups = options->groups};
+    socklen_t size = sizeof address;
+    *error = open_socket(options, &s->fd);
+    if (*error)
+        goto fail;
+    if ((s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0 ||
+        bind(s->fd, (struct sockaddr *)&address, sizeof address) < 0 ||
+        getsockname(s->fd, (struct sockaddr *)&address, &size) < 0) {
+        *error = errno;
+        goto fail;
+    }
+    s->port = address.nl_pid;
+    return s;
+
+fail:
+    if (s->fd >= 0)
+        close(s->fd);
+    if (s->wake >= 0)
+        close(s->wake);
+    free(s);
+    return NULL;
+}
+
+int nl_sock_fd(struct nl_sock *s)
+{
+    return closed(s) ? -1 : s->fd;
+}
+
+uint32_t nl_sock_port(const struct nl_sock *s)
+{
+    return s->port;
+}
+
+/* ---- waiting ---- */
+
+static int64_t now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static int passed(const _Atomic int64_t *deadline)
+{
+    int64_t at = atomic_load(deadline);
+    return at != 0 && now() >= at;
+}
+
+void nl_sock_set_deadlines(struct nl_sock *s, const int64_t *read_at, const int64_t *write_at)
+{
+    if (enter(s) < 0)
+        return;
+    if (write_at)
+        atomic_store(&s->write_deadline, *write_at); /* a waiting send looks at it again by itself */
+    if (read_at) {
+        atomic_store(&s->read_deadline, *read_at);
+        if (atomic_load(&s->waiting))
+            wake(s);
+    }
+    leave(s);
+}
+
+/* After a fork the eventfd is one for both processes, and a wake of one would be a wake of the other. */
+static int own_wake(struct nl_sock *s)
+{
+    pid_t me = getpid();
+    if (me == s->owner)
+        return 0;
+    int mine = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (mine < 0)
+        return -errno;
+    int moved = dup3(mine, s->wake, O_CLOEXEC);
+    int error = errno;
+    close(mine);
+    if (moved < 0)
+        return -error;
+    s->owner = me;
+    atomic_store(&s->state, (atomic_load(&s->state) & CLOSED) | 2); /* open, and this call */
+    return 0;
+}
+
+/* Until there is something to read. The caller has entered. */
+static int wait_readable(struct nl_sock *s)
+{
+    int result = own_wake(s);
+    if (result < 0)
+        return result;
+    for (;;) {
+        /* Said before the deadline is read: whoever changes it afterwards writes to wake. */
+        atomic_store(&s->waiting, 1);
+        int64_t deadline = atomic_load(&s->read_deadline);
+        struct timespec timeout, *limit = NULL;
+        if (deadline) {
+            int64_t left = deadline - now();
+            if (left < 0)
+                left = 0;
+            timeout.tv_sec = left / 1000000000;
+            timeout.tv_nsec = left % 1000000000;
+            limit = &timeout;
+        }
+        struct pollfd fds[2] = {{s->fd, POLLIN, 0}, {s->wake, POLLIN, 0}};
+        int ready = ppoll(fds, 2, limit, NULL);
+        int error = errno;
+        atomic_store(&s->waiting, 0);
+        if (closed(s))
+            return -EBADF;
+        if (ready < 0)
+            return -error;
+        if (fds[1].revents) {
+            uint64_t count;
+            ssize_t ignored = read(s->wake, &count, sizeof count);
+            (void)ignored;
+            if (closed(s)) { /* between the look and the read: others wait for this wake too */
+                wake(s);
+                return -EBADF;
+            }
+        }
+        if (passed(&s->read_deadline))
+            return -ETIMEDOUT;
+        if (fds[0].revents)
+            return 0;
+    }
+}
+
+/* ---- sending ---- */
+
+static int asks_for_dump(const void *datagram, size_t size)
+{
+    struct nl_cursor c = {datagram, size};
+    struct nl_message m;
+    while (nl_next_message(&c, &m) == NL_ITEM)
+        if ((m.header.flags & NL_F_DUMP) == NL_F_DUMP)
+            return 1;
+    return 0;
+}
+
+static int ends_dump(const void *datagram, size_t size)
+{
+    struct nl_cursor c = {datagram, size};
+    struct nl_message m;
+    while (nl_next_message(&c, &m) == NL_ITEM)
+        if (nl_ends_reply(&m.header))
+            return 1;
+    return 0;
+}
+
+int nl_sock_send(struct nl_sock *s, const void *datagram, size_t size, int wait)
+{
+    int result = enter(s);
+    if (result < 0)
+        return result;
+    int dump = asks_for_dump(datagram, size);
+    if (dump)
+        atomic_store(&s->dumping, 1);
+    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    for (int pause = SEND_PAUSE_MIN;;) {
+        if (passed(&s->write_deadline)) {
+            result = -ETIMEDOUT;
+            break;
+        }
+        if (sendto(s->fd, datagram, size, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&kernel, sizeof kernel) >= 0) {
+            result = 0;
+            break;
+        }
+        result = -errno;
+        if (result != -EAGAIN || !wait)
+            break;
+        struct pollfd closing = {s->wake, POLLIN, 0};
+        if (poll(&closing, 1, pause) < 0) {
+            result = -errno;
+            break;
+        }
+        if (closed(s)) {
+            result = -EBADF;
+            break;
+        }
+        pause = pause * 2 < SEND_PAUSE_MAX ? pause * 2 : SEND_PAUSE_MAX;
+    }
+    if (dump && result < 0)
+        atomic_store(&s->dumping, 0);
+    leave(s);
+    return result;
+}
+
+/* ---- receiving ---- */
+
+static int reserve(struct nl_buffer *b, size_t size)
+{
+    if (size < BUFFER_SIZE)
+        size = BUFFER_SIZE;
+    if (b->capacity >= size && (b->capacity <= BUFFER_KEPT || b->capacity == size))
+        return 0;
+    uint8_t *data = malloc(size);
+    if (!data)
+        return -ENOMEM;
+    free(b->data); /* nobody needs its old contents */
+    b->data = data;
+    b->capacity = size;
+    return 0;
+}
+
+void nl_buffer_free(struct nl_buffer *b)
+{
+    free(b->data);
+    b->data = NULL;
+    b->capacity = 0;
+}
+
+/* One try, without waiting. */
+static ssize_t receive_now(struct nl_sock *s, struct nl_buffer *b)
+{
+    size_t size = s->fixed_size;
+    if (!size) {
+        /* A dump's chunks are as long as the largest receive so far, up to 32 KiB, and always fit. Whatever else
+         * comes may be of any length: ask. */
+        int dumping = atomic_load(&s->dumping);
+        ssize_t queued = dumping ? 0 : recv(s->fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
+        if (queued < 0)
+            return -errno;
+        int result = reserve(b, (size_t)queued);
+        if (result < 0)
+            return result;
+        size = b->capacity;
+    } else if (b->capacity != size) { /* the first receive */
+        uint8_t *data = realloc(b->data, size);
+        if (!data)
+            return -ENOMEM;
+        b->data = data;
+        b->capacity = size;
+    }
+    ssize_t got = recv(s->fd, b->data, size, MSG_TRUNC | MSG_DONTWAIT);
+    if (got < 0)
+        return -errno;
+    if ((size_t)got > size)
+        return -EMSGSIZE;
+    if (atomic_load(&s->dumping) && ends_dump(b->data, (size_t)got))
+        atomic_store(&s->dumping, 0);
+    return got;
+}
+
+ssize_t nl_sock_receive(struct nl_sock *s, struct nl_buffer *b, int wait)
+{
+    ssize_t result = enter(s);
+    if (result < 0)
+        return result;
+    do {
+        if (passed(&s->read_deadline)) {
+            result = -ETIMEDOUT;
+            break;
+        }
+        result = receive_now(s, b);
+    } while (result == -EAGAIN && wait && (result = wait_readable(s)) == 0);
+    leave(s);
+    return result;
+}
+
+int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size)
+{
+    memset(ring, 0, sizeof *ring);
+    if (!slots || !slot_size || slot_size > SIZE_MAX / slots)
+        return -EINVAL;
+    ring->memory = malloc(slots * slot_size);
+    ring->headers = calloc(slots, sizeof *ring->headers);
+    ring->vectors = calloc(slots, sizeof *ring->vectors);
+    if (!ring->memory || !ring->headers || !ring->vectors) {
+        nl_ring_free(ring);
+        return -ENOMEM;
+    }
+    ring->slots = slots;
+    ring->slot_size = slot_size;
+    for (unsigned i = 0; i < slots; i++) {
+        ring->vectors[i].iov_base = ring->memory + i * slot_size;
+        ring->vectors[i].iov_len = slot_size;
+        ring->headers[i].msg_hdr.msg_iov = &ring->vectors[i];
+        ring->headers[i].msg_hdr.msg_iovlen = 1;
+    }
+    return 0;
+}
+
+void nl_ring_free(struct nl_ring *ring)
+{
+    free(ring->memory);
+    free(ring->headers);
+    free(ring->vectors);
+    memset(ring, 0, sizeof *ring);
+}
+
+int nl_sock_receive_ring(struct nl_sock *s, struct nl_ring *ring, int wait)
+{
+    int result = enter(s);
+    if (result < 0)
+        return result;
+    do {
+        if (passed(&s->read_deadline)) {
+            result = -ETIMEDOUT;
+            break;
+        }
+        /* recvmmsg's own timeout is looked at only between datagrams: not used. */
+        result = recvmmsg(s->fd, ring->headers, ring->slots, MSG_DONTWAIT, NULL);
+        if (result < 0)
+            result = -errno;
+    } while (result == -EAGAIN && wait && (result = wait_readable(s)) == 0);
+    for (int i = 0; i < result; i++)
+        if (atomic_load(&s->dumping) && ends_dump(ring->vectors[i].iov_base, ring->headers[i].msg_len))
+            atomic_store(&s->dumping, 0);
+    leave(s);
+    return result;
+}
+
+/* ---- options ---- */
+
+int nl_sock_set_option(struct nl_sock *s, int level, int option, int value)
+{
+    int result = enter(s);
+    if (result < 0)
+        return result;
+    if (setsockopt(s->fd, level, option, &value, sizeof value) < 0)
+        result = -errno;
+    leave(s);
+    return result;
+}
+
+int nl_sock_get_option(struct nl_sock *s, int level, int option, int *value)
+{
+    int result = enter(s);
+    if (result < 0)
+        return result;
+    socklen_t size = sizeof *value;
+    if (getsockopt(s->fd, level, option, value, &size) < 0)
+        result = -errno;
+    leave(s);
+    return result;
+}
+
+int nl_sock_set_buffer(struct nl_sock *s, int option, int value)
+{
+    /* Needs CAP_NET_ADMIN in the first user namespace; the plain option is capped by a sysctl instead. */
+    int result = nl_sock_set_option(s, SOL_SOCKET, option == SO_RCVBUF ? SO_RCVBUFFORCE : SO_SNDBUFFORCE, value);
+    return result == -EPERM ? nl_sock_set_option(s, SOL_SOCKET, option, value) : result;
+}
+
+int nl_sock_attach_filter(struct nl_sock *s, const struct sock_filter *program, unsigned short length)
+{
+    int result = enter(s);
+    if (result < 0)
+        return result;
+    struct sock_fprog whole = {length, (struct sock_filter *)program};
+    if (setsockopt(s->fd, SOL_SOCKET, SO_ATTACH_FILTER, &whole, sizeof whole) < 0)
+        result = -errno;
+    leave(s);
+    return result;
+}
+
+int nl_sock_detach_filter(struct nl_sock *s)
+{
+    return nl_sock_set_option(s, SOL_SOCKET, SO_DETACH_FILTER, 0);
+}
+
+int nl_sock_drops(struct nl_sock *s, uint32_t *drops)
+{
+    int result = enter(s);
+    if (result < 0)
+        return result;
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof info;
+    if (getsockopt(s->fd, SOL_SOCKET, SO_MEMINFO, info, &size) < 0)
+        result = -errno;
+    else
+        *drops = info[SK_MEMINFO_DROPS];
+    leave(s);
+    return result;
+}

@@ -1,0 +1,80 @@
+# The Cython face of _sock.h, and the class that owns a netlink socket.
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+
+cdef extern from "_sock.h" nogil:
+    struct sock_filter:
+        unsigned short code
+        unsigned char jt
+        unsigned char jf
+        unsigned int k
+
+    struct iovec:
+        void *iov_base
+        size_t iov_len
+
+    struct msghdr:
+        int msg_flags
+
+    struct mmsghdr:
+        msghdr msg_hdr
+        unsigned int msg_len
+
+    struct nl_sock:
+        pass
+
+    struct nl_sock_options:
+        int family
+        uint32_t groups
+        uint32_t pid
+        int netns_fd
+        const char *netns
+        size_t fixed_size
+
+    struct nl_buffer:
+        uint8_t *data
+        size_t capacity
+
+    struct nl_ring:
+        unsigned slots
+        size_t slot_size
+        uint8_t *memory
+        mmsghdr *headers
+        iovec *vectors
+
+    nl_sock *nl_sock_open(const nl_sock_options *options, int *error) noexcept
+    int nl_sock_close(nl_sock *s) noexcept
+    void nl_sock_free(nl_sock *s) noexcept
+    int nl_sock_fd(nl_sock *s) noexcept
+    uint32_t nl_sock_port(const nl_sock *s) noexcept
+    void nl_sock_set_deadlines(nl_sock *s, const int64_t *read, const int64_t *write) noexcept
+    int nl_sock_send(nl_sock *s, const void *datagram, size_t size, int wait) noexcept
+    ssize_t nl_sock_receive(nl_sock *s, nl_buffer *b, int wait) noexcept
+    int nl_sock_receive_ring(nl_sock *s, nl_ring *ring, int wait) noexcept
+    int nl_ring_init(nl_ring *ring, unsigned slots, size_t slot_size) noexcept
+    void nl_ring_free(nl_ring *ring) noexcept
+    void nl_buffer_free(nl_buffer *b) noexcept
+    int nl_sock_set_option(nl_sock *s, int level, int option, int value) noexcept
+    int nl_sock_get_option(nl_sock *s, int level, int option, int *value) noexcept
+    int nl_sock_set_buffer(nl_sock *s, int option, int value) noexcept
+    int nl_sock_attach_filter(nl_sock *s, const sock_filter *program, unsigned short length) noexcept
+    int nl_sock_detach_filter(nl_sock *s) noexcept
+    int nl_sock_drops(nl_sock *s, uint32_t *drops) noexcept
+
+
+cdef class Socket:
+    cdef nl_sock *s
+    cdef nl_buffer *spare           # the receive buffer while no receive is using it
+    cdef readonly size_t message_buffer_size
+
+    cdef bint send_datagram(self, str op, object datagram, bint wait) except -1
+    cdef object next_datagram(self, bint wait)
+    cdef int check(self, str op, int result) except -1
+    cdef int set_value(self, int level, int option, int value) noexcept
+    cdef int get_value(self, str op, int option) except? -1
+    cdef int set_buffer(self, str op, int option, object n) except -1
+
+
+cdef class Ring:
+    cdef nl_ring ring
+    cdef bint idle

@@ -1,0 +1,370 @@
+"""An AF_NETLINK socket: the face of _sock.c.
+
+`Socket` owns the descriptor. All its methods may be called from any thread at any time; every system call runs
+without the GIL. What makes several calls into one exchange is `netlink.Conn`'s business.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from libc.errno cimport EAGAIN, EBADF, EINTR, EINVAL, EMSGSIZE, ENOMEM
+from libc.stdint cimport int64_t, uint8_t, uint32_t
+from libc.stdlib cimport calloc, free
+
+from netlink._codec cimport Message, marshal_into, marshalled_size, parse_messages
+
+import os as _os
+
+from netlink.errors import OpError
+
+cdef extern from *:
+    """
+    #include <linux/netlink.h>
+    #include <sys/socket.h>
+    #ifndef SOL_NETLINK
+    #define SOL_NETLINK 270
+    #endif
+    static inline struct nl_buffer *nl_swap(struct nl_buffer **slot, struct nl_buffer *value)
+    {
+        return __atomic_exchange_n(slot, value, __ATOMIC_ACQ_REL);
+    }
+    """
+    const int SOL_NETLINK
+    const int SOL_SOCKET
+    const int SO_RCVBUF
+    const int SO_SNDBUF
+    const int MSG_TRUNC
+    const int NETLINK_ADD_MEMBERSHIP
+    const int NETLINK_DROP_MEMBERSHIP
+    nl_buffer *nl_swap(nl_buffer **slot, nl_buffer *value) noexcept nogil
+
+
+@cython.final
+cdef class Socket:
+    """A netlink socket, bound. It has the verbs of the Socket protocol of `netlink.Conn`, and all others.
+
+    family: NETLINK_* of linux/netlink.h. config: a `netlink.Config`.
+    OpError(op="dial") where the kernel refuses. Every other method raises OpError with its own op; EBADF once
+    the socket is closed.
+    """
+
+    def __init__(self, int family, config):
+        if self.s is not NULL:
+            raise TypeError("a Socket is opened once")
+        cdef nl_sock_options options
+        cdef int error = 0
+        cdef nl_sock *s
+        cdef bytes path
+        options.family = family
+        options.groups = config.groups
+        options.pid = config.pid
+        options.netns_fd = -1
+        options.netns = NULL
+        options.fixed_size = config.message_buffer_size
+        if config.netns is not None:
+            if hasattr(config.netns, "__index__"):
+                options.netns_fd = config.netns
+            else:
+                # A bare name is one of iproute2's: ip-netns(8).
+                path = _os.fsencode(config.netns)
+                if b"/" not in path:
+                    path = b"/run/netns/" + path
+                options.netns = path
+        with nogil:
+            s = nl_sock_open(&options, &error)
+        if s is NULL:
+            raise OpError("dial", error)
+        self.s = s
+        self.message_buffer_size = options.fixed_size
+
+    def __dealloc__(self):
+        with nogil:
+            nl_sock_free(self.s)
+        if self.spare is not NULL:
+            nl_buffer_free(self.spare)
+            free(self.spare)
+
+    cdef int check(self, str op, int result) except -1:
+        if result < 0:
+            raise OpError(op, -result)
+        return 0
+
+    def close(self):
+        """Close. Calls in flight end at once with EBADF. False where it was closed already."""
+        cdef int result
+        with nogil:
+            result = nl_sock_close(self.s)
+        return result == 0
+
+    @property
+    def closed(self):
+        return nl_sock_fd(self.s) < 0
+
+    def fileno(self):
+        """The descriptor, -1 once closed."""
+        return nl_sock_fd(self.s)
+
+    @property
+    def pid(self):
+        """The port id that the socket is bound to."""
+        return nl_sock_port(self.s)
+
+    def set_deadlines(self, **deadlines):
+        """set_deadlines(read=..., write=...): absolute time.monotonic() seconds, None for none."""
+        cdef int64_t read, write
+        cdef bint set_read = "read" in deadlines, set_write = "write" in deadlines
+        if nl_sock_fd(self.s) < 0:
+            raise OpError("set-deadline", EBADF)
+        if set_read:
+            read = nanoseconds(deadlines["read"])
+        if set_write:
+            write = nanoseconds(deadlines["write"])
+        nl_sock_set_deadlines(self.s, &read if set_read else NULL, &write if set_write else NULL)
+
+    # Sending
+
+    def send(self, Message m not None):
+        """Send one message as one datagram."""
+        self.send_datagram("send", m.marshal_binary(), True)
+
+    def send_messages(self, messages):
+        """Send messages as one datagram."""
+        self.send_datagram("send-messages", marshal_messages(messages), True)
+
+    def send_nowait(self, str op, messages):
+        """Send messages as one datagram. False where that would have to wait, and nothing is sent."""
+        return self.send_datagram(op, marshal_messages(messages), False)
+
+    cdef bint send_datagram(self, str op, object datagram, bint wait) except -1:
+        cdef const char *data = PyBytes_AS_STRING(datagram)
+        cdef size_t size = PyBytes_GET_SIZE(datagram)
+        cdef int result
+        while True:
+            with nogil:
+                result = nl_sock_send(self.s, data, size, wait)
+            if result == -EAGAIN and not wait:
+                return False
+            if result != -EINTR:
+                self.check(op, result)
+                return True
+            PyErr_CheckSignals()
+
+    # Receiving
+
+    def receive(self):
+        """The messages of the next datagram; waits for one."""
+        return self.next_datagram(True)
+
+    def receive_nowait(self):
+        """The messages of the next datagram, None where none is queued."""
+        return self.next_datagram(False)
+
+    cdef object next_datagram(self, bint wait):
+        # Taken out while in use: a second receive at the same time makes a buffer of its own.
+        cdef nl_buffer *buffer = nl_swap(&self.spare, NULL)
+        cdef ssize_t got
+        if buffer is NULL:
+            buffer = <nl_buffer *>calloc(1, sizeof(nl_buffer))
+            if buffer is NULL:
+                raise MemoryError
+        try:
+            while True:
+                with nogil:
+                    got = nl_sock_receive(self.s, buffer, wait)
+                if got != -EINTR:
+                    break
+                PyErr_CheckSignals()
+            if got >= 0:
+                return parse_messages(buffer.data, got)
+            if got == -EAGAIN and not wait:
+                return None
+            if got == -EMSGSIZE:
+                raise OpError("receive", OSError(EMSGSIZE, "Message too long for a receive buffer of "
+                                                           f"{buffer.capacity} bytes; it was dropped"))
+            raise OpError("receive", -got)
+        finally:
+            buffer = nl_swap(&self.spare, buffer)
+            if buffer is not NULL:
+                nl_buffer_free(buffer)
+                free(buffer)
+
+    def receive_ring(self, Ring ring not None, bint wait=True):
+        """The datagrams that are queued, one at least and as many as the ring has slots: a list of lists of messages.
+
+        Empty where wait is false and none is queued. A datagram longer than a slot: OpError (EMSGSIZE), and the
+        other datagrams of the call are dropped with it.
+        """
+        cdef int count, i
+        with cython.critical_section(ring):
+            if not ring.idle:
+                raise OpError("receive", OSError(EINVAL, "the ring is in use by another receive"))
+            ring.idle = False
+        try:
+            while True:
+                with nogil:
+                    count = nl_sock_receive_ring(self.s, &ring.ring, wait)
+                if count != -EINTR:
+                    break
+                PyErr_CheckSignals()
+            if count == -EAGAIN and not wait:
+                return []
+            self.check("receive", count)
+            for i in range(count):
+                if ring.ring.headers[i].msg_hdr.msg_flags & MSG_TRUNC:
+                    raise OpError("receive", OSError(EMSGSIZE, "Message too long for a ring's slot of "
+                                                               f"{ring.ring.slot_size} bytes"))
+            return [parse_messages(<const uint8_t *>ring.ring.vectors[i].iov_base, ring.ring.headers[i].msg_len)
+                    for i in range(count)]
+        finally:
+            ring.idle = True
+
+    # Options
+
+    def join_group(self, uint32_t group):
+        """NETLINK_ADD_MEMBERSHIP."""
+        self.check("join-group", self.set_value(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, <int>group))
+
+    def leave_group(self, uint32_t group):
+        """NETLINK_DROP_MEMBERSHIP."""
+        self.check("leave-group", self.set_value(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, <int>group))
+
+    def set_option(self, int option, bint value):
+        """A NETLINK_* socket option, on or off."""
+        self.check("set-option", self.set_value(SOL_NETLINK, option, value))
+
+    def set_bpf(self, program):
+        """SO_ATTACH_FILTER, a sequence of (code, jt, jf, k)."""
+        instructions = list(program)
+        cdef Py_ssize_t length = len(instructions), i
+        if not length:
+            raise ValueError("an empty BPF program")
+        if length > 4096:
+            raise ValueError(f"a BPF program of {length} instructions; BPF_MAXINSNS is 4096")
+        cdef sock_filter *filters = <sock_filter *>PyMem_Malloc(length * sizeof(sock_filter))
+        cdef int result
+        if filters is NULL:
+            raise MemoryError
+        try:
+            for i in range(length):
+                code, jt, jf, k = instructions[i]
+                filters[i].code = code
+                filters[i].jt = jt
+                filters[i].jf = jf
+                filters[i].k = k
+            with nogil:
+                result = nl_sock_attach_filter(self.s, filters, <unsigned short>length)
+        finally:
+            PyMem_Free(filters)
+        self.check("set-bpf", result)
+
+    def remove_bpf(self):
+        """SO_DETACH_FILTER."""
+        cdef int result
+        with nogil:
+            result = nl_sock_detach_filter(self.s)
+        self.check("remove-bpf", result)
+
+    def set_read_buffer(self, n):
+        """SO_RCVBUFFORCE, and where that is not permitted SO_RCVBUF."""
+        self.set_buffer("set-read-buffer", SO_RCVBUF, n)
+
+    def set_write_buffer(self, n):
+        """SO_SNDBUFFORCE, and where that is not permitted SO_SNDBUF."""
+        self.set_buffer("set-write-buffer", SO_SNDBUF, n)
+
+    def read_buffer(self):
+        """SO_RCVBUF: twice what was set, since the kernel counts its own overhead."""
+        return self.get_value("get-read-buffer", SO_RCVBUF)
+
+    def write_buffer(self):
+        """SO_SNDBUF, as read_buffer."""
+        return self.get_value("get-write-buffer", SO_SNDBUF)
+
+    @property
+    def drops(self):
+        """SK_MEMINFO_DROPS of linux/sock_diag.h: datagrams that the kernel dropped at this socket."""
+        cdef uint32_t drops = 0
+        cdef int result
+        with nogil:
+            result = nl_sock_drops(self.s, &drops)
+        self.check("drops", result)
+        return drops
+
+    cdef int set_value(self, int level, int option, int value) noexcept:
+        cdef int result
+        with nogil:
+            result = nl_sock_set_option(self.s, level, option, value)
+        return result
+
+    cdef int get_value(self, str op, int option) except? -1:
+        cdef int result, value = 0
+        with nogil:
+            result = nl_sock_get_option(self.s, SOL_SOCKET, option, &value)
+        self.check(op, result)
+        return value
+
+    cdef int set_buffer(self, str op, int option, object n) except -1:
+        cdef int result, value
+        if not 0 <= n <= 0x7fffffff:
+            raise ValueError(f"a buffer size must be from 0 to {0x7fffffff}, not {n}")
+        value = n
+        with nogil:
+            result = nl_sock_set_buffer(self.s, option, value)
+        return self.check(op, result)
+
+    def __reduce__(self):
+        raise TypeError("a Socket cannot be pickled")
+
+
+cdef object marshal_messages(object messages):
+    cdef list all_ = list(messages)
+    cdef size_t total = 0, size
+    cdef uint8_t *out
+    cdef Message m
+    for item in all_:
+        m = <Message?>item
+        marshalled_size(m, &size)
+        total += size
+    datagram = PyBytes_FromStringAndSize(NULL, total)
+    out = <uint8_t *>PyBytes_AS_STRING(datagram)
+    for item in all_:
+        m = <Message>item
+        marshalled_size(m, &size)
+        marshal_into(m, out, size)
+        out += size
+    return datagram
+
+
+cdef int64_t nanoseconds(object deadline) except? -1:
+    if deadline is None:
+        return 0
+    if not deadline > 0:  # NaN and all that is past
+        return 1
+    if deadline >= 9e9:
+        return 0
+    return max(<int64_t>1, <int64_t>(deadline * 1e9))
+
+
+@cython.final
+cdef class Ring:
+    """Receive buffers for `Socket.receive_ring`: slots of slot_size bytes each, used again by every call.
+
+    ValueError where either is 0, MemoryError where there is not so much.
+    """
+
+    def __init__(self, unsigned slots, size_t slot_size):
+        if self.ring.slots:
+            raise TypeError("a Ring is made once")
+        cdef int result = nl_ring_init(&self.ring, slots, slot_size)
+        if result == -EINVAL:
+            raise ValueError("a ring needs slots, and slots a size")
+        if result == -ENOMEM:
+            raise MemoryError
+        self.idle = True
+
+    def __dealloc__(self):
+        nl_ring_free(&self.ring)
+
+    def __reduce__(self):
+        raise TypeError("a Ring cannot be pickled")

@@ -1,0 +1,155 @@
+"""Who may send and who may receive on a connection: one thread at a time each.
+
+Compiled, because an exception of a signal handler (KeyboardInterrupt) comes between any two steps of Python code, and
+between taking a turn and the statement that gives it back there must be none.
+"""
+
+cimport cython
+from cpython.pythread cimport PyThread_get_thread_ident
+from libc.errno cimport EBADF, EBUSY, ETIMEDOUT
+from posix.types cimport pid_t
+from posix.unistd cimport getpid
+
+import threading as _threading
+import time as _time
+
+from netlink.errors import OpError
+
+
+@cython.final
+cdef class Turns:
+    """The turns of one connection.
+
+    The mutex guards all else and is held for no longer than it takes to look. A turn may be held for long, by a
+    receive that waits or by an iterator that is suspended in the middle of a reply. Who wants it waits for `changed`:
+    a turn given back, a deadline moved, or the end.
+
+    A forked child starts with all turns free: the threads that held them stayed in the parent.
+    """
+    cdef object mutex               # threading.Lock
+    cdef object changed             # threading.Condition of it
+    cdef unsigned long sender       # thread ident, 0: nobody
+    cdef unsigned long receiver
+    cdef Py_ssize_t waiting
+    cdef bint closed
+    cdef pid_t process
+    cdef object send_deadline       # time.monotonic() seconds, or None
+    cdef object receive_deadline
+
+    def __cinit__(self):
+        self.reset()
+
+    cdef int reset(self) except -1:
+        mutex = _threading.Lock()
+        self.changed = _threading.Condition(mutex)
+        self.mutex = mutex
+        self.sender = self.receiver = 0
+        self.waiting = 0
+        self.process = getpid()
+        return 0
+
+    cdef int lock(self) except -1:
+        if getpid() != self.process:
+            self.reset()
+        self.mutex.acquire()
+        return 0
+
+    cdef int take(self, str op, bint send, bint receive) except -1:
+        cdef unsigned long me = PyThread_get_thread_ident()
+        self.lock()
+        try:
+            while not self.closed and ((send and self.sender) or (receive and self.receiver)):
+                if (send and self.sender == me) or (receive and self.receiver == me):
+                    raise OpError(op, OSError(EBUSY, "this thread is in the middle of another reply: "
+                                                     "finish or close its receive_iter first"))
+                left = self.seconds_left(op, send, receive)
+                self.waiting += 1
+                try:
+                    self.changed.wait(left)
+                finally:
+                    self.waiting -= 1
+            if self.closed:
+                raise OpError(op, EBADF)
+            if send:
+                self.sender = me
+            if receive:
+                self.receiver = me
+        finally:
+            self.mutex.release()
+        return 0
+
+    cdef object seconds_left(self, str op, bint send, bint receive):
+        left = None
+        for wanted, deadline in ((send, self.send_deadline), (receive, self.receive_deadline)):
+            if wanted and deadline is not None:
+                this = deadline - _time.monotonic()
+                if this <= 0:
+                    raise OpError(op, ETIMEDOUT)
+                left = this if left is None else min(left, this)
+        return left if left is None else min(left, _threading.TIMEOUT_MAX)
+
+    cdef int give_back(self, bint send, bint receive) except -1:
+        self.lock()
+        try:
+            if send:
+                self.sender = 0
+            if receive:
+                self.receiver = 0
+            if self.waiting:
+                self.changed.notify_all()
+        finally:
+            self.mutex.release()
+        return 0
+
+    def hand_over(self):
+        """The receive turn now belongs to the calling thread, which goes on with a suspended iterator."""
+        self.receiver = PyThread_get_thread_ident()
+
+    def set_deadlines(self, **deadlines):
+        """set_deadlines(read=..., write=...): how long to wait for a turn, None for ever."""
+        self.lock()
+        try:
+            if "read" in deadlines:
+                self.receive_deadline = deadlines["read"]
+            if "write" in deadlines:
+                self.send_deadline = deadlines["write"]
+            self.changed.notify_all()
+        finally:
+            self.mutex.release()
+
+    def close(self):
+        """End all waiting with EBADF. False where it was closed already."""
+        self.lock()
+        try:
+            if self.closed:
+                return False
+            self.closed = True
+            self.changed.notify_all()
+            return True
+        finally:
+            self.mutex.release()
+
+    @property
+    def is_closed(self):
+        return self.closed
+
+
+@cython.final
+cdef class Turn:
+    """`with` a way to use the connection, under the name of the operation. OpError as `Turns` says."""
+    cdef Turns turns
+    cdef str op
+    cdef bint send
+    cdef bint receive
+
+    def __init__(self, Turns turns not None, str op not None, *, bint send=False, bint receive=False):
+        self.turns = turns
+        self.op = op
+        self.send = send
+        self.receive = receive
+
+    def __enter__(self):
+        self.turns.take(self.op, self.send, self.receive)
+
+    def __exit__(self, exception_type, exception, traceback):
+        self.turns.give_back(self.send, self.receive)

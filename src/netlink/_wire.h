@@ -1,0 +1,235 @@
+/* The wire format of netlink, read: messages of a datagram, attributes of a
+ * payload, and what an ERROR or DONE message says.
+ *
+ * Plain C without Python, so that the extension modules, the fuzzers and the
+ * sanitizer builds all run the same code. Every length is checked before a
+ * pointer moves; loads are unaligned-safe; nothing here allocates, recurses or
+ * loops without consuming input.
+ */
+#ifndef NETLINK_WIRE_H
+#define NETLINK_WIRE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum {
+    NL_HEADER = 16,          /* sizeof(struct nlmsghdr), linux/netlink.h */
+    NL_ATTR_HEADER = 4,      /* sizeof(struct nlattr) */
+    NL_ATTR_MAX = 65531,     /* nla_len is 16 bits wide and counts its header */
+    NL_ATTR_TYPE = 0x3fff,   /* NLA_TYPE_MASK */
+    NL_ATTR_NESTED = 0x8000, /* NLA_F_NESTED */
+
+    NL_TYPE_ERROR = 2, /* NLMSG_ERROR */
+    NL_TYPE_DONE = 3,  /* NLMSG_DONE */
+
+    NL_F_REQUEST = 0x1,
+    NL_F_MULTI = 0x2,
+    NL_F_ACK = 0x4,
+    NL_F_DUMP = 0x300,
+    NL_F_CAPPED = 0x100,   /* on an ERROR: the request's payload is not echoed */
+    NL_F_ACK_TLVS = 0x200, /* on an ERROR or DONE: attributes follow */
+
+    NL_ATTR_ACK_MSG = 1,    /* NLMSGERR_ATTR_MSG */
+    NL_ATTR_ACK_OFFSET = 2, /* NLMSGERR_ATTR_OFFS */
+};
+
+/* struct nlmsghdr, in host byte order as on the wire. */
+struct nl_header {
+    uint32_t length;
+    uint16_t type;
+    uint16_t flags;
+    uint32_t sequence;
+    uint32_t pid;
+};
+
+struct nl_cursor {
+    const uint8_t *at;
+    size_t left;
+};
+
+struct nl_message {
+    struct nl_header header;
+    const uint8_t *payload;
+    size_t size; /* header.length - 16: without padding */
+};
+
+struct nl_attribute {
+    uint16_t type; /* raw, with the two flag bits */
+    uint16_t length;
+    const uint8_t *payload;
+    size_t size;
+};
+
+/* What a step of a cursor found. */
+enum nl_step { NL_BAD = -1, NL_END = 0, NL_ITEM = 1 };
+
+static inline size_t nl_align(size_t n)
+{
+    return (n + 3) & ~(size_t)3; /* NLMSG_ALIGN, NLA_ALIGN */
+}
+
+static inline uint16_t nl_load16(const uint8_t *p)
+{
+    uint16_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline uint32_t nl_load32(const uint8_t *p)
+{
+    uint32_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline uint64_t nl_load64(const uint8_t *p)
+{
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static inline void nl_advance(struct nl_cursor *c, size_t n)
+{
+    if (n > c->left)
+        n = c->left; /* the last item may lack its padding */
+    c->at += n;
+    c->left -= n;
+}
+
+/* The next message of a datagram. NL_END with fewer than 16 bytes left,
+ * NL_BAD (cursor unmoved) where the length field is under 16 or past the end. */
+static inline enum nl_step nl_next_message(struct nl_cursor *c, struct nl_message *m)
+{
+    if (c->left < NL_HEADER)
+        return NL_END;
+    memcpy(&m->header, c->at, NL_HEADER);
+    if (m->header.length < NL_HEADER || m->header.length > c->left)
+        return NL_BAD;
+    m->payload = c->at + NL_HEADER;
+    m->size = m->header.length - NL_HEADER;
+    nl_advance(c, nl_align(m->header.length));
+    return NL_ITEM;
+}
+
+/* The next attribute that is not of length zero; those are passed over. NL_BAD (cursor
+ * at the attribute) with 1..3 bytes left, or a length of 1..3 or past the end. */
+static inline enum nl_step nl_next_attribute(struct nl_cursor *c, struct nl_attribute *a)
+{
+    while (c->left) {
+        if (c->left < NL_ATTR_HEADER)
+            return NL_BAD;
+        a->length = nl_load16(c->at);
+        a->type = nl_load16(c->at + 2);
+        if (a->length == 0) {
+            nl_advance(c, NL_ATTR_HEADER);
+            continue;
+        }
+        if (a->length < NL_ATTR_HEADER || a->length > c->left)
+            return NL_BAD;
+        a->payload = c->at + NL_ATTR_HEADER;
+        a->size = a->length - (size_t)NL_ATTR_HEADER;
+        nl_advance(c, nl_align(a->length));
+        return NL_ITEM;
+    }
+    return NL_END;
+}
+
+/* How many attributes of a length other than zero there are, or -1 where an attribute's
+ * header would not fit. Wrong lengths are left to nl_next_attribute to find. */
+static inline ptrdiff_t nl_count_attributes(const uint8_t *p, size_t n)
+{
+    struct nl_cursor c = {p, n};
+    ptrdiff_t count = 0;
+    while (c.left) {
+        if (c.left < NL_ATTR_HEADER)
+            return -1;
+        size_t length = nl_load16(c.at);
+        count += length != 0;
+        nl_advance(&c, nl_align(length < NL_ATTR_HEADER ? NL_ATTR_HEADER : length));
+    }
+    return count;
+}
+
+/* What a message says of its request. */
+enum nl_verdict_kind {
+    NL_DATA,    /* nothing: an ordinary message */
+    NL_ACK,     /* ERROR with errno 0 */
+    NL_DONE,    /* the end of a multi-part reply */
+    NL_FAILED,  /* ERROR or DONE|MULTI with an errno */
+    NL_TOO_SHORT /* ERROR or DONE|MULTI whose errno is cut off */
+};
+
+struct nl_verdict {
+    int64_t error;  /* errno, positive: INT32_MIN has no positive int32 */
+    uint32_t offset; /* NLMSGERR_ATTR_OFFS, or 0 */
+    const uint8_t *text; /* NLMSGERR_ATTR_MSG without its NUL, or NULL */
+    size_t text_size;
+};
+
+/* DONE without MULTI is data: nfnetlink_log ends its batches with one that holds an
+ * nfgenmsg, whose bytes would read as an errno. */
+static inline int nl_ends_reply(const struct nl_header *h)
+{
+    return h->type == NL_TYPE_ERROR || (h->type == NL_TYPE_DONE && (h->flags & NL_F_MULTI));
+}
+
+/* struct nlmsgerr of linux/netlink.h, or a DONE's int, and the attributes of
+ * Documentation/userspace-api/netlink/intro.rst "Ext ACK" behind them. Malformed
+ * attributes end their reading and never hide the errno. */
+static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, const uint8_t *payload,
+                                                    size_t size, struct nl_verdict *v)
+{
+    memset(v, 0, sizeof *v);
+    if (!nl_ends_reply(h))
+        return NL_DATA;
+    int is_error = h->type == NL_TYPE_ERROR;
+    if (!is_error && size == 0)
+        return NL_DONE;
+    if (size < 4)
+        return NL_TOO_SHORT;
+    int32_t code;
+    memcpy(&code, payload, sizeof code);
+    if (is_error) {
+        if (code == 0)
+            return NL_ACK;
+        v->error = code < 0 ? -(int64_t)code : code;
+    } else {
+        if (code >= 0)
+            return NL_DONE;
+        v->error = -(int64_t)code;
+    }
+    if (!(h->flags & NL_F_ACK_TLVS))
+        return NL_FAILED;
+    size_t skip = 4;
+    if (is_error) {
+        if (size < 4 + NL_HEADER)
+            return NL_FAILED;
+        size_t echoed = h->flags & NL_F_CAPPED ? NL_HEADER : nl_load32(payload + 4);
+        if (echoed < NL_HEADER || echoed > size - 4)
+            return NL_FAILED;
+        skip += nl_align(echoed);
+        if (skip > size)
+            return NL_FAILED;
+    }
+    struct nl_cursor c = {payload + skip, size - skip};
+    struct nl_attribute a;
+    while (nl_next_attribute(&c, &a) == NL_ITEM) {
+        switch (a.type & NL_ATTR_TYPE) {
+        case NL_ATTR_ACK_MSG:
+            v->text = a.payload;
+            v->text_size = strnlen((const char *)a.payload, a.size);
+            break;
+        case NL_ATTR_ACK_OFFSET:
+            if (a.size == 4)
+                v->offset = nl_load32(a.payload);
+            break;
+        default:
+            break;
+        }
+    }
+    return NL_FAILED;
+}
+
+#endif

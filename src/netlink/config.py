@@ -1,0 +1,106 @@
+"""How a connection is dialled."""
+
+from __future__ import annotations
+
+import functools as _functools
+import os as _os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final, NoReturn
+
+__all__ = ["Config"]
+
+_U32_MAX = 0xFFFFFFFF
+_INT_MAX = 0x7FFFFFFF
+
+
+class Config:
+    """Options of `netlink.dial`. Immutable; equal where all options are equal.
+
+    groups: bit mask of the multicast groups 1 to 32 to join at once (sockaddr_nl.nl_groups): bit n-1 is group n.
+        Groups above 32 are joined with `Conn.join_group`.
+    netns: the network namespace of the socket: an open file descriptor of one, a path such as /proc/42/ns/net, or
+        a name under /run/netns as `ip netns` makes them. None: that of the calling thread. A descriptor stays
+        the caller's.
+    pid: the port id to bind to, 0 to let the kernel choose one. Not a process id.
+    strict: ask for extended acknowledgements and strict checking of dump requests (NETLINK_EXT_ACK and
+        NETLINK_GET_STRICT_CHK of linux/netlink.h, 4.20); dial fails where the kernel lacks either.
+    message_buffer_size: bytes of the one receive buffer that is used again for every datagram, without asking
+        first how long the datagram is; a longer one is an OpError (EMSGSIZE). 0: ask, and never truncate.
+
+    TypeError for a value of another type, ValueError for one out of range.
+    """
+
+    __slots__ = ("groups", "message_buffer_size", "netns", "pid", "strict")
+
+    groups: Final[int]
+    netns: Final[int | str | _os.PathLike[str] | None]
+    pid: Final[int]
+    strict: Final[bool]
+    message_buffer_size: Final[int]
+
+    def __init__(
+        self,
+        *,
+        groups: int = 0,
+        netns: int | str | _os.PathLike[str] | None = None,
+        pid: int = 0,
+        strict: bool = False,
+        message_buffer_size: int = 0,
+    ) -> None:
+        if not isinstance(strict, bool):
+            raise TypeError(f"strict must be a bool, not {type(strict).__name__}")
+        put = _functools.partial(object.__setattr__, self)
+        put("groups", _integer("groups", groups, _U32_MAX))
+        put("netns", _namespace(netns))
+        put("pid", _integer("pid", pid, _U32_MAX))
+        put("strict", strict)
+        put("message_buffer_size", _integer("message_buffer_size", message_buffer_size, _INT_MAX))
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Config):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def __repr__(self) -> str:
+        return f"Config({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"Config is immutable: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"Config is immutable: cannot delete {name!r}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _functools.partial(Config, **{name: getattr(self, name) for name in self.__slots__}), ()
+
+
+def _integer(name: str, value: int, most: int) -> int:
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} must be an int, not {type(value).__name__}")
+    value = value.__index__()
+    if not 0 <= value <= most:
+        raise ValueError(f"{name} must be from 0 to {most}, not {value}")
+    return value
+
+
+def _namespace(netns: int | str | _os.PathLike[str] | None) -> int | str | _os.PathLike[str] | None:
+    if netns is None:
+        return None
+    if hasattr(netns, "__index__") and not isinstance(netns, bool):
+        return _integer("netns", netns, _INT_MAX)
+    if not isinstance(netns, (str, _os.PathLike)):
+        raise TypeError(f"netns must be a file descriptor, a name or a path, not {type(netns).__name__}")
+    path = _os.fspath(netns)
+    if not isinstance(path, str):
+        raise TypeError("netns must be a str path, not bytes")
+    if not path or "\0" in path or path in {".", ".."}:
+        raise ValueError(f"netns {path!r} names no network namespace")
+    return netns
