@@ -10,14 +10,31 @@ import os
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-CFLAGS = ["-std=c11", "-O3", "-fvisibility=hidden", "-D_GNU_SOURCE", "-Wall", "-Wextra",
-          # What Cython generates is not ours to warn about.
-          "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Wno-cast-function-type"]
+BUILD = "build"
+CFLAGS = [
+    "-std=c11",
+    "-O3",
+    "-fvisibility=hidden",
+    "-D_GNU_SOURCE",
+    "-Wall",
+    "-Wextra",
+    # What Cython generates is not ours to warn about.
+    "-Wno-unused-parameter",
+    "-Wno-missing-field-initializers",
+    "-Wno-cast-function-type",
+]
 LDFLAGS: list[str] = []
 if os.environ.get("NETLINK_SANITIZE") == "1":
-    sanitizers = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-fno-omit-frame-pointer", "-g", "-O1"]
+    sanitizers = [
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=undefined",
+        "-fno-omit-frame-pointer",
+        "-g",
+        "-O1",
+    ]
     CFLAGS += sanitizers
     LDFLAGS += sanitizers
+    BUILD = "build/sanitize"
 if os.environ.get("NETLINK_WERROR") == "1":
     CFLAGS += ["-Werror", "-Wno-error=unused-function"]
 
@@ -41,9 +58,10 @@ setup(
             extension("_turns", "_turns.pyx"),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
         ],
-        build_dir="build/cython",
+        build_dir=f"{BUILD}/cython",
         compiler_directives={
             "language_level": 3,
+            "auto_pickle": False,
             "freethreading_compatible": True,
             "embedsignature": True,
             "embedsignature.format": "python",
@@ -53,6 +71,6 @@ setup(
             "cdivision": True,
             "initializedcheck": False,
         },
-        show_all_warnings=True,
     ),
+    options={"build": {"build_base": BUILD}},
 )

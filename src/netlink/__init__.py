@@ -21,7 +21,7 @@ from netlink._codec import (
     validate,
 )
 from netlink.config import Config
-from netlink.conn import Conn, dial
+from netlink.conn import Conn, Socket, dial
 from netlink.consts import NESTED, NET_BYTE_ORDER, ConnOption, Family, HeaderFlags, HeaderType
 from netlink.errors import DecodeError, EncodeError, OpError
 
@@ -45,6 +45,7 @@ __all__ = [
     "HeaderType",
     "Message",
     "OpError",
+    "Socket",
     "dial",
     "marshal_attributes",
     "unmarshal_attributes",

@@ -616,9 +616,6 @@ cdef class AttributeView:
     def __repr__(self):
         return f"<AttributeView type={self.raw_type & NL_ATTR_TYPE} type_flags=0x{self.raw_type & 0xc000:x} data={self.payload()!r}>"
 
-    def __reduce__(self):
-        raise TypeError("an AttributeView cannot be pickled: use its data")
-
 
 @cython.final
 cdef class AttributeDecoder:
@@ -668,9 +665,6 @@ cdef class AttributeDecoder:
         iterator.at = 0
         return iterator
 
-    def __reduce__(self):
-        raise TypeError("an AttributeDecoder cannot be pickled: decode again from its bytes")
-
 
 cdef object make_decoder(object owner, const uint8_t *start, size_t size, uint8_t order):
     cdef AttributeDecoder decoder = AttributeDecoder.__new__(AttributeDecoder)
@@ -695,6 +689,8 @@ cdef class AttributeIterator:
         cdef AttributeView view
         # One load: a second thread on this iterator may at worst see an attribute twice.
         cdef size_t at = self.at
+        if decoder is None:
+            raise StopIteration
         cursor.at = decoder.start + at
         cursor.left = decoder.size - at
         step = nl_next_attribute(&cursor, &found)
@@ -860,9 +856,6 @@ cdef class AttributeEncoder:
         with cython.critical_section(self):
             return PyBytes_FromStringAndSize(<const char *>self.buffer, self.size)
 
-    def __reduce__(self):
-        raise TypeError("an AttributeEncoder cannot be pickled: use what encode() returns")
-
 
 @cython.final
 @cython.internal
@@ -872,7 +865,7 @@ cdef class NestedAttributes:
     cdef AttributeEncoder inner
     cdef object type
 
-    def __init__(self, AttributeEncoder outer, AttributeEncoder inner, type):
+    def __cinit__(self, AttributeEncoder outer not None, AttributeEncoder inner not None, type):
         self.outer = outer
         self.inner = inner
         self.type = type

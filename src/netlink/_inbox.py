@@ -44,7 +44,7 @@ class Inbox:
         """The datagram without the messages of abandoned requests; the end of such a reply ends its abandonment."""
         if not self.abandoned:
             return datagram
-        kept = []
+        kept: list[Message] = []
         for message in datagram:
             if message.header.sequence not in self.abandoned:
                 kept.append(message)
@@ -121,7 +121,17 @@ class Answer:
     Whatever error says is to be raised after each feed.
     """
 
-    __slots__ = ("_acknowledged", "_dump", "_empty", "_ended", "_inbox", "_request", "done", "error", "queued_only")
+    __slots__ = (
+        "_acknowledged",
+        "_dump",
+        "_empty",
+        "_ended",
+        "_inbox",
+        "_request",
+        "done",
+        "error",
+        "queued_only",
+    )
 
     def __init__(self, inbox: Inbox, request: Message) -> None:
         flags = request.header.flags

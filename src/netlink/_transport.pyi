@@ -1,12 +1,12 @@
 from collections.abc import Iterable, Sequence
-from typing import final
+from typing import Self, final
 
 from netlink._codec import Message
 from netlink.config import Config
 
 @final
 class Socket:
-    def __init__(self, family: int, config: Config) -> None: ...
+    def __new__(cls, family: int, config: Config) -> Self: ...
     @property
     def message_buffer_size(self) -> int: ...
     def close(self) -> bool: ...
@@ -36,4 +36,4 @@ class Socket:
 
 @final
 class Ring:
-    def __init__(self, slots: int, slot_size: int) -> None: ...
+    def __new__(cls, slots: int, slot_size: int) -> Self: ...

@@ -49,9 +49,7 @@ cdef class Socket:
     the socket is closed.
     """
 
-    def __init__(self, int family, config):
-        if self.s is not NULL:
-            raise TypeError("a Socket is opened once")
+    def __cinit__(self, int family, config):
         cdef nl_sock_options options
         cdef int error = 0
         cdef nl_sock *s
@@ -313,9 +311,6 @@ cdef class Socket:
             result = nl_sock_set_buffer(self.s, option, value)
         return self.check(op, result)
 
-    def __reduce__(self):
-        raise TypeError("a Socket cannot be pickled")
-
 
 cdef object marshal_messages(object messages):
     cdef list all_ = list(messages)
@@ -353,9 +348,7 @@ cdef class Ring:
     ValueError where either is 0, MemoryError where there is not so much.
     """
 
-    def __init__(self, unsigned slots, size_t slot_size):
-        if self.ring.slots:
-            raise TypeError("a Ring is made once")
+    def __cinit__(self, unsigned slots, size_t slot_size):
         cdef int result = nl_ring_init(&self.ring, slots, slot_size)
         if result == -EINVAL:
             raise ValueError("a ring needs slots, and slots a size")
@@ -365,6 +358,3 @@ cdef class Ring:
 
     def __dealloc__(self):
         nl_ring_free(&self.ring)
-
-    def __reduce__(self):
-        raise TypeError("a Ring cannot be pickled")

@@ -142,7 +142,7 @@ cdef class Turn:
     cdef bint send
     cdef bint receive
 
-    def __init__(self, Turns turns not None, str op not None, *, bint send=False, bint receive=False):
+    def __cinit__(self, Turns turns not None, str op not None, *, bint send=False, bint receive=False):
         self.turns = turns
         self.op = op
         self.send = send

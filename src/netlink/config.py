@@ -7,12 +7,13 @@ import os as _os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final, NoReturn
+    from typing import Any, NoReturn
 
 __all__ = ["Config"]
 
 _U32_MAX = 0xFFFFFFFF
 _INT_MAX = 0x7FFFFFFF
+_NAMES = ("groups", "netns", "pid", "strict", "message_buffer_size")
 
 
 class Config:
@@ -32,13 +33,7 @@ class Config:
     TypeError for a value of another type, ValueError for one out of range.
     """
 
-    __slots__ = ("groups", "message_buffer_size", "netns", "pid", "strict")
-
-    groups: Final[int]
-    netns: Final[int | str | _os.PathLike[str] | None]
-    pid: Final[int]
-    strict: Final[bool]
-    message_buffer_size: Final[int]
+    __slots__ = ("_values",)
 
     def __init__(
         self,
@@ -51,26 +46,50 @@ class Config:
     ) -> None:
         if not isinstance(strict, bool):
             raise TypeError(f"strict must be a bool, not {type(strict).__name__}")
-        put = _functools.partial(object.__setattr__, self)
-        put("groups", _integer("groups", groups, _U32_MAX))
-        put("netns", _namespace(netns))
-        put("pid", _integer("pid", pid, _U32_MAX))
-        put("strict", strict)
-        put("message_buffer_size", _integer("message_buffer_size", message_buffer_size, _INT_MAX))
+        values = (
+            _integer("groups", groups, _U32_MAX),
+            _namespace(netns),
+            _integer("pid", pid, _U32_MAX),
+            strict,
+            _integer("message_buffer_size", message_buffer_size, _INT_MAX),
+        )
+        object.__setattr__(self, "_values", values)
 
-    def _values(self) -> tuple[Any, ...]:
-        return tuple(getattr(self, name) for name in self.__slots__)
+    _values: tuple[int, int | str | _os.PathLike[str] | None, int, bool, int]
+
+    @property
+    def groups(self) -> int:
+        return self._values[0]
+
+    @property
+    def netns(self) -> int | str | _os.PathLike[str] | None:
+        return self._values[1]
+
+    @property
+    def pid(self) -> int:
+        return self._values[2]
+
+    @property
+    def strict(self) -> bool:
+        return self._values[3]
+
+    @property
+    def message_buffer_size(self) -> int:
+        return self._values[4]
+
+    def _options(self) -> dict[str, Any]:
+        return dict(zip(_NAMES, self._values, strict=True))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Config):
             return NotImplemented
-        return self._values() == other._values()
+        return self._values == other._values
 
     def __hash__(self) -> int:
-        return hash(self._values())
+        return hash(self._values)
 
     def __repr__(self) -> str:
-        return f"Config({', '.join(f'{name}={getattr(self, name)!r}' for name in self.__slots__)})"
+        return f"Config({', '.join(f'{name}={value!r}' for name, value in self._options().items())})"
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"Config is immutable: cannot set {name!r}")
@@ -79,7 +98,7 @@ class Config:
         raise AttributeError(f"Config is immutable: cannot delete {name!r}")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _functools.partial(Config, **{name: getattr(self, name) for name in self.__slots__}), ()
+        return _functools.partial(Config, **self._options()), ()
 
 
 def _integer(name: str, value: int, most: int) -> int:
@@ -94,7 +113,7 @@ def _integer(name: str, value: int, most: int) -> int:
 def _namespace(netns: int | str | _os.PathLike[str] | None) -> int | str | _os.PathLike[str] | None:
     if netns is None:
         return None
-    if hasattr(netns, "__index__") and not isinstance(netns, bool):
+    if isinstance(netns, int):
         return _integer("netns", netns, _INT_MAX)
     if not isinstance(netns, (str, _os.PathLike)):
         raise TypeError(f"netns must be a file descriptor, a name or a path, not {type(netns).__name__}")

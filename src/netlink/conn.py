@@ -21,17 +21,19 @@ if TYPE_CHECKING:
     from typing import Any, Protocol, Self
 
     from netlink._codec import Message
+else:
+    Protocol = object  # typing is slow to import
 
-    class Socket(Protocol):
-        """What a `Conn` needs of a socket. Verbs beyond these are used where the object has them."""
-
-        def close(self) -> object: ...
-        def send(self, m: Message, /) -> object: ...
-        def send_messages(self, messages: list[Message], /) -> object: ...
-        def receive(self) -> list[Message]: ...
+__all__ = ["Conn", "Socket", "dial"]
 
 
-__all__ = ["Conn", "dial"]
+class Socket(Protocol):
+    """What a `Conn` needs of a socket. Verbs beyond these are used where the object has them."""
+
+    def close(self) -> object: ...
+    def send(self, m: Message, /) -> object: ...
+    def send_messages(self, messages: list[Message], /) -> object: ...
+    def receive(self) -> list[Message]: ...
 
 
 def dial(family: int, config: Config | None = None) -> Conn:
@@ -85,7 +87,7 @@ class BaseConn:
 
     def _prepared(self, ms: Iterable[Message]) -> list[Message]:
         """The messages as they are to be sent."""
-        requests = []
+        requests: list[Message] = []
         for m in ms:
             # 0 is the sequence number of what nobody asked for.
             self._sequence = self._sequence % 0xFFFFFFFF + 1
@@ -121,7 +123,11 @@ class BaseConn:
 
     def _drop_abandoned(self) -> None:
         """Read what is queued for abandoned requests: the kernel refuses a dump (EBUSY) while one is unfinished."""
-        while self._inbox.abandoned and self._receive_nowait and (datagram := self._receive_nowait()) is not None:
+        while (
+            self._inbox.abandoned
+            and self._receive_nowait
+            and (datagram := self._receive_nowait()) is not None
+        ):
             if messages := self._inbox.wanted(self._received(datagram)):
                 self._inbox.pending.append(messages)
 
@@ -235,7 +241,8 @@ class BaseConn:
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._turns.is_closed
+        value: bool = self._turns.is_closed
+        return value
 
     def fileno(self) -> int:
         """The socket's file descriptor, -1 once closed: for select and the like, not for reading."""
@@ -258,6 +265,7 @@ class BaseConn:
         if isinstance(sock, _NetlinkSocket) and not sock.closed:
             _warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             self.close()
+
 
 class Conn(BaseConn):
     """A connection to a netlink family, over any object with the `Socket` protocol (close, send, send_messages,

@@ -1,13 +1,15 @@
 """A connection without a kernel, for tests: a function answers instead.
 
-    def answer(requests):
-        return nltest.multipart([reply_to(requests[0]), Message()])
+def answer(requests):
+    return nltest.multipart([reply_to(requests[0]), Message()])
 
-    with nltest.dial(answer) as conn:
-        ...
+with nltest.dial(answer) as conn:
+    ...
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from netlink._codec import Message, marshal_attributes
 from netlink.conn import Conn
@@ -17,17 +19,17 @@ from netlink.nlenc import int32_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import TypeAlias
+    from collections.abc import Iterable, Sequence
 
     from netlink._codec import Attribute
 
-    Func: TypeAlias = Callable[[list[Message]], list[Message]]
-
-__all__ = ["PID", "check_request", "dial", "error", "multipart", "must_marshal_attributes"]
+__all__ = ["PID", "Func", "check_request", "dial", "error", "multipart", "must_marshal_attributes"]
 
 PID = 1
 """The port id of a connection that `dial` makes."""
+
+Func = Callable[[list[Message]], list[Message]]
+"""What `dial` takes: from the messages of a send to those of the reply."""
 
 
 def dial(fn: Func) -> Conn:

@@ -1,0 +1,75 @@
+# Everything that this project does by command. `make` alone lists it.
+
+PYTHON ?= python3
+VENV   ?= .venv
+CC     ?= cc
+FUZZ_SECONDS ?= 60
+
+bin      := $(VENV)/bin
+pip      := $(bin)/pip --disable-pip-version-check install --quiet
+sources  := $(wildcard src/netlink/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
+
+.PHONY: help build demo test test-userns lint bench sanitize fuzz dist clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.tools: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make virtual environments. Debian, Ubuntu: apt-get install python3-venv"; exit 1; }
+	@command -v $(CC) >/dev/null || { echo "A C compiler is needed. Debian, Ubuntu: apt-get install gcc libc6-dev"; exit 1; }
+	@$(PYTHON) -c 'import os, sysconfig; p = sysconfig.get_path("include") + "/Python.h"; os.path.exists(p) or exit(f"{p} is missing. Debian, Ubuntu: apt-get install python3-dev")'
+	$(PYTHON) -m venv $(VENV)
+	$(pip) --upgrade pip
+	$(pip) --group dev
+	@touch $@
+
+$(VENV)/.built: $(VENV)/.tools $(sources)
+	$(pip) --no-build-isolation --no-deps --editable .
+	@touch $@
+
+build: $(VENV)/.built ## make the virtual environment and build the extension modules in it
+
+demo: build ## conntrack table, events and firewall log of a private network namespace
+	$(bin)/python tools/demo.py
+
+test: build ## all tests
+	$(bin)/python -m pytest tests
+
+test-userns: build ## the kernel tests as an unprivileged user sees them: in a user namespace
+	NETLINK_TEST_USERNS=1 $(bin)/python -m pytest tests/kernel
+
+lint: build ## style, types and stubs
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/cython-lint src/netlink/*.pyx src/netlink/*.pxd
+	$(bin)/codespell
+	$(bin)/mypy
+	$(bin)/pyright
+	MYPYPATH=src $(bin)/python -m mypy.stubtest netlink --allowlist tests/typing/stubtest.txt
+
+bench: build ## figures against the peers that this machine can build
+	$(bin)/python bench/build.py
+	$(bin)/python bench/startup.py
+	$(bin)/python -m pytest bench -q
+	$(bin)/python bench/dump.py
+
+sanitize: $(VENV)/.tools ## the unit tests with AddressSanitizer and UndefinedBehaviorSanitizer
+	$(PYTHON) -m venv --clear $(VENV)-sanitize
+	$(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --upgrade pip
+	$(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --group dev
+	NETLINK_SANITIZE=1 CC=gcc $(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps .
+	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
+	  $(VENV)-sanitize/bin/python -m pytest tests/unit
+
+fuzz: ## libFuzzer on the C that reads what the kernel sends, FUZZ_SECONDS long
+	tests/fuzz/run $(FUZZ_SECONDS)
+
+dist: $(VENV)/.tools ## the sdist, and the wheel from it
+	$(bin)/python -m build
+
+clean: ## remove what was built
+	rm -rf build dist $(VENV) $(VENV)-sanitize src/*.egg-info src/netlink/*.so tests/fuzz/bin bench/peers/bin

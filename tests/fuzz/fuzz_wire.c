@@ -1,0 +1,125 @@
+/* Fuzz target: all plain C that reads bytes from a socket, on one input.
+ *
+ * With libFuzzer (tests/fuzz/run), or with -DSTANDALONE as a program that mutates the corpus files it is given a fixed
+ * number of times, for compilers without libFuzzer. Built with AddressSanitizer and UndefinedBehaviorSanitizer.
+ *
+ * Beyond not crashing it must hold: cursors only move forward and stay inside, payloads lie inside, the count of
+ * attributes is an upper bound of those found, and a verdict's text lies inside its message.
+ */
+#include "../../src/netlink/_sock.c"
+
+#include <stdio.h>
+
+#define CHECK(what)                                                          \
+    do {                                                                     \
+        if (!(what)) {                                                       \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);       \
+            abort();                                                         \
+        }                                                                    \
+    } while (0)
+
+static volatile uint8_t sink;
+
+/* Lets the sanitizer see every byte as read. */
+static void touch(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sink ^= p[i];
+}
+
+static void attributes(const uint8_t *p, size_t n, int depth)
+{
+    ptrdiff_t count = nl_count_attributes(p, n), found = 0;
+    struct nl_cursor c = {p, n};
+    struct nl_attribute a;
+    enum nl_step step;
+    const uint8_t *before = c.at;
+    while ((step = nl_next_attribute(&c, &a)) == NL_ITEM) {
+        CHECK(c.at > before && c.at + c.left == p + n);
+        CHECK(a.payload >= p && a.size <= n && a.payload + a.size <= p + n);
+        CHECK(a.length == a.size + NL_ATTR_HEADER);
+        touch(a.payload, a.size);
+        if (depth < 8)
+            attributes(a.payload, a.size, depth + 1);
+        before = c.at;
+        found++;
+    }
+    CHECK(step == NL_END || step == NL_BAD);
+    if (count >= 0)
+        CHECK(step == NL_END ? found == count : found < count);
+    else
+        CHECK(step == NL_BAD);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    /* A heap copy of just this size, so that reading one byte too many is seen. */
+    uint8_t *p = malloc(size ? size : 1);
+    memcpy(p, data, size);
+    struct nl_cursor c = {p, size};
+    struct nl_message m;
+    struct nl_verdict v;
+    const uint8_t *before = p;
+    int ends = 0;
+    while (nl_next_message(&c, &m) == NL_ITEM) {
+        CHECK(c.at > before && c.at + c.left == p + size);
+        CHECK(m.payload >= p && m.payload + m.size <= p + size);
+        touch(m.payload, m.size);
+        enum nl_verdict_kind kind = nl_parse_verdict(&m.header, m.payload, m.size, &v);
+        CHECK((kind == NL_DATA) == !nl_ends_reply(&m.header));
+        CHECK(kind != NL_FAILED || v.error > 0);
+        if (v.text) {
+            CHECK(v.text >= m.payload && v.text + v.text_size <= m.payload + m.size);
+            touch(v.text, v.text_size);
+        }
+        ends |= kind != NL_DATA;
+        attributes(m.payload, m.size, 0);
+        if (m.size >= 4)
+            attributes(m.payload + 4, m.size - 4, 0);
+        before = c.at;
+    }
+    CHECK(ends == ends_dump(p, size));
+    sink ^= (uint8_t)asks_for_dump(p, size);
+    attributes(p, size, 0);
+    free(p);
+    return 0;
+}
+
+#ifdef STANDALONE
+static uint64_t state = 88172645463325252u;
+
+static uint64_t next(void)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s MUTATIONS FILE...\n", argv[0]);
+        return 2;
+    }
+    static uint8_t original[1 << 16], mutated[1 << 16];
+    static const uint8_t edges[] = {0, 1, 2, 3, 4, 15, 16, 17, 0x7f, 0x80, 0xff};
+    long rounds = atol(argv[1]), runs = 0;
+    for (int file = 2; file < argc; file++) {
+        FILE *f = fopen(argv[file], "rb");
+        CHECK(f);
+        size_t size = fread(original, 1, sizeof original, f);
+        fclose(f);
+        LLVMFuzzerTestOneInput(original, size);
+        for (long i = 0; i < rounds / (argc - 2); i++, runs++) {
+            memcpy(mutated, original, size);
+            size_t length = size && next() % 4 == 0 ? next() % (size + 1) : size;
+            for (uint64_t n = next() % 8; length && n; n--)
+                mutated[next() % length] = next() % 2 ? edges[next() % sizeof edges] : (uint8_t)next();
+            LLVMFuzzerTestOneInput(mutated, length);
+        }
+    }
+    printf("%ld\n", runs);
+    return 0;
+}
+#endif

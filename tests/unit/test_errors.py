@@ -1,0 +1,216 @@
+"""OpError and its kin: which built-in each is, what it says, and that it survives a pickle."""
+
+from __future__ import annotations
+
+import copy
+import errno
+import os
+import pickle
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from netlink import DecodeError, EncodeError, OpError
+
+BUILTINS = {
+    BlockingIOError: {"EAGAIN", "EALREADY", "EWOULDBLOCK", "EINPROGRESS"},
+    BrokenPipeError: {"EPIPE", "ESHUTDOWN"},
+    ChildProcessError: {"ECHILD"},
+    ConnectionAbortedError: {"ECONNABORTED"},
+    ConnectionRefusedError: {"ECONNREFUSED"},
+    ConnectionResetError: {"ECONNRESET"},
+    FileExistsError: {"EEXIST"},
+    FileNotFoundError: {"ENOENT"},
+    InterruptedError: {"EINTR"},
+    IsADirectoryError: {"EISDIR"},
+    NotADirectoryError: {"ENOTDIR"},
+    PermissionError: {"EACCES", "EPERM"},
+    ProcessLookupError: {"ESRCH"},
+    TimeoutError: {"ETIMEDOUT"},
+}
+MAPPED = [(name, builtin) for builtin, names in BUILTINS.items() for name in sorted(names)]
+
+
+def op_error(err: Any, **more: Any) -> OpError:
+    return OpError("receive", err, **more)
+
+
+# What it is
+
+
+@pytest.mark.parametrize(("name", "builtin"), MAPPED)
+def test_is_the_builtin_of_its_errno(name: str, builtin: type[OSError]) -> None:
+    number = getattr(errno, name)
+    for err in (op_error(number), op_error(OSError(number, "text"))):
+        assert [b for b in BUILTINS if isinstance(err, b)] == [builtin]
+        assert isinstance(err, OpError)
+        assert err.errno == number
+
+
+@pytest.mark.parametrize("number", sorted(errno.errorcode), ids=lambda n: errno.errorcode[n])
+def test_maps_what_cpython_maps(number: int) -> None:
+    builtin = type(OSError(number, ""))
+    assert isinstance(op_error(number), builtin)
+    assert [b for b in BUILTINS if isinstance(op_error(number), b)] == [b for b in BUILTINS if b is builtin]
+
+
+def test_is_caught_as_the_builtin() -> None:
+    with pytest.raises(FileNotFoundError) as info:
+        raise op_error(errno.ENOENT)
+    assert isinstance(info.value, OpError)
+    assert type(info.value).__name__ == "OpError"
+    assert type(info.value).__module__ == "netlink.errors"
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, 524, 0x8000_0000])
+def test_other_errnos_are_plain(number: int) -> None:
+    assert type(op_error(number)) is OpError
+    assert op_error(number).errno == number
+
+
+@pytest.mark.parametrize("cls", [DecodeError, EncodeError])
+def test_value_errors(cls: type[Exception]) -> None:
+    assert issubclass(cls, ValueError)
+    assert not issubclass(cls, OSError)
+
+
+# What it holds and says
+
+
+def test_defaults() -> None:
+    err = OpError(op="send", err=errno.ENOBUFS)
+    assert (err.op, err.errno, err.message, err.offset, err.sequence) == ("send", errno.ENOBUFS, "", 0, 0)
+    assert err.strerror == os.strerror(errno.ENOBUFS)
+    assert err.filename is None
+
+
+def test_fields() -> None:
+    err = OpError("receive", errno.EINVAL, message="no such thing", offset=8, sequence=7)
+    assert (err.op, err.errno, err.message, err.offset, err.sequence) == (
+        "receive",
+        22,
+        "no such thing",
+        8,
+        7,
+    )
+
+
+@pytest.mark.parametrize("arguments", [(), ("receive",), ("receive", 2, "message")])
+def test_arguments(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError):
+        OpError(*arguments)
+    with pytest.raises(TypeError):
+        OpError("receive", 2, text="unknown name")
+
+
+@pytest.mark.parametrize(
+    ("err", "want"),
+    [
+        (op_error(errno.ENOENT), "netlink receive: No such file or directory"),
+        (OpError("join-group", errno.EPERM), "netlink join-group: Operation not permitted"),
+        (
+            op_error(errno.EINVAL, message="bad attribute", offset=8),
+            'netlink receive: Invalid argument, offset: 8, message: "bad attribute"',
+        ),
+        (
+            op_error(errno.ENOENT, message="unknown"),
+            'netlink receive: No such file or directory, offset: 0, message: "unknown"',
+        ),
+        (op_error(errno.EEXIST, offset=20), 'netlink receive: File exists, offset: 20, message: ""'),
+        (
+            op_error(errno.EINVAL, message='a "b" \\'),
+            'netlink receive: Invalid argument, offset: 0, message: "a \\"b\\" \\\\"',
+        ),
+        (op_error(errno.EINVAL, sequence=5), "netlink receive: Invalid argument"),
+        (op_error(524), "netlink receive: Unknown error 524"),  # ENOTSUPP of include/linux/errno.h
+        (op_error(0x8000_0000), "netlink receive: Unknown error 2147483648"),  # -INT32_MIN
+        (op_error(OSError(errno.EPROTO, "my words")), "netlink receive: my words"),
+        (op_error(OSError("no errno")), "netlink receive: no errno"),
+        (op_error(ValueError("text")), "netlink receive: text"),
+        (op_error(ValueError()), "netlink receive: ValueError"),
+        (op_error(EOFError()), "netlink receive: EOFError"),
+    ],
+)
+def test_str(err: OpError, want: str) -> None:
+    assert str(err) == want
+
+
+# Exceptions as err
+
+
+@pytest.mark.parametrize(
+    ("cause", "number", "text"),
+    [
+        (OSError(errno.EPROTO, "my words"), errno.EPROTO, "my words"),
+        (FileNotFoundError(errno.ENOENT, "gone", "/a/file"), errno.ENOENT, "gone"),
+        (TimeoutError(), errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)),
+        (TimeoutError("too slow"), errno.ETIMEDOUT, "too slow"),
+        (OpError("send", errno.EBADF), errno.EBADF, os.strerror(errno.EBADF)),
+        (OSError("text"), None, None),
+        (ValueError("text"), None, None),
+    ],
+    ids=repr,
+)
+def test_exception_as_err(cause: BaseException, number: int | None, text: str | None) -> None:
+    err = op_error(cause)
+    assert (err.op, err.errno, err.strerror) == ("receive", number, text)
+    assert err.timeout is isinstance(cause, TimeoutError)
+
+
+# Properties
+
+TIMEOUTS = {"ETIMEDOUT", "EAGAIN"}
+TEMPORARY = {"EINTR", "ENOBUFS", "EMFILE", "ENFILE", "ENOMEM"} | TIMEOUTS
+
+
+@pytest.mark.parametrize("number", sorted(errno.errorcode), ids=lambda n: errno.errorcode[n])
+def test_timeout_and_temporary(number: int) -> None:
+    err = op_error(number)
+    assert err.timeout is (errno.errorcode[number] in TIMEOUTS)
+    assert err.temporary is (errno.errorcode[number] in TEMPORARY)
+
+
+def test_no_errno_is_neither() -> None:
+    assert not op_error(ValueError("x")).timeout
+    assert not op_error(ValueError("x")).temporary
+
+
+# Copies
+
+
+@pytest.mark.parametrize(
+    "duplicate",
+    [
+        *(lambda err, n=n: pickle.loads(pickle.dumps(err, n)) for n in range(pickle.HIGHEST_PROTOCOL + 1)),
+        copy.copy,
+        copy.deepcopy,
+    ],
+    ids=[*(f"pickle-{n}" for n in range(pickle.HIGHEST_PROTOCOL + 1)), "copy", "deepcopy"],
+)
+@pytest.mark.parametrize(
+    "err",
+    [
+        OpError("receive", errno.ENOENT, message="m", offset=8, sequence=7),
+        OpError("dial", errno.EPERM),
+        OpError("receive", 524),
+        OpError("receive", 0x8000_0000),
+        OpError("receive", ValueError("text"), message="m"),
+        OpError("receive", TimeoutError("too slow")),
+        OpError("validate", OSError(errno.EPROTO, "sequence number 3 in a reply to 2"), sequence=2),
+    ],
+    ids=str,
+)
+def test_copies_are_the_same(err: OpError, duplicate: Callable[[Any], Any]) -> None:
+    again = duplicate(err)
+    assert type(again) is type(err)
+    assert str(again) == str(err)
+    assert again.args == err.args
+    for name in ("op", "errno", "strerror", "message", "offset", "sequence", "timeout", "temporary"):
+        assert getattr(again, name) == getattr(err, name)
+
+
+def test_notes_survive_a_pickle() -> None:
+    err = op_error(errno.ENOENT)
+    err.add_note("while dumping")
+    assert pickle.loads(pickle.dumps(err)).__notes__ == ["while dumping"]

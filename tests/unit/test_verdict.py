@@ -1,0 +1,242 @@
+"""ERROR and DONE messages: struct nlmsgerr, a DONE's int, and the extended acknowledgement behind them.
+
+Documentation/userspace-api/netlink/intro.rst "Ext ACK"; NLMSGERR_ATTR_* of linux/netlink.h.
+"""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+import pytest
+
+from netlink import DecodeError, Header, HeaderFlags, HeaderType, Message, OpError
+from netlink._codec import verdict
+
+MULTI = HeaderFlags.MULTI
+CAPPED = HeaderFlags.CAPPED
+TLVS = HeaderFlags.ACKNOWLEDGE_TLVS
+DONE = MULTI | 0  # flags of a DONE that ends a multi-part reply
+
+MSG, OFFS = 1, 2
+INT32_MIN = -(1 << 31)
+
+
+def code(value: int) -> bytes:
+    return struct.pack("=i", value)
+
+
+def echo(payload: bytes = b"", length: int | None = None) -> bytes:
+    """The request as an ERROR echoes it."""
+    length = 16 + len(payload) if length is None else length
+    return struct.pack("=IHHII", length, 16, 1, 7, 9) + payload
+
+
+def tlv(kind: int, data: bytes, length: int | None = None) -> bytes:
+    length = 4 + len(data) if length is None else length
+    return struct.pack("=HH", length, kind) + data + bytes(-len(data) % 4)
+
+
+def said(kind: int, flags: int, data: bytes) -> OpError | DecodeError | None:
+    """What the verdict holds; the sequence number is checked on the way."""
+    found = verdict(Message(Header(16 + len(data), kind, flags, 7, 9), data))
+    assert found is not None
+    sequence, error = found
+    assert sequence == 7
+    return error
+
+
+EINVAL = code(-errno.EINVAL)
+OFFSET_8 = tlv(OFFS, struct.pack("=I", 8))
+TEXT = tlv(MSG, b"no way\0")
+BOTH = TEXT + OFFSET_8
+
+
+# No verdict
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "data"),
+    [
+        (0, MULTI, EINVAL),
+        (HeaderType.NOOP, MULTI, EINVAL),
+        (HeaderType.OVERRUN, MULTI, EINVAL),
+        (16, MULTI, EINVAL),
+        (HeaderType.DONE, 0, EINVAL),
+        (HeaderType.DONE, 0, b""),
+        (HeaderType.DONE, TLVS, EINVAL + BOTH),
+        (HeaderType.DONE, 0, bytes.fromhex("000000c8")),  # nfnetlink_log of group 200 (G16)
+    ],
+)
+def test_data(kind: int, flags: int, data: bytes) -> None:
+    assert verdict(Message(Header(16 + len(data), kind, flags, 7, 9), data)) is None
+
+
+# Good news
+
+
+@pytest.mark.parametrize(
+    ("kind", "flags", "data"),
+    [
+        (HeaderType.ERROR, 0, code(0)),
+        (HeaderType.ERROR, 0, code(0) + echo()),
+        (HeaderType.ERROR, MULTI, code(0) + echo(b"abcd")),
+        (HeaderType.ERROR, CAPPED | TLVS, code(0) + echo() + TEXT),
+        (HeaderType.DONE, DONE, b""),
+        (HeaderType.DONE, DONE, code(0)),
+        (HeaderType.DONE, DONE, code(1)),
+        (HeaderType.DONE, DONE | TLVS, code(0) + TEXT),
+    ],
+)
+def test_acknowledgement_or_end(kind: int, flags: int, data: bytes) -> None:
+    assert said(kind, flags, data) is None
+
+
+# Bad news
+
+
+@pytest.mark.parametrize(
+    ("value", "number"),
+    [
+        (-errno.ENOENT, errno.ENOENT),
+        (-524, 524),
+        (-1, 1),
+        (errno.ENOENT, errno.ENOENT),
+        (-(1 << 31) + 1, (1 << 31) - 1),
+        (INT32_MIN, 1 << 31),
+    ],
+)
+@pytest.mark.parametrize(
+    ("kind", "flags", "tail"),
+    [(HeaderType.ERROR, 0, b""), (HeaderType.ERROR, CAPPED, echo()), (HeaderType.DONE, DONE, b"")],
+    ids=["ERROR", "ERROR-echo", "DONE"],
+)
+def test_errno(kind: int, flags: int, tail: bytes, value: int, number: int) -> None:
+    if kind == HeaderType.DONE and value > 0:
+        pytest.skip("a DONE's positive int is no errno: test_acknowledgement_or_end")
+    error = said(kind, flags, code(value) + tail)
+    assert isinstance(error, OpError)
+    assert (error.op, error.errno, error.message, error.offset, error.sequence) == (
+        "receive",
+        number,
+        "",
+        0,
+        7,
+    )
+
+
+def test_is_the_builtin() -> None:
+    assert isinstance(said(HeaderType.ERROR, 0, code(-errno.ENOENT) + echo()), FileNotFoundError)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3])
+@pytest.mark.parametrize(
+    ("kind", "flags"), [(HeaderType.ERROR, 0), (HeaderType.ERROR, TLVS), (HeaderType.DONE, DONE)]
+)
+def test_too_short_for_an_errno(kind: int, flags: int, size: int) -> None:
+    if kind == HeaderType.DONE and size == 0:
+        pytest.skip("an empty DONE is a good end: test_acknowledgement_or_end")
+    error = said(kind, flags, b"\xff" * size)
+    assert isinstance(error, DecodeError)
+    assert f"{size} bytes" in str(error)
+
+
+# The extended acknowledgement
+
+ERROR_TLVS = HeaderType.ERROR, TLVS
+CAPPED_TLVS = HeaderType.ERROR, CAPPED | TLVS
+DONE_TLVS = HeaderType.DONE, DONE | TLVS
+
+# What stands before the attributes: an ERROR echoes the request, wholly or capped; a DONE does not.
+PLACES = {
+    "whole": (ERROR_TLVS, EINVAL + echo(b"abcdefgh")),
+    "whole-unaligned": (ERROR_TLVS, EINVAL + echo(b"abcde") + bytes(3)),
+    "capped": (CAPPED_TLVS, EINVAL + echo()),
+    "capped-long": (CAPPED_TLVS, EINVAL + echo(length=2000)),  # the length is still the request's
+    "done": (DONE_TLVS, EINVAL),
+}
+each_place = pytest.mark.parametrize(("head", "front"), PLACES.values(), ids=PLACES.keys())
+
+
+@each_place
+@pytest.mark.parametrize(
+    ("attributes", "message", "offset"),
+    [
+        (b"", "", 0),
+        (TEXT, "no way", 0),
+        (OFFSET_8, "", 8),
+        (BOTH, "no way", 8),
+        (OFFSET_8 + TEXT, "no way", 8),
+        (tlv(3, b"cookie") + BOTH + tlv(99, b""), "no way", 8),
+        (tlv(0x8000 | MSG, b"flagged\0") + tlv(0x4000 | OFFS, struct.pack("=I", 20)), "flagged", 20),
+        (tlv(MSG, b"no NUL"), "no NUL", 0),
+        (tlv(MSG, b"cut\0off\0"), "cut", 0),
+        (tlv(MSG, b""), "", 0),
+        (tlv(MSG, b"\xff\0"), "\udcff", 0),
+        (tlv(OFFS, struct.pack("=I", 0xFFFF_FFFF)), "", 0xFFFF_FFFF),
+        (TEXT[:-1], "no way", 0),  # the last one may lack its padding
+        # Malformed: what was good before it counts, and so does the errno.
+        (tlv(OFFS, b"\x08\0") + TEXT, "no way", 0),
+        (tlv(OFFS, bytes(8)) + TEXT, "no way", 0),
+        (TEXT + b"\x01", "no way", 0),
+        (TEXT + tlv(OFFS, b"", length=8), "no way", 0),
+        (TEXT + tlv(OFFS, b"", length=3) + OFFSET_8, "no way", 0),
+        (tlv(MSG, b"abcd", length=0xFFFF) + OFFSET_8, "", 0),
+        (tlv(MSG, b"", length=0) + OFFSET_8, "", 8),
+    ],
+)
+def test_attributes(
+    head: tuple[int, int], front: bytes, attributes: bytes, message: str, offset: int
+) -> None:
+    error = said(*head, front + attributes)
+    assert isinstance(error, OpError)
+    assert (error.errno, error.message, error.offset) == (errno.EINVAL, message, offset)
+
+
+@pytest.mark.parametrize(
+    ("head", "data"),
+    [
+        ((HeaderType.ERROR, CAPPED), EINVAL + echo() + BOTH),
+        ((HeaderType.DONE, DONE), EINVAL + BOTH),
+        (ERROR_TLVS, EINVAL),
+        (ERROR_TLVS, EINVAL + echo()[:15]),
+        (ERROR_TLVS, EINVAL + echo(length=0) + BOTH),
+        (ERROR_TLVS, EINVAL + echo(length=15) + BOTH),
+        (ERROR_TLVS, EINVAL + echo(length=17 + len(BOTH)) + BOTH),
+        (ERROR_TLVS, EINVAL + echo(b"abcde")),
+        (ERROR_TLVS, EINVAL + echo(length=0xFFFF_FFFF) + BOTH),
+        (ERROR_TLVS, EINVAL + echo(length=0xFFFF_FFFD) + BOTH),
+        (CAPPED_TLVS, EINVAL + BOTH[:12]),
+    ],
+    ids=[
+        "no flag",
+        "no flag, DONE",
+        "no echo",
+        "echo cut",
+        "echo of 0",
+        "echo of 15",
+        "echo past the end",
+        "echo without its padding",
+        "echo of 2**32-1",
+        "echo of 2**32-3",
+        "capped echo cut",
+    ],
+)
+def test_nothing_to_read(head: tuple[int, int], data: bytes) -> None:
+    error = said(*head, data)
+    assert isinstance(error, OpError)
+    assert (error.errno, error.message, error.offset) == (errno.EINVAL, "", 0)
+
+
+def test_str() -> None:
+    error = said(*CAPPED_TLVS, EINVAL + echo() + BOTH)
+    assert str(error) == 'netlink receive: Invalid argument, offset: 8, message: "no way"'
+
+
+def test_needs_a_message() -> None:
+    with pytest.raises(TypeError):
+        verdict(None)  # type: ignore[arg-type]
+
+
+def test_message_without_payload() -> None:
+    assert verdict(Message.__new__(Message)) is None
