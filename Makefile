@@ -44,7 +44,7 @@ test-userns: build ## the kernel tests as an unprivileged user sees them: in a u
 lint: build ## style, types and stubs
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
-	$(bin)/cython-lint src/netlink/*.pyx src/netlink/*.pxd
+	PATH="$(bin):$$PATH" cython-lint src/netlink/*.pyx src/netlink/*.pxd
 	$(bin)/codespell
 	$(bin)/mypy
 	$(bin)/pyright

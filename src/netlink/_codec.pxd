@@ -13,10 +13,10 @@ cdef class Header:
 cdef class Message:
     cdef nl_header h
     cdef bint sealed
-    cdef object payload             # bytes
+    cdef bytes payload
 
 
-cdef object as_bytes(object data)
+cdef bytes as_bytes(object data)
 cdef list parse_messages(const uint8_t *start, size_t size)
 cdef int marshalled_size(Message message, size_t *size) except -1
 cdef void marshal_into(Message message, uint8_t *out, size_t size) noexcept

@@ -13,9 +13,7 @@ _ByteOrder: TypeAlias = Literal["native", "little", "big"]
 
 @final
 class Header:
-    def __init__(
-        self, length: int = 0, type: int = 0, flags: int = 0, sequence: int = 0, pid: int = 0
-    ) -> None: ...
+    def __init__(self, length: int = 0, type: int = 0, flags: int = 0, sequence: int = 0, pid: int = 0) -> None: ...
     @property
     def length(self) -> int: ...
     @property

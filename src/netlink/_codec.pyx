@@ -4,6 +4,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_CheckExact, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.long cimport PyLong_AsLongLong, PyLong_AsUnsignedLongLong
+from cpython.number cimport PyNumber_Index
 from cpython.mem cimport PyMem_Free, PyMem_Realloc
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.stdint cimport INT8_MAX, INT16_MAX, INT32_MAX, INT64_MAX, UINT64_MAX
@@ -22,11 +23,11 @@ _types = HeaderType._value2member_map_
 _flags = HeaderFlags._value2member_map_
 
 
-cdef object as_bytes(object data):
+cdef bytes as_bytes(object data):
     """Any contiguous buffer as bytes; bytes themselves are not copied."""
     cdef Py_buffer view
     if PyBytes_CheckExact(data):
-        return data
+        return <bytes>data
     PyObject_GetBuffer(data, &view, PyBUF_SIMPLE)
     try:
         return PyBytes_FromStringAndSize(<char *>view.buf, view.len)
@@ -50,15 +51,17 @@ cdef class Header:
     OverflowError where a value does not fit its field (32 bits, type and flags 16).
     """
 
-    def __init__(self, uint32_t length=0, uint16_t type=0, uint16_t flags=0, uint32_t sequence=0, uint32_t pid=0):
+    def __init__(self, length=0, type=0, flags=0, sequence=0, pid=0):
         if self.sealed:
             raise AttributeError("Header is immutable")
+        cdef nl_header h
+        h.length = field32("length", length)
+        h.type = field16("type", type)
+        h.flags = field16("flags", flags)
+        h.sequence = field32("sequence", sequence)
+        h.pid = field32("pid", pid)
+        self.h = h
         self.sealed = True
-        self.h.length = length
-        self.h.type = type
-        self.h.flags = flags
-        self.h.sequence = sequence
-        self.h.pid = pid
 
     @property
     def length(self):
@@ -133,15 +136,15 @@ cdef class Message:
         cdef Message copy = Message.__new__(Message)
         copy.h = self.h
         if length is not None:
-            copy.h.length = <uint32_t?>length
+            copy.h.length = field32("length", length)
         if type is not None:
-            copy.h.type = <uint16_t?>type
+            copy.h.type = field16("type", type)
         if flags is not None:
-            copy.h.flags = <uint16_t?>flags
+            copy.h.flags = field16("flags", flags)
         if sequence is not None:
-            copy.h.sequence = <uint32_t?>sequence
+            copy.h.sequence = field32("sequence", sequence)
         if pid is not None:
-            copy.h.pid = <uint32_t?>pid
+            copy.h.pid = field32("pid", pid)
         copy.payload = self.payload if data is None else as_bytes(data)
         copy.sealed = True
         return copy
@@ -186,7 +189,7 @@ cdef class Message:
         return same_header(&self.h, &that.h) and bytes_of(self.payload) == bytes_of(that.payload)
 
     def __hash__(self):
-        return hash((self.header, self.payload))
+        return hash((self.header, bytes_of(self.payload)))
 
     def __repr__(self):
         return f"Message(header={self.header!r}, data={bytes_of(self.payload)!r})"
@@ -195,7 +198,28 @@ cdef class Message:
         return Message, (self.header, bytes_of(self.payload))
 
 
-cdef object bytes_of(object payload):
+cdef uint32_t field32(str name, object value) except? 0xdead:
+    value = PyNumber_Index(value)
+    if not 0 <= value <= 0xffffffff:
+        raise OverflowError(f"{name} must fit 32 bits, {readable(value)} does not")
+    return value
+
+
+cdef uint16_t field16(str name, object value) except? 0xdead:
+    value = PyNumber_Index(value)
+    if not 0 <= value <= 0xffff:
+        raise OverflowError(f"{name} must fit 16 bits, {readable(value)} does not")
+    return value
+
+
+cdef object readable(object value):
+    try:
+        return f"{value}"
+    except ValueError:  # Python refuses to print very long integers in decimal
+        return f"{value:#x}"
+
+
+cdef bytes bytes_of(bytes payload):
     # None only in an object that was made without a call of its class.
     return b"" if payload is None else payload
 
@@ -407,15 +431,16 @@ cdef class Attribute:
     cdef uint16_t raw_type
     cdef uint16_t size
     cdef bint sealed
-    cdef object held                # bytes
+    cdef bytes held
 
-    def __init__(self, uint16_t type=0, data=b"", uint16_t length=0):
+    def __init__(self, type=0, data=b"", length=0):
         if self.sealed:
             raise AttributeError("Attribute is immutable")
+        cdef uint16_t raw_type = field16("type", type), size = field16("length", length)
         self.held = as_bytes(data)
+        self.raw_type = raw_type
+        self.size = size
         self.sealed = True
-        self.raw_type = type
-        self.size = length
 
     @property
     def type(self):
@@ -437,7 +462,7 @@ cdef class Attribute:
                 and bytes_of(self.held) == bytes_of(that.held))
 
     def __hash__(self):
-        return hash((self.raw_type, self.size, self.held))
+        return hash((self.raw_type, self.size, bytes_of(self.held)))
 
     def __repr__(self):
         return f"Attribute(type={self.raw_type}, data={bytes_of(self.held)!r}, length={self.size})"
@@ -614,7 +639,8 @@ cdef class AttributeView:
         return decoder if fn is None else fn(decoder)
 
     def __repr__(self):
-        return f"<AttributeView type={self.raw_type & NL_ATTR_TYPE} type_flags=0x{self.raw_type & 0xc000:x} data={self.payload()!r}>"
+        return (f"<AttributeView type={self.raw_type & NL_ATTR_TYPE} type_flags=0x{self.raw_type & 0xc000:x} "
+                f"data={self.payload()!r}>")
 
 
 @cython.final
@@ -644,7 +670,8 @@ cdef class AttributeDecoder:
     cdef int point_at(self, object owner, const uint8_t *start, size_t size, uint8_t order) except -1:
         cdef Py_ssize_t count = nl_count_attributes(start, size)
         if count < 0:
-            raise DecodeError(f"attributes in {size} bytes: fewer than {NL_ATTR_HEADER} are left for the last one's header")
+            raise DecodeError(f"attributes in {size} bytes: fewer than {NL_ATTR_HEADER} are left "
+                              "for the last one's header")
         if self.owner is not None:
             raise AttributeError("AttributeDecoder is immutable")
         self.owner = owner
@@ -739,7 +766,8 @@ cdef class AttributeEncoder:
         cdef uint8_t *grown
         cdef uint16_t length
         if size > NL_ATTR_MAX:
-            raise EncodeError(f"attribute type {raw_type & NL_ATTR_TYPE}: {size} bytes, more than the {NL_ATTR_MAX} that fit")
+            raise EncodeError(f"attribute type {raw_type & NL_ATTR_TYPE}: {size} bytes, "
+                              f"more than the {NL_ATTR_MAX} that fit")
         # Without a GIL two threads may share an encoder.
         with cython.critical_section(self):
             need = self.size + NL_ATTR_HEADER + nl_align(size)
@@ -820,9 +848,15 @@ cdef class AttributeEncoder:
         else:
             type_code(type)
 
-    def string(self, type, str s not None):
-        """Add text as UTF-8 (lone surrogates as the bytes they stand for) and one NUL."""
-        self.put_bytes(type, s.encode("utf-8", "surrogateescape") + b"\0")
+    def string(self, type, s):
+        """Add text as UTF-8 (lone surrogates of undecodable bytes as those bytes) and one NUL."""
+        if not isinstance(s, str):
+            raise TypeError(f"a str is needed, not {s.__class__.__name__}")
+        try:
+            data = s.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise EncodeError(f"attribute type {type}: {error}") from None
+        self.put_bytes(type, data + b"\0")
 
     def bytes(self, type, b):
         """Add a payload, any contiguous buffer."""
@@ -836,7 +870,8 @@ cdef class AttributeEncoder:
         """Add attributes in an attribute, with the flag `NESTED` and the same byte order.
 
         nested(type, fn) calls fn(encoder of the inner attributes). `with e.nested(type) as n:` gives that encoder
-        as n and adds what it holds at the end. Where fn or the block raises, nothing is added.
+        as n and adds what it holds at the end. Where fn raises nothing is added; where the block raises, the
+        encoder is as it was before the block.
         """
         cdef AttributeEncoder inner = AttributeEncoder.__new__(AttributeEncoder)
         inner.order = self.order
@@ -864,6 +899,7 @@ cdef class NestedAttributes:
     cdef AttributeEncoder outer
     cdef AttributeEncoder inner
     cdef object type
+    cdef size_t before
 
     def __cinit__(self, AttributeEncoder outer not None, AttributeEncoder inner not None, type):
         self.outer = outer
@@ -871,11 +907,14 @@ cdef class NestedAttributes:
         self.type = type
 
     def __enter__(self):
+        self.before = self.outer.size
         return self.inner
 
     def __exit__(self, exception_type, exception, traceback):
         if exception_type is None:
             self.outer.put_bytes(self.type, self.inner.encode(), NL_ATTR_NESTED)
+        else:
+            self.outer.size = min(self.outer.size, self.before)
 
 
 def marshal_attributes(attrs):
@@ -901,26 +940,18 @@ def marshal_attributes(attrs):
 
 
 cdef int type_code(object type) except -1:
-    cdef object value = type.__index__()
+    cdef object value = PyNumber_Index(type)
     if not 0 <= value <= 0xffff:
-        raise EncodeError(f"attribute type {value} does not fit 16 bits")
+        raise EncodeError(f"attribute type {readable(value)} does not fit 16 bits")
     return value
 
 
-cdef object integer(object type, object v):
-    if isinstance(v, int):
-        return v
-    if not hasattr(v, "__index__"):
-        raise TypeError(f"attribute type {type}: an int is needed, not {v.__class__.__name__}")
-    return v.__index__()
-
-
 cdef object out_of_range(object type, object v, str kind):
-    return EncodeError(f"attribute type {type}: {v} does not fit {kind}")
+    return EncodeError(f"attribute type {readable(PyNumber_Index(type))}: {readable(v)} does not fit {kind}")
 
 
 cdef uint64_t unsigned(object type, object v, uint64_t most, str kind) except? 0xdead:
-    cdef object value = integer(type, v)
+    cdef object value = PyNumber_Index(v)
     cdef uint64_t n
     try:
         n = PyLong_AsUnsignedLongLong(value)
@@ -932,7 +963,7 @@ cdef uint64_t unsigned(object type, object v, uint64_t most, str kind) except? 0
 
 
 cdef int64_t signed(object type, object v, int64_t most, str kind) except? 0xdead:
-    cdef object value = integer(type, v)
+    cdef object value = PyNumber_Index(v)
     cdef int64_t n
     try:
         n = PyLong_AsLongLong(value)

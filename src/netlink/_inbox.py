@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Inbox", "Reply"]
 
 _ABANDONED_MAX = 1024
+# Plain integers: arithmetic with an IntFlag costs a microsecond.
+_MULTI = int(HeaderFlags.MULTI)
+_ACKNOWLEDGE = int(HeaderFlags.ACKNOWLEDGE)
+_DUMP = int(HeaderFlags.DUMP)
+_ERROR = int(HeaderType.ERROR)
+_DONE = int(HeaderType.DONE)
 
 
 class Inbox:
@@ -92,13 +98,13 @@ class Reply:
         out = messages[:plain]
         for i in range(plain, len(messages)):
             message = messages[i]
-            multi = multi or bool(message.header.flags & HeaderFlags.MULTI)
+            multi = multi or bool(int(message.header.flags) & _MULTI)
             said = verdict(message)
             if said is None:
                 out.append(message)
                 continue
             self.error = said[1]
-            if self.error is None and message.header.type == HeaderType.ERROR:
+            if self.error is None and message.header.type == _ERROR:
                 out.append(message)
                 if not (multi or self.multi):
                     continue  # acknowledgements side by side in one datagram are one whole
@@ -134,11 +140,11 @@ class Answer:
     )
 
     def __init__(self, inbox: Inbox, request: Message) -> None:
-        flags = request.header.flags
+        flags = int(request.header.flags)
         self._inbox = inbox
         self._request = request
-        self._dump = flags & HeaderFlags.DUMP == HeaderFlags.DUMP
-        self._acknowledged = not self._dump and bool(flags & HeaderFlags.ACKNOWLEDGE)
+        self._dump = flags & _DUMP == _DUMP
+        self._acknowledged = not self._dump and bool(flags & _ACKNOWLEDGE)
         self._empty = True
         self._ended = False  # by DONE; an acknowledgement may be queued behind it
         self.done = False
@@ -181,11 +187,11 @@ class Answer:
                 out.append(message)
                 continue
             self.error = said[1]
-            if self.error is None and message.header.type == HeaderType.DONE and self._acknowledged:
+            if self.error is None and message.header.type == _DONE and self._acknowledged:
                 self._ended = self.queued_only = True
                 self._empty = False
                 continue
-            if self.error is None and message.header.type == HeaderType.ERROR and self._empty and not out:
+            if self.error is None and message.header.type == _ERROR and self._empty and not out:
                 out.append(message)
             self.done = True
             self._inbox.put_back(messages[i + 1 :])

@@ -48,17 +48,28 @@ cdef class Turns:
         self.process = getpid()
         return 0
 
-    cdef int lock(self) except -1:
-        if getpid() != self.process:
-            self.reset()
-        self.mutex.acquire()
-        return 0
+    cdef object lock(self):
+        """The mutex, locked."""
+        mutex = self.mutex
+        if not mutex.acquire(False):
+            # Only now: whether this is another process costs a system call.
+            with cython.critical_section(self):
+                if getpid() != self.process:
+                    self.reset()
+            mutex = self.mutex
+            mutex.acquire()
+        return mutex
 
     cdef int take(self, str op, bint send, bint receive) except -1:
         cdef unsigned long me = PyThread_get_thread_ident()
-        self.lock()
+        mutex = self.lock()
         try:
             while not self.closed and ((send and self.sender) or (receive and self.receiver)):
+                if getpid() != self.process:
+                    self.process = getpid()
+                    self.sender = self.receiver = 0
+                    self.waiting = 0
+                    break
                 if (send and self.sender == me) or (receive and self.receiver == me):
                     raise OpError(op, OSError(EBUSY, "this thread is in the middle of another reply: "
                                                      "finish or close its receive_iter first"))
@@ -75,7 +86,7 @@ cdef class Turns:
             if receive:
                 self.receiver = me
         finally:
-            self.mutex.release()
+            mutex.release()
         return 0
 
     cdef object seconds_left(self, str op, bint send, bint receive):
@@ -89,7 +100,7 @@ cdef class Turns:
         return left if left is None else min(left, _threading.TIMEOUT_MAX)
 
     cdef int give_back(self, bint send, bint receive) except -1:
-        self.lock()
+        mutex = self.lock()
         try:
             if send:
                 self.sender = 0
@@ -98,7 +109,7 @@ cdef class Turns:
             if self.waiting:
                 self.changed.notify_all()
         finally:
-            self.mutex.release()
+            mutex.release()
         return 0
 
     def hand_over(self):
@@ -107,7 +118,7 @@ cdef class Turns:
 
     def set_deadlines(self, **deadlines):
         """set_deadlines(read=..., write=...): how long to wait for a turn, None for ever."""
-        self.lock()
+        mutex = self.lock()
         try:
             if "read" in deadlines:
                 self.receive_deadline = deadlines["read"]
@@ -115,11 +126,11 @@ cdef class Turns:
                 self.send_deadline = deadlines["write"]
             self.changed.notify_all()
         finally:
-            self.mutex.release()
+            mutex.release()
 
     def close(self):
         """End all waiting with EBADF. False where it was closed already."""
-        self.lock()
+        mutex = self.lock()
         try:
             if self.closed:
                 return False
@@ -127,7 +138,7 @@ cdef class Turns:
             self.changed.notify_all()
             return True
         finally:
-            self.mutex.release()
+            mutex.release()
 
     @property
     def is_closed(self):

@@ -53,6 +53,8 @@ class Config:
             strict,
             _integer("message_buffer_size", message_buffer_size, _INT_MAX),
         )
+        if hasattr(self, "_values"):
+            raise AttributeError("Config is immutable")
         object.__setattr__(self, "_values", values)
 
     _values: tuple[int, int | str | _os.PathLike[str] | None, int, bool, int]

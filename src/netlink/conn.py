@@ -123,11 +123,7 @@ class BaseConn:
 
     def _drop_abandoned(self) -> None:
         """Read what is queued for abandoned requests: the kernel refuses a dump (EBUSY) while one is unfinished."""
-        while (
-            self._inbox.abandoned
-            and self._receive_nowait
-            and (datagram := self._receive_nowait()) is not None
-        ):
+        while self._inbox.abandoned and self._receive_nowait and (datagram := self._receive_nowait()) is not None:
             if messages := self._inbox.wanted(self._received(datagram)):
                 self._inbox.pending.append(messages)
 
@@ -213,8 +209,8 @@ class BaseConn:
     def set_deadline(self, t: float | None) -> None:
         """Set when sending and receiving end with OpError (ETIMEDOUT, a TimeoutError).
 
-        t: absolute, in seconds of time.monotonic(); None for never. It holds for calls that are waiting already too, and
-        until another is set. One that has passed ends them at once.
+        t: absolute, in seconds of time.monotonic(); None for never. It holds until another is set, also for calls
+        that are waiting already. One that has passed ends them at once.
         """
         self._set_deadlines(read=t, write=t)
 
@@ -264,7 +260,8 @@ class BaseConn:
         # A test double has nothing to leak.
         if isinstance(sock, _NetlinkSocket) and not sock.closed:
             _warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self.close()
+            self._turns.close()
+            sock.close()
 
 
 class Conn(BaseConn):

@@ -48,10 +48,12 @@ class OpError(OSError):
         number, text = _explain(err)
         kind = _mixed.get(number, cls) if cls is OpError else cls
         self = OSError.__new__(kind, text) if number is None else OSError.__new__(kind, number, text)
+        # One error under the name of another operation keeps what the kernel said.
+        told = err if isinstance(err, OpError) else None
         self.op = op
-        self.message = message
-        self.offset = offset
-        self.sequence = sequence
+        self.message = message or (told.message if told else "")
+        self.offset = offset or (told.offset if told else 0)
+        self.sequence = sequence or (told.sequence if told else 0)
         return self
 
     # OSError's own __init__ takes no keywords; __new__ has done the work.
@@ -79,11 +81,10 @@ class OpError(OSError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         cls = OpError if type(self) in _mixed.values() else type(self)
-        err = OSError(*self.args) if self.errno is None else self.errno
-        return _restore, (cls, self.op, err), self.__dict__
+        return _restore, (cls, self.op, OSError(*self.args)), self.__dict__
 
 
-def _restore(cls: type[OpError], op: str, err: int | BaseException) -> OpError:
+def _restore(cls: type[OpError], op: str, err: OSError) -> OpError:
     return cls(op, err)
 
 

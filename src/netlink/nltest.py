@@ -124,11 +124,7 @@ def error(errno: int, requests: Sequence[Message]) -> list[Message]:
     """The reply with which the kernel refuses the first request: an ERROR message with that errno, positive here."""
     request = requests[0] if requests else Message()
     header = request.header
-    return [
-        request.replace(
-            length=header.length + 4, type=HeaderType.ERROR, data=int32_bytes(-errno) + request.data
-        )
-    ]
+    return [request.replace(length=header.length + 4, type=HeaderType.ERROR, data=int32_bytes(-errno) + request.data)]
 
 
 def multipart(messages: Iterable[Message]) -> list[Message]:

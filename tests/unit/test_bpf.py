@@ -143,9 +143,7 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
 def attach(sock: socket.socket, program: list[Instruction]) -> None:
     code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
     buffer = ctypes.create_string_buffer(code, len(code))
-    sock.setsockopt(
-        socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(buffer))
-    )
+    sock.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(buffer)))
 
 
 def passes(pair: tuple[socket.socket, socket.socket], data: bytes) -> bool:
@@ -221,7 +219,5 @@ def test_the_kernel_refuses_a_program_without_return(pair: tuple[socket.socket, 
 
 def test_import_is_light() -> None:
     code = "import sys, netlink.bpf; print(sorted({'typing', 'inspect', 'dataclasses'} & {*sys.modules}))"
-    result = subprocess.run(
-        [sys.executable, "-S", "-c", code], env=ENV, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run([sys.executable, "-S", "-c", code], env=ENV, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"

@@ -48,9 +48,9 @@ def test_values() -> None:
 
 def test_keywords_only() -> None:
     with pytest.raises(TypeError):
-        Config(5)  # type: ignore[misc]
+        Config(5)
     with pytest.raises(TypeError, match="group"):
-        Config(group=5)  # type: ignore[call-arg]
+        Config(group=5)
 
 
 @each_number
@@ -62,19 +62,15 @@ def test_range(name: str, most: int) -> None:
             Config(**{name: value})
 
 
-@each_number
-def test_an_index_becomes_an_int(name: str, most: int) -> None:
+@pytest.mark.parametrize("name", ["groups", "pid", "message_buffer_size"])
+def test_an_index_becomes_an_int(name: str) -> None:
     assert type(getattr(Config(**{name: Index()}), name)) is int
 
 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        *(
-            (name, value)
-            for name in ("groups", "pid", "message_buffer_size")
-            for value in ("1", 1.0, None, True)
-        ),
+        *((name, value) for name in ("groups", "pid", "message_buffer_size") for value in ("1", 1.0, None, True)),
         *(("strict", value) for value in (0, 1, None, "yes")),
         *(("netns", value) for value in (b"blue", True, 1.0, ["blue"], BytesPath())),
     ],
@@ -84,9 +80,7 @@ def test_wrong_type(name: str, value: Any) -> None:
         Config(**{name: value})
 
 
-@pytest.mark.parametrize(
-    "netns", ["blue", "/proc/self/ns/net", "./here", pathlib.Path("/run/netns/blue"), 0, 3]
-)
+@pytest.mark.parametrize("netns", ["blue", "/proc/self/ns/net", "./here", pathlib.Path("/run/netns/blue"), 0, 3])
 def test_netns(netns: Any) -> None:
     assert Config(netns=netns).netns == netns
 
@@ -127,3 +121,10 @@ def test_copies_and_repr(config: Config) -> None:
     for again in (*pickles, copy.copy(config), copy.deepcopy(config), evaluated):
         assert again == config
         assert type(again) is Config
+
+
+def test_init_again_changes_nothing() -> None:
+    config = Config(**VALUES)
+    with pytest.raises(AttributeError):
+        config.__init__(pid=1)
+    assert values(config) == VALUES

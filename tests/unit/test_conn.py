@@ -25,7 +25,7 @@ DUMP = HeaderFlags.DUMP
 class Script:
     """A socket whose datagrams are written down beforehand; None where a wait would begin."""
 
-    def __init__(self, *datagrams: list[Message] | None | Exception) -> None:
+    def __init__(self, *datagrams: list[Message] | Exception | None) -> None:
         self.datagrams = list(datagrams)
         self.sent: list[list[Message]] = []
         self.closed = 0
@@ -53,9 +53,7 @@ class Script:
         return datagram
 
 
-def message(
-    data: bytes = b"", *, type_: int = 16, flags: int = 0, sequence: int = 5, pid: int = 0
-) -> Message:
+def message(data: bytes = b"", *, type_: int = 16, flags: int = 0, sequence: int = 5, pid: int = 0) -> Message:
     return Message(Header(16 + len(data), type_, flags, sequence, pid), data)
 
 
@@ -137,9 +135,7 @@ def test_send_messages_is_one_datagram() -> None:
         ),
     ],
 )
-def test_receive_ends_where_the_reply_does(
-    datagrams: list[list[Message]], want: list[bytes], left: int
-) -> None:
+def test_receive_ends_where_the_reply_does(datagrams: list[list[Message]], want: list[bytes], left: int) -> None:
     sock = Script(*datagrams)
     assert datas(Conn(sock, 1).receive()) == want
     assert len(sock.datagrams) == left
@@ -218,9 +214,7 @@ def test_leaving_receive_iter_early_keeps_the_rest_of_a_datagram() -> None:
 
 
 def test_the_rest_of_a_reply_that_is_not_queued_is_dropped_when_it_comes() -> None:
-    sock = Script(
-        [part(b"a")], None, [part(b"late")], [message(b"event", sequence=0)], [done()], [message(b"next")]
-    )
+    sock = Script([part(b"a")], None, [part(b"late")], [message(b"event", sequence=0)], [done()], [message(b"next")])
     conn = Conn(sock, 1)
     iterator = conn.receive_iter()
     next(iterator)

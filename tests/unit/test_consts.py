@@ -324,9 +324,7 @@ def test_values_are_the_headers(scope: str) -> None:
     assert {name: ours[name] for name in known} == c_values(HEADERS[scope], sorted(known))
 
 
-@pytest.mark.parametrize(
-    ("scopes", "pattern", "left_out"), GROUPS, ids=["+".join(g[0]) or "-" for g in GROUPS]
-)
+@pytest.mark.parametrize(("scopes", "pattern", "left_out"), GROUPS, ids=["+".join(g[0]) or "-" for g in GROUPS])
 def test_nothing_of_the_headers_is_missing(scopes: list[str], pattern: str, left_out: set[str]) -> None:
     ours = {uapi for scope in scopes for uapi in UAPI[scope].values()}
     # An enum's end marker starts with two underscores, which no pattern matches.
@@ -334,8 +332,6 @@ def test_nothing_of_the_headers_is_missing(scopes: list[str], pattern: str, left
     assert theirs, f"{pattern} matches nothing"
     missing = theirs - ours - left_out
     if missing and (version := headers_version()) > COMPLETE_UP_TO:
-        pytest.skip(
-            f"headers of Linux {version[0]}.{version[1]} are newer than this package: {sorted(missing)}"
-        )
+        pytest.skip(f"headers of Linux {version[0]}.{version[1]} are newer than this package: {sorted(missing)}")
     assert not missing
     assert not ours & left_out

@@ -53,9 +53,7 @@ def attribute(atype: int, data: bytes, length: int | None = None) -> bytes:
 
 def wire(m: Message) -> bytes:
     h = m.header
-    return (
-        struct.pack("=IHHII", h.length, h.type, h.flags, h.sequence, h.pid) + m.data + bytes(-len(m.data) % 4)
-    )
+    return struct.pack("=IHHII", h.length, h.type, h.flags, h.sequence, h.pid) + m.data + bytes(-len(m.data) % 4)
 
 
 def table(family: int, *messages: Message, stream: io.StringIO | None = None) -> str:
@@ -82,9 +80,7 @@ def row(data: str, label: str, text: str = "") -> str:
 # The environment
 
 
-@pytest.mark.parametrize(
-    "environ", [{}, {"NLDEBUG": ""}, {"NLDEBUG": "level=0"}, {"NLDEBUG": "format=mnl,level=00"}]
-)
+@pytest.mark.parametrize("environ", [{}, {"NLDEBUG": ""}, {"NLDEBUG": "level=0"}, {"NLDEBUG": "format=mnl,level=00"}])
 def test_off(environ: dict[str, str]) -> None:
     assert Debugger.from_environment(ROUTE, environ) is None
 
@@ -209,9 +205,7 @@ def test_colour_on_a_terminal_only() -> None:
     colour = table(USERSOCK, m, stream=Terminal())
     assert "\x1b" not in plain
     assert "|00012|N-|00001|\t|len |flags| type|\n|00006|-B|00002|\t|len |flags| type|\n" in plain
-    assert (
-        "|\x1b[1;31m00006\x1b[0m|\x1b[1;32m-B\x1b[0m|\x1b[1;34m00002\x1b[0m|\t|len |flags| type|\n" in colour
-    )
+    assert "|\x1b[1;31m00006\x1b[0m|\x1b[1;32m-B\x1b[0m|\x1b[1;34m00002\x1b[0m|\t|len |flags| type|\n" in colour
     assert without_colour(colour) == plain
 
 
@@ -308,10 +302,7 @@ def echo(data: bytes = b"", length: int | None = None) -> bytes:
 
 ERRNO_ROWS = [
     row(struct.pack("=i", -2).hex(" "), "extra header"),
-    *(
-        row(struct.pack("=I", word).hex(" "), "extra header")
-        for word in struct.unpack("=4I", echo(b"abcd")[:16])
-    ),
+    *(row(struct.pack("=I", word).hex(" "), "extra header") for word in struct.unpack("=4I", echo(b"abcd")[:16])),
 ]
 TLV = attribute(1, b"no\0")
 TLV_ROWS = ["|00007|--|00001|\t|len |flags| type|", row("6e 6f 00 00", "data", "\t n o    ")]
@@ -505,8 +496,7 @@ ATTRIBUTES = [
     attribute(1, b"abcd") + attribute(2, b"\x00\x1f ~\x7f\x80\xff"),
     attribute(NET_BYTE_ORDER | 3, b"\x01\x02"),
     attribute(NESTED | 1, b""),
-    attribute(NESTED | 1, attribute(NESTED | 2, attribute(3, b"abcde")) + attribute(4, b""))
-    + attribute(5, b"z"),
+    attribute(NESTED | 1, attribute(NESTED | 2, attribute(3, b"abcde")) + attribute(4, b"")) + attribute(5, b"z"),
     attribute(NESTED | NET_BYTE_ORDER | 0x3FFF, attribute(1, b"")),
     attribute(6, bytes(range(256))),
     # Unaligned ends: of nested attributes, of the message, and of both.
@@ -559,9 +549,7 @@ def test_control_messages_like_libmnl(mnl: Path) -> None:
 
 
 def leaves(children: st.SearchStrategy[bytes]) -> st.SearchStrategy[bytes]:
-    return st.builds(
-        lambda t, parts: attribute(NESTED | t, b"".join(parts)), types, st.lists(children, max_size=4)
-    )
+    return st.builds(lambda t, parts: attribute(NESTED | t, b"".join(parts)), types, st.lists(children, max_size=4))
 
 
 # Type 0 is left out: libmnl prints nothing for it and takes its data for attributes.

@@ -16,24 +16,19 @@ import pytest
 from netlink import NESTED, NET_BYTE_ORDER, AttributeEncoder, EncodeError
 
 ORDERS = {"native": sys.byteorder, "little": "little", "big": "big"}
-INTEGERS = [
-    (
-        f"{sign}int{8 * width}",
-        width,
-        *((0, (1 << 8 * width) - 1) if sign else (-1 << 8 * width - 1, (1 << 8 * width - 1) - 1)),
-    )
-    for width in (1, 2, 4, 8)
-    for sign in ("u", "")
+# name, width in bytes, lowest, highest
+INTEGERS = [(f"uint{8 * width}", width, 0, (1 << 8 * width) - 1) for width in (1, 2, 4, 8)] + [
+    (f"int{8 * width}", width, -1 << 8 * width - 1, (1 << 8 * width - 1) - 1) for width in (1, 2, 4, 8)
 ]
 MOST = 65531  # bytes of payload that fit: nla_len has 16 bits and counts its header
-BEFORE = (
-    b"\x06\x00\x09\x00\xab\xab\x00\x00" if sys.byteorder == "little" else b"\x00\x06\x00\x09\xab\xab\x00\x00"
-)
+BEFORE = struct.pack("=HH4s", 6, 9, b"\xab\xab")
 
+Add = Callable[[AttributeEncoder, Any], Any]
+Nest = Callable[[AttributeEncoder, int, Callable[[AttributeEncoder], Any]], None]
+
+names = [name for name, *_ in INTEGERS]
 each_order = pytest.mark.parametrize("order", ORDERS)
-each_integer = pytest.mark.parametrize(
-    ("name", "width", "low", "high"), INTEGERS, ids=[i[0] for i in INTEGERS]
-)
+each_integer = pytest.mark.parametrize(("name", "width", "low", "high"), INTEGERS, ids=names)
 
 
 def wire(kind: int, data: bytes = b"") -> bytes:
@@ -57,7 +52,7 @@ def e() -> AttributeEncoder:
     return encoder
 
 
-def refuses(e: AttributeEncoder, call: Callable[[], Any], match: str = "") -> None:
+def refuses(e: AttributeEncoder, call: Callable[[], Any], match: str | None = None) -> None:
     with pytest.raises(EncodeError, match=match):
         call()
     assert e.encode() == BEFORE
@@ -75,16 +70,7 @@ def test_integers(name: str, width: int, low: int, high: int, order: str) -> Non
     e = AttributeEncoder(order)
     want = b""
     # 0xdead is a value like any other, though the C code marks errors with it.
-    for value in {
-        low,
-        low + 1,
-        -1 if low else 1,
-        0,
-        high - 1,
-        high,
-        min(0xDEAD, high),
-        0x0102030405060708 & high,
-    }:
+    for value in {low, max(low, -1), 0, min(0xDEAD, high), 0x0102030405060708 & high, high}:
         getattr(e, name)(7, value)
         want += wire(7, value.to_bytes(width, ORDERS[order], signed=low < 0))
         assert len(e) == len(want)
@@ -96,7 +82,6 @@ def test_integers_out_of_range(e: AttributeEncoder, name: str, width: int, low: 
     for value in (low - 1, high + 1, 1 << 64, -1 << 63, -1 << 64, 1 << 200):
         if not low <= value <= high:
             refuses(e, lambda value=value: getattr(e, name)(3, value), rf"type 3\b.*{value}\b.*\b{name}\b")
-    refuses(e, lambda: getattr(e, name)(3, 1 << 20_000), rf"type 3\b.*\b{name}\b")
 
 
 @each_integer
@@ -113,54 +98,48 @@ def test_integers_take_an_index_and_nothing_else(
     assert e.encode() == BEFORE + b"".join(wire(1, v.to_bytes(width, sys.byteorder)) for v in (5, 1))
 
 
-ADDERS: dict[str, tuple[Callable[[AttributeEncoder, Any], Any], bytes]] = {
-    **{
-        name: (lambda e, kind, name=name: getattr(e, name)(kind, 0), bytes(width))
-        for name, width, *_ in INTEGERS
-    },
+ADDERS: dict[str, tuple[Add, bytes]] = {
+    **{n: (lambda e, kind, n=n: getattr(e, n)(kind, 0), bytes(width)) for n, width, *_ in INTEGERS},
     "flag": (lambda e, kind: e.flag(kind, True), b""),
     "string": (lambda e, kind: e.string(kind, "a"), b"a\0"),
     "bytes": (lambda e, kind: e.bytes(kind, b"abc"), b"abc"),
     "do": (lambda e, kind: e.do(kind, lambda: b"abc"), b"abc"),
 }
-NESTERS: dict[str, Callable[[AttributeEncoder, Any], Any]] = {
+EVERY: dict[str, Add] = {
+    **{name: add for name, (add, _) in ADDERS.items()},
+    "flag(False)": lambda e, kind: e.flag(kind, False),
     "nested(fn)": lambda e, kind: e.nested(kind, lambda n: None),
     "with nested": lambda e, kind: e.nested(kind).__enter__(),
 }
-ALL = (
-    {name: add for name, (add, _) in ADDERS.items()}
-    | NESTERS
-    | {"flag(False)": lambda e, kind: e.flag(kind, False)}
-)
-each_method = pytest.mark.parametrize("add", ALL.values(), ids=ALL.keys())
+each_method = pytest.mark.parametrize("add", EVERY.values(), ids=EVERY.keys())
 
 
 @pytest.mark.parametrize(("add", "data"), ADDERS.values(), ids=ADDERS.keys())
 @pytest.mark.parametrize("kind", [0, 1, 0x3FFF, NET_BYTE_ORDER | 2, NESTED | 2, 0xFFFF])
-def test_type_is_written_raw(add: Callable[[AttributeEncoder, Any], Any], data: bytes, kind: int) -> None:
+def test_type_is_written_raw(add: Add, data: bytes, kind: int) -> None:
     e = AttributeEncoder()
     assert add(e, kind) is None
     assert e.encode() == wire(kind, data)
 
 
 @each_method
-@pytest.mark.parametrize(
-    "kind", [-1, 0x1_0000, 1 << 64, 1 << 20_000], ids=["-1", "2**16", "2**64", "2**20000"]
-)
-def test_type_out_of_range(
-    e: AttributeEncoder, add: Callable[[AttributeEncoder, Any], Any], kind: int
-) -> None:
-    refuses(e, lambda: add(e, kind), "type")
+def test_type_out_of_range(e: AttributeEncoder, add: Add) -> None:
+    for kind in (-1, 0x1_0000, 1 << 64):
+        refuses(e, lambda kind=kind: add(e, kind), f"type.*{kind}")
 
 
 @each_method
-@pytest.mark.parametrize("kind", ["1", 1.0, None], ids=repr)
-def test_type_is_an_integer(
-    e: AttributeEncoder, add: Callable[[AttributeEncoder, Any], Any], kind: Any
-) -> None:
-    with pytest.raises(TypeError):
-        add(e, kind)
+def test_type_is_an_integer(e: AttributeEncoder, add: Add) -> None:
+    for kind in ("1", 1.0, None):
+        with pytest.raises(TypeError):
+            add(e, kind)
     assert e.encode() == BEFORE
+
+
+@pytest.mark.parametrize(("kind", "value"), [(1 << 20_000, 0), (1, 1 << 20_000)], ids=["type", "value"])
+@pytest.mark.parametrize("name", ["uint8", "int64"])
+def test_numbers_too_long_to_print(e: AttributeEncoder, name: str, kind: int, value: int) -> None:
+    refuses(e, lambda: getattr(e, name)(kind, value))
 
 
 def test_flag_false_adds_nothing(e: AttributeEncoder) -> None:
@@ -265,7 +244,7 @@ each_nesting = pytest.mark.parametrize("nest", [by_function, by_with])
 
 @each_nesting
 @each_order
-def test_nested_inherits_the_byte_order(nest: Callable[..., None], order: str) -> None:
+def test_nested_inherits_the_byte_order(nest: Nest, order: str) -> None:
     e = AttributeEncoder(order)
     nest(e, 1, lambda n: nest(n, 2, lambda m: m.uint16(3, 0x0102)))
     e.uint16(4, 0x0102)
@@ -274,20 +253,20 @@ def test_nested_inherits_the_byte_order(nest: Callable[..., None], order: str) -
 
 
 @each_nesting
-def test_nested_empty(e: AttributeEncoder, nest: Callable[..., None]) -> None:
+def test_nested_empty(e: AttributeEncoder, nest: Nest) -> None:
     nest(e, 1, lambda n: None)
     assert e.encode() == BEFORE + wire(NESTED | 1)
 
 
 @each_nesting
-def test_nested_keeps_other_type_flags(nest: Callable[..., None]) -> None:
+def test_nested_keeps_other_type_flags(nest: Nest) -> None:
     e = AttributeEncoder()
     nest(e, NET_BYTE_ORDER | NESTED | 1, lambda n: None)
     assert e.encode() == wire(NET_BYTE_ORDER | NESTED | 1)
 
 
 @each_nesting
-def test_nested_is_another_encoder(e: AttributeEncoder, nest: Callable[..., None]) -> None:
+def test_nested_is_another_encoder(e: AttributeEncoder, nest: Nest) -> None:
     lengths = []
 
     def fill(n: AttributeEncoder) -> None:
@@ -302,9 +281,7 @@ def test_nested_is_another_encoder(e: AttributeEncoder, nest: Callable[..., None
 
 @each_nesting
 @pytest.mark.parametrize("error", [LookupError, EncodeError, KeyboardInterrupt, StopIteration])
-def test_exception_inside_nested_adds_nothing(
-    e: AttributeEncoder, nest: Callable[..., None], error: type[BaseException]
-) -> None:
+def test_exception_inside_nested_adds_nothing(e: AttributeEncoder, nest: Nest, error: type[BaseException]) -> None:
     def fail(n: AttributeEncoder) -> None:
         n.uint8(2, 1)
         raise error("mine")
@@ -328,7 +305,7 @@ def test_exception_inside_do_adds_nothing(e: AttributeEncoder) -> None:
 
 
 @each_nesting
-def test_nested_overflow(e: AttributeEncoder, nest: Callable[..., None]) -> None:
+def test_nested_overflow(e: AttributeEncoder, nest: Nest) -> None:
     def fill(size: int) -> Callable[[AttributeEncoder], None]:
         return lambda n: n.bytes(2, bytes(size))
 
@@ -345,10 +322,14 @@ def test_unknown_byte_order(order: Any) -> None:
         AttributeEncoder(byte_order=order)
 
 
-@pytest.mark.parametrize("duplicate", [copy.copy, copy.deepcopy, pickle.dumps])
-def test_is_not_copied(e: AttributeEncoder, duplicate: Callable[[Any], Any]) -> None:
-    with pytest.raises(TypeError, match="cannot be pickled"):
-        duplicate(e)
+@pytest.mark.parametrize("make", [AttributeEncoder, lambda: AttributeEncoder().nested(1)])
+def test_is_not_copied(make: Callable[[], Any]) -> None:
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        with pytest.raises(TypeError, match="pickle"):
+            pickle.dumps(make(), protocol)
+    for duplicate in (copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="pickle"):
+            duplicate(make())
 
 
 def test_final() -> None:

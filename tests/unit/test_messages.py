@@ -8,7 +8,6 @@ import ctypes
 import mmap
 import pickle
 import struct
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -139,8 +138,7 @@ def test_data_does_not_follow_its_source() -> None:
 
 @pytest.mark.parametrize(
     ("thing", "name"),
-    [(HEADER, name) for name in (*FIELDS, "other")]
-    + [(MESSAGE, name) for name in ("header", "data", "other")],
+    [(HEADER, name) for name in (*FIELDS, "other")] + [(MESSAGE, name) for name in ("header", "data", "other")],
 )
 def test_attributes_cannot_be_set(thing: Any, name: str) -> None:
     before = repr(thing)
@@ -198,7 +196,7 @@ def test_equality_sees_every_field(field: str, most: int) -> None:
 
 
 def test_equality_sees_the_data() -> None:
-    assert MESSAGE != MESSAGE.replace(data=b"\x01\x02\x03\x05")
+    assert MESSAGE.replace(data=b"\x01\x02\x03\x05") != MESSAGE
 
 
 @pytest.mark.parametrize(
@@ -398,33 +396,23 @@ def test_framing_refuses_a_wrong_length_behind_a_good_message(length: int) -> No
         unmarshal_messages(FIRST + wire(length) + b"fghij")
 
 
-@pytest.mark.parametrize(
-    "decode", [Message.unmarshal_binary, lambda b: unmarshal_messages(b)[0]], ids=["one", "many"]
-)
+Decode = Callable[[Any], Message]
+
+
+@pytest.mark.parametrize("decode", [Message.unmarshal_binary, lambda b: unmarshal_messages(b)[0]])
 class TestInput:
     @each_buffer
-    def test_is_any_contiguous_buffer(
-        self, decode: Callable[[Any], Message], make: Callable[[bytes], Any]
-    ) -> None:
+    def test_is_any_contiguous_buffer(self, decode: Decode, make: Callable[[bytes], Any]) -> None:
         assert decode(make(wire(24) + b"abcdefgh")) == Message(Header(24, 16, 0, 1, 2), b"abcdefgh")
 
     @pytest.mark.parametrize(("data", "error"), NOT_BUFFERS)
-    def test_refuses_the_rest(
-        self, decode: Callable[[Any], Message], data: Any, error: type[Exception]
-    ) -> None:
+    def test_refuses_the_rest(self, decode: Decode, data: Any, error: type[Exception]) -> None:
         with pytest.raises(error):
             decode(data)
 
-    def test_is_copied(self, decode: Callable[[Any], Message]) -> None:
+    def test_is_copied(self, decode: Decode) -> None:
         source = bytearray(wire(20) + b"abcd")
         message = decode(source)
         source[:] = bytes(20)
         assert message.data == b"abcd"
         source.append(0)  # no buffer is held any more
-
-    def test_is_not_kept_alive(self, decode: Callable[[Any], Message]) -> None:
-        source = wire(20) + b"abcd"
-        before = sys.getrefcount(source)
-        message = decode(source)
-        assert message.data == b"abcd"
-        assert sys.getrefcount(source) == before
