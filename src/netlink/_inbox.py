@@ -10,6 +10,7 @@ from collections import deque
 
 from netlink._codec import scan, validate, verdict
 from netlink.consts import HeaderFlags, HeaderType
+from netlink.errors import EncodeError, OpError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -201,8 +202,9 @@ class Answer:
     def _answers(self, message: Message) -> bool:
         return self._request.header.sequence in {0, message.header.sequence}
 
-    def cut(self) -> None:
-        """Nobody waits any more: what is still to come is to be dropped."""
-        if not self.done and not self._ended:
+    def cut(self, error: BaseException) -> None:
+        """Nobody waits any more: what is still to come is to be dropped. Nothing comes where error refused the send."""
+        refused = isinstance(error, EncodeError) or (isinstance(error, OpError) and error.op == "send")
+        if not (self.done or self._ended or refused):
             self._inbox.abandon(self._request.header.sequence)
             self.done = True

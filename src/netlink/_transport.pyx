@@ -13,6 +13,7 @@ from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free
 
 from netlink._codec cimport Message, marshal_into, marshalled_size, parse_messages
+from netlink._wire cimport NL_HEADER, nl_load32
 
 import os as _os
 
@@ -179,7 +180,8 @@ cdef class Socket:
                 return None
             if got == -EMSGSIZE:
                 raise OpError("receive", OSError(EMSGSIZE, "Message too long for a receive buffer of "
-                                                           f"{buffer.capacity} bytes; it was dropped"))
+                                                           f"{buffer.capacity} bytes; it was dropped"),
+                              sequence=nl_load32(buffer.data + 8) if buffer.capacity >= NL_HEADER else 0)
             raise OpError("receive", -got)
         finally:
             buffer = nl_swap(&self.spare, buffer)

@@ -5,8 +5,8 @@ between taking a turn and the statement that gives it back there must be none.
 """
 
 cimport cython
-from cpython.pythread cimport PyThread_get_thread_ident
 from libc.errno cimport EBADF, EBUSY, ETIMEDOUT
+from libc.stdint cimport uint64_t
 from posix.types cimport pid_t
 from posix.unistd cimport getpid
 
@@ -14,6 +14,13 @@ import threading as _threading
 import time as _time
 
 from netlink.errors import OpError
+
+cdef extern from "Python.h":
+    ctypedef struct PyThreadState:
+        pass
+    PyThreadState *PyThreadState_Get()
+    # Never given twice, as the thread idents of the operating system are.
+    uint64_t PyThreadState_GetID(PyThreadState *)
 
 
 @cython.final
@@ -28,8 +35,8 @@ cdef class Turns:
     """
     cdef object mutex               # threading.Lock
     cdef object changed             # threading.Condition of it
-    cdef unsigned long sender       # thread ident, 0: nobody
-    cdef unsigned long receiver
+    cdef uint64_t sender            # thread, 0: nobody
+    cdef uint64_t receiver
     cdef Py_ssize_t waiting
     cdef bint closed
     cdef pid_t process
@@ -61,7 +68,7 @@ cdef class Turns:
         return mutex
 
     cdef int take(self, str op, bint send, bint receive) except -1:
-        cdef unsigned long me = PyThread_get_thread_ident()
+        cdef uint64_t me = PyThreadState_GetID(PyThreadState_Get())
         mutex = self.lock()
         try:
             while not self.closed and ((send and self.sender) or (receive and self.receiver)):
@@ -114,7 +121,7 @@ cdef class Turns:
 
     def hand_over(self):
         """The receive turn now belongs to the calling thread, which goes on with a suspended iterator."""
-        self.receiver = PyThread_get_thread_ident()
+        self.receiver = PyThreadState_GetID(PyThreadState_Get())
 
     def set_deadlines(self, **deadlines):
         """set_deadlines(read=..., write=...): how long to wait for a turn, None for ever."""

@@ -47,9 +47,11 @@ class _AsyncTurns:
         self.is_closed = False
         self.deadlines: dict[str, float | None] = {"read": None, "write": None}
         self.owners: dict[str, _asyncio.Task[Any] | None] = {}
+        self.loop: _asyncio.AbstractEventLoop | None = None
         self._waiting: set[_asyncio.Future[None]] = set()
 
     async def take(self, op: str, names: tuple[str, ...]) -> None:
+        self.loop = _asyncio.get_running_loop()
         me = _asyncio.current_task()
         while not self.is_closed and not self.owners.keys().isdisjoint(names):
             if any(name in self.owners and self.owners[name] is me for name in names):
@@ -98,13 +100,6 @@ class _AsyncTurns:
         self.deadlines.update(deadlines)
         self.changed()
 
-    def close(self) -> bool:
-        if self.is_closed:
-            return False
-        self.is_closed = True
-        self.changed()
-        return True
-
 
 def _finish(future: _asyncio.Future[None]) -> None:
     if not future.done():
@@ -146,25 +141,26 @@ class AsyncConn(BaseConn):
         self._sending_messages = _AsyncTurn(turns, "send-messages", "write")
         self._receiving = _AsyncTurn(turns, "receive", "read")
         self._executing = _AsyncTurn(turns, "execute", "read", "write")
-        self._loop: _asyncio.AbstractEventLoop | None = None
 
     async def send(self, m: Message) -> Message:
         """As `netlink.Conn.send`."""
         async with self._sending:
-            return (await self._send("send", (m,)))[0]
+            (request,) = self._prepared((m,))
+            await self._send("send", [request])
+            return request
 
     async def send_messages(self, ms: Iterable[Message]) -> list[Message]:
         """As `netlink.Conn.send_messages`."""
         async with self._sending_messages:
-            return await self._send("send-messages", ms)
+            requests = self._prepared(ms)
+            await self._send("send-messages", requests)
+            return requests
 
-    async def _send(self, op: str, ms: Iterable[Message]) -> list[Message]:
-        requests = self._prepared(ms)
+    async def _send(self, op: str, requests: list[Message]) -> None:
         pause = _SEND_PAUSE_MIN
         while not self._sock.send_nowait(op, requests):
             await _asyncio.sleep(pause)
             pause = min(2 * pause, _SEND_PAUSE_MAX)
-        return requests
 
     async def receive(self) -> list[Message]:
         """As `netlink.Conn.receive`."""
@@ -209,7 +205,7 @@ class AsyncConn(BaseConn):
 
     async def _readable(self, op: str) -> None:
         """Until there may be something to read, or a deadline or the end to be found by trying."""
-        loop = self._loop = _asyncio.get_running_loop()
+        loop = _asyncio.get_running_loop()
         fd = self._sock.fileno()
         if fd < 0:
             raise OpError(op, _errno.EBADF)
@@ -226,9 +222,11 @@ class AsyncConn(BaseConn):
         async with self._executing:
             if self._inbox.abandoned:
                 self._drop_abandoned()
-            answer = Answer(self._inbox, (await self._send("send", (m,)))[0])
+            (request,) = self._prepared((m,))
+            answer = Answer(self._inbox, request)
             replies: list[Message] = []
             try:
+                await self._send("send", [request])
                 while not answer.done:
                     datagram = self._next_queued() if answer.queued_only else await self._next("receive")
                     if datagram is None:
@@ -236,28 +234,31 @@ class AsyncConn(BaseConn):
                     replies += answer.feed(datagram)
                     if answer.error:
                         raise answer.error
-            except BaseException:
-                answer.cut()
+            except BaseException as error:
+                answer.cut(error)
                 raise
             return replies
 
     def close(self) -> None:
         """Close the connection. Calls of other tasks that wait end with OpError (errno EBADF).
 
-        May be called from any thread; from another than the event loop's it takes effect in the loop's next round.
+        May be called from any thread; from another than the event loop's, waiting calls end in the loop's next round.
         """
-        loop = self._loop
+        if self._turns.is_closed:
+            return
+        self._turns.is_closed = True
+        loop = self._turns.loop
         if loop is None or loop.is_closed() or _running(loop):
-            self._close()
+            self._release()
         else:
-            loop.call_soon_threadsafe(self._close)
+            loop.call_soon_threadsafe(self._release)
 
-    def _close(self) -> None:
-        if self._turns.close():
-            loop = self._loop
-            if loop is not None and not loop.is_closed():
-                loop.remove_reader(self._sock.fileno())
-            self._sock.close()
+    def _release(self) -> None:
+        loop = self._turns.loop
+        if loop is not None and not loop.is_closed():
+            loop.remove_reader(self._sock.fileno())
+        self._turns.changed()
+        self._sock.close()
 
     async def __aenter__(self) -> Self:
         return self

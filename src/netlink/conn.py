@@ -13,11 +13,11 @@ from netlink._turns import Turn, Turns
 from netlink.config import Config
 from netlink.consts import ConnOption
 from netlink.debug import Debugger
-from netlink.errors import OpError
+from netlink.errors import DecodeError, OpError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any, Protocol, Self
 
     from netlink._codec import Message
@@ -96,18 +96,24 @@ class BaseConn:
             self._debugger.sent(requests)
         return requests
 
-    def _received(self, messages: list[Message]) -> list[Message]:
-        if self._debugger:
-            self._debugger.received(messages)
-        return messages
+    def _pull(self, receive: Callable[[], list[Message] | None]) -> list[Message] | None:
+        """What receive returns, with datagrams of abandoned requests that do not fit the buffer passed over."""
+        while True:
+            try:
+                messages = receive()
+            except OpError as error:
+                if error.errno == _errno.EMSGSIZE and error.sequence in self._inbox.abandoned:
+                    continue
+                raise
+            if self._debugger and messages:
+                self._debugger.received(messages)
+            return messages
 
     def _next_queued(self) -> list[Message] | None:
         """The next datagram where one is there already. A test double that cannot tell is waited for."""
         if self._inbox.pending:
             return self._inbox.pending.popleft()
-        receive = self._receive_nowait or self._sock.receive
-        messages: list[Message] | None = receive()
-        return None if messages is None else self._received(messages)
+        return self._pull(self._receive_nowait or self._sock.receive)
 
     def _leave(self, reply: Reply, at_hand: Iterator[Message]) -> None:
         """What an iterator does that is closed before its end."""
@@ -118,13 +124,18 @@ class BaseConn:
         try:
             while not reply.done and (datagram := self._next_queued()) is not None:
                 reply.feed(datagram)
+        except (OpError, DecodeError) as error:
+            # Of what is dropped nobody wants to know, but that other messages were lost.
+            if isinstance(error, OpError) and error.errno == _errno.ENOBUFS:
+                raise
         finally:
             reply.cut()
 
     def _drop_abandoned(self) -> None:
         """Read what is queued for abandoned requests: the kernel refuses a dump (EBUSY) while one is unfinished."""
-        while self._inbox.abandoned and self._receive_nowait and (datagram := self._receive_nowait()) is not None:
-            if messages := self._inbox.wanted(self._received(datagram)):
+        receive = self._receive_nowait
+        while receive and self._inbox.abandoned and (datagram := self._pull(receive)) is not None:
+            if messages := self._inbox.wanted(datagram):
                 self._inbox.pending.append(messages)
 
     # Options
@@ -260,7 +271,6 @@ class BaseConn:
         # A test double has nothing to leak.
         if isinstance(sock, _NetlinkSocket) and not sock.closed:
             _warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self._turns.close()
             sock.close()
 
 
@@ -298,12 +308,9 @@ class Conn(BaseConn):
         more than the write buffer takes.
         """
         with self._sending:
-            return self._send(m)
-
-    def _send(self, m: Message) -> Message:
-        (request,) = self._prepared((m,))
-        self._sock.send(request)
-        return request
+            (request,) = self._prepared((m,))
+            self._sock.send(request)
+            return request
 
     def send_messages(self, ms: Iterable[Message]) -> list[Message]:
         """Send messages as one datagram, each completed as `send` does. OpError(op="send-messages")."""
@@ -363,7 +370,9 @@ class Conn(BaseConn):
         """The next datagram; waits for it."""
         if self._inbox.pending:
             return self._inbox.pending.popleft()
-        return self._received(self._sock.receive())
+        messages = self._pull(self._sock.receive)
+        assert messages is not None
+        return messages
 
     def execute(self, m: Message) -> list[Message]:
         """Send one message, receive its reply and validate that: no other send or receive comes between.
@@ -377,9 +386,11 @@ class Conn(BaseConn):
         with self._executing:
             if self._inbox.abandoned:
                 self._drop_abandoned()
-            answer = Answer(self._inbox, self._send(m))
+            (request,) = self._prepared((m,))
+            answer = Answer(self._inbox, request)
             replies: list[Message] = []
             try:
+                self._sock.send(request)
                 while not answer.done:
                     datagram = self._next_queued() if answer.queued_only else self._next()
                     if datagram is None:
@@ -387,8 +398,8 @@ class Conn(BaseConn):
                     replies += answer.feed(datagram)
                     if answer.error:
                         raise answer.error
-            except BaseException:
-                answer.cut()
+            except BaseException as error:
+                answer.cut(error)
                 raise
             return replies
 
