@@ -1,0 +1,84 @@
+"""receive_ring: many datagrams by one recvmmsg, into buffers that are used again."""
+
+import errno
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from netlink import Config, Family, Header, Message, OpError
+from netlink._transport import Ring, Socket
+
+
+@pytest.fixture
+def sock() -> Iterator[Socket]:
+    sock = Socket(Family.USERSOCK, Config())
+    yield sock
+    sock.close()
+
+
+@pytest.fixture
+def peer(sock: Socket) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, Family.USERSOCK) as peer:
+        peer.connect((sock.pid, 0))
+        yield peer
+
+
+def datagram(n: int, size: int = 16) -> bytes:
+    return Message(Header(size, 16, 0, n, 0), bytes([n % 256]) * (size - 16)).marshal_binary()
+
+
+def sequences(datagrams: list[list[Message]]) -> list[int]:
+    return [m.header.sequence for messages in datagrams for m in messages]
+
+
+def test_all_that_is_queued_comes_at_once(sock: Socket, peer: socket.socket) -> None:
+    ring = Ring(8, 256)
+    for n in range(1, 12):
+        peer.send(datagram(n))
+    assert sequences(sock.receive_ring(ring)) == list(range(1, 9))
+    assert sequences(sock.receive_ring(ring)) == [9, 10, 11]
+    assert sock.receive_ring(ring, wait=False) == []
+
+
+def test_what_was_handed_out_is_not_overwritten(sock: Socket, peer: socket.socket) -> None:
+    ring = Ring(1, 256)
+    peer.send(datagram(1, 64))
+    ((first,),) = sock.receive_ring(ring)
+    peer.send(datagram(2, 64))
+    sock.receive_ring(ring)
+    assert first.data == b"\1" * 48
+
+
+def test_a_datagram_longer_than_a_slot_is_told(sock: Socket, peer: socket.socket) -> None:
+    ring = Ring(2, 32)
+    peer.send(datagram(1, 64))
+    with pytest.raises(OpError, match="slot of 32 bytes") as caught:
+        sock.receive_ring(ring)
+    assert caught.value.errno == errno.EMSGSIZE
+    peer.send(datagram(2, 32))
+    assert sequences(sock.receive_ring(ring)) == [2]
+
+
+def test_deadline_and_close_end_a_wait(sock: Socket) -> None:
+    ring = Ring(2, 32)
+    sock.set_deadlines(read=time.monotonic() + 0.01)
+    with pytest.raises(TimeoutError):
+        sock.receive_ring(ring)
+    sock.set_deadlines(read=None)
+    closer = threading.Timer(0.01, sock.close)
+    closer.start()
+    with pytest.raises(OpError) as caught:
+        sock.receive_ring(ring)
+    closer.join()
+    assert caught.value.errno == errno.EBADF
+
+
+def test_sizes() -> None:
+    for slots, slot_size in ((0, 1), (1, 0)):
+        with pytest.raises(ValueError, match="slots"):
+            Ring(slots, slot_size)
+    with pytest.raises((MemoryError, ValueError)):
+        Ring(0xFFFFFFFF, 0xFFFFFFFFFFFFFFF)
