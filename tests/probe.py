@@ -47,9 +47,7 @@ def compiler() -> list[str]:
 
 def _run(args: list[str], source: str) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "LC_ALL": "C"}
-    return subprocess.run(
-        args, input=source, env=env, capture_output=True, text=True, timeout=120, check=False
-    )
+    return subprocess.run(args, input=source, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
 def _includes(headers: list[str], prelude: str) -> str:

@@ -25,6 +25,7 @@ _ACKNOWLEDGE = int(HeaderFlags.ACKNOWLEDGE)
 _DUMP = int(HeaderFlags.DUMP)
 _ERROR = int(HeaderType.ERROR)
 _DONE = int(HeaderType.DONE)
+_INTERRUPTED = int(HeaderFlags.DUMP_INTERRUPTED)
 
 
 class Inbox:
@@ -65,18 +66,26 @@ class Inbox:
             self.pending.appendleft(messages)
 
 
+def mark_interrupted(messages: list[Message]) -> None:
+    """Put on the last message what only the DONE that is left out said: that the dump is not consistent."""
+    if messages:
+        last = messages[-1]
+        messages[-1] = last.replace(flags=int(last.header.flags) | _INTERRUPTED)
+
+
 class Reply:
     """One reply as `Conn.receive` sees it: nothing is known of the request.
 
     feed it datagrams until it is done; error is what is to be raised after what feed returned was handed out.
     """
 
-    __slots__ = ("_inbox", "_sequence", "done", "error", "multi")
+    __slots__ = ("_inbox", "_sequence", "done", "error", "interrupted", "multi")
 
     def __init__(self, inbox: Inbox) -> None:
         self._inbox = inbox
         self._sequence = 0  # of the last multi-part message
         self.multi = False  # whether the reply is a multi-part one
+        self.interrupted = False  # whether its DONE said so
         self.done = False
         self.error: Exception | None = None
 
@@ -109,6 +118,7 @@ class Reply:
                 out.append(message)
                 if not (multi or self.multi):
                     continue  # acknowledgements side by side in one datagram are one whole
+            self.interrupted = bool(int(message.header.flags) & _INTERRUPTED)
             self.done = True
             self._inbox.put_back(messages[i + 1 :])
             break
@@ -137,6 +147,7 @@ class Answer:
         "_request",
         "done",
         "error",
+        "interrupted",
         "queued_only",
     )
 
@@ -149,6 +160,7 @@ class Answer:
         self._empty = True
         self._ended = False  # by DONE; an acknowledgement may be queued behind it
         self.done = False
+        self.interrupted = False
         self.queued_only = False
         self.error: Exception | None = None
 
@@ -188,6 +200,8 @@ class Answer:
                 out.append(message)
                 continue
             self.error = said[1]
+            if message.header.type == _DONE:
+                self.interrupted = bool(int(message.header.flags) & _INTERRUPTED)
             if self.error is None and message.header.type == _DONE and self._acknowledged:
                 self._ended = self.queued_only = True
                 self._empty = False

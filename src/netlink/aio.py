@@ -12,7 +12,7 @@ import asyncio as _asyncio
 import errno as _errno
 import time as _time
 
-from netlink._inbox import Answer, Reply
+from netlink._inbox import Answer, Reply, mark_interrupted
 from netlink.conn import BaseConn, open_socket
 from netlink.debug import Debugger
 from netlink.errors import OpError
@@ -175,6 +175,8 @@ class AsyncConn(BaseConn):
             except BaseException:
                 reply.cut()
                 raise
+            if reply.interrupted:
+                mark_interrupted(messages)
             return messages
 
     async def receive_iter(self) -> AsyncGenerator[Message]:
@@ -237,6 +239,8 @@ class AsyncConn(BaseConn):
             except BaseException as error:
                 answer.cut(error)
                 raise
+            if answer.interrupted:
+                mark_interrupted(replies)
             return replies
 
     def close(self) -> None:

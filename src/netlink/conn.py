@@ -7,7 +7,7 @@ import os as _os
 import warnings as _warnings
 
 from netlink._codec import filled
-from netlink._inbox import Answer, Inbox, Reply
+from netlink._inbox import Answer, Inbox, Reply, mark_interrupted
 from netlink._transport import Socket as _NetlinkSocket
 from netlink._turns import Turn, Turns
 from netlink.config import Config
@@ -324,6 +324,8 @@ class Conn(BaseConn):
 
         A multi-part reply is read on to its end, and the DONE message left out. A reply also ends with an ERROR
         message (an acknowledgement, which is included) and with a datagram without any multi-part message.
+        `HeaderFlags.DUMP_INTERRUPTED` on any message says that what was dumped changed meanwhile; where only DONE had
+        it, the last message has it.
 
         OpError(op="receive") for an errno from the kernel, with what an extended acknowledgement said; ENOBUFS where
         the read buffer overflowed and messages were lost; ETIMEDOUT at the deadline. DecodeError for a malformed
@@ -340,6 +342,8 @@ class Conn(BaseConn):
             except BaseException:
                 reply.cut()
                 raise
+            if reply.interrupted:
+                mark_interrupted(messages)
             return messages
 
     def receive_iter(self) -> Iterator[Message]:
@@ -401,6 +405,8 @@ class Conn(BaseConn):
             except BaseException as error:
                 answer.cut(error)
                 raise
+            if answer.interrupted:
+                mark_interrupted(replies)
             return replies
 
     def close(self) -> None:

@@ -69,6 +69,9 @@ def ack(sequence: int = 5, code: int = 0) -> Message:
     return message(struct.pack("=i", code) + bytes(16), type_=HeaderType.ERROR, sequence=sequence)
 
 
+INTERRUPTED = done().replace(flags=M | HeaderFlags.DUMP_INTERRUPTED)
+
+
 def request(flags: int = 0) -> Message:
     return message(flags=R | flags)
 
@@ -333,6 +336,16 @@ def test_execute_drains_an_abandoned_dump_before_it_asks() -> None:
     with pytest.raises(OpError, match="sequence number 0"):
         conn.execute(message(flags=R, sequence=9))
     assert sent_after == [0]
+
+
+@pytest.mark.parametrize(
+    "datagrams", [[[part(b"a"), part(b"b")], [INTERRUPTED]], [[part(b"a"), part(b"b"), INTERRUPTED]]]
+)
+def test_an_interruption_that_only_done_tells_is_on_the_last_message(datagrams: list[list[Message]]) -> None:
+    for replies in (Conn(Script(*datagrams), 1).receive(), Conn(Script(*datagrams), 1).execute(request(DUMP))):
+        assert datas(replies) == [b"a", b"b"]
+        assert [m.header.flags for m in replies] == [M, M | HeaderFlags.DUMP_INTERRUPTED]
+    assert Conn(Script([INTERRUPTED]), 1).receive() == []
 
 
 # Everything else
