@@ -54,7 +54,8 @@ def extension(name: str, *sources: str, depends: tuple[str, ...] = ()) -> Extens
 setup(
     ext_modules=cythonize(
         [
-            extension("_codec", "_codec.pyx"),
+            extension("_codec", "_codec.pyx", depends=("_wire.h",)),
+            extension("_schema", "_schema.pyx", depends=("_plan.h", "_wire.h")),
             extension("_turns", "_turns.pyx"),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
         ],

@@ -1,0 +1,946 @@
+/* A compiled schema, and the two interpreters of it: decode makes a record of
+ * fixed layout from a payload, encode makes the payload again.
+ *
+ * Plain C without Python, as _wire.h. A record holds values in host byte order
+ * at fixed offsets, and a bit for each field that says whether it was there.
+ * What has no fixed size lies in a heap beside the records and is referred to
+ * by offset, so that both may move while they grow. A heap's first bytes are
+ * never used: offset 0 is nothing.
+ *
+ * Sets are a tree, made by the compiler in _schema.pyx; so recursion is no
+ * deeper than a declaration, whatever the input.
+ */
+#ifndef NETLINK_PLAN_H
+#define NETLINK_PLAN_H
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "_wire.h"
+
+enum nl_kind {
+    NL_K_INT,        /* width bytes, or 1, 2, 4 or 8 where width is 0; stored in size bytes */
+    NL_K_FLAG,       /* no payload; stored as a byte that is 1 */
+    NL_K_STRING,     /* any bytes, trailing NULs removed; stored as nl_ref */
+    NL_K_BINARY,     /* any bytes; stored as nl_ref */
+    NL_K_FIXED,      /* size bytes, stored as they are */
+    NL_K_ADDRESS,    /* width 4 or 16 (0: either) bytes; stored as nl_address */
+    NL_K_NESTED,     /* attributes of set; its record lies inside this one */
+    NL_K_CONTAINER,  /* attributes of set, which are fields of this very record */
+    NL_K_RARE,       /* attributes of set; its record lies in the heap, stored as its offset */
+    NL_K_STRUCT,     /* fields of set at fixed places; its record lies inside this one */
+    NL_K_REPEATED,   /* item, as often as it comes; stored as nl_list */
+    NL_K_ARRAY,      /* attributes whose types are of no interest, each an item; stored as nl_list */
+    NL_K_PACKED,     /* integers of width bytes side by side; stored as nl_ref to them in host order */
+    NL_K_SUBMESSAGE, /* attributes of the set that a sibling's value chooses; stored as nl_sub */
+};
+
+enum { NL_BIG = 1, NL_SIGNED = 2 };
+
+/* What the decoder branches on: the common kinds spelt out, all others as NL_C_OTHER. nl_op_finish sets it. */
+enum nl_code {
+    NL_C_OTHER,
+    NL_C_8,
+    NL_C_16,
+    NL_C_32,
+    NL_C_64,
+    NL_C_SWAP16,
+    NL_C_SWAP32,
+    NL_C_SWAP64,
+    NL_C_ADDRESS4,
+    NL_C_NESTED,
+    NL_C_CONTAINER,
+};
+
+#define NL_NO_FIELD UINT16_MAX
+
+struct nl_set;
+
+struct nl_case {
+    uint64_t number; /* of an integer sibling, or */
+    const char *text; /* of a string sibling */
+    size_t text_size;
+    const struct nl_set *set;
+};
+
+struct nl_op {
+    uint8_t code;
+    uint8_t kind;
+    uint8_t width;
+    uint8_t flags;
+    uint16_t type;   /* attribute type */
+    uint16_t bit;    /* presence */
+    uint32_t offset; /* in the record */
+    uint32_t size;   /* bytes in the record */
+    uint32_t at;     /* of a struct's field: where in the struct */
+    const struct nl_set *set;
+    const struct nl_op *item;
+    const struct nl_op *sibling; /* of a submessage: the field that chooses */
+    const struct nl_case *cases;
+    uint16_t case_count;
+};
+
+struct nl_set {
+    const struct nl_op *const *index; /* by attribute type, NULL: unknown */
+    uint16_t limit;                   /* of index */
+    uint16_t op_count;
+    const struct nl_op *ops; /* as declared; where fixed, a struct's fields */
+    const struct nl_op *header;  /* NULL, or the struct before the attributes */
+    uint32_t wire_size;      /* of a struct */
+    uint32_t record_size;    /* inside another record; on its own 4 bytes follow: the nl_unknown list */
+    uint32_t presence;       /* offset of the presence bits */
+};
+
+struct nl_ref {
+    uint32_t offset, size;
+};
+
+struct nl_address {
+    uint8_t bytes[16]; /* an IPv4 address as ::ffff:a.b.c.d */
+    uint8_t family;    /* 4 or 6 */
+};
+
+struct nl_list {
+    uint32_t first, last; /* entries in the heap: the next one's offset, then the item */
+};
+
+struct nl_sub {
+    uint32_t raw, raw_size; /* the payload in the heap */
+    uint32_t record;        /* in the heap, or 0 where no case fits */
+    uint32_t which;         /* index of the case */
+};
+
+/* An attribute of a type that the set does not know: a heap entry. Its payload follows. */
+struct nl_unknown {
+    uint32_t next;
+    uint32_t owner; /* offset of its record in the outermost one */
+    uint32_t size;
+    uint32_t type; /* raw */
+};
+
+static inline void nl_op_finish(struct nl_op *op)
+{
+    int swap = (op->flags & NL_BIG) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+    op->code = NL_C_OTHER;
+    if (op->kind == NL_K_NESTED)
+        op->code = NL_C_NESTED;
+    else if (op->kind == NL_K_CONTAINER)
+        op->code = NL_C_CONTAINER;
+    else if (op->kind == NL_K_ADDRESS && op->width == 4)
+        op->code = NL_C_ADDRESS4;
+    else if (op->kind == NL_K_INT && op->width == 1)
+        op->code = NL_C_8;
+    else if (op->kind == NL_K_INT && op->width == 2)
+        op->code = swap ? NL_C_SWAP16 : NL_C_16;
+    else if (op->kind == NL_K_INT && op->width == 4)
+        op->code = swap ? NL_C_SWAP32 : NL_C_32;
+    else if (op->kind == NL_K_INT && op->width == 8)
+        op->code = swap ? NL_C_SWAP64 : NL_C_64;
+}
+
+/* ---- memory ---- */
+
+/* Bytes that grow. From NL_AREA_MAPPED on they are a mapping of their own: growing moves pages instead of copying
+ * them, and huge pages make their first touch cheap. */
+struct nl_area {
+    uint8_t *data;
+    size_t size, capacity;
+};
+
+enum { NL_AREA_MAPPED = 1 << 20 };
+
+static inline void nl_area_free(struct nl_area *a)
+{
+    if (a->capacity >= NL_AREA_MAPPED)
+        munmap(a->data, a->capacity);
+    else
+        free(a->data);
+    memset(a, 0, sizeof *a);
+}
+
+/* Room for n more bytes. They are not zeroed. */
+static inline int nl_area_reserve(struct nl_area *a, size_t n)
+{
+    if (n <= a->capacity - a->size)
+        return 0;
+    if (n > SIZE_MAX / 4 || a->size > SIZE_MAX / 4)
+        return -ENOMEM;
+    size_t capacity = a->capacity ? a->capacity : 256;
+    while (capacity < a->size + n)
+        capacity *= 2;
+    uint8_t *data;
+    if (capacity < NL_AREA_MAPPED) {
+        data = (uint8_t *)realloc(a->data, capacity);
+        if (!data)
+            return -ENOMEM;
+    } else if (a->capacity >= NL_AREA_MAPPED) {
+        data = (uint8_t *)mremap(a->data, a->capacity, capacity, MREMAP_MAYMOVE);
+        if (data == MAP_FAILED)
+            return -ENOMEM;
+        madvise(data, capacity, MADV_HUGEPAGE);
+    } else {
+        data = (uint8_t *)mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (data == MAP_FAILED)
+            return -ENOMEM;
+        madvise(data, capacity, MADV_HUGEPAGE);
+        if (a->size)
+            memcpy(data, a->data, a->size);
+        free(a->data);
+    }
+    a->data = data;
+    a->capacity = capacity;
+    return 0;
+}
+
+/* n zeroed bytes in a heap: their offset, or 0 for no memory. */
+static inline uint32_t nl_heap_take(struct nl_area *heap, size_t n)
+{
+    if (!heap->size) {
+        if (nl_area_reserve(heap, 8) < 0)
+            return 0;
+        memset(heap->data, 0, 8);
+        heap->size = 8;
+    }
+    if (n > UINT32_MAX - heap->size || nl_area_reserve(heap, n) < 0)
+        return 0;
+    uint32_t offset = (uint32_t)heap->size;
+    memset(heap->data + offset, 0, n);
+    heap->size += n;
+    return offset;
+}
+
+/* ---- presence ---- */
+
+static inline int nl_present(const struct nl_set *set, const uint8_t *record, uint16_t bit)
+{
+    return record[set->presence + (bit >> 3)] >> (bit & 7) & 1;
+}
+
+static inline void nl_set_present(const struct nl_set *set, uint8_t *record, uint16_t bit)
+{
+    record[set->presence + (bit >> 3)] |= (uint8_t)(1u << (bit & 7));
+}
+
+/* ---- integers ---- */
+
+static inline uint64_t nl_load_int(const uint8_t *p, unsigned width, unsigned flags)
+{
+    switch (width) {
+    case 1:
+        return flags & NL_SIGNED ? (uint64_t)(int64_t)(int8_t)p[0] : p[0];
+    case 2: {
+        uint16_t v = nl_load16(p);
+        if ((flags & NL_BIG) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+            v = __builtin_bswap16(v);
+        return flags & NL_SIGNED ? (uint64_t)(int64_t)(int16_t)v : v;
+    }
+    case 4: {
+        uint32_t v = nl_load32(p);
+        if ((flags & NL_BIG) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+            v = __builtin_bswap32(v);
+        return flags & NL_SIGNED ? (uint64_t)(int64_t)(int32_t)v : v;
+    }
+    default: {
+        uint64_t v = nl_load64(p);
+        if ((flags & NL_BIG) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+            v = __builtin_bswap64(v);
+        return v;
+    }
+    }
+}
+
+static inline void nl_store_int(uint8_t *p, uint64_t value, unsigned width, unsigned flags)
+{
+    int swap = (flags & NL_BIG) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+    switch (width) {
+    case 1:
+        p[0] = (uint8_t)value;
+        break;
+    case 2: {
+        uint16_t v = (uint16_t)value;
+        if (swap)
+            v = __builtin_bswap16(v);
+        memcpy(p, &v, 2);
+        break;
+    }
+    case 4: {
+        uint32_t v = (uint32_t)value;
+        if (swap)
+            v = __builtin_bswap32(v);
+        memcpy(p, &v, 4);
+        break;
+    }
+    default:
+        if (swap)
+            value = __builtin_bswap64(value);
+        memcpy(p, &value, 8);
+        break;
+    }
+}
+
+/* ---- decode ---- */
+
+enum { NL_PATH_MAX = 16 };
+
+enum nl_fault_kind {
+    NL_FAULT_NONE,
+    NL_FAULT_WIDTH,     /* want and got bytes */
+    NL_FAULT_ATTRIBUTE, /* an attribute's length field is wrong, or its header cut off */
+    NL_FAULT_HEADER,    /* the payload is shorter than its header struct */
+    NL_FAULT_MEMORY,
+};
+
+struct nl_fault {
+    enum nl_fault_kind kind;
+    uint32_t want, got;
+    size_t offset; /* from the payload's start */
+    unsigned depth;
+    const struct nl_op *path[NL_PATH_MAX]; /* innermost first */
+};
+
+struct nl_decoder {
+    const uint8_t *start;
+    struct nl_area *heap;
+    struct nl_fault *fault;
+};
+
+static int nl_fail(struct nl_decoder *d, enum nl_fault_kind kind, const uint8_t *at, size_t want, size_t got)
+{
+    d->fault->kind = kind;
+    d->fault->offset = (size_t)(at - d->start);
+    d->fault->want = (uint32_t)want;
+    d->fault->got = (uint32_t)got;
+    d->fault->depth = 0;
+    return -1;
+}
+
+/* Where a record lies: in memory that stays, or in the heap, which moves when it grows. */
+struct nl_place {
+    uint8_t *fixed;  /* NULL: in the heap, at offset */
+    size_t offset;   /* of the record, in fixed or the heap */
+    size_t outer;    /* offset of the outermost record, which has the list of unknown attributes */
+    size_t unknown;  /* offset of that list's head */
+};
+
+static inline uint8_t *nl_at(const struct nl_decoder *d, const struct nl_place *place)
+{
+    return (place->fixed ? place->fixed : d->heap->data) + place->offset;
+}
+
+static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
+                         const struct nl_place *place);
+
+/* A record of its own for set, in the heap behind a few bytes of bookkeeping. */
+static int nl_decode_apart(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
+                           size_t before, uint32_t *offset)
+{
+    *offset = nl_heap_take(d->heap, before + set->record_size + 4);
+    if (!*offset)
+        return nl_fail(d, NL_FAULT_MEMORY, payload, 0, 0);
+    size_t record = *offset + before;
+    struct nl_place place = {NULL, record, record, record + set->record_size};
+    return nl_decode_set(d, set, payload, size, &place);
+}
+
+static inline int nl_keep(struct nl_decoder *d, const uint8_t *bytes, size_t size, struct nl_ref *ref)
+{
+    ref->offset = ref->size = 0;
+    if (!size)
+        return 0;
+    uint32_t offset = nl_heap_take(d->heap, size);
+    if (!offset)
+        return nl_fail(d, NL_FAULT_MEMORY, bytes, 0, 0);
+    memcpy(d->heap->data + offset, bytes, size);
+    ref->offset = offset;
+    ref->size = (uint32_t)size;
+    return 0;
+}
+
+static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record)
+{
+    for (unsigned i = 0; i < set->op_count; i++) {
+        const struct nl_op *op = &set->ops[i];
+        size_t width = op->kind == NL_K_INT ? op->width : op->kind == NL_K_ADDRESS ? op->width : op->size;
+        if (op->at + width > size)
+            continue; /* an older kernel's struct */
+        const uint8_t *from = payload + op->at;
+        uint8_t *to = record + op->offset;
+        if (op->kind == NL_K_INT) {
+            nl_store_int(to, nl_load_int(from, op->width, op->flags), op->size, 0);
+        } else if (op->kind == NL_K_ADDRESS) {
+            struct nl_address a = {{0}, op->width == 4 ? 4 : 6};
+            if (op->width == 4) {
+                a.bytes[10] = a.bytes[11] = 0xff;
+                memcpy(a.bytes + 12, from, 4);
+            } else {
+                memcpy(a.bytes, from, 16);
+            }
+            memcpy(to, &a, sizeof a);
+        } else {
+            memcpy(to, from, op->size);
+        }
+        nl_set_present(set, record, op->bit);
+    }
+}
+
+/* Adds an entry to a list whose struct nl_list lies at `at` bytes into the record. */
+static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
+                           const struct nl_attribute *a, const struct nl_place *place);
+
+static void nl_link(struct nl_decoder *d, const struct nl_place *place, size_t at, uint32_t entry)
+{
+    struct nl_list list;
+    uint8_t *slot = nl_at(d, place) + at;
+    memcpy(&list, slot, sizeof list);
+    if (list.last)
+        memcpy(d->heap->data + list.last, &entry, 4);
+    else
+        list.first = entry;
+    list.last = entry;
+    memcpy(slot, &list, sizeof list);
+}
+
+static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const struct nl_attribute *a,
+                          const struct nl_place *place)
+{
+    const struct nl_op *item = op->item;
+    uint32_t entry;
+    if (item->kind == NL_K_NESTED) {
+        if (nl_decode_apart(d, item->set, a->payload, a->size, 4, &entry) < 0)
+            return -1;
+    } else {
+        /* One field, in a record of its own that has a byte of presence before it. */
+        entry = nl_heap_take(d->heap, 4 + item->size + 1);
+        if (!entry)
+            return nl_fail(d, NL_FAULT_MEMORY, a->payload, 0, 0);
+        struct nl_set alone = {NULL, 0, 0, NULL, NULL, 0, item->size + 1, item->size};
+        struct nl_place inside = {NULL, entry + 4, entry + 4, 0};
+        if (nl_decode_value(d, &alone, item, a, &inside) < 0)
+            return -1;
+    }
+    nl_link(d, place, op->offset, entry);
+    return 0;
+}
+
+static int nl_keep_unknown(struct nl_decoder *d, const struct nl_attribute *a, const struct nl_place *place)
+{
+    uint32_t entry = nl_heap_take(d->heap, sizeof(struct nl_unknown) + a->size);
+    if (!entry)
+        return nl_fail(d, NL_FAULT_MEMORY, a->payload, 0, 0);
+    uint8_t *head = (place->fixed ? place->fixed : d->heap->data) + place->unknown;
+    struct nl_unknown u = {0, (uint32_t)(place->offset - place->outer), (uint32_t)a->size, a->type};
+    memcpy(&u.next, head, 4); /* newest first */
+    memcpy(d->heap->data + entry, &u, sizeof u);
+    memcpy(d->heap->data + entry + sizeof u, a->payload, a->size);
+    memcpy(head, &entry, 4);
+    return 0;
+}
+
+static inline int nl_width(struct nl_decoder *d, const struct nl_attribute *a, size_t want)
+{
+    if (a->size == want)
+        return 0;
+    return nl_fail(d, NL_FAULT_WIDTH, a->payload, want, a->size);
+}
+
+static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
+                           const struct nl_attribute *a, const struct nl_place *place)
+{
+    uint8_t *record = nl_at(d, place);
+    uint8_t *to = record + op->offset;
+    switch (op->kind) {
+    case NL_K_INT: {
+        unsigned width = op->width;
+        if (width == 0) {
+            width = (unsigned)a->size;
+            if (width != 1 && width != 2 && width != 4 && width != 8)
+                return nl_fail(d, NL_FAULT_WIDTH, a->payload, 8, a->size);
+        } else if (nl_width(d, a, width) < 0) {
+            return -1;
+        }
+        nl_store_int(to, nl_load_int(a->payload, width, op->flags), op->size, 0);
+        break;
+    }
+    case NL_K_FLAG:
+        if (nl_width(d, a, 0) < 0)
+            return -1;
+        *to = 1;
+        break;
+    case NL_K_STRING:
+    case NL_K_BINARY: {
+        size_t size = a->size;
+        struct nl_ref ref;
+        if (op->kind == NL_K_STRING)
+            while (size && a->payload[size - 1] == 0)
+                size--;
+        if (nl_keep(d, a->payload, size, &ref) < 0)
+            return -1;
+        record = nl_at(d, place);
+        memcpy(record + op->offset, &ref, sizeof ref);
+        break;
+    }
+    case NL_K_FIXED:
+        if (nl_width(d, a, op->size) < 0)
+            return -1;
+        memcpy(to, a->payload, op->size);
+        break;
+    case NL_K_ADDRESS: {
+        struct nl_address address = {{0}, 6};
+        if (op->width == 0 ? a->size != 4 && a->size != 16 : a->size != op->width)
+            return nl_fail(d, NL_FAULT_WIDTH, a->payload, op->width ? op->width : 16, a->size);
+        if (a->size == 4) {
+            address.bytes[10] = address.bytes[11] = 0xff;
+            memcpy(address.bytes + 12, a->payload, 4);
+            address.family = 4;
+        } else {
+            memcpy(address.bytes, a->payload, 16);
+        }
+        memcpy(to, &address, sizeof address);
+        break;
+    }
+    case NL_K_NESTED: {
+        struct nl_place inside = *place;
+        inside.offset += op->offset;
+        if (nl_decode_set(d, op->set, a->payload, a->size, &inside) < 0)
+            return -1;
+        break;
+    }
+    case NL_K_CONTAINER:
+        /* Not a field itself: nothing to mark as present. */
+        return nl_decode_set(d, op->set, a->payload, a->size, place);
+    case NL_K_RARE: {
+        uint32_t offset;
+        if (nl_decode_apart(d, op->set, a->payload, a->size, 0, &offset) < 0)
+            return -1;
+        memcpy(nl_at(d, place) + op->offset, &offset, 4);
+        break;
+    }
+    case NL_K_STRUCT:
+        nl_decode_struct(op->set, a->payload, a->size, to);
+        break;
+    case NL_K_REPEATED:
+        if (nl_decode_item(d, op, a, place) < 0)
+            return -1;
+        break;
+    case NL_K_ARRAY: {
+        struct nl_cursor c = {a->payload, a->size};
+        struct nl_attribute element;
+        enum nl_step step;
+        while ((step = nl_next_attribute(&c, &element)) == NL_ITEM)
+            if (nl_decode_item(d, op, &element, place) < 0)
+                return -1;
+        if (step == NL_BAD)
+            return nl_fail(d, NL_FAULT_ATTRIBUTE, c.at, 0, c.left);
+        break;
+    }
+    case NL_K_PACKED: {
+        struct nl_ref ref;
+        if (a->size % op->width)
+            return nl_fail(d, NL_FAULT_WIDTH, a->payload, a->size - a->size % op->width + op->width, a->size);
+        if (nl_keep(d, a->payload, a->size, &ref) < 0)
+            return -1;
+        for (size_t i = 0; i < ref.size; i += op->width) {
+            uint8_t *value = d->heap->data + ref.offset + i;
+            nl_store_int(value, nl_load_int(value, op->width, op->flags), op->width, 0);
+        }
+        memcpy(nl_at(d, place) + op->offset, &ref, sizeof ref);
+        break;
+    }
+    case NL_K_SUBMESSAGE: {
+        struct nl_ref ref;
+        struct nl_sub sub = {0, 0, 0, UINT32_MAX};
+        if (nl_keep(d, a->payload, a->size, &ref) < 0)
+            return -1;
+        sub.raw = ref.offset;
+        sub.raw_size = ref.size;
+        memcpy(nl_at(d, place) + op->offset, &sub, sizeof sub);
+        break;
+    }
+    default:
+        return 0;
+    }
+    nl_set_present(set, nl_at(d, place), op->bit);
+    return 0;
+}
+
+/* Which case of a submessage its sibling chooses, or NULL. */
+static const struct nl_case *nl_choose(const struct nl_op *op, const struct nl_set *set, const uint8_t *record,
+                                       const uint8_t *heap)
+{
+    const struct nl_op *by = op->sibling;
+    if (!nl_present(set, record, by->bit))
+        return NULL;
+    for (unsigned i = 0; i < op->case_count; i++) {
+        const struct nl_case *c = &op->cases[i];
+        if (by->kind == NL_K_STRING) {
+            struct nl_ref text;
+            memcpy(&text, record + by->offset, sizeof text);
+            if (c->text && text.size == c->text_size && !memcmp(heap + text.offset, c->text, c->text_size))
+                return c;
+        } else if (!c->text && nl_load_int(record + by->offset, by->size, by->flags & NL_SIGNED) == c->number) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* A sibling may come behind its submessage: those are decoded when all is there. */
+static int nl_decode_submessage(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
+                                const uint8_t *payload, size_t size, const struct nl_place *place)
+{
+    const struct nl_case *chosen = nl_choose(op, set, nl_at(d, place), d->heap->data);
+    if (!chosen)
+        return 0;
+    struct nl_sub sub;
+    memcpy(&sub, nl_at(d, place) + op->offset, sizeof sub);
+    sub.which = (uint32_t)(chosen - op->cases);
+    if (nl_decode_apart(d, chosen->set, payload, size, 0, &sub.record) < 0)
+        return -1;
+    memcpy(nl_at(d, place) + op->offset, &sub, sizeof sub);
+    return 0;
+}
+
+static void nl_mark(const struct nl_set *set, uint8_t *record, uint64_t seen)
+{
+    for (uint8_t *p = record + set->presence; seen; p++, seen >>= 8)
+        *p |= (uint8_t)seen;
+}
+
+static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
+                         const struct nl_place *place)
+{
+    struct nl_cursor c = {payload, size};
+    struct nl_attribute a;
+    enum nl_step step;
+    int submessages = 0;
+    uint64_t seen = 0; /* the first 64 presence bits: written at the end */
+    size_t want;
+    const struct nl_op *op = NULL;
+    uint8_t *record = nl_at(d, place);
+    while ((step = nl_next_attribute(&c, &a)) == NL_ITEM) {
+        unsigned type = a.type & NL_ATTR_TYPE;
+        op = type < set->limit ? set->index[type] : NULL;
+        if (!op) {
+            if (place->unknown && nl_keep_unknown(d, &a, place) < 0)
+                return -1;
+            record = nl_at(d, place);
+            continue;
+        }
+        uint8_t *to = record + op->offset;
+        switch (op->code) {
+        case NL_C_8:
+            if (a.size != (want = 1))
+                goto width;
+            *to = *a.payload;
+            break;
+        case NL_C_16:
+            if (a.size != (want = 2))
+                goto width;
+            memcpy(to, a.payload, 2);
+            break;
+        case NL_C_32:
+            if (a.size != (want = 4))
+                goto width;
+            memcpy(to, a.payload, 4);
+            break;
+        case NL_C_64:
+            if (a.size != (want = 8))
+                goto width;
+            memcpy(to, a.payload, 8);
+            break;
+        case NL_C_SWAP16: {
+            if (a.size != (want = 2))
+                goto width;
+            uint16_t v = __builtin_bswap16(nl_load16(a.payload));
+            memcpy(to, &v, 2);
+            break;
+        }
+        case NL_C_SWAP32: {
+            if (a.size != (want = 4))
+                goto width;
+            uint32_t v = __builtin_bswap32(nl_load32(a.payload));
+            memcpy(to, &v, 4);
+            break;
+        }
+        case NL_C_SWAP64: {
+            if (a.size != (want = 8))
+                goto width;
+            uint64_t v = __builtin_bswap64(nl_load64(a.payload));
+            memcpy(to, &v, 8);
+            break;
+        }
+        case NL_C_ADDRESS4: {
+            static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+            if (a.size != (want = 4))
+                goto width;
+            memcpy(to, mapped, 12);
+            memcpy(to + 12, a.payload, 4);
+            to[16] = 4;
+            break;
+        }
+        case NL_C_NESTED: {
+            struct nl_place inside = *place;
+            inside.offset += op->offset;
+            if (nl_decode_set(d, op->set, a.payload, a.size, &inside) < 0)
+                goto inside;
+            record = nl_at(d, place);
+            break;
+        }
+        case NL_C_CONTAINER:
+            if (nl_decode_set(d, op->set, a.payload, a.size, place) < 0)
+                goto inside;
+            record = nl_at(d, place);
+            continue; /* not a field: nothing to mark as present */
+        default:
+            if (nl_decode_value(d, set, op, &a, place) < 0)
+                goto inside;
+            record = nl_at(d, place);
+            submessages |= op->kind == NL_K_SUBMESSAGE;
+            continue;
+        }
+        if (op->bit < 64)
+            seen |= UINT64_C(1) << op->bit;
+        else
+            nl_set_present(set, record, op->bit);
+    }
+    if (step == NL_BAD)
+        return nl_fail(d, NL_FAULT_ATTRIBUTE, c.at, 0, c.left);
+    nl_mark(set, record, seen);
+    if (submessages) {
+        struct nl_cursor again = {payload, size};
+        while (nl_next_attribute(&again, &a) == NL_ITEM) {
+            unsigned type = a.type & NL_ATTR_TYPE;
+            op = type < set->limit ? set->index[type] : NULL;
+            if (op && op->kind == NL_K_SUBMESSAGE && nl_decode_submessage(d, set, op, a.payload, a.size, place) < 0)
+                goto inside;
+        }
+    }
+    return 0;
+width:
+    nl_fail(d, NL_FAULT_WIDTH, a.payload, want, a.size);
+inside:
+    if (d->fault->depth < NL_PATH_MAX)
+        d->fault->path[d->fault->depth++] = op;
+    return -1;
+}
+
+/* Decodes what follows nlmsghdr into a zeroed record of set->record_size + 4 bytes. -1: fault says why; the heap may
+ * have grown, and is to be cut to its size before. */
+static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record,
+                            struct nl_area *heap, struct nl_fault *fault)
+{
+    struct nl_decoder d = {payload, heap, fault};
+    struct nl_place place = {record, 0, 0, set->record_size};
+    size_t header = 0;
+    if (set->header) {
+        header = nl_align(set->header->set->wire_size);
+        if (size < set->header->set->wire_size)
+            return nl_fail(&d, NL_FAULT_HEADER, payload, set->header->set->wire_size, size);
+        if (header > size)
+            header = size;
+        nl_decode_struct(set->header->set, payload, set->header->set->wire_size, record + set->header->offset);
+        nl_set_present(set, record, set->header->bit);
+    }
+    return nl_decode_set(&d, set, payload + header, size - header, &place);
+}
+
+/* ---- encode ---- */
+
+/* Errors: -ENOMEM, -E2BIG where an attribute's payload is over NL_ATTR_MAX. */
+static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const uint8_t *heap, struct nl_area *out);
+
+static int nl_open_attribute(struct nl_area *out, uint16_t type, size_t *at)
+{
+    if (nl_area_reserve(out, NL_ATTR_HEADER) < 0)
+        return -ENOMEM;
+    *at = out->size;
+    memset(out->data + out->size, 0, NL_ATTR_HEADER);
+    memcpy(out->data + out->size + 2, &type, 2);
+    out->size += NL_ATTR_HEADER;
+    return 0;
+}
+
+static int nl_close_attribute(struct nl_area *out, size_t at)
+{
+    size_t length = out->size - at;
+    if (length > NL_ATTR_MAX + NL_ATTR_HEADER)
+        return -E2BIG;
+    uint16_t field = (uint16_t)length;
+    memcpy(out->data + at, &field, 2);
+    size_t padding = nl_align(length) - length;
+    if (nl_area_reserve(out, padding) < 0)
+        return -ENOMEM;
+    memset(out->data + out->size, 0, padding);
+    out->size += padding;
+    return 0;
+}
+
+static int nl_put(struct nl_area *out, const void *bytes, size_t size)
+{
+    if (nl_area_reserve(out, size) < 0)
+        return -ENOMEM;
+    if (size)
+        memcpy(out->data + out->size, bytes, size);
+    out->size += size;
+    return 0;
+}
+
+static int nl_encode_struct(const struct nl_set *set, const uint8_t *record, struct nl_area *out)
+{
+    if (nl_area_reserve(out, set->wire_size) < 0)
+        return -ENOMEM;
+    uint8_t *to = out->data + out->size;
+    memset(to, 0, set->wire_size);
+    out->size += set->wire_size;
+    for (unsigned i = 0; i < set->op_count; i++) {
+        const struct nl_op *op = &set->ops[i];
+        const uint8_t *from = record + op->offset;
+        if (!nl_present(set, record, op->bit))
+            continue;
+        if (op->kind == NL_K_INT)
+            nl_store_int(to + op->at, nl_load_int(from, op->size, 0), op->width, op->flags);
+        else if (op->kind == NL_K_ADDRESS)
+            memcpy(to + op->at, op->width == 4 ? from + 12 : from, op->width);
+        else
+            memcpy(to + op->at, from, op->size);
+    }
+    return 0;
+}
+
+/* The payload of one present field. */
+static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const uint8_t *heap, struct nl_area *out)
+{
+    switch (op->kind) {
+    case NL_K_INT: {
+        uint8_t bytes[8];
+        unsigned width = op->width ? op->width : op->size;
+        if (!op->width) { /* as short as it goes, but no shorter than the kernel's own NLA_UINT: 4 or 8 */
+            uint64_t value = nl_load_int(from, op->size, 0);
+            int64_t number;
+            memcpy(&number, &value, 8);
+            int fits = op->flags & NL_SIGNED ? number >= INT32_MIN && number <= INT32_MAX : value <= UINT32_MAX;
+            width = fits ? 4 : 8;
+        }
+        nl_store_int(bytes, nl_load_int(from, op->size, 0), width, op->flags);
+        return nl_put(out, bytes, width);
+    }
+    case NL_K_FLAG:
+        return 0;
+    case NL_K_STRING:
+    case NL_K_BINARY: {
+        struct nl_ref ref;
+        memcpy(&ref, from, sizeof ref);
+        int result = nl_put(out, ref.size ? heap + ref.offset : NULL, ref.size);
+        return result < 0 || op->kind == NL_K_BINARY ? result : nl_put(out, "", 1);
+    }
+    case NL_K_FIXED:
+        return nl_put(out, from, op->size);
+    case NL_K_ADDRESS:
+        return from[16] == 4 ? nl_put(out, from + 12, 4) : nl_put(out, from, 16);
+    case NL_K_NESTED:
+        return nl_encode_set(op->set, from, heap, out);
+    case NL_K_RARE: {
+        uint32_t offset;
+        memcpy(&offset, from, 4);
+        return nl_encode_set(op->set, heap + offset, heap, out);
+    }
+    case NL_K_STRUCT:
+        return nl_encode_struct(op->set, from, out);
+    case NL_K_PACKED: {
+        struct nl_ref ref;
+        memcpy(&ref, from, sizeof ref);
+        for (size_t i = 0; i < ref.size; i += op->width) {
+            uint8_t bytes[8];
+            nl_store_int(bytes, nl_load_int(heap + ref.offset + i, op->width, 0), op->width, op->flags);
+            if (nl_put(out, bytes, op->width) < 0)
+                return -ENOMEM;
+        }
+        return 0;
+    }
+    case NL_K_SUBMESSAGE: {
+        struct nl_sub sub;
+        memcpy(&sub, from, sizeof sub);
+        if (sub.record)
+            return nl_encode_set(op->cases[sub.which].set, heap + sub.record, heap, out);
+        return nl_put(out, sub.raw_size ? heap + sub.raw : NULL, sub.raw_size);
+    }
+    default:
+        return 0;
+    }
+}
+
+/* The entries of a list, each as an attribute: of the field's own type, or numbered from 1. */
+static int nl_encode_list(const struct nl_op *op, const uint8_t *from, const uint8_t *heap, int numbered,
+                          struct nl_area *out)
+{
+    struct nl_list list;
+    memcpy(&list, from, sizeof list);
+    uint16_t nested = op->item->kind == NL_K_NESTED ? NL_ATTR_NESTED : 0, number = 1;
+    for (uint32_t entry = list.first; entry; entry = nl_load32(heap + entry), number++) {
+        size_t at;
+        int result = nl_open_attribute(out, (uint16_t)((numbered ? number : op->type) | nested), &at);
+        if (result == 0)
+            result = nl_encode_value(op->item, heap + entry + 4, heap, out);
+        if (result == 0)
+            result = nl_close_attribute(out, at);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const uint8_t *record, const uint8_t *heap,
+                        struct nl_area *out)
+{
+    const uint8_t *from = record + op->offset;
+    size_t at;
+    int result;
+    if (op->kind == NL_K_CONTAINER) {
+        result = nl_open_attribute(out, op->type | NL_ATTR_NESTED, &at);
+        if (result == 0)
+            result = nl_encode_set(op->set, record, heap, out);
+        if (result < 0)
+            return result;
+        if (out->size == at + NL_ATTR_HEADER) { /* none of its fields is there */
+            out->size = at;
+            return 0;
+        }
+        return nl_close_attribute(out, at);
+    }
+    if (!nl_present(set, record, op->bit))
+        return 0;
+    /* An address has an attribute type for each family. */
+    if (op->kind == NL_K_ADDRESS && op->width && from[16] != (op->width == 4 ? 4 : 6))
+        return 0;
+    if (op->kind == NL_K_REPEATED)
+        return nl_encode_list(op, from, heap, 0, out);
+    int nested = op->kind == NL_K_NESTED || op->kind == NL_K_RARE || op->kind == NL_K_ARRAY || op->kind == NL_K_SUBMESSAGE;
+    result = nl_open_attribute(out, (uint16_t)(op->type | (nested ? NL_ATTR_NESTED : 0)), &at);
+    if (result == 0)
+        result = op->kind == NL_K_ARRAY ? nl_encode_list(op, from, heap, 1, out) : nl_encode_value(op, from, heap, out);
+    return result < 0 ? result : nl_close_attribute(out, at);
+}
+
+static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const uint8_t *heap, struct nl_area *out)
+{
+    for (unsigned i = 0; i < set->op_count; i++) {
+        int result = nl_encode_op(set, &set->ops[i], record, heap, out);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+static inline int nl_encode(const struct nl_set *set, const uint8_t *record, const uint8_t *heap, struct nl_area *out)
+{
+    if (set->header) {
+        int result = nl_encode_struct(set->header->set, record + set->header->offset, out);
+        size_t padding = nl_align(out->size) - out->size;
+        if (result < 0 || (result = nl_put(out, "\0\0\0", padding)) < 0)
+            return result;
+    }
+    return nl_encode_set(set, record, heap, out);
+}
+
+#endif

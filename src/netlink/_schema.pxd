@@ -1,0 +1,198 @@
+# The Cython face of _plan.h, and the classes over it.
+
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+
+from netlink._wire cimport nl_attribute
+
+cdef extern from "_plan.h" nogil:
+    const bint NL_HOST_BIG "(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)"
+
+    enum:
+        NL_K_INT
+        NL_K_FLAG
+        NL_K_STRING
+        NL_K_BINARY
+        NL_K_FIXED
+        NL_K_ADDRESS
+        NL_K_NESTED
+        NL_K_CONTAINER
+        NL_K_RARE
+        NL_K_STRUCT
+        NL_K_REPEATED
+        NL_K_ARRAY
+        NL_K_PACKED
+        NL_K_SUBMESSAGE
+        NL_BIG
+        NL_SIGNED
+        NL_FAULT_WIDTH
+        NL_FAULT_ATTRIBUTE
+        NL_FAULT_HEADER
+        NL_FAULT_MEMORY
+
+    struct nl_case:
+        uint64_t number
+        const char *text
+        size_t text_size
+        const nl_set *set
+
+    struct nl_op:
+        uint8_t kind
+        uint8_t width
+        uint8_t flags
+        uint16_t type
+        uint16_t bit
+        uint32_t offset
+        uint32_t size
+        uint32_t at
+        const nl_set *set
+        const nl_op *item
+        const nl_op *sibling
+        const nl_case *cases
+        uint16_t case_count
+
+    struct nl_set:
+        const nl_op **index
+        uint16_t limit
+        uint16_t op_count
+        const nl_op *ops
+        const nl_op *header
+        uint32_t wire_size
+        uint32_t record_size
+        uint32_t presence
+
+    struct nl_ref:
+        uint32_t offset
+        uint32_t size
+
+    struct nl_address:
+        uint8_t family
+
+    struct nl_list:
+        uint32_t first
+        uint32_t last
+
+    struct nl_sub:
+        uint32_t raw
+        uint32_t raw_size
+        uint32_t record
+        uint32_t which
+
+    struct nl_unknown:
+        uint32_t next
+        uint32_t owner
+        uint32_t size
+        uint32_t type
+
+    struct nl_area:
+        uint8_t *data
+        size_t size
+        size_t capacity
+
+    struct nl_fault:
+        int kind
+        uint32_t want
+        uint32_t got
+        size_t offset
+        unsigned depth
+        const nl_op *path[16]
+
+    struct nl_decoder:
+        const uint8_t *start
+        nl_area *heap
+        nl_fault *fault
+
+    struct nl_place:
+        uint8_t *fixed
+        size_t offset
+        size_t outer
+        size_t unknown
+
+    void nl_op_finish(nl_op *op) noexcept
+    void nl_area_free(nl_area *a) noexcept
+    int nl_area_reserve(nl_area *a, size_t n) noexcept
+    uint64_t nl_load_int(const uint8_t *p, unsigned width, unsigned flags) noexcept
+    void nl_store_int(uint8_t *p, uint64_t value, unsigned width, unsigned flags) noexcept
+    int nl_decode(const nl_set *set, const uint8_t *payload, size_t size, uint8_t *record, nl_area *heap,
+                  nl_fault *fault) noexcept
+    void nl_decode_struct(const nl_set *set, const uint8_t *payload, size_t size, uint8_t *record) noexcept
+    int nl_decode_value(nl_decoder *d, const nl_set *set, const nl_op *op, const nl_attribute *a,
+                        const nl_place *place) noexcept
+    int nl_decode_submessage(nl_decoder *d, const nl_set *set, const nl_op *op, const uint8_t *payload, size_t size,
+                             const nl_place *place) noexcept
+    int nl_encode(const nl_set *set, const uint8_t *record, const uint8_t *heap, nl_area *out) noexcept
+    int nl_encode_struct(const nl_set *set, const uint8_t *record, nl_area *out) noexcept
+
+
+cdef class Table:
+    cdef nl_set set
+    cdef nl_op *ops
+    cdef const nl_op **index
+    cdef nl_case *cases
+    cdef list parts                 # what the C arrays point into
+    cdef list names                 # of the fields, by op
+
+    cdef object name_of(self, const nl_op *op)
+
+
+cdef class Store:
+    cdef nl_area records
+    cdef nl_area heap
+    cdef readonly Py_ssize_t count
+
+    cdef int add(self, const nl_set *set, const uint8_t *payload, size_t size, nl_fault *fault) noexcept nogil
+
+
+cdef class Record:
+    cdef Store store
+    cdef const uint8_t *base
+    cdef const uint8_t *outer           # the outermost record that base lies in
+    cdef const uint8_t *unknown_list    # the head of that one's list
+
+    cdef int require(self) except -1
+
+
+cdef class Field:
+    cdef readonly int kind
+    cdef readonly object types
+    cdef readonly int width
+    cdef readonly int flags
+    cdef readonly uint32_t size
+    cdef readonly uint32_t align
+    cdef readonly object enum
+    cdef readonly bint required
+    cdef readonly object cls
+    cdef readonly object item
+    cdef readonly int form
+    cdef readonly object on
+    cdef readonly object cases
+    cdef readonly object owner
+    cdef readonly str name
+    cdef readonly uint32_t offset
+    cdef readonly uint16_t bit
+    cdef readonly uint32_t presence
+    cdef dict members
+
+    cdef object load(self, Record record)
+    cdef object load_value(self, Record record, Store store, const uint8_t *at)
+    cdef object load_list(self, Store store, const uint8_t *at)
+    cdef object number(self, uint64_t value)
+    cdef int store_value(self, const nl_set *set, Store store, uint8_t *record, object value) except -1
+    cdef const nl_op *op_of(self, const nl_set *set) except NULL
+    cdef const nl_op *op_in(self, const nl_set *set) noexcept
+    cdef object wire(self, object value)
+    cdef bytes item_payload(self, object value)
+    cdef bytes packed(self, object value, unsigned width)
+    cdef bytes part(self, object cls, object value)
+    cdef uint64_t checked(self, object value, unsigned width) except? 0xdead
+
+
+cdef class Batch:
+    cdef object cls
+    cdef Table table
+    cdef Store store
+    cdef Py_ssize_t first
+    cdef Py_ssize_t step
+    cdef Py_ssize_t length
+    cdef bint interrupted_
+
+    cdef object view(self, Py_ssize_t i)

@@ -1,0 +1,728 @@
+"""The engine below netlink.schema: compiled tables, records, batches.
+
+A declaration becomes an nl_set of _plan.h. Decoding fills fixed-size records in C; a `Record` is a view of one, and
+makes a Python object of a field when it is asked for.
+
+Ownership: a `Store` owns the memory of records and heap; views and batches hold the store. Its memory grows only while
+it is being filled, before anything else has a reference to it, and never changes afterwards: so views need no lock.
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
+from cpython.number cimport PyNumber_Index
+from cpython.unicode cimport PyUnicode_DecodeUTF8
+from libc.errno cimport E2BIG
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memset
+
+from netlink._wire cimport NL_ATTR_TYPE, nl_attribute
+
+import ipaddress as _ipaddress
+
+from netlink.errors import DecodeError, EncodeError
+
+IPv4Address = _ipaddress.IPv4Address
+IPv6Address = _ipaddress.IPv6Address
+
+
+globals().update({
+    "NL_K_INT": NL_K_INT, "NL_K_FLAG": NL_K_FLAG, "NL_K_STRING": NL_K_STRING, "NL_K_BINARY": NL_K_BINARY,
+    "NL_K_FIXED": NL_K_FIXED, "NL_K_ADDRESS": NL_K_ADDRESS, "NL_K_NESTED": NL_K_NESTED,
+    "NL_K_CONTAINER": NL_K_CONTAINER, "NL_K_RARE": NL_K_RARE, "NL_K_STRUCT": NL_K_STRUCT,
+    "NL_K_REPEATED": NL_K_REPEATED, "NL_K_ARRAY": NL_K_ARRAY, "NL_K_PACKED": NL_K_PACKED,
+    "NL_K_SUBMESSAGE": NL_K_SUBMESSAGE, "NL_BIG": NL_BIG, "NL_SIGNED": NL_SIGNED,
+})
+
+
+class MissingAttribute(AttributeError):
+    """A field that is declared as required, and that the kernel left out."""
+
+
+@cython.final
+cdef class Table:
+    """An nl_set and the C arrays that it points to. Filled once, by `Table.fill`; then read by any thread."""
+
+    def __cinit__(self):
+        self.parts = []
+
+    def __dealloc__(self):
+        free(self.ops)
+        free(<void *>self.index)
+        free(self.cases)
+
+    def fill(self, list ops, dict index, Py_ssize_t header, uint32_t wire_size, uint32_t record_size,
+             uint32_t presence):
+        """ops: dicts of nl_op's members; set, item: another Table; sibling, cases: see schema.py. index: attribute
+        type to position in ops. header: position of the header's op in ops, which is no attribute, or -1."""
+        cdef Py_ssize_t count = len(ops), i, total = 0
+        cdef nl_op *op
+        cdef nl_case *case
+        cdef Table other
+        if self.ops is not NULL:
+            raise TypeError("a Table is filled once")
+        self.ops = <nl_op *>calloc(count + 1, sizeof(nl_op))
+        limit = max(index, default=-1) + 1
+        self.index = <const nl_op **>calloc(limit + 1, sizeof(nl_op *))
+        for spec in ops:
+            total += len(spec.get("cases", ()))
+        self.cases = <nl_case *>calloc(total + 1, sizeof(nl_case))
+        if self.ops is NULL or self.index is NULL or self.cases is NULL:
+            raise MemoryError
+        case = self.cases
+        for i in range(count):
+            spec = ops[i]
+            op = &self.ops[i]
+            op.kind = spec["kind"]
+            op.width = spec.get("width", 0)
+            op.flags = spec.get("flags", 0)
+            op.type = spec.get("type", 0)
+            op.bit = spec.get("bit", 0)
+            op.offset = spec.get("offset", 0)
+            op.size = spec.get("size", 0)
+            op.at = spec.get("at", 0)
+            if "set" in spec:
+                other = spec["set"]
+                self.parts.append(other)
+                op.set = &other.set
+            if "item" in spec:
+                other = spec["item"]
+                self.parts.append(other)
+                op.item = other.ops
+            if "sibling" in spec:
+                op.sibling = &self.ops[<Py_ssize_t>spec["sibling"]]
+            op.cases = case
+            for key, part in spec.get("cases", ()):
+                other = part
+                self.parts.append(other)
+                case.set = &other.set
+                if isinstance(key, str):
+                    text = key.encode()
+                    self.parts.append(text)
+                    case.text = PyBytes_AS_STRING(text)
+                    case.text_size = PyBytes_GET_SIZE(text)
+                else:
+                    case.number = <uint64_t>(key & 0xffffffffffffffff)
+                case += 1
+                op.case_count += 1
+            nl_op_finish(op)
+        for type_, position in index.items():
+            self.index[<Py_ssize_t>type_] = &self.ops[<Py_ssize_t>position]
+        self.set.index = self.index
+        self.set.limit = limit
+        self.set.ops = self.ops
+        self.set.op_count = count
+        if header >= 0:
+            # The last op, which is no attribute.
+            self.set.header = &self.ops[header]
+            self.set.op_count = count - 1
+        self.set.wire_size = wire_size
+        self.set.record_size = record_size
+        self.set.presence = presence
+        self.names = [spec.get("name") for spec in ops]
+        return self
+
+    cdef object name_of(self, const nl_op *op):
+        """The field's name of an op of this table or one below; None where it has none."""
+        cdef Py_ssize_t i
+        for i in range(len(self.names)):
+            if &self.ops[i] == op:
+                return self.names[i]
+        for part in self.parts:
+            if isinstance(part, Table):
+                name = (<Table>part).name_of(op)
+                if name is not None:
+                    return name
+        return None
+
+
+cdef object fault_error(object cls, Table table, const nl_fault *fault):
+    cdef Py_ssize_t i
+    if fault.kind == NL_FAULT_MEMORY:
+        return MemoryError("a batch holds at most 4 GiB of variable-length data")
+    path = [cls.__name__]
+    for i in range(<Py_ssize_t>fault.depth - 1, -1, -1):
+        name = table.name_of(fault.path[i])
+        if name is not None:
+            path.append(name)
+    where = ".".join(path)
+    if fault.kind == NL_FAULT_WIDTH:
+        return DecodeError(f"{where}: want {fault.want} bytes, got {fault.got}, at byte {fault.offset}")
+    if fault.kind == NL_FAULT_HEADER:
+        return DecodeError(f"{where}: want a header of {fault.want} bytes, got {fault.got}, at byte {fault.offset}")
+    return DecodeError(f"{where}: an attribute's length does not fit the {fault.got} bytes that are left, "
+                       f"at byte {fault.offset}")
+
+
+@cython.final
+cdef class Store:
+    """Records of one class side by side, and the heap that they refer to."""
+
+    def __dealloc__(self):
+        nl_area_free(&self.records)
+        nl_area_free(&self.heap)
+
+    cdef int add(self, const nl_set *set, const uint8_t *payload, size_t size, nl_fault *fault) noexcept nogil:
+        """Decode one more record. -1, and all as before, where the payload is malformed."""
+        cdef size_t stride = set.record_size + 4, heap = self.heap.size
+        if nl_area_reserve(&self.records, stride) < 0:
+            fault.kind = NL_FAULT_MEMORY
+            return -1
+        cdef uint8_t *record = self.records.data + self.records.size
+        memset(record, 0, stride)
+        if set.wire_size:
+            nl_decode_struct(set, payload, size, record)
+        elif nl_decode(set, payload, size, record, &self.heap, fault) < 0:
+            self.heap.size = heap
+            return -1
+        self.records.size += stride
+        self.count += 1
+        return 0
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, self.records.data, self.records.size, 1, flags)
+
+
+cdef Record new_view(object cls, Store store, const uint8_t *base, const uint8_t *outer, const uint8_t *unknown):
+    cdef Record view = <Record>cls.__new__(cls)
+    view.store = store
+    view.base = base
+    view.outer = outer
+    view.unknown_list = unknown
+    return view
+
+
+cdef Record outermost(object cls, Table table, Store store, const uint8_t *base):
+    return new_view(cls, store, base, base, base + table.set.record_size)
+
+
+cdef Table table_of(object cls):
+    table = getattr(cls, "__table__", None)
+    if table is None:
+        raise TypeError(f"{cls.__name__} declares no fields")
+    return <Table?>table
+
+
+cdef Store fill_store(object cls, object payloads):
+    """A store of the records that payloads hold, buffers each."""
+    cdef Table table = table_of(cls)
+    cdef Store store = Store()
+    cdef nl_fault fault
+    cdef Py_buffer view
+    cdef int result
+    for payload in payloads:
+        PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE)
+        with nogil:
+            result = store.add(&table.set, <const uint8_t *>view.buf, view.len, &fault)
+        PyBuffer_Release(&view)
+        if result < 0:
+            raise fault_error(cls, table, &fault)
+    return store
+
+
+cdef class Record:
+    """What `netlink.schema.AttributeSet` and `Struct` build on: a view of one decoded record."""
+
+    @classmethod
+    def decode(cls, payload):
+        """The record that a payload holds: what follows nlmsghdr. DecodeError with the path and byte offset."""
+        cdef Store store = fill_store(cls, (payload,))
+        return outermost(cls, table_of(cls), store, store.records.data)
+
+    @classmethod
+    def decode_many(cls, payloads):
+        """A `Batch` of the records in payloads. DecodeError for the first that is malformed."""
+        return make_batch(cls, fill_store(cls, payloads))
+
+    def __init__(self, **values):
+        cdef Table table = table_of(type(self))
+        cdef Store store = Store()
+        if self.store is not None:
+            raise AttributeError(f"{type(self).__name__} is immutable")
+        if nl_area_reserve(&store.records, table.set.record_size + 4) < 0:
+            raise MemoryError
+        memset(store.records.data, 0, table.set.record_size + 4)
+        store.records.size = table.set.record_size + 4
+        store.count = 1
+        fields = type(self).__fields__
+        for name, value in values.items():
+            field = fields.get(name)
+            if field is None:
+                raise TypeError(f"{type(self).__name__} has no field {name!r}; it has {', '.join(fields)}")
+            if value is not None:
+                (<Field?>field).store_value(&table.set, store, store.records.data, value)
+        self.base = self.outer = store.records.data
+        self.unknown_list = self.base + table.set.record_size
+        self.store = store
+
+    cdef int require(self) except -1:
+        if self.store is None:
+            raise TypeError(f"{type(self).__name__} was made without a call of its class")
+        return 0
+
+    def encode(self):
+        """The payload again: the header struct and the attributes that are present, in the order of declaration.
+
+        Attributes of unknown types are not repeated. EncodeError where one is over 65531 bytes.
+        """
+        cdef Table table = table_of(type(self))
+        cdef nl_area out
+        cdef int result
+        self.require()
+        memset(&out, 0, sizeof(out))
+        try:
+            if table.set.wire_size:
+                result = nl_encode_struct(&table.set, self.base, &out)
+            else:
+                result = nl_encode(&table.set, self.base, self.store.heap.data, &out)
+            if result == -E2BIG:
+                raise EncodeError(f"{type(self).__name__}: an attribute has more than the 65531 bytes that fit")
+            if result < 0:
+                raise MemoryError
+            return PyBytes_FromStringAndSize(<char *>out.data, out.size)
+        finally:
+            nl_area_free(&out)
+
+    @property
+    def unknown(self):
+        """The attributes of types that are not declared, as they came: a tuple of (type, payload)."""
+        cdef nl_unknown entry
+        cdef uint32_t at = 0
+        found = []
+        self.require()
+        if self.unknown_list is not NULL:
+            memcpy(&at, self.unknown_list, 4)
+        while at:
+            memcpy(&entry, self.store.heap.data + at, sizeof(entry))
+            if entry.owner == <size_t>(self.base - self.outer):
+                payload = <const char *>self.store.heap.data + at + sizeof(entry)
+                found.append((entry.type & NL_ATTR_TYPE, PyBytes_FromStringAndSize(payload, entry.size)))
+            at = entry.next
+        found.reverse()
+        return tuple(found)
+
+    def to_dict(self):
+        """The fields that are present, by name: values as the attributes give them, records as dicts."""
+        out = {}
+        for name, field in type(self).__fields__.items():
+            value = (<Field>field).load(self)
+            if value is not None:
+                out[name] = plain(value)
+        return out
+
+    def __eq__(self, other):
+        if type(self) is not type(other):
+            return NotImplemented
+        return self.encode() == (<Record>other).encode()
+
+    def __hash__(self):
+        return hash((type(self), self.encode()))
+
+    def __repr__(self):
+        parts = []
+        for name, field in type(self).__fields__.items():
+            value = (<Field>field).load(self)
+            if value is not None:
+                parts.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def __reduce__(self):
+        return type(self).decode, (self.encode(),)
+
+
+cdef object plain(object value):
+    if isinstance(value, Record):
+        return value.to_dict()
+    if isinstance(value, tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+# What a field's value is in Python, where its kind leaves it open.
+FORM_PLAIN, FORM_MAC = range(2)
+
+
+cdef class Field:
+    """A declared field: the descriptor that reads it from a record."""
+
+    def __init__(self, int kind, types, *, int width=0, int flags=0, uint32_t size=0, uint32_t align=1, enum=None,
+                 bint required=False, cls=None, item=None, int form=0, on=None, cases=None):
+        if self.name is not None:
+            raise TypeError("a Field is declared once")
+        self.kind = kind
+        self.types = types
+        self.width = width
+        self.flags = flags
+        self.size = size
+        self.align = align
+        self.enum = enum
+        self.members = None if enum is None else enum._value2member_map_
+        self.required = required
+        self.cls = cls
+        self.item = item
+        self.form = form
+        self.on = on
+        self.cases = cases
+
+    def __class_getitem__(cls, item):
+        return cls  # generic for type checkers
+
+    def place(self, owner, str name, uint32_t offset, uint16_t bit, uint32_t presence):
+        """Where the compiler put it: in the records of owner."""
+        if self.owner is not None:
+            raise TypeError(f"{name}: one field declaration is used in two places")
+        self.owner = owner
+        self.name = name
+        self.offset = offset
+        self.bit = bit
+        self.presence = presence
+
+    def __get__(self, instance, owner):
+        if instance is None:
+            return self
+        if self.owner is None or not isinstance(instance, self.owner):
+            raise TypeError(f"field {self.name!r} is not one of a {type(instance).__name__}")
+        value = self.load(<Record>instance)
+        if value is None and self.required:
+            raise MissingAttribute(f"{type(instance).__name__}.{self.name}: the kernel sent no such attribute")
+        return value
+
+    def __set__(self, instance, value):
+        raise AttributeError(f"{type(instance).__name__} is immutable: cannot set {self.name!r}")
+
+    cdef object load(self, Record record):
+        if record.store is None:
+            raise TypeError(f"{type(record).__name__} was made without a call of its class")
+        if not record.base[self.presence + (self.bit >> 3)] >> (self.bit & 7) & 1:
+            return None
+        return self.load_value(record, record.store, record.base + self.offset)
+
+    cdef object load_value(self, Record record, Store store, const uint8_t *at):
+        cdef nl_ref ref
+        cdef nl_sub sub
+        cdef uint32_t offset
+        cdef const uint8_t *heap = store.heap.data
+        if self.kind == NL_K_INT:
+            return self.number(nl_load_int(at, self.size, self.flags & NL_SIGNED))
+        if self.kind == NL_K_ADDRESS:
+            return address(at)
+        if self.kind == NL_K_NESTED or self.kind == NL_K_STRUCT:
+            return new_view(self.cls, store, at, record.outer, record.unknown_list)
+        if self.kind == NL_K_STRING:
+            memcpy(&ref, at, sizeof(ref))
+            if not ref.size:
+                return ""
+            return PyUnicode_DecodeUTF8(<const char *>heap + ref.offset, ref.size, "surrogateescape")
+        if self.kind == NL_K_BINARY:
+            memcpy(&ref, at, sizeof(ref))
+            return PyBytes_FromStringAndSize(<const char *>heap + ref.offset, ref.size) if ref.size else b""
+        if self.kind == NL_K_FIXED:
+            value = PyBytes_FromStringAndSize(<const char *>at, self.size)
+            return value.hex(":") if self.form == FORM_MAC else value
+        if self.kind == NL_K_FLAG:
+            return True
+        if self.kind == NL_K_RARE:
+            memcpy(&offset, at, 4)
+            return outermost(self.cls, table_of(self.cls), store, heap + offset)
+        if self.kind == NL_K_REPEATED or self.kind == NL_K_ARRAY:
+            return self.load_list(store, at)
+        if self.kind == NL_K_PACKED:
+            memcpy(&ref, at, sizeof(ref))
+            return tuple([self.number(nl_load_int(heap + ref.offset + i, self.width, self.flags & NL_SIGNED))
+                          for i in range(0, ref.size, self.width)])
+        memcpy(&sub, at, sizeof(sub))
+        if sub.record:
+            cls = self.cases[sub.which][1]
+            return outermost(cls, table_of(cls), store, heap + sub.record)
+        return PyBytes_FromStringAndSize(<const char *>heap + sub.raw, sub.raw_size)
+
+    cdef object load_list(self, Store store, const uint8_t *at):
+        cdef nl_list entries
+        cdef uint32_t entry
+        cdef Field item = self.item
+        values = []
+        memcpy(&entries, at, sizeof(entries))
+        entry = entries.first
+        while entry:
+            if item.kind == NL_K_NESTED:
+                values.append(outermost(item.cls, table_of(item.cls), store, store.heap.data + entry + 4))
+            else:
+                values.append(item.load_value(None, store, store.heap.data + entry + 4))
+            memcpy(&entry, store.heap.data + entry, 4)
+        return tuple(values)
+
+    cdef object number(self, uint64_t value):
+        number = <int64_t>value if self.flags & NL_SIGNED else value
+        if self.members is None:
+            return number
+        member = self.members.get(number)
+        if member is not None:
+            return member
+        try:
+            return self.enum(number)
+        except ValueError:
+            return number  # newer than the declaration
+
+    # From Python into a record that is being made.
+
+    cdef int store_value(self, const nl_set *set, Store store, uint8_t *record, object value) except -1:
+        cdef nl_decoder decoder
+        cdef nl_fault fault
+        cdef nl_place place
+        cdef nl_attribute attribute
+        cdef bytes data
+        cdef int result
+        decoder.heap = &store.heap
+        decoder.fault = &fault
+        memset(&place, 0, sizeof(place))
+        place.fixed = record
+        if self.kind == NL_K_INT:
+            nl_store_int(record + self.offset, self.checked(value, self.size if self.width == 0 else self.width),
+                         self.size, 0)
+        elif self.kind == NL_K_FLAG:
+            if not value:
+                return 0
+            record[self.offset] = 1
+        elif self.kind == NL_K_ADDRESS:
+            store_address(self, record + self.offset, value)
+        elif self.kind == NL_K_STRUCT:
+            data = self.part(self.cls, value)
+            nl_decode_struct(&table_of(self.cls).set, <const uint8_t *>PyBytes_AS_STRING(data),
+                             PyBytes_GET_SIZE(data), record + self.offset)
+        elif self.kind == NL_K_FIXED:
+            data = bytes.fromhex(value.replace(":", "")) if self.form == FORM_MAC else bytes(memoryview(value))
+            if PyBytes_GET_SIZE(data) != self.size:
+                raise EncodeError(f"{self.name}: want {self.size} bytes, got {PyBytes_GET_SIZE(data)}")
+            memcpy(record + self.offset, PyBytes_AS_STRING(data), self.size)
+        else:
+            # As the kernel would send it, through the decoder: the rest of the kinds live in the heap.
+            for data in self.wire(value):
+                attribute.payload = <const uint8_t *>PyBytes_AS_STRING(data)
+                attribute.size = PyBytes_GET_SIZE(data)
+                decoder.start = attribute.payload
+                result = nl_decode_value(&decoder, set, self.op_of(set), &attribute, &place)
+                if result == 0 and self.kind == NL_K_SUBMESSAGE:
+                    result = nl_decode_submessage(&decoder, set, self.op_of(set), attribute.payload, attribute.size,
+                                                  &place)
+                if result < 0:
+                    raise MemoryError if fault.kind == NL_FAULT_MEMORY else EncodeError(f"{self.name}: {value!r}")
+        record[self.presence + (self.bit >> 3)] |= 1 << (self.bit & 7)
+        return 0
+
+    cdef const nl_op *op_of(self, const nl_set *set) except NULL:
+        """The field's op, in the set or in one of its containers."""
+        cdef Py_ssize_t i
+        cdef const nl_op *found
+        for i in range(set.op_count):
+            if set.ops[i].kind == NL_K_CONTAINER:
+                found = self.op_in(set.ops[i].set)
+                if found is not NULL:
+                    return found
+        found = self.op_in(set)
+        if found is NULL:
+            raise AssertionError(f"{self.name} is not in its table")
+        return found
+
+    cdef const nl_op *op_in(self, const nl_set *set) noexcept:
+        cdef Py_ssize_t i
+        for i in range(set.op_count):
+            if set.ops[i].kind == self.kind and set.ops[i].offset == self.offset and set.ops[i].bit == self.bit:
+                return &set.ops[i]
+        return NULL
+
+    cdef object wire(self, object value):
+        """The payloads of the attributes that say value."""
+        if self.kind == NL_K_STRING:
+            if not isinstance(value, str):
+                raise TypeError(f"{self.name}: want a str, got {type(value).__name__}")
+            return [value.encode("utf-8", "surrogateescape")]
+        if self.kind == NL_K_BINARY:
+            return [bytes(memoryview(value))]
+        if self.kind == NL_K_NESTED or self.kind == NL_K_RARE:
+            return [self.part(self.cls, value)]
+        if self.kind == NL_K_PACKED:
+            return [b"".join([self.packed(number, self.width) for number in value])]
+        if self.kind == NL_K_REPEATED:
+            return [self.item_payload(item) for item in value]
+        if self.kind == NL_K_ARRAY:
+            out = b""
+            for i, item in enumerate(value):
+                data = self.item_payload(item)
+                if len(data) > 65531:
+                    raise EncodeError(f"{self.name}: an element has more than the 65531 bytes that fit")
+                out += ((len(data) + 4).to_bytes(2, "little" if not NL_HOST_BIG else "big")
+                        + (i + 1).to_bytes(2, "little" if not NL_HOST_BIG else "big")
+                        + data + bytes(-len(data) % 4))
+            return [out]
+        if isinstance(value, Record):
+            if not any(value.__class__ is cls for _, cls in self.cases):
+                raise TypeError(f"{self.name}: no case is a {type(value).__name__}")
+            return [value.encode()]
+        return [bytes(memoryview(value))]
+
+    cdef bytes item_payload(self, object value):
+        cdef Field item = self.item
+        if item.kind == NL_K_NESTED:
+            return self.part(item.cls, value)
+        if item.kind == NL_K_INT:
+            return item.packed(value, item.size if item.width == 0 else item.width)
+        if item.kind == NL_K_ADDRESS:
+            return parse_address(item, value).packed
+        if item.kind == NL_K_STRING:
+            return value.encode("utf-8", "surrogateescape")
+        return bytes(memoryview(value))
+
+    cdef bytes packed(self, object value, unsigned width):
+        cdef uint8_t data[8]
+        nl_store_int(data, self.checked(value, width), width, self.flags)
+        return PyBytes_FromStringAndSize(<char *>data, width)
+
+    cdef bytes part(self, object cls, object value):
+        if not isinstance(value, cls):
+            raise TypeError(f"{self.name}: want a {cls.__name__}, got {type(value).__name__}")
+        return value.encode()
+
+    cdef uint64_t checked(self, object value, unsigned width) except? 0xdead:
+        """An integer of width bytes as its bit pattern."""
+        cdef object number
+        try:
+            number = PyNumber_Index(value)
+        except TypeError:
+            raise TypeError(f"{self.name}: want an int, got {type(value).__name__}") from None
+        cdef object bits = 8 * width
+        cdef object high = (<object>1 << (bits - 1 if self.flags & NL_SIGNED else bits)) - 1
+        if not (~high if self.flags & NL_SIGNED else 0) <= number <= high:
+            raise EncodeError(f"{self.name}: {number} does not fit {width} bytes")
+        return <uint64_t>(number & 0xffffffffffffffff)
+
+
+cdef object address(const uint8_t *at):
+    """An ipaddress object, made without its constructor's parsing."""
+    if at[16] == 4:
+        v4 = IPv4Address.__new__(IPv4Address)
+        v4._ip = (<uint32_t>at[12] << 24) | (<uint32_t>at[13] << 16) | (<uint32_t>at[14] << 8) | at[15]
+        return v4
+    return IPv6Address(PyBytes_FromStringAndSize(<const char *>at, 16))
+
+
+cdef object parse_address(Field field, object value):
+    parsed = value if isinstance(value, (IPv4Address, IPv6Address)) else _ipaddress.ip_address(value)
+    if field.width and parsed.max_prefixlen != 8 * field.width:
+        raise EncodeError(f"{field.name}: want an IPv{4 if field.width == 4 else 6} address, got {parsed}")
+    return parsed
+
+
+cdef int store_address(Field field, uint8_t *to, object value) except -1:
+    parsed = parse_address(field, value)
+    packed = <bytes>parsed.packed
+    memset(to, 0, sizeof(nl_address))
+    if PyBytes_GET_SIZE(packed) == 4:
+        to[10] = to[11] = 0xff
+        memcpy(to + 12, PyBytes_AS_STRING(packed), 4)
+        to[16] = 4
+    else:
+        memcpy(to, PyBytes_AS_STRING(packed), 16)
+        to[16] = 6
+    return 0
+
+
+cdef Batch make_batch(object cls, Store store):
+    cdef Batch batch = Batch.__new__(Batch)
+    batch.cls = cls
+    batch.table = table_of(cls)
+    batch.store = store
+    batch.length = store.count
+    batch.step = 1
+    return batch
+
+
+@cython.final
+cdef class Batch:
+    """Decoded records of one class, side by side in one piece of memory. Immutable.
+
+    It has the methods of a sequence: an index gives a view of a record, a slice a batch that shares the memory. Both
+    keep it alive.
+    """
+
+    def __init__(self):
+        raise TypeError("a Batch comes from decode_many, or from a dump or a stream of a family")
+
+    def __class_getitem__(cls, item):
+        return cls  # generic for type checkers
+
+    def __len__(self):
+        return self.length
+
+    cdef object view(self, Py_ssize_t i):
+        cdef size_t stride = self.table.set.record_size + 4
+        cdef const uint8_t *base = self.store.records.data + (self.first + i * self.step) * stride
+        return outermost(self.cls, self.table, self.store, base)
+
+    def __getitem__(self, index):
+        cdef Py_ssize_t i
+        cdef Batch part
+        if isinstance(index, slice):
+            start, _, step = index.indices(self.length)
+            part = Batch.__new__(Batch)
+            part.cls = self.cls
+            part.table = self.table
+            part.store = self.store
+            part.length = len(range(*index.indices(self.length)))
+            part.first = self.first + start * self.step if part.length else 0
+            part.step = self.step * step
+            part.interrupted_ = self.interrupted_
+            return part
+        i = PyNumber_Index(index)
+        if i < 0:
+            i += self.length
+        if not 0 <= i < self.length:
+            raise IndexError(f"index {index} of a batch of {self.length}")
+        return self.view(i)
+
+    def __iter__(self):
+        cdef Py_ssize_t i
+        for i in range(self.length):
+            yield self.view(i)
+
+    def __reversed__(self):
+        return iter(self[::-1])
+
+    def __contains__(self, value):
+        return any(value == record for record in self)
+
+    def index(self, value):
+        """The index of the first record that equals value; ValueError where there is none."""
+        for i, record in enumerate(self):
+            if record == value:
+                return i
+        raise ValueError(f"{value!r} is not in the batch")
+
+    def count(self, value):
+        """How many records equal value."""
+        return sum(value == record for record in self)
+
+    @property
+    def nbytes(self):
+        """Bytes of the memory that holds the records and what they refer to, shared by all slices."""
+        return self.store.records.size + self.store.heap.size
+
+    @property
+    def interrupted(self):
+        """Whether the kernel said that what was dumped changed meanwhile (NLM_F_DUMP_INTR)."""
+        return self.interrupted_
+
+    def to_numpy(self):
+        """The records as a structured NumPy array over the same memory, not writable.
+
+        Its dtype has the fields of fixed size, named by path joined with "_" (`orig_src_port`), addresses as 16 bytes
+        (IPv4 as ::ffff:a.b.c.d). What is absent reads as 0.
+        """
+        import numpy
+        dtype = self.cls.__dtype__()
+        whole = numpy.ndarray(self.store.count, dtype, buffer=self.store) if self.store.count else numpy.empty(0, dtype)
+        stop = self.first + self.length * self.step
+        return whole[self.first:stop if stop >= 0 else None:self.step]
+
+    def __repr__(self):
+        return f"<Batch of {self.length} {self.cls.__name__}>"

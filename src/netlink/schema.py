@@ -1,0 +1,490 @@
+"""The vocabulary in which netlink families are declared.
+
+    class NfGenMsg(Struct):
+        family = u8()
+        version = u8()
+        res_id = be16()
+
+    class Counters(AttributeSet):
+        packets = be64(1)  # CTA_COUNTERS_PACKETS
+        bytes = be64(2)  # CTA_COUNTERS_BYTES
+
+    class Flow(AttributeSet, header=NfGenMsg):
+        status = be32(3, enum=Status)  # CTA_STATUS
+        counters_orig = nested(9, Counters)  # CTA_COUNTERS_ORIG
+
+One declaration is the wire layout and the class: `Flow.decode(payload).counters_orig.packets`,
+`Flow(status=8).encode()`, `Flow.decode_many(payloads)`. It is compiled into tables when the class is made; decoding
+and encoding look no name up.
+
+A field reads as None where its attribute was absent, and raises `MissingAttribute` where it is declared `required`.
+Attributes of types that are not declared are in `record.unknown`. An attribute of another width than declared is a
+DecodeError; a struct may be longer or shorter, as those of newer and older kernels are.
+
+A field's type is the attribute type, or a path of them, `(1, 3)`, for one inside containers that have no class of their
+own. The fields of a `Struct` have none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, overload
+
+from netlink import _schema
+from netlink._schema import Batch, Field, MissingAttribute, Record, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from enum import IntEnum, IntFlag
+    from ipaddress import IPv4Address, IPv6Address
+
+__all__ = [
+    "AttributeSet",
+    "Batch",
+    "Field",
+    "MissingAttribute",
+    "Record",
+    "Struct",
+    "array",
+    "be16",
+    "be32",
+    "be64",
+    "binary",
+    "flag",
+    "ip",
+    "ipv4",
+    "ipv6",
+    "mac",
+    "nested",
+    "packed",
+    "repeated",
+    "s8",
+    "s16",
+    "s32",
+    "s64",
+    "sint",
+    "string",
+    "struct",
+    "submessage",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "uint",
+]
+
+Path: TypeAlias = int | tuple[int, ...]
+_E = TypeVar("_E", bound="IntEnum | IntFlag")
+_R = TypeVar("_R", bound=Record)
+
+_TYPE_MAX = 0x3FFF  # NLA_TYPE_MASK
+_DEPTH_MAX = 16
+_ADDRESS_SIZE, _REF_SIZE, _LIST_SIZE, _SUB_SIZE = 17, 8, 8, 16
+
+
+def _types(type_: Path | None, width: int = 0) -> tuple[tuple[tuple[int, ...], int], ...]:
+    """A field's type as the compiler takes it: a path and a width; none in a struct."""
+    if type_ is None:
+        return ()
+    path = type_ if isinstance(type_, tuple) else (type_,)
+    if not path or not all(isinstance(t, int) and 0 <= t <= _TYPE_MAX for t in path):
+        raise TypeError(f"an attribute type is a number from 0 to {_TYPE_MAX}, or a path of such, not {type_!r}")
+    return ((path, width),)
+
+
+class _Integer:
+    """The declaration of an integer: `u32(type, *, enum=None, required=False)`.
+
+    enum: an IntEnum or IntFlag whose members the values are; a number that it does not have stays a number.
+    """
+
+    def __init__(self, name: str, width: int, flags: int) -> None:
+        self.name = name
+        self.width = width
+        self.flags = flags
+
+    @overload
+    def __call__(
+        self, type: Path | None = None, *, enum: None = None, required: Literal[False] = False
+    ) -> Field[int | None]: ...
+    @overload
+    def __call__(self, type: Path | None = None, *, enum: None = None, required: Literal[True]) -> Field[int]: ...
+    @overload
+    def __call__(
+        self, type: Path | None = None, *, enum: type[_E], required: Literal[False] = False
+    ) -> Field[_E | None]: ...
+    @overload
+    def __call__(self, type: Path | None = None, *, enum: type[_E], required: Literal[True]) -> Field[_E]: ...
+    def __call__(
+        self,
+        type: Path | None = None,  # noqa: A002
+        *,
+        enum: type[Any] | None = None,
+        required: bool = False,
+    ) -> Field[Any]:
+        size = self.width or 8
+        return Field(
+            _schema.NL_K_INT,
+            _types(type, self.width),
+            width=self.width,
+            flags=self.flags,
+            size=size,
+            align=size,
+            enum=enum,
+            required=required,
+        )
+
+    def __repr__(self) -> str:
+        return f"<kind {self.name}>"
+
+
+u8 = _Integer("u8", 1, 0)
+"""An unsigned integer of 1 byte."""
+u16 = _Integer("u16", 2, 0)
+"""An unsigned integer of 2 bytes in host byte order."""
+u32 = _Integer("u32", 4, 0)
+"""An unsigned integer of 4 bytes in host byte order."""
+u64 = _Integer("u64", 8, 0)
+"""An unsigned integer of 8 bytes in host byte order."""
+s8 = _Integer("s8", 1, _schema.NL_SIGNED)
+"""A signed integer of 1 byte."""
+s16 = _Integer("s16", 2, _schema.NL_SIGNED)
+"""A signed integer of 2 bytes in host byte order."""
+s32 = _Integer("s32", 4, _schema.NL_SIGNED)
+"""A signed integer of 4 bytes in host byte order."""
+s64 = _Integer("s64", 8, _schema.NL_SIGNED)
+"""A signed integer of 8 bytes in host byte order."""
+be16 = _Integer("be16", 2, _schema.NL_BIG)
+"""An unsigned integer of 2 bytes in network byte order."""
+be32 = _Integer("be32", 4, _schema.NL_BIG)
+"""An unsigned integer of 4 bytes in network byte order."""
+be64 = _Integer("be64", 8, _schema.NL_BIG)
+"""An unsigned integer of 8 bytes in network byte order."""
+uint = _Integer("uint", 0, 0)
+"""An unsigned integer of 1, 2, 4 or 8 bytes in host byte order (NLA_UINT); encoded in 4 where it fits, else in 8."""
+sint = _Integer("sint", 0, _schema.NL_SIGNED)
+"""A signed integer of 1, 2, 4 or 8 bytes in host byte order (NLA_SINT); encoded in 4 where it fits, else in 8."""
+
+
+def flag(type: Path) -> Field[Literal[True] | None]:  # noqa: A002
+    """An attribute without payload (NLA_FLAG): True where it is there."""
+    return Field(_schema.NL_K_FLAG, _types(type), size=1)
+
+
+def string(type: Path) -> Field[str | None]:  # noqa: A002
+    """Text: UTF-8, other bytes as lone surrogates, trailing NULs removed. Encoded with one NUL (NLA_NUL_STRING)."""
+    return Field(_schema.NL_K_STRING, _types(type), size=_REF_SIZE, align=4)
+
+
+def binary(type: Path | None = None, size: int | None = None) -> Field[bytes | None]:  # noqa: A002
+    """Bytes, of any length or of exactly size."""
+    if size is None:
+        if type is None:
+            raise TypeError("a binary field of a Struct needs a size")
+        return Field(_schema.NL_K_BINARY, _types(type), size=_REF_SIZE, align=4)
+    if not 1 <= size <= 65531:
+        raise TypeError(f"a fixed size is from 1 to 65531 bytes, not {size}")
+    return Field(_schema.NL_K_FIXED, _types(type), size=size)
+
+
+def mac(type: Path | None = None) -> Field[str | None]:  # noqa: A002
+    """An Ethernet address of 6 bytes, as "02:00:00:00:00:01"."""
+    return Field(_schema.NL_K_FIXED, _types(type), size=6, form=_schema.FORM_MAC)
+
+
+def ipv4(type: Path | None = None) -> Field[IPv4Address | None]:  # noqa: A002
+    """An IPv4 address of 4 bytes."""
+    return Field(_schema.NL_K_ADDRESS, _types(type, 4), width=4, size=_ADDRESS_SIZE)
+
+
+def ipv6(type: Path | None = None) -> Field[IPv6Address | None]:  # noqa: A002
+    """An IPv6 address of 16 bytes."""
+    return Field(_schema.NL_K_ADDRESS, _types(type, 16), width=16, size=_ADDRESS_SIZE)
+
+
+@overload
+def ip(
+    type: Path, type6: Path | None = None, *, required: Literal[False] = False
+) -> Field[IPv4Address | IPv6Address | None]: ...
+@overload
+def ip(type: Path, type6: Path | None = None, *, required: Literal[True]) -> Field[IPv4Address | IPv6Address]: ...
+def ip(type: Path, type6: Path | None = None, *, required: bool = False) -> Field[Any]:  # noqa: A002
+    """An address of either family: told by its length, 4 or 16 bytes, or by its type where IPv6 has type6."""
+    types = _types(type) if type6 is None else _types(type, 4) + _types(type6, 16)
+    return Field(_schema.NL_K_ADDRESS, types, size=_ADDRESS_SIZE, required=required)
+
+
+@overload
+def nested(type: Path, cls: type[_R], *, required: Literal[False] = False, rare: bool = False) -> Field[_R | None]: ...
+@overload
+def nested(type: Path, cls: type[_R], *, required: Literal[True], rare: bool = False) -> Field[_R]: ...
+def nested(type: Path, cls: type[Any], *, required: bool = False, rare: bool = False) -> Field[Any]:  # noqa: A002
+    """Attributes in an attribute (NLA_NESTED): a record of another `AttributeSet`.
+
+    rare: records that have it are few; it takes no room in the others, and is left out of `Batch.to_numpy`.
+    """
+    table = _compiled("nested", cls, AttributeSet)
+    if rare:
+        return Field(_schema.NL_K_RARE, _types(type), size=4, align=4, cls=cls, required=required)
+    size, align = table
+    return Field(_schema.NL_K_NESTED, _types(type), size=size, align=align, cls=cls, required=required)
+
+
+def struct(type: Path, cls: type[_R]) -> Field[_R | None]:  # noqa: A002
+    """A C struct as the payload: a record of a `Struct`."""
+    size, align = _compiled("struct", cls, Struct)
+    return Field(_schema.NL_K_STRUCT, _types(type), size=size, align=align, cls=cls)
+
+
+@overload
+def repeated(type: Path, kind: type[_R]) -> Field[tuple[_R, ...] | None]: ...
+@overload
+def repeated(type: Path, kind: Any) -> Field[tuple[Any, ...] | None]: ...
+def repeated(type: Path, kind: Any) -> Field[Any]:  # noqa: A002
+    """One attribute after the other of the same type, each of a kind such as `u32` or an `AttributeSet`: a tuple."""
+    return Field(_schema.NL_K_REPEATED, _types(type), size=_LIST_SIZE, align=4, item=_item("repeated", kind))
+
+
+@overload
+def array(type: Path, cls: type[_R]) -> Field[tuple[_R, ...] | None]: ...
+@overload
+def array(type: Path, cls: Any) -> Field[tuple[Any, ...] | None]: ...
+def array(type: Path, cls: Any) -> Field[Any]:  # noqa: A002
+    """Attributes in an attribute whose types only number them: a tuple of records, or of values of a kind."""
+    return Field(_schema.NL_K_ARRAY, _types(type), size=_LIST_SIZE, align=4, item=_item("array", cls))
+
+
+def packed(type: Path, kind: _Integer) -> Field[tuple[int, ...] | None]:  # noqa: A002
+    """Integers side by side in one payload: a tuple. kind: one of fixed width, such as `u32`."""
+    if not isinstance(kind, _Integer) or not kind.width:
+        raise TypeError(f"packed takes an integer kind of fixed width such as u32, not {kind!r}")
+    return Field(_schema.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE, align=4)
+
+
+def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R | bytes | None]:  # noqa: A002
+    """Attributes whose set another field chooses: cases[value of the field `on`]. bytes where no case fits."""
+    if not cases:
+        raise TypeError("a submessage needs cases")
+    for cls in cases.values():
+        _compiled("a case of submessage", cls, AttributeSet)
+    return Field(_schema.NL_K_SUBMESSAGE, _types(type), size=_SUB_SIZE, align=4, on=on, cases=tuple(cases.items()))
+
+
+def _item(what: str, kind: Any) -> Field[Any]:
+    """The field that one element of a list is."""
+    if isinstance(kind, type) and issubclass(kind, AttributeSet):
+        return nested(0, kind)
+    if isinstance(kind, _Integer) or kind in (string, binary, mac, ipv4, ipv6, ip, flag):
+        return cast("Field[Any]", kind(0))
+    raise TypeError(f"{what} takes a kind such as u32 or string, or an AttributeSet, not {kind!r}")
+
+
+def _compiled(what: str, cls: Any, base: type[Record]) -> tuple[int, int]:
+    if not (isinstance(cls, type) and issubclass(cls, base) and hasattr(cls, "__table__")):
+        raise TypeError(f"{what} takes a class that is derived from {base.__name__}, not {cls!r}")
+    layout: tuple[int, int] = cls.__layout__
+    return layout
+
+
+# The compiler
+
+
+class _Declared(type):
+    """Metaclass of declarations: their instances have no __dict__."""
+
+    def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> _Declared:
+        namespace.setdefault("__slots__", ())
+        return super().__new__(mcls, name, bases, namespace, **options)
+
+
+def _fields(cls: type[Record], base: type[Record]) -> dict[str, Field[Any]]:
+    if cls.__mro__[1] is not base:
+        raise TypeError(f"{cls.__name__}: derive a declaration from {base.__name__} alone")
+    fields: dict[str, Field[Any]] = {}
+    for name, value in vars(cls).items():
+        if isinstance(value, Field):
+            fields[name] = value
+    for name, value in vars(cls).items():
+        if isinstance(value, _Integer) or (callable(value) and getattr(value, "__module__", None) == __name__):
+            raise TypeError(f"{cls.__name__}.{name}: a kind is called with its attribute type, as u32(1)")
+        if name in fields and hasattr(Record, name):
+            raise TypeError(f"{cls.__name__}.{name}: every record has a {name} of its own; choose another name")
+    if not fields:
+        raise TypeError(f"{cls.__name__} declares no fields")
+    return fields
+
+
+def _lay_out(cls: type[Record], fields: dict[str, Field[Any]]) -> tuple[int, int]:
+    """Give every field its offset and presence bit: the record's size, and where the presence bits are."""
+    offset, alignment = 0, 1
+    offsets: dict[str, int] = {}
+    for name, field in sorted(fields.items(), key=lambda item: -item[1].align):
+        offset = -(-offset // field.align) * field.align
+        offsets[name] = offset
+        offset += field.size
+        alignment = max(alignment, field.align)
+    presence = offset
+    size = -(-(presence + (len(fields) + 7) // 8) // alignment) * alignment
+    for bit, (name, field) in enumerate(fields.items()):
+        field.place(cls, name, offsets[name], bit, presence)
+    type.__setattr__(cls, "__fields__", fields)
+    type.__setattr__(cls, "__layout__", (size, alignment))
+    return size, presence
+
+
+def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
+    op: dict[str, Any] = {
+        "kind": field.kind,
+        "name": field.name,
+        "type": type_,
+        "width": width or field.width,
+        "flags": field.flags,
+        "bit": field.bit,
+        "offset": field.offset,
+        "size": field.size,
+    }
+    if field.cls is not None:
+        op["set"] = field.cls.__table__
+    if field.item is not None:
+        item = field.item
+        item.place(Record, field.name, 0, 0, item.size)
+        op["item"] = Table().fill([_op(item, 0, item.width)], {}, -1, 0, item.size + 1, item.size)
+    if field.cases is not None:
+        op["cases"] = [(key, case.__table__) for key, case in field.cases]
+    return op
+
+
+class _Level:
+    """The attributes of one set or container while they are collected."""
+
+    def __init__(self, cls: type[Record], where: str) -> None:
+        self.cls = cls
+        self.where = where
+        self.ops: list[dict[str, Any]] = []
+        self.index: dict[int, int] = {}
+        self.inner: dict[int, _Level] = {}
+
+    def add(self, field: Field[Any], path: tuple[int, ...], width: int) -> None:
+        type_ = path[0]
+        if len(path) > 1:
+            if type_ not in self.inner:
+                self.claim(type_, f"the container of {field.name}")
+                self.inner[type_] = _Level(self.cls, f"{self.where}{type_}.")
+                self.ops.append({"kind": _schema.NL_K_CONTAINER, "type": type_, "name": None})
+            self.inner[type_].add(field, path[1:], width)
+            return
+        self.claim(type_, str(field.name))
+        self.ops.append(_op(field, type_, width))
+
+    def claim(self, type_: int, who: str) -> None:
+        if type_ in self.index:
+            other = self.ops[self.index[type_]]["name"] or "a container"
+            raise TypeError(f"{self.cls.__name__}: {other} and {who} both have attribute type {self.where}{type_}")
+        self.index[type_] = len(self.ops)
+
+    def table(self, size: int, presence: int, header: dict[str, Any] | None = None) -> Table:
+        for op in self.ops:
+            if op["kind"] == _schema.NL_K_CONTAINER:
+                op["set"] = self.inner[op["type"]].table(size, presence)
+            elif "cases" in op:
+                op["sibling"] = self.sibling(op)
+        ops = self.ops if header is None else [*self.ops, header]
+        return Table().fill(ops, self.index, -1 if header is None else len(self.ops), 0, size, presence)
+
+    def sibling(self, op: dict[str, Any]) -> int:
+        fields: dict[str, Field[Any]] = self.cls.__fields__
+        on = fields[op["name"]].on
+        keys = [key for key, _ in fields[op["name"]].cases or ()]
+        for position, other in enumerate(self.ops):
+            if other["name"] == on and other["kind"] in (_schema.NL_K_INT, _schema.NL_K_STRING):
+                kind = str if other["kind"] == _schema.NL_K_STRING else int
+                if not all(isinstance(key, kind) for key in keys):
+                    raise TypeError(f"{self.cls.__name__}.{op['name']}: the cases of {on!r} must be {kind.__name__}s")
+                return position
+        raise TypeError(f"{self.cls.__name__}.{op['name']}: there is no integer or string field {on!r} beside it")
+
+
+class AttributeSet(Record, metaclass=_Declared):
+    """The base of declarations of attributes. `header=` is the `Struct` between nlmsghdr and the attributes."""
+
+    def __init_subclass__(cls, header: type[Record] | None = None) -> None:
+        fields = _fields(cls, AttributeSet)
+        if header is not None:
+            if "header" in fields:
+                raise TypeError(f"{cls.__name__}.header: the name is taken by the header struct")
+            size, align = _compiled("header=", header, Struct)
+            field: Field[Any] = Field(_schema.NL_K_STRUCT, (), size=size, align=align, cls=header)
+            type.__setattr__(cls, "header", field)
+            fields["header"] = field
+        for name, field in fields.items():
+            if not field.types and name != "header":
+                raise TypeError(f"{cls.__name__}.{name}: a field of an AttributeSet needs its attribute type")
+        size, presence = _lay_out(cls, fields)
+        level = _Level(cls, "")
+        for field in fields.values():
+            for path, width in field.types:
+                level.add(field, path, width)
+        head = None if header is None else _op(fields["header"], 0, 0)
+        type.__setattr__(cls, "__table__", level.table(size, presence, head))
+        if _depth(cls) > _DEPTH_MAX:
+            raise TypeError(f"{cls.__name__} is nested more than {_DEPTH_MAX} deep")
+
+    @classmethod
+    def __dtype__(cls) -> Any:
+        """The NumPy dtype of the records: see `Batch.to_numpy`."""
+        import numpy
+
+        names: list[str] = []
+        formats: list[Any] = []
+        offsets: list[int] = []
+        for name, format_, offset in _columns(cls, "", 0):
+            names.append(name)
+            formats.append(format_)
+            offsets.append(offset)
+        size = cls.__layout__[0] + 4
+        return numpy.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
+
+
+class Struct(Record, metaclass=_Declared):
+    """The base of declarations of C structs: fields in order, without padding but what binary fields declare."""
+
+    def __init_subclass__(cls) -> None:
+        fields = _fields(cls, Struct)
+        allowed = {_schema.NL_K_INT, _schema.NL_K_FIXED, _schema.NL_K_ADDRESS}
+        for name, field in fields.items():
+            if field.types:
+                raise TypeError(f"{cls.__name__}.{name}: a field of a Struct has no attribute type")
+            if field.kind not in allowed or (field.kind != _schema.NL_K_FIXED and not field.width):
+                raise TypeError(f"{cls.__name__}.{name}: a Struct holds integers, binaries and addresses of fixed size")
+        size, presence = _lay_out(cls, fields)
+        ops: list[dict[str, Any]] = []
+        at = 0
+        for field in fields.values():
+            ops.append({**_op(field, 0, 0), "at": at})
+            at += field.size if field.kind == _schema.NL_K_FIXED else field.width
+        type.__setattr__(cls, "__table__", Table().fill(ops, {}, -1, at, size, presence))
+
+
+def _columns(cls: type[Record], prefix: str, base: int) -> Iterator[tuple[str, Any, int]]:
+    """Name, NumPy format and offset of every field that lies in the record itself."""
+    for name, field in cls.__fields__.items():
+        name, offset = prefix + name, base + field.offset
+        if field.kind == _schema.NL_K_INT:
+            yield name, f"{'i' if field.flags & _schema.NL_SIGNED else 'u'}{field.size}", offset
+        elif field.kind == _schema.NL_K_FLAG:
+            yield name, "?", offset
+        elif field.kind == _schema.NL_K_ADDRESS:
+            yield name, ("u1", (16,)), offset
+        elif field.kind == _schema.NL_K_FIXED:
+            yield name, ("u1", (field.size,)), offset
+        elif field.kind in (_schema.NL_K_NESTED, _schema.NL_K_STRUCT) and field.cls is not None:
+            yield from _columns(field.cls, f"{name}_", offset)
+
+
+def _depth(cls: type[Record]) -> int:
+    fields: dict[str, Field[Any]] = cls.__fields__
+    inner: list[type[Record]] = []
+    for field in fields.values():
+        inner += [part for part in (field.cls, field.item and field.item.cls) if part]
+        inner += [case for _, case in field.cases or ()]
+    paths = max((len(path) for field in fields.values() for path, _ in field.types), default=1)
+    return paths + max(map(_depth, inner), default=0)
