@@ -33,6 +33,7 @@ from flows import count, dump_request, fill, limit
 
 import netlink
 from netlink import Family
+from netlink.netfilter import conntrack
 
 DONE = b"\3\0"  # nlmsg_type, little endian as all that this has run on
 SIZE = 32768
@@ -81,8 +82,34 @@ def execute() -> Round:
     return watch.round
 
 
+def batch() -> Round:
+    with conntrack.dial() as ct, timed() as watch:
+        flows = ct.dump()
+    watch.round.extra.update(messages=len(flows), bytes_per_flow=flows.nbytes / max(len(flows), 1))
+    return watch.round
+
+
+def batch_three_fields() -> Round:
+    with conntrack.dial() as ct, timed() as watch:
+        for flow in ct.dump():
+            flow.orig  # noqa: B018
+            flow.status  # noqa: B018
+            flow.mark  # noqa: B018
+    return watch.round
+
+
+def batches() -> Round:
+    with conntrack.dial() as ct, timed() as watch:
+        for _part in ct.iter_dump():
+            pass
+    return watch.round
+
+
 CASES = [
     Case(RAW, raw),
+    Case("conntrack dump to a Batch", batch),
+    Case("the same, and 3 fields of each", batch_three_fields),
+    Case("conntrack iter_dump", batches),
     Case("netlink receive_iter", receive_iter),
     Case("netlink receive_iter, fixed buffer", receive_iter_fixed),
     Case("netlink execute", execute),

@@ -73,7 +73,8 @@ struct nl_op {
     uint16_t bit;    /* presence */
     uint32_t offset; /* in the record */
     uint32_t size;   /* bytes in the record */
-    uint32_t at;     /* of a struct's field: where in the struct */
+    uint32_t at;     /* of a struct's field: where in the struct; where family is set: the address that it is of */
+    uint8_t family;  /* 4 or 6: the attribute that stands for the field beside an address of that family */
     const struct nl_set *set;
     const struct nl_op *item;
     const struct nl_op *sibling; /* of a submessage: the field that chooses */
@@ -141,14 +142,14 @@ static inline void nl_op_finish(struct nl_op *op)
 
 /* ---- memory ---- */
 
-/* Bytes that grow. From NL_AREA_MAPPED on they are a mapping of their own: growing moves pages instead of copying
- * them, and huge pages make their first touch cheap. */
+/* Bytes that grow. From NL_AREA_MAPPED on they are a mapping of their own, aligned to huge pages: these make the first
+ * touch cheap, and growing moves them instead of copying. */
 struct nl_area {
     uint8_t *data;
     size_t size, capacity;
 };
 
-enum { NL_AREA_MAPPED = 1 << 20 };
+enum { NL_HUGE_PAGE = 2 << 20, NL_AREA_MAPPED = NL_HUGE_PAGE };
 
 static inline void nl_area_free(struct nl_area *a)
 {
@@ -157,6 +158,21 @@ static inline void nl_area_free(struct nl_area *a)
     else
         free(a->data);
     memset(a, 0, sizeof *a);
+}
+
+/* A mapping of size bytes, a multiple of huge pages, that starts with one; NULL for no memory. */
+static inline uint8_t *nl_map(size_t size)
+{
+    uint8_t *all = (uint8_t *)mmap(NULL, size + NL_HUGE_PAGE, PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (all == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)all & (NL_HUGE_PAGE - 1);
+    if (before)
+        munmap(all, before);
+    munmap(all + before + size, NL_HUGE_PAGE - before);
+    madvise(all + before, size, MADV_HUGEPAGE);
+    return all + before;
 }
 
 /* Room for n more bytes. They are not zeroed. */
@@ -174,19 +190,18 @@ static inline int nl_area_reserve(struct nl_area *a, size_t n)
         data = (uint8_t *)realloc(a->data, capacity);
         if (!data)
             return -ENOMEM;
-    } else if (a->capacity >= NL_AREA_MAPPED) {
-        data = (uint8_t *)mremap(a->data, a->capacity, capacity, MREMAP_MAYMOVE);
-        if (data == MAP_FAILED)
-            return -ENOMEM;
-        madvise(data, capacity, MADV_HUGEPAGE);
     } else {
-        data = (uint8_t *)mmap(NULL, capacity, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (data == MAP_FAILED)
+        data = nl_map(capacity);
+        if (!data)
             return -ENOMEM;
-        madvise(data, capacity, MADV_HUGEPAGE);
-        if (a->size)
-            memcpy(data, a->data, a->size);
-        free(a->data);
+        if (a->capacity < NL_AREA_MAPPED) {
+            if (a->size)
+                memcpy(data, a->data, a->size);
+            free(a->data);
+        } else if (mremap(a->data, a->capacity, a->capacity, MREMAP_MAYMOVE | MREMAP_FIXED, data) == MAP_FAILED) {
+            munmap(data, capacity);
+            return -ENOMEM;
+        }
     }
     a->data = data;
     a->capacity = capacity;
@@ -912,6 +927,8 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
         return 0;
     /* An address has an attribute type for each family. */
     if (op->kind == NL_K_ADDRESS && op->width && from[16] != (op->width == 4 ? 4 : 6))
+        return 0;
+    if (op->family && op->family != (record[op->at + 16] == 6 ? 6 : 4))
         return 0;
     if (op->kind == NL_K_REPEATED)
         return nl_encode_list(op, from, heap, 0, out);

@@ -2,7 +2,8 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from netlink._wire cimport nl_attribute
+from netlink._transport cimport Socket, nl_buffer
+from netlink._wire cimport nl_attribute, nl_verdict
 
 cdef extern from "_plan.h" nogil:
     const bint NL_HOST_BIG "(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)"
@@ -44,6 +45,7 @@ cdef extern from "_plan.h" nogil:
         uint32_t offset
         uint32_t size
         uint32_t at
+        uint8_t family
         const nl_set *set
         const nl_op *item
         const nl_op *sibling
@@ -157,7 +159,6 @@ cdef class Field:
     cdef readonly int width
     cdef readonly int flags
     cdef readonly uint32_t size
-    cdef readonly uint32_t align
     cdef readonly object enum
     cdef readonly bint required
     cdef readonly object cls
@@ -196,3 +197,17 @@ cdef class Batch:
     cdef bint interrupted_
 
     cdef object view(self, Py_ssize_t i)
+
+
+cdef class Reader:
+    cdef Socket sock
+    cdef object cls
+    cdef Table table
+    cdef uint32_t sequence
+    cdef nl_buffer buffer
+    cdef size_t offset              # of the next message in the datagram at hand
+    cdef size_t size                # of that datagram
+    cdef bint interrupted
+    cdef readonly bint done
+
+    cdef int read_into(self, Store store, Py_ssize_t rows, nl_fault *fault, nl_verdict *verdict) noexcept nogil

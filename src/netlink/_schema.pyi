@@ -3,6 +3,8 @@ from typing import Any, ClassVar, Final, Generic, Self, TypeVar, final, overload
 
 from typing_extensions import Buffer, disjoint_base
 
+from netlink._transport import Socket
+
 _T = TypeVar("_T")
 _R = TypeVar("_R", bound=Record)
 _R_co = TypeVar("_R_co", bound=Record, covariant=True)
@@ -43,6 +45,13 @@ class Table:
     ) -> Self: ...
 
 @final
+class Reader(Generic[_R]):
+    def __new__(cls, sock: Socket, declaration: type[_R], sequence: int) -> Self: ...
+    def read(self, rows: int) -> Batch[_R]: ...
+    @property
+    def done(self) -> bool: ...
+
+@final
 class Store:
     @property
     def count(self) -> int: ...
@@ -51,7 +60,7 @@ class Store:
 class Record:
     __fields__: ClassVar[dict[str, Field[Any]]]
     __table__: ClassVar[Table]
-    __layout__: ClassVar[tuple[int, int]]
+    __size__: ClassVar[int]
     def __init__(self, **values: Any) -> None: ...
     @classmethod
     def decode(cls, payload: Buffer) -> Self: ...
@@ -75,7 +84,6 @@ class Field(Generic[_T_co]):
         width: int = 0,
         flags: int = 0,
         size: int = ...,
-        align: int = 1,
         enum: type[Any] | None = None,
         required: bool = False,
         cls: type[Record] | None = None,
@@ -94,8 +102,6 @@ class Field(Generic[_T_co]):
     def flags(self) -> int: ...
     @property
     def size(self) -> int: ...
-    @property
-    def align(self) -> int: ...
     @property
     def enum(self) -> type[Any] | None: ...
     @property

@@ -78,3 +78,8 @@ cdef class Socket:
 cdef class Ring:
     cdef nl_ring ring
     cdef bint idle
+
+
+# For the other extension modules, which are not linked with _sock.c.
+cdef ssize_t receive_into(Socket sock, nl_buffer *buffer, int wait) noexcept nogil
+cdef void free_buffer(nl_buffer *buffer) noexcept nogil

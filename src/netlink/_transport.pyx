@@ -314,6 +314,15 @@ cdef class Socket:
         return self.check(op, result)
 
 
+cdef ssize_t receive_into(Socket sock, nl_buffer *buffer, int wait) noexcept nogil:
+    """nl_sock_receive of the socket."""
+    return nl_sock_receive(sock.s, buffer, wait)
+
+
+cdef void free_buffer(nl_buffer *buffer) noexcept nogil:
+    nl_buffer_free(buffer)
+
+
 cdef object marshal_messages(object messages):
     cdef list all_ = list(messages)
     cdef size_t total = 0, size

@@ -95,6 +95,8 @@ class _Integer:
     """The declaration of an integer: `u32(type, *, enum=None, required=False)`.
 
     enum: an IntEnum or IntFlag whose members the values are; a number that it does not have stays a number.
+    type6, of: where the kernel has another attribute type beside an IPv6 address: that type, and the name of the field
+        that is the address.
     """
 
     def __init__(self, name: str, width: int, flags: int) -> None:
@@ -104,7 +106,13 @@ class _Integer:
 
     @overload
     def __call__(
-        self, type: Path | None = None, *, enum: None = None, required: Literal[False] = False
+        self,
+        type: Path | None = None,
+        *,
+        enum: None = None,
+        required: Literal[False] = False,
+        type6: Path | None = None,
+        of: str | None = None,
     ) -> Field[int | None]: ...
     @overload
     def __call__(self, type: Path | None = None, *, enum: None = None, required: Literal[True]) -> Field[int]: ...
@@ -120,17 +128,21 @@ class _Integer:
         *,
         enum: type[Any] | None = None,
         required: bool = False,
+        type6: Path | None = None,
+        of: str | None = None,
     ) -> Field[Any]:
+        if (type6 is None) != (of is None):
+            raise TypeError("type6 is the type beside an IPv6 address, and of= names the field of that address")
         size = self.width or 8
         return Field(
             _schema.NL_K_INT,
-            _types(type, self.width),
+            _types(type, self.width) + (() if type6 is None else _types(type6, self.width)),
             width=self.width,
             flags=self.flags,
             size=size,
-            align=size,
             enum=enum,
             required=required,
+            on=of,
         )
 
     def __repr__(self) -> str:
@@ -172,7 +184,7 @@ def flag(type: Path) -> Field[Literal[True] | None]:  # noqa: A002
 
 def string(type: Path) -> Field[str | None]:  # noqa: A002
     """Text: UTF-8, other bytes as lone surrogates, trailing NULs removed. Encoded with one NUL (NLA_NUL_STRING)."""
-    return Field(_schema.NL_K_STRING, _types(type), size=_REF_SIZE, align=4)
+    return Field(_schema.NL_K_STRING, _types(type), size=_REF_SIZE)
 
 
 def binary(type: Path | None = None, size: int | None = None) -> Field[bytes | None]:  # noqa: A002
@@ -180,7 +192,7 @@ def binary(type: Path | None = None, size: int | None = None) -> Field[bytes | N
     if size is None:
         if type is None:
             raise TypeError("a binary field of a Struct needs a size")
-        return Field(_schema.NL_K_BINARY, _types(type), size=_REF_SIZE, align=4)
+        return Field(_schema.NL_K_BINARY, _types(type), size=_REF_SIZE)
     if not 1 <= size <= 65531:
         raise TypeError(f"a fixed size is from 1 to 65531 bytes, not {size}")
     return Field(_schema.NL_K_FIXED, _types(type), size=size)
@@ -222,17 +234,16 @@ def nested(type: Path, cls: type[Any], *, required: bool = False, rare: bool = F
 
     rare: records that have it are few; it takes no room in the others, and is left out of `Batch.to_numpy`.
     """
-    table = _compiled("nested", cls, AttributeSet)
+    size = _compiled("nested", cls, AttributeSet)
     if rare:
-        return Field(_schema.NL_K_RARE, _types(type), size=4, align=4, cls=cls, required=required)
-    size, align = table
-    return Field(_schema.NL_K_NESTED, _types(type), size=size, align=align, cls=cls, required=required)
+        return Field(_schema.NL_K_RARE, _types(type), size=4, cls=cls, required=required)
+    return Field(_schema.NL_K_NESTED, _types(type), size=size, cls=cls, required=required)
 
 
 def struct(type: Path, cls: type[_R]) -> Field[_R | None]:  # noqa: A002
     """A C struct as the payload: a record of a `Struct`."""
-    size, align = _compiled("struct", cls, Struct)
-    return Field(_schema.NL_K_STRUCT, _types(type), size=size, align=align, cls=cls)
+    size = _compiled("struct", cls, Struct)
+    return Field(_schema.NL_K_STRUCT, _types(type), size=size, cls=cls)
 
 
 @overload
@@ -241,7 +252,7 @@ def repeated(type: Path, kind: type[_R]) -> Field[tuple[_R, ...] | None]: ...
 def repeated(type: Path, kind: Any) -> Field[tuple[Any, ...] | None]: ...
 def repeated(type: Path, kind: Any) -> Field[Any]:  # noqa: A002
     """One attribute after the other of the same type, each of a kind such as `u32` or an `AttributeSet`: a tuple."""
-    return Field(_schema.NL_K_REPEATED, _types(type), size=_LIST_SIZE, align=4, item=_item("repeated", kind))
+    return Field(_schema.NL_K_REPEATED, _types(type), size=_LIST_SIZE, item=_item("repeated", kind))
 
 
 @overload
@@ -250,14 +261,14 @@ def array(type: Path, cls: type[_R]) -> Field[tuple[_R, ...] | None]: ...
 def array(type: Path, cls: Any) -> Field[tuple[Any, ...] | None]: ...
 def array(type: Path, cls: Any) -> Field[Any]:  # noqa: A002
     """Attributes in an attribute whose types only number them: a tuple of records, or of values of a kind."""
-    return Field(_schema.NL_K_ARRAY, _types(type), size=_LIST_SIZE, align=4, item=_item("array", cls))
+    return Field(_schema.NL_K_ARRAY, _types(type), size=_LIST_SIZE, item=_item("array", cls))
 
 
 def packed(type: Path, kind: _Integer) -> Field[tuple[int, ...] | None]:  # noqa: A002
     """Integers side by side in one payload: a tuple. kind: one of fixed width, such as `u32`."""
     if not isinstance(kind, _Integer) or not kind.width:
         raise TypeError(f"packed takes an integer kind of fixed width such as u32, not {kind!r}")
-    return Field(_schema.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE, align=4)
+    return Field(_schema.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE)
 
 
 def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R | bytes | None]:  # noqa: A002
@@ -266,7 +277,7 @@ def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R |
         raise TypeError("a submessage needs cases")
     for cls in cases.values():
         _compiled("a case of submessage", cls, AttributeSet)
-    return Field(_schema.NL_K_SUBMESSAGE, _types(type), size=_SUB_SIZE, align=4, on=on, cases=tuple(cases.items()))
+    return Field(_schema.NL_K_SUBMESSAGE, _types(type), size=_SUB_SIZE, on=on, cases=tuple(cases.items()))
 
 
 def _item(what: str, kind: Any) -> Field[Any]:
@@ -278,11 +289,12 @@ def _item(what: str, kind: Any) -> Field[Any]:
     raise TypeError(f"{what} takes a kind such as u32 or string, or an AttributeSet, not {kind!r}")
 
 
-def _compiled(what: str, cls: Any, base: type[Record]) -> tuple[int, int]:
+def _compiled(what: str, cls: Any, base: type[Record]) -> int:
+    """The size of the records of a class that has been declared before."""
     if not (isinstance(cls, type) and issubclass(cls, base) and hasattr(cls, "__table__")):
         raise TypeError(f"{what} takes a class that is derived from {base.__name__}, not {cls!r}")
-    layout: tuple[int, int] = cls.__layout__
-    return layout
+    size: int = cls.__size__
+    return size
 
 
 # The compiler
@@ -313,22 +325,19 @@ def _fields(cls: type[Record], base: type[Record]) -> dict[str, Field[Any]]:
     return fields
 
 
-def _lay_out(cls: type[Record], fields: dict[str, Field[Any]]) -> tuple[int, int]:
-    """Give every field its offset and presence bit: the record's size, and where the presence bits are."""
-    offset, alignment = 0, 1
-    offsets: dict[str, int] = {}
-    for name, field in sorted(fields.items(), key=lambda item: -item[1].align):
-        offset = -(-offset // field.align) * field.align
-        offsets[name] = offset
-        offset += field.size
-        alignment = max(alignment, field.align)
-    presence = offset
-    size = -(-(presence + (len(fields) + 7) // 8) // alignment) * alignment
+def _lay_out(cls: type[Record], fields: dict[str, Field[Any]]) -> int:
+    """Give every field its offset and presence bit: where the presence bits are, which end the record.
+
+    Side by side without padding: memory is what a large table costs, and unaligned access costs nothing.
+    """
+    presence = sum(field.size for field in fields.values())
+    offset = 0
     for bit, (name, field) in enumerate(fields.items()):
-        field.place(cls, name, offsets[name], bit, presence)
+        field.place(cls, name, offset, bit, presence)
+        offset += field.size
     type.__setattr__(cls, "__fields__", fields)
-    type.__setattr__(cls, "__layout__", (size, alignment))
-    return size, presence
+    type.__setattr__(cls, "__size__", presence + (len(fields) + 7) // 8)
+    return presence
 
 
 def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
@@ -363,17 +372,23 @@ class _Level:
         self.index: dict[int, int] = {}
         self.inner: dict[int, _Level] = {}
 
-    def add(self, field: Field[Any], path: tuple[int, ...], width: int) -> None:
+    def add(self, field: Field[Any], path: tuple[int, ...], width: int, family: int) -> None:
         type_ = path[0]
         if len(path) > 1:
             if type_ not in self.inner:
                 self.claim(type_, f"the container of {field.name}")
                 self.inner[type_] = _Level(self.cls, f"{self.where}{type_}.")
                 self.ops.append({"kind": _schema.NL_K_CONTAINER, "type": type_, "name": None})
-            self.inner[type_].add(field, path[1:], width)
+            self.inner[type_].add(field, path[1:], width, family)
             return
         self.claim(type_, str(field.name))
-        self.ops.append(_op(field, type_, width))
+        op = _op(field, type_, width)
+        if field.kind == _schema.NL_K_INT and field.on is not None:
+            address = self.cls.__fields__.get(field.on)
+            if address is None or address.kind != _schema.NL_K_ADDRESS:
+                raise TypeError(f"{self.cls.__name__}.{field.name}: of={field.on!r} names no field that is an address")
+            op.update(family=family, at=address.offset)
+        self.ops.append(op)
 
     def claim(self, type_: int, who: str) -> None:
         if type_ in self.index:
@@ -411,20 +426,20 @@ class AttributeSet(Record, metaclass=_Declared):
         if header is not None:
             if "header" in fields:
                 raise TypeError(f"{cls.__name__}.header: the name is taken by the header struct")
-            size, align = _compiled("header=", header, Struct)
-            field: Field[Any] = Field(_schema.NL_K_STRUCT, (), size=size, align=align, cls=header)
+            size = _compiled("header=", header, Struct)
+            field: Field[Any] = Field(_schema.NL_K_STRUCT, (), size=size, cls=header)
             type.__setattr__(cls, "header", field)
             fields["header"] = field
         for name, field in fields.items():
             if not field.types and name != "header":
                 raise TypeError(f"{cls.__name__}.{name}: a field of an AttributeSet needs its attribute type")
-        size, presence = _lay_out(cls, fields)
+        presence = _lay_out(cls, fields)
         level = _Level(cls, "")
         for field in fields.values():
-            for path, width in field.types:
-                level.add(field, path, width)
+            for i, (path, width) in enumerate(field.types):
+                level.add(field, path, width, 6 if i else 4)
         head = None if header is None else _op(fields["header"], 0, 0)
-        type.__setattr__(cls, "__table__", level.table(size, presence, head))
+        type.__setattr__(cls, "__table__", level.table(cls.__size__, presence, head))
         if _depth(cls) > _DEPTH_MAX:
             raise TypeError(f"{cls.__name__} is nested more than {_DEPTH_MAX} deep")
 
@@ -440,7 +455,7 @@ class AttributeSet(Record, metaclass=_Declared):
             names.append(name)
             formats.append(format_)
             offsets.append(offset)
-        size = cls.__layout__[0] + 4
+        size = cls.__size__ + 4  # and the list of unknown attributes
         return numpy.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
 
 
@@ -455,13 +470,13 @@ class Struct(Record, metaclass=_Declared):
                 raise TypeError(f"{cls.__name__}.{name}: a field of a Struct has no attribute type")
             if field.kind not in allowed or (field.kind != _schema.NL_K_FIXED and not field.width):
                 raise TypeError(f"{cls.__name__}.{name}: a Struct holds integers, binaries and addresses of fixed size")
-        size, presence = _lay_out(cls, fields)
+        presence = _lay_out(cls, fields)
         ops: list[dict[str, Any]] = []
         at = 0
         for field in fields.values():
             ops.append({**_op(field, 0, 0), "at": at})
             at += field.size if field.kind == _schema.NL_K_FIXED else field.width
-        type.__setattr__(cls, "__table__", Table().fill(ops, {}, -1, at, size, presence))
+        type.__setattr__(cls, "__table__", Table().fill(ops, {}, -1, at, cls.__size__, presence))
 
 
 def _columns(cls: type[Record], prefix: str, base: int) -> Iterator[tuple[str, Any, int]]:

@@ -1,0 +1,57 @@
+"""Dumps of a connection as batches of typed records, without a Message in between."""
+
+from __future__ import annotations
+
+from netlink._schema import Reader
+from netlink._transport import Socket
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import TypeVar
+
+    from netlink._codec import Message
+    from netlink._schema import Batch, Record
+    from netlink.conn import Conn
+
+    _R = TypeVar("_R", bound=Record)
+
+__all__ = ["dump", "iter_dump"]
+
+_ALL = (1 << 63) - 1
+
+
+def dump(conn: Conn, request: Message, declaration: type[_R]) -> Batch[_R]:
+    """The whole reply to a dump request as one batch of what follows nlmsghdr.
+
+    Raises as `Conn.execute`; a malformed message is a DecodeError with path and offset, and ends the dump.
+    """
+    for batch in iter_dump(conn, request, declaration, _ALL):
+        return batch
+    raise AssertionError("a dump has one batch at least")
+
+
+def iter_dump(conn: Conn, request: Message, declaration: type[_R], rows: int) -> Iterator[Batch[_R]]:
+    """The reply to a dump request in batches of rows, the last one shorter: memory does not grow with the dump.
+
+    The iterator holds the connection's turns to its end. Closing it early drops the rest.
+    """
+    if not isinstance(conn._sock, Socket) or conn._debugger or conn._inbox.pending:
+        # Over a test double, to be printed, or behind datagrams that are in hand already: message by message.
+        payloads = [message.data for message in conn.execute(request)]
+        for start in range(0, max(len(payloads), 1), rows):
+            yield declaration.decode_many(payloads[start : start + rows])
+        return
+    with conn._executing:
+        if conn._inbox.abandoned:
+            conn._drop_abandoned()
+        (sent,) = conn._prepared((request,))
+        reader = Reader(conn._sock, declaration, sent.header.sequence)
+        conn._sock.send(sent)
+        try:
+            while not reader.done:
+                yield reader.read(rows)
+        finally:
+            if not reader.done:
+                conn._inbox.abandon(sent.header.sequence)
+                conn._drop_abandoned()

@@ -1,0 +1,213 @@
+"""The declarations of conntrack: linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h, nf_conntrack_tcp.h."""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+
+from netlink.netfilter._nfnetlink import NfGenMsg
+from netlink.schema import (
+    AttributeSet,
+    Struct,
+    be16,
+    be32,
+    be64,
+    binary,
+    ip,
+    nested,
+    string,
+    struct,
+    u8,
+)
+
+__all__ = [
+    "NAT",
+    "Counters",
+    "DCCPInfo",
+    "Flow",
+    "ProtoInfo",
+    "SCTPInfo",
+    "SCTPState",
+    "SeqAdj",
+    "Status",
+    "SynProxy",
+    "TCPFlags",
+    "TCPInfo",
+    "TCPState",
+    "Timestamp",
+    "Tuple",
+]
+
+
+class Status(IntFlag):
+    """enum ip_conntrack_status, linux/netfilter/nf_conntrack_common.h."""
+
+    EXPECTED = 1 << 0  # IPS_EXPECTED
+    SEEN_REPLY = 1 << 1  # IPS_SEEN_REPLY
+    ASSURED = 1 << 2  # IPS_ASSURED
+    CONFIRMED = 1 << 3  # IPS_CONFIRMED
+    SRC_NAT = 1 << 4  # IPS_SRC_NAT
+    DST_NAT = 1 << 5  # IPS_DST_NAT
+    SEQ_ADJUST = 1 << 6  # IPS_SEQ_ADJUST
+    SRC_NAT_DONE = 1 << 7  # IPS_SRC_NAT_DONE
+    DST_NAT_DONE = 1 << 8  # IPS_DST_NAT_DONE
+    DYING = 1 << 9  # IPS_DYING
+    FIXED_TIMEOUT = 1 << 10  # IPS_FIXED_TIMEOUT
+    TEMPLATE = 1 << 11  # IPS_TEMPLATE
+    UNTRACKED = 1 << 12  # IPS_UNTRACKED
+    HELPER = 1 << 13  # IPS_HELPER
+    OFFLOAD = 1 << 14  # IPS_OFFLOAD
+    HW_OFFLOAD = 1 << 15  # IPS_HW_OFFLOAD
+
+
+class TCPState(IntEnum):
+    """enum tcp_conntrack, linux/netfilter/nf_conntrack_tcp.h."""
+
+    NONE = 0  # TCP_CONNTRACK_NONE
+    SYN_SENT = 1  # TCP_CONNTRACK_SYN_SENT
+    SYN_RECV = 2  # TCP_CONNTRACK_SYN_RECV
+    ESTABLISHED = 3  # TCP_CONNTRACK_ESTABLISHED
+    FIN_WAIT = 4  # TCP_CONNTRACK_FIN_WAIT
+    CLOSE_WAIT = 5  # TCP_CONNTRACK_CLOSE_WAIT
+    LAST_ACK = 6  # TCP_CONNTRACK_LAST_ACK
+    TIME_WAIT = 7  # TCP_CONNTRACK_TIME_WAIT
+    CLOSE = 8  # TCP_CONNTRACK_CLOSE
+    SYN_SENT2 = 9  # TCP_CONNTRACK_SYN_SENT2
+
+
+class SCTPState(IntEnum):
+    """enum sctp_conntrack, linux/netfilter/nf_conntrack_sctp.h."""
+
+    NONE = 0  # SCTP_CONNTRACK_NONE
+    CLOSED = 1  # SCTP_CONNTRACK_CLOSED
+    COOKIE_WAIT = 2  # SCTP_CONNTRACK_COOKIE_WAIT
+    COOKIE_ECHOED = 3  # SCTP_CONNTRACK_COOKIE_ECHOED
+    ESTABLISHED = 4  # SCTP_CONNTRACK_ESTABLISHED
+    SHUTDOWN_SENT = 5  # SCTP_CONNTRACK_SHUTDOWN_SENT
+    SHUTDOWN_RECD = 6  # SCTP_CONNTRACK_SHUTDOWN_RECD
+    SHUTDOWN_ACK_SENT = 7  # SCTP_CONNTRACK_SHUTDOWN_ACK_SENT
+    HEARTBEAT_SENT = 8  # SCTP_CONNTRACK_HEARTBEAT_SENT
+
+
+class Tuple(AttributeSet):
+    """CTA_TUPLE_*, CTA_IP_*, CTA_PROTO_*: one direction of a flow. Ports and ids are numbers, not bytes."""
+
+    src = ip((1, 1), (1, 3))  # CTA_IP_V4_SRC, CTA_IP_V6_SRC
+    dst = ip((1, 2), (1, 4))  # CTA_IP_V4_DST, CTA_IP_V6_DST
+    proto = u8((2, 1))  # CTA_PROTO_NUM
+    src_port = be16((2, 2))  # CTA_PROTO_SRC_PORT
+    dst_port = be16((2, 3))  # CTA_PROTO_DST_PORT
+    icmp_id = be16((2, 4), type6=(2, 7), of="src")  # CTA_PROTO_ICMP_ID, CTA_PROTO_ICMPV6_ID
+    icmp_type = u8((2, 5), type6=(2, 8), of="src")  # CTA_PROTO_ICMP_TYPE, CTA_PROTO_ICMPV6_TYPE
+    icmp_code = u8((2, 6), type6=(2, 9), of="src")  # CTA_PROTO_ICMP_CODE, CTA_PROTO_ICMPV6_CODE
+    zone = be16(3)  # CTA_TUPLE_ZONE
+
+
+class TCPFlags(Struct):
+    """struct nf_ct_tcp_flags."""
+
+    flags = u8()
+    mask = u8()
+
+
+class TCPInfo(AttributeSet):
+    """CTA_PROTOINFO_TCP_*."""
+
+    state = u8(1, enum=TCPState)  # CTA_PROTOINFO_TCP_STATE
+    wscale_original = u8(2)  # CTA_PROTOINFO_TCP_WSCALE_ORIGINAL
+    wscale_reply = u8(3)  # CTA_PROTOINFO_TCP_WSCALE_REPLY
+    flags_original = struct(4, TCPFlags)  # CTA_PROTOINFO_TCP_FLAGS_ORIGINAL
+    flags_reply = struct(5, TCPFlags)  # CTA_PROTOINFO_TCP_FLAGS_REPLY
+
+
+class DCCPInfo(AttributeSet):
+    """CTA_PROTOINFO_DCCP_*."""
+
+    state = u8(1)  # CTA_PROTOINFO_DCCP_STATE
+    role = u8(2)  # CTA_PROTOINFO_DCCP_ROLE
+    handshake_seq = be64(3)  # CTA_PROTOINFO_DCCP_HANDSHAKE_SEQ
+
+
+class SCTPInfo(AttributeSet):
+    """CTA_PROTOINFO_SCTP_*."""
+
+    state = u8(1, enum=SCTPState)  # CTA_PROTOINFO_SCTP_STATE
+    vtag_original = be32(2)  # CTA_PROTOINFO_SCTP_VTAG_ORIGINAL
+    vtag_reply = be32(3)  # CTA_PROTOINFO_SCTP_VTAG_REPLY
+
+
+class ProtoInfo(AttributeSet):
+    """CTA_PROTOINFO_*: what is known beyond the tuple, by protocol."""
+
+    tcp = nested(1, TCPInfo)  # CTA_PROTOINFO_TCP
+    dccp = nested(2, DCCPInfo, rare=True)  # CTA_PROTOINFO_DCCP
+    sctp = nested(3, SCTPInfo, rare=True)  # CTA_PROTOINFO_SCTP
+
+
+class Counters(AttributeSet):
+    """CTA_COUNTERS_*. There only where net.netfilter.nf_conntrack_acct was on when the flow began."""
+
+    packets = be64(1)  # CTA_COUNTERS_PACKETS
+    bytes = be64(2)  # CTA_COUNTERS_BYTES
+
+
+class Timestamp(AttributeSet):
+    """CTA_TIMESTAMP_*: nanoseconds since 1970. There only with net.netfilter.nf_conntrack_timestamp."""
+
+    start = be64(1)  # CTA_TIMESTAMP_START
+    stop = be64(2)  # CTA_TIMESTAMP_STOP
+
+
+class SeqAdj(AttributeSet):
+    """CTA_SEQADJ_*: how far sequence numbers are shifted."""
+
+    correction_pos = be32(1)  # CTA_SEQADJ_CORRECTION_POS
+    offset_before = be32(2)  # CTA_SEQADJ_OFFSET_BEFORE
+    offset_after = be32(3)  # CTA_SEQADJ_OFFSET_AFTER
+
+
+class SynProxy(AttributeSet):
+    """CTA_SYNPROXY_*."""
+
+    isn = be32(1)  # CTA_SYNPROXY_ISN
+    its = be32(2)  # CTA_SYNPROXY_ITS
+    tsoff = be32(3)  # CTA_SYNPROXY_TSOFF
+
+
+class NAT(AttributeSet):
+    """CTA_NAT_*: a range to translate to, when a flow is created. The kernel never reports it."""
+
+    min_ip = ip(1, 4)  # CTA_NAT_V4_MINIP, CTA_NAT_V6_MINIP
+    max_ip = ip(2, 5)  # CTA_NAT_V4_MAXIP, CTA_NAT_V6_MAXIP
+    min_port = be16((3, 1))  # CTA_PROTONAT_PORT_MIN
+    max_port = be16((3, 2))  # CTA_PROTONAT_PORT_MAX
+
+
+class Flow(AttributeSet, header=NfGenMsg):
+    """CTA_*: an entry of the connection tracking table. Every field but `orig` and `reply` may be None."""
+
+    orig = nested(1, Tuple, required=True)  # CTA_TUPLE_ORIG
+    reply = nested(2, Tuple, required=True)  # CTA_TUPLE_REPLY
+    status = be32(3, enum=Status)  # CTA_STATUS
+    protoinfo = nested(4, ProtoInfo)  # CTA_PROTOINFO
+    helper = string((5, 1))  # CTA_HELP_NAME
+    helper_info = binary((5, 2))  # CTA_HELP_INFO
+    nat_src = nested(6, NAT, rare=True)  # CTA_NAT_SRC
+    timeout = be32(7)  # CTA_TIMEOUT, seconds
+    mark = be32(8)  # CTA_MARK
+    counters_orig = nested(9, Counters)  # CTA_COUNTERS_ORIG
+    counters_reply = nested(10, Counters)  # CTA_COUNTERS_REPLY
+    use = be32(11)  # CTA_USE
+    id = be32(12)  # CTA_ID
+    nat_dst = nested(13, NAT, rare=True)  # CTA_NAT_DST
+    master = nested(14, Tuple, rare=True)  # CTA_TUPLE_MASTER
+    seq_adj_orig = nested(15, SeqAdj, rare=True)  # CTA_SEQ_ADJ_ORIG
+    seq_adj_reply = nested(16, SeqAdj, rare=True)  # CTA_SEQ_ADJ_REPLY
+    zone = be16(18)  # CTA_ZONE
+    secctx = string((19, 1))  # CTA_SECCTX_NAME
+    timestamp = nested(20, Timestamp)  # CTA_TIMESTAMP
+    mark_mask = be32(21)  # CTA_MARK_MASK
+    labels = binary(22)  # CTA_LABELS, 32-bit words in host byte order
+    labels_mask = binary(23)  # CTA_LABELS_MASK
+    synproxy = nested(24, SynProxy, rare=True)  # CTA_SYNPROXY
+    status_mask = be32(26)  # CTA_STATUS_MASK
+    timestamp_event = be64(27)  # CTA_TIMESTAMP_EVENT, nanoseconds since 1970
