@@ -115,7 +115,7 @@ struct nl_sub {
 /* An attribute of a type that the set does not know: a heap entry. Its payload follows. */
 struct nl_unknown {
     uint32_t next;
-    uint32_t owner; /* offset of its record in the outermost one */
+    uint32_t owner; /* whose it is: where its record's presence bits lie in the outermost record */
     uint32_t size;
     uint32_t type; /* raw */
 };
@@ -438,13 +438,14 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
     return 0;
 }
 
-static int nl_keep_unknown(struct nl_decoder *d, const struct nl_attribute *a, const struct nl_place *place)
+static int nl_keep_unknown(struct nl_decoder *d, const struct nl_set *set, const struct nl_attribute *a,
+                           const struct nl_place *place)
 {
     uint32_t entry = nl_heap_take(d->heap, sizeof(struct nl_unknown) + a->size);
     if (!entry)
         return nl_fail(d, NL_FAULT_MEMORY, a->payload, 0, 0);
     uint8_t *head = (place->fixed ? place->fixed : d->heap->data) + place->unknown;
-    struct nl_unknown u = {0, (uint32_t)(place->offset - place->outer), (uint32_t)a->size, a->type};
+    struct nl_unknown u = {0, (uint32_t)(place->offset + set->presence - place->outer), (uint32_t)a->size, a->type};
     memcpy(&u.next, head, 4); /* newest first */
     memcpy(d->heap->data + entry, &u, sizeof u);
     memcpy(d->heap->data + entry + sizeof u, a->payload, a->size);
@@ -637,7 +638,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
         unsigned type = a.type & NL_ATTR_TYPE;
         op = type < set->limit ? set->index[type] : NULL;
         if (!op) {
-            if (place->unknown && nl_keep_unknown(d, &a, place) < 0)
+            if (place->unknown && nl_keep_unknown(d, set, &a, place) < 0)
                 return -1;
             record = nl_at(d, place);
             continue;

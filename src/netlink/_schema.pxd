@@ -146,11 +146,12 @@ cdef class Store:
 
 cdef class Record:
     cdef Store store
+    cdef Table table                    # how its memory is laid out, whatever its class is made to say
     cdef const uint8_t *base
     cdef const uint8_t *outer           # the outermost record that base lies in
     cdef const uint8_t *unknown_list    # the head of that one's list
 
-    cdef int require(self) except -1
+    cdef Table laid_out(self)
 
 
 cdef class Field:
@@ -178,10 +179,11 @@ cdef class Field:
     cdef object load_list(self, Store store, const uint8_t *at)
     cdef object number(self, uint64_t value)
     cdef int store_value(self, const nl_set *set, Store store, uint8_t *record, object value) except -1
-    cdef const nl_op *op_of(self, const nl_set *set) except NULL
     cdef const nl_op *op_in(self, const nl_set *set) noexcept
     cdef object wire(self, object value)
     cdef bytes item_payload(self, object value)
+    cdef bytes fixed(self, object value)
+    cdef bytes text(self, object value)
     cdef bytes packed(self, object value, unsigned width)
     cdef bytes part(self, object cls, object value)
     cdef uint64_t checked(self, object value, unsigned width) except? 0xdead

@@ -1,5 +1,5 @@
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Final, Generic, Self, TypeVar, final, overload
+from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, final, overload
 
 from typing_extensions import Buffer, disjoint_base
 
@@ -28,6 +28,13 @@ NL_BIG: Final[int]
 NL_SIGNED: Final[int]
 FORM_PLAIN: int
 FORM_MAC: int
+FORM_BITFIELD32: int
+
+class Bitfield32(NamedTuple):
+    value: int
+    selector: int
+
+def is_submessage(field: Field[Any]) -> bool: ...
 
 class MissingAttribute(AttributeError): ...
 
@@ -142,7 +149,7 @@ class Batch(Generic[_R_co]):
     def __iter__(self) -> Iterator[_R_co]: ...
     def __reversed__(self) -> Iterator[_R_co]: ...
     def __contains__(self, value: object, /) -> bool: ...
-    def index(self, value: object) -> int: ...
+    def index(self, value: object, start: int = 0, stop: int | None = None) -> int: ...
     def count(self, value: object) -> int: ...
     @property
     def nbytes(self) -> int: ...

@@ -18,7 +18,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memset
 
-from netlink._transport cimport Socket, free_buffer, nl_buffer, receive_into
+from netlink._transport cimport Socket, free_buffer, receive_into
 from netlink._wire cimport (
     NL_ATTR_TYPE,
     NL_BAD,
@@ -26,6 +26,7 @@ from netlink._wire cimport (
     NL_FAILED,
     NL_ITEM,
     NL_TOO_SHORT,
+    nl_align,
     nl_attribute,
     nl_cursor,
     nl_message,
@@ -36,6 +37,7 @@ from netlink._wire cimport (
     nl_verdict_kind,
 )
 
+import collections as _collections
 import ipaddress as _ipaddress
 
 from netlink.errors import DecodeError, EncodeError, OpError
@@ -202,9 +204,11 @@ cdef class Store:
         PyBuffer_FillInfo(buffer, self, self.records.data, self.records.size, 1, flags)
 
 
-cdef Record new_view(object cls, Store store, const uint8_t *base, const uint8_t *outer, const uint8_t *unknown):
+cdef Record new_view(object cls, Table table, Store store, const uint8_t *base, const uint8_t *outer,
+                     const uint8_t *unknown):
     cdef Record view = <Record>cls.__new__(cls)
     view.store = store
+    view.table = table
     view.base = base
     view.outer = outer
     view.unknown_list = unknown
@@ -212,7 +216,7 @@ cdef Record new_view(object cls, Store store, const uint8_t *base, const uint8_t
 
 
 cdef Record outermost(object cls, Table table, Store store, const uint8_t *base):
-    return new_view(cls, store, base, base, base + table.set.record_size)
+    return new_view(cls, table, store, base, base, base + table.set.record_size)
 
 
 cdef Table table_of(object cls):
@@ -264,30 +268,41 @@ cdef class Record:
         store.records.size = table.set.record_size + 4
         store.count = 1
         fields = type(self).__fields__
-        for name, value in values.items():
-            field = fields.get(name)
-            if field is None:
+        for name in values:
+            if name not in fields:
                 raise TypeError(f"{type(self).__name__} has no field {name!r}; it has {', '.join(fields)}")
+        # A submessage is stored behind the sibling that chooses how.
+        for field in sorted(map(fields.__getitem__, values), key=is_submessage):
+            value = values[(<Field?>field).name]
             if value is not None:
-                (<Field?>field).store_value(&table.set, store, store.records.data, value)
+                (<Field>field).store_value(&table.set, store, store.records.data, value)
+        self.table = table
         self.base = self.outer = store.records.data
         self.unknown_list = self.base + table.set.record_size
         self.store = store
 
-    cdef int require(self) except -1:
+    def __setattr__(self, name, value):
+        raise AttributeError(f"{type(self).__name__} is immutable: cannot set {name!r}")
+
+    def __delattr__(self, name):
+        raise AttributeError(f"{type(self).__name__} is immutable: cannot delete {name!r}")
+
+    cdef Table laid_out(self):
+        """The table of the record's memory."""
         if self.store is None:
-            raise TypeError(f"{type(self).__name__} was made without a call of its class")
-        return 0
+            raise TypeError(f"this {type(self).__name__} was made without a call of its class")
+        if self.table is not table_of(type(self)):
+            raise TypeError(f"this {type(self).__name__} was made as a record of another class")
+        return self.table
 
     def encode(self):
         """The payload again: the header struct and the attributes that are present, in the order of declaration.
 
         Attributes of unknown types are not repeated. EncodeError where one is over 65531 bytes.
         """
-        cdef Table table = table_of(type(self))
+        cdef Table table = self.laid_out()
         cdef nl_area out
         cdef int result
-        self.require()
         memset(&out, 0, sizeof(out))
         try:
             if table.set.wire_size:
@@ -305,15 +320,15 @@ cdef class Record:
     @property
     def unknown(self):
         """The attributes of types that are not declared, as they came: a tuple of (type, payload)."""
+        cdef Table table = self.laid_out()
         cdef nl_unknown entry
         cdef uint32_t at = 0
         found = []
-        self.require()
         if self.unknown_list is not NULL:
             memcpy(&at, self.unknown_list, 4)
         while at:
             memcpy(&entry, self.store.heap.data + at, sizeof(entry))
-            if entry.owner == <size_t>(self.base - self.outer):
+            if entry.owner == <size_t>(self.base - self.outer) + table.set.presence:
                 payload = <const char *>self.store.heap.data + at + sizeof(entry)
                 found.append((entry.type & NL_ATTR_TYPE, PyBytes_FromStringAndSize(payload, entry.size)))
             at = entry.next
@@ -349,6 +364,10 @@ cdef class Record:
         return type(self).decode, (self.encode(),)
 
 
+def is_submessage(Field field not None):
+    return field.kind == NL_K_SUBMESSAGE
+
+
 cdef object plain(object value):
     if isinstance(value, Record):
         return value.to_dict()
@@ -358,7 +377,10 @@ cdef object plain(object value):
 
 
 # What a field's value is in Python, where its kind leaves it open.
-FORM_PLAIN, FORM_MAC = range(2)
+FORM_PLAIN, FORM_MAC, FORM_BITFIELD32 = range(3)
+
+Bitfield32 = _collections.namedtuple("Bitfield32", ["value", "selector"])
+Bitfield32.__doc__ = """struct nla_bitfield32: the bits that selector has are those of value; 32 bits each."""
 
 
 cdef class Field:
@@ -374,6 +396,9 @@ cdef class Field:
         self.flags = flags
         self.size = size
         self.enum = enum
+        if enum is not None and not (isinstance(enum, type) and issubclass(enum, int)
+                                     and hasattr(enum, "_value2member_map_")):
+            raise TypeError(f"enum takes an IntEnum or IntFlag, not {enum!r}")
         self.members = None if enum is None else enum._value2member_map_
         self.required = required
         self.cls = cls
@@ -398,19 +423,16 @@ cdef class Field:
     def __get__(self, instance, owner):
         if instance is None:
             return self
-        if self.owner is None or not isinstance(instance, self.owner):
+        # Of just this class, and not of one that says so.
+        if self.owner is None or type(instance) is not self.owner:
             raise TypeError(f"field {self.name!r} is not one of a {type(instance).__name__}")
         value = self.load(<Record>instance)
         if value is None and self.required:
             raise MissingAttribute(f"{type(instance).__name__}.{self.name}: the kernel sent no such attribute")
         return value
 
-    def __set__(self, instance, value):
-        raise AttributeError(f"{type(instance).__name__} is immutable: cannot set {self.name!r}")
-
     cdef object load(self, Record record):
-        if record.store is None:
-            raise TypeError(f"{type(record).__name__} was made without a call of its class")
+        record.laid_out()
         if not record.base[self.presence + (self.bit >> 3)] >> (self.bit & 7) & 1:
             return None
         return self.load_value(record, record.store, record.base + self.offset)
@@ -425,7 +447,7 @@ cdef class Field:
         if self.kind == NL_K_ADDRESS:
             return address(at)
         if self.kind == NL_K_NESTED or self.kind == NL_K_STRUCT:
-            return new_view(self.cls, store, at, record.outer, record.unknown_list)
+            return new_view(self.cls, table_of(self.cls), store, at, record.outer, record.unknown_list)
         if self.kind == NL_K_STRING:
             memcpy(&ref, at, sizeof(ref))
             if not ref.size:
@@ -436,7 +458,9 @@ cdef class Field:
             return PyBytes_FromStringAndSize(<const char *>heap + ref.offset, ref.size) if ref.size else b""
         if self.kind == NL_K_FIXED:
             value = PyBytes_FromStringAndSize(<const char *>at, self.size)
-            return value.hex(":") if self.form == FORM_MAC else value
+            if self.form == FORM_MAC:
+                return value.hex(":")
+            return value if self.form == FORM_PLAIN else Bitfield32(nl_load_int(at, 4, 0), nl_load_int(at + 4, 4, 0))
         if self.kind == NL_K_FLAG:
             return True
         if self.kind == NL_K_RARE:
@@ -470,7 +494,11 @@ cdef class Field:
         return tuple(values)
 
     cdef object number(self, uint64_t value):
-        number = <int64_t>value if self.flags & NL_SIGNED else value
+        cdef object number
+        if self.flags & NL_SIGNED:
+            number = <int64_t>value
+        else:
+            number = value
         if self.members is None:
             return number
         member = self.members.get(number)
@@ -489,6 +517,7 @@ cdef class Field:
         cdef nl_place place
         cdef nl_attribute attribute
         cdef bytes data
+        cdef const nl_op *op
         cdef int result
         decoder.heap = &store.heap
         decoder.fault = &fault
@@ -508,27 +537,27 @@ cdef class Field:
             nl_decode_struct(&table_of(self.cls).set, <const uint8_t *>PyBytes_AS_STRING(data),
                              PyBytes_GET_SIZE(data), record + self.offset)
         elif self.kind == NL_K_FIXED:
-            data = bytes.fromhex(value.replace(":", "")) if self.form == FORM_MAC else bytes(memoryview(value))
-            if PyBytes_GET_SIZE(data) != self.size:
-                raise EncodeError(f"{self.name}: want {self.size} bytes, got {PyBytes_GET_SIZE(data)}")
+            data = self.fixed(value)
             memcpy(record + self.offset, PyBytes_AS_STRING(data), self.size)
         else:
             # As the kernel would send it, through the decoder: the rest of the kinds live in the heap.
+            op = self.op_in(set)
+            if op is NULL:
+                raise AssertionError(f"{self.name} is not in its table")
             for data in self.wire(value):
                 attribute.payload = <const uint8_t *>PyBytes_AS_STRING(data)
                 attribute.size = PyBytes_GET_SIZE(data)
                 decoder.start = attribute.payload
-                result = nl_decode_value(&decoder, set, self.op_of(set), &attribute, &place)
+                result = nl_decode_value(&decoder, set, op, &attribute, &place)
                 if result == 0 and self.kind == NL_K_SUBMESSAGE:
-                    result = nl_decode_submessage(&decoder, set, self.op_of(set), attribute.payload, attribute.size,
-                                                  &place)
+                    result = nl_decode_submessage(&decoder, set, op, attribute.payload, attribute.size, &place)
                 if result < 0:
                     raise MemoryError if fault.kind == NL_FAULT_MEMORY else EncodeError(f"{self.name}: {value!r}")
         record[self.presence + (self.bit >> 3)] |= 1 << (self.bit & 7)
         return 0
 
-    cdef const nl_op *op_of(self, const nl_set *set) except NULL:
-        """The field's op, in the set or in one of its containers."""
+    cdef const nl_op *op_in(self, const nl_set *set) noexcept:
+        """The field's op in the set or in one of its containers, or NULL."""
         cdef Py_ssize_t i
         cdef const nl_op *found
         for i in range(set.op_count):
@@ -536,24 +565,44 @@ cdef class Field:
                 found = self.op_in(set.ops[i].set)
                 if found is not NULL:
                     return found
-        found = self.op_in(set)
-        if found is NULL:
-            raise AssertionError(f"{self.name} is not in its table")
-        return found
-
-    cdef const nl_op *op_in(self, const nl_set *set) noexcept:
-        cdef Py_ssize_t i
-        for i in range(set.op_count):
-            if set.ops[i].kind == self.kind and set.ops[i].offset == self.offset and set.ops[i].bit == self.bit:
+            elif set.ops[i].kind == self.kind and set.ops[i].offset == self.offset and set.ops[i].bit == self.bit:
                 return &set.ops[i]
         return NULL
+
+    cdef bytes fixed(self, object value):
+        """A value of fixed size as its bytes."""
+        cdef bytes data
+        if self.form == FORM_MAC:
+            if not isinstance(value, str):
+                raise TypeError(f"{self.name}: want a str, got {type(value).__name__}")
+            try:
+                data = bytes.fromhex(value.replace(":", ""))
+            except ValueError:
+                raise EncodeError(f"{self.name}: {value!r} is no Ethernet address") from None
+        elif self.form == FORM_BITFIELD32:
+            try:
+                bits, selector = value
+            except (TypeError, ValueError):
+                raise TypeError(f"{self.name}: want a Bitfield32 or a pair of integers, got {value!r}") from None
+            data = self.packed(bits, 4) + self.packed(selector, 4)
+        else:
+            data = bytes(memoryview(value))
+        if PyBytes_GET_SIZE(data) != self.size:
+            raise EncodeError(f"{self.name}: want {self.size} bytes, got {PyBytes_GET_SIZE(data)}")
+        return data
+
+    cdef bytes text(self, object value):
+        if not isinstance(value, str):
+            raise TypeError(f"{self.name}: want a str, got {type(value).__name__}")
+        try:
+            return value.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError as error:
+            raise EncodeError(f"{self.name}: {error}") from None
 
     cdef object wire(self, object value):
         """The payloads of the attributes that say value."""
         if self.kind == NL_K_STRING:
-            if not isinstance(value, str):
-                raise TypeError(f"{self.name}: want a str, got {type(value).__name__}")
-            return [value.encode("utf-8", "surrogateescape")]
+            return [self.text(value)]
         if self.kind == NL_K_BINARY:
             return [bytes(memoryview(value))]
         if self.kind == NL_K_NESTED or self.kind == NL_K_RARE:
@@ -570,7 +619,7 @@ cdef class Field:
                     raise EncodeError(f"{self.name}: an element has more than the 65531 bytes that fit")
                 out += ((len(data) + 4).to_bytes(2, "little" if not NL_HOST_BIG else "big")
                         + (i + 1).to_bytes(2, "little" if not NL_HOST_BIG else "big")
-                        + data + bytes(-len(data) % 4))
+                        + data + b"\0\0\0"[:nl_align(len(data)) - len(data)])
             return [out]
         if isinstance(value, Record):
             if not any(value.__class__ is cls for _, cls in self.cases):
@@ -587,7 +636,13 @@ cdef class Field:
         if item.kind == NL_K_ADDRESS:
             return parse_address(item, value).packed
         if item.kind == NL_K_STRING:
-            return value.encode("utf-8", "surrogateescape")
+            return item.text(value)
+        if item.kind == NL_K_FIXED:
+            return item.fixed(value)
+        if item.kind == NL_K_FLAG:
+            if value is not True:
+                raise TypeError(f"{self.name}: a flag in a list is True, not {value!r}")
+            return b""
         return bytes(memoryview(value))
 
     cdef bytes packed(self, object value, unsigned width):
@@ -624,7 +679,14 @@ cdef object address(const uint8_t *at):
 
 
 cdef object parse_address(Field field, object value):
-    parsed = value if isinstance(value, (IPv4Address, IPv6Address)) else _ipaddress.ip_address(value)
+    parsed = value
+    if not isinstance(value, (IPv4Address, IPv6Address)):
+        if not isinstance(value, (str, int, bytes)) or isinstance(value, bool):
+            raise TypeError(f"{field.name}: want an address, got {type(value).__name__}")
+        try:
+            parsed = _ipaddress.ip_address(value)
+        except ValueError as error:
+            raise EncodeError(f"{field.name}: {error}") from None
     if field.width and parsed.max_prefixlen != 8 * field.width:
         raise EncodeError(f"{field.name}: want an IPv{4 if field.width == 4 else 6} address, got {parsed}")
     return parsed
@@ -794,15 +856,14 @@ cdef class Batch:
             part.store = self.store
             part.length = len(range(*index.indices(self.length)))
             part.first = self.first + start * self.step if part.length else 0
-            part.step = self.step * step
+            part.step = self.step * step if part.length > 1 else 1
             part.interrupted_ = self.interrupted_
             return part
-        i = PyNumber_Index(index)
-        if i < 0:
-            i += self.length
-        if not 0 <= i < self.length:
+        position = PyNumber_Index(index)
+        if not -self.length <= position < self.length:
             raise IndexError(f"index {index} of a batch of {self.length}")
-        return self.view(i)
+        i = position
+        return self.view(i if i >= 0 else i + self.length)
 
     def __iter__(self):
         cdef Py_ssize_t i
@@ -815,10 +876,10 @@ cdef class Batch:
     def __contains__(self, value):
         return any(value == record for record in self)
 
-    def index(self, value):
-        """The index of the first record that equals value; ValueError where there is none."""
-        for i, record in enumerate(self):
-            if record == value:
+    def index(self, value, start=0, stop=None):
+        """The index of the first record from start to stop that equals value; ValueError where there is none."""
+        for i in range(*slice(start, stop).indices(self.length)):
+            if self[i] == value:
                 return i
         raise ValueError(f"{value!r} is not in the batch")
 
@@ -843,7 +904,8 @@ cdef class Batch:
         (IPv4 as ::ffff:a.b.c.d). What is absent reads as 0.
         """
         import numpy
-        dtype = self.cls.__dtype__()
+        from netlink.schema import dtype as dtype_of
+        dtype = dtype_of(self.cls)
         whole = numpy.ndarray(self.store.count, dtype, buffer=self.store) if self.store.count else numpy.empty(0, dtype)
         stop = self.first + self.length * self.step
         return whole[self.first:stop if stop >= 0 else None:self.step]

@@ -30,7 +30,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, overload
 
 from netlink import _schema
-from netlink._schema import Batch, Field, MissingAttribute, Record, Table
+from netlink._schema import Batch, Bitfield32, Field, MissingAttribute, Record, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AttributeSet",
     "Batch",
+    "Bitfield32",
     "Field",
     "MissingAttribute",
     "Record",
@@ -49,6 +50,8 @@ __all__ = [
     "be32",
     "be64",
     "binary",
+    "bitfield32",
+    "dtype",
     "flag",
     "ip",
     "ipv4",
@@ -203,6 +206,11 @@ def mac(type: Path | None = None) -> Field[str | None]:  # noqa: A002
     return Field(_schema.NL_K_FIXED, _types(type), size=6, form=_schema.FORM_MAC)
 
 
+def bitfield32(type: Path) -> Field[Bitfield32 | None]:  # noqa: A002
+    """struct nla_bitfield32 of linux/netlink.h: a value and the selector of the bits in it that count."""
+    return Field(_schema.NL_K_FIXED, _types(type), size=8, form=_schema.FORM_BITFIELD32)
+
+
 def ipv4(type: Path | None = None) -> Field[IPv4Address | None]:  # noqa: A002
     """An IPv4 address of 4 bytes."""
     return Field(_schema.NL_K_ADDRESS, _types(type, 4), width=4, size=_ADDRESS_SIZE)
@@ -284,7 +292,7 @@ def _item(what: str, kind: Any) -> Field[Any]:
     """The field that one element of a list is."""
     if isinstance(kind, type) and issubclass(kind, AttributeSet):
         return nested(0, kind)
-    if isinstance(kind, _Integer) or kind in (string, binary, mac, ipv4, ipv6, ip, flag):
+    if isinstance(kind, _Integer) or kind in (string, binary, mac, bitfield32, ipv4, ipv6, ip, flag):
         return cast("Field[Any]", kind(0))
     raise TypeError(f"{what} takes a kind such as u32 or string, or an AttributeSet, not {kind!r}")
 
@@ -293,6 +301,8 @@ def _compiled(what: str, cls: Any, base: type[Record]) -> int:
     """The size of the records of a class that has been declared before."""
     if not (isinstance(cls, type) and issubclass(cls, base) and hasattr(cls, "__table__")):
         raise TypeError(f"{what} takes a class that is derived from {base.__name__}, not {cls!r}")
+    if base is AttributeSet and "header" in cls.__fields__ and not cls.__fields__["header"].types:
+        raise TypeError(f"{what} takes attributes alone, and {cls.__name__} has a header struct before them")
     size: int = cls.__size__
     return size
 
@@ -355,7 +365,7 @@ def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
         op["set"] = field.cls.__table__
     if field.item is not None:
         item = field.item
-        item.place(Record, field.name, 0, 0, item.size)
+        item.place(type(None), field.name, 0, 0, item.size)
         op["item"] = Table().fill([_op(item, 0, item.width)], {}, -1, 0, item.size + 1, item.size)
     if field.cases is not None:
         op["cases"] = [(key, case.__table__) for key, case in field.cases]
@@ -419,7 +429,11 @@ class _Level:
 
 
 class AttributeSet(Record, metaclass=_Declared):
-    """The base of declarations of attributes. `header=` is the `Struct` between nlmsghdr and the attributes."""
+    """The base of declarations of attributes. `header=` is the `Struct` between nlmsghdr and the attributes: the
+    field `header`."""
+
+    if TYPE_CHECKING:
+        header: Any
 
     def __init_subclass__(cls, header: type[Record] | None = None) -> None:
         fields = _fields(cls, AttributeSet)
@@ -431,7 +445,7 @@ class AttributeSet(Record, metaclass=_Declared):
             type.__setattr__(cls, "header", field)
             fields["header"] = field
         for name, field in fields.items():
-            if not field.types and name != "header":
+            if not field.types and not (name == "header" and header is not None):
                 raise TypeError(f"{cls.__name__}.{name}: a field of an AttributeSet needs its attribute type")
         presence = _lay_out(cls, fields)
         level = _Level(cls, "")
@@ -442,21 +456,6 @@ class AttributeSet(Record, metaclass=_Declared):
         type.__setattr__(cls, "__table__", level.table(cls.__size__, presence, head))
         if _depth(cls) > _DEPTH_MAX:
             raise TypeError(f"{cls.__name__} is nested more than {_DEPTH_MAX} deep")
-
-    @classmethod
-    def __dtype__(cls) -> Any:
-        """The NumPy dtype of the records: see `Batch.to_numpy`."""
-        import numpy
-
-        names: list[str] = []
-        formats: list[Any] = []
-        offsets: list[int] = []
-        for name, format_, offset in _columns(cls, "", 0):
-            names.append(name)
-            formats.append(format_)
-            offsets.append(offset)
-        size = cls.__size__ + 4  # and the list of unknown attributes
-        return numpy.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
 
 
 class Struct(Record, metaclass=_Declared):
@@ -477,6 +476,21 @@ class Struct(Record, metaclass=_Declared):
             ops.append({**_op(field, 0, 0), "at": at})
             at += field.size if field.kind == _schema.NL_K_FIXED else field.width
         type.__setattr__(cls, "__table__", Table().fill(ops, {}, -1, at, cls.__size__, presence))
+
+
+def dtype(cls: type[Record]) -> Any:
+    """The NumPy dtype of a declaration's records: see `Batch.to_numpy`."""
+    import numpy
+
+    names: list[str] = []
+    formats: list[Any] = []
+    offsets: list[int] = []
+    for name, format_, offset in _columns(cls, "", 0):
+        names.append(name)
+        formats.append(format_)
+        offsets.append(offset)
+    size = cls.__size__ + 4  # and the list of unknown attributes
+    return numpy.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
 
 
 def _columns(cls: type[Record], prefix: str, base: int) -> Iterator[tuple[str, Any, int]]:

@@ -1,0 +1,153 @@
+"""What type checkers must know of declarations and their records. Checked by mypy and pyright, never run."""
+
+from collections.abc import Iterator
+from enum import IntEnum, IntFlag
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any, Literal, assert_type
+
+from netlink.schema import (
+    AttributeSet,
+    Batch,
+    Field,
+    MissingAttribute,
+    Struct,
+    array,
+    be16,
+    be32,
+    binary,
+    flag,
+    ip,
+    ipv4,
+    ipv6,
+    mac,
+    nested,
+    packed,
+    repeated,
+    s32,
+    sint,
+    string,
+    struct,
+    submessage,
+    u8,
+    u32,
+)
+
+
+class State(IntEnum):
+    OPEN = 1
+
+
+class Status(IntFlag):
+    SEEN = 1
+
+
+class Header(Struct):
+    family = u8()
+    res_id = be16()
+    addr = ipv4()
+    pad = binary(size=2)
+
+
+class Counters(AttributeSet):
+    packets = u32(1)
+
+
+class Tuple(AttributeSet):
+    src = ip((1, 1), (1, 3), required=True)
+    dst = ip((1, 2), (1, 4))
+    port = be16((2, 1), type6=(2, 2), of="src")
+    counters = nested(3, Counters)
+
+
+class Flow(AttributeSet, header=Header):
+    orig = nested(1, Tuple, required=True)
+    reply = nested(2, Tuple)
+    seldom = nested(17, Tuple, rare=True)
+    status = be32(3, enum=Status)
+    state = u8(4, enum=State, required=True)
+    mark = u32(5)
+    timeout = u32(6, required=True)
+    delta = s32(7)
+    skew = sint(8)
+    name = string(9)
+    data = binary(10)
+    fixed = binary(11, size=4)
+    hw = mac(12)
+    v4 = ipv4(13)
+    v6 = ipv6(14)
+    on = flag(15)
+    stats = struct(16, Header)
+    tuples = repeated(18, Tuple)
+    numbers = repeated(19, u32)
+    listed = array(20, Counters)
+    names = array(21, string)
+    pack = packed(22, u8)
+    sub = submessage(23, on="name", cases={"a": Counters})
+
+
+def fields(flow: Flow) -> None:
+    assert_type(flow.orig, Tuple)
+    assert_type(flow.orig.src, IPv4Address | IPv6Address)
+    assert_type(flow.orig.dst, IPv4Address | IPv6Address | None)
+    assert_type(flow.orig.port, int | None)
+    assert_type(flow.reply, Tuple | None)
+    assert_type(flow.seldom, Tuple | None)
+    assert_type(flow.status, Status | None)
+    assert_type(flow.state, State)
+    assert_type(flow.mark, int | None)
+    assert_type(flow.timeout, int)
+    assert_type(flow.delta, int | None)
+    assert_type(flow.skew, int | None)
+    assert_type(flow.name, str | None)
+    assert_type(flow.data, bytes | None)
+    assert_type(flow.fixed, bytes | None)
+    assert_type(flow.hw, str | None)
+    assert_type(flow.v4, IPv4Address | None)
+    assert_type(flow.v6, IPv6Address | None)
+    assert_type(flow.on, Literal[True] | None)
+    assert_type(flow.stats, Header | None)
+    assert_type(flow.tuples, tuple[Tuple, ...] | None)
+    assert_type(flow.listed, tuple[Counters, ...] | None)
+    assert_type(flow.numbers, tuple[Any, ...] | None)
+    assert_type(flow.names, tuple[Any, ...] | None)
+    assert_type(flow.pack, tuple[int, ...] | None)
+    assert_type(flow.sub, Counters | bytes | None)
+    if flow.reply is not None and flow.reply.counters is not None:
+        assert_type(flow.reply.counters.packets, int | None)
+    if flow.stats is not None:
+        assert_type(flow.stats.res_id, int | None)
+        assert_type(flow.stats.addr, IPv4Address | None)
+        assert_type(flow.stats.pad, bytes | None)
+
+
+def classes() -> None:
+    assert_type(Flow.status, Field[Status | None])
+    assert_type(Flow.timeout, Field[int])
+    assert_type(Flow.orig, Field[Tuple])
+    assert_type(Flow.tuples, Field[tuple[Tuple, ...] | None])
+    assert_type(Flow.status.name, str)
+    error: AttributeError = MissingAttribute()
+    del error
+
+
+def records(flow: Flow, payload: memoryview) -> None:
+    assert_type(Flow(status=8, orig=None), Flow)
+    assert_type(Flow.decode(payload), Flow)
+    assert_type(flow.encode(), bytes)
+    assert_type(flow.to_dict(), dict[str, Any])
+    assert_type(flow.unknown, tuple[tuple[int, bytes], ...])
+    assert_type(Header.decode(payload).family, int | None)
+
+
+def batches(payloads: list[bytes]) -> None:
+    batch = Flow.decode_many(payloads)
+    assert_type(batch, Batch[Flow])
+    assert_type(batch[0], Flow)
+    assert_type(batch[0].status, Status | None)
+    assert_type(batch[1:], Batch[Flow])
+    assert_type(iter(batch), Iterator[Flow])
+    assert_type(len(batch), int)
+    assert_type(batch.nbytes, int)
+    assert_type(batch.interrupted, bool)
+    for flow in batch:
+        assert_type(flow, Flow)
