@@ -8,6 +8,7 @@ from typing import Any, Literal, assert_type
 from netlink.schema import (
     AttributeSet,
     Batch,
+    Bitfield32,
     Field,
     MissingAttribute,
     Struct,
@@ -15,6 +16,7 @@ from netlink.schema import (
     be16,
     be32,
     binary,
+    bitfield32,
     flag,
     ip,
     ipv4,
@@ -82,6 +84,7 @@ class Flow(AttributeSet, header=Header):
     listed = array(20, Counters)
     names = array(21, string)
     pack = packed(22, u8)
+    bits = bitfield32(24)
     sub = submessage(23, on="name", cases={"a": Counters})
 
 
@@ -111,6 +114,7 @@ def fields(flow: Flow) -> None:
     assert_type(flow.numbers, tuple[Any, ...] | None)
     assert_type(flow.names, tuple[Any, ...] | None)
     assert_type(flow.pack, tuple[int, ...] | None)
+    assert_type(flow.bits, Bitfield32 | None)
     assert_type(flow.sub, Counters | bytes | None)
     if flow.reply is not None and flow.reply.counters is not None:
         assert_type(flow.reply.counters.packets, int | None)

@@ -317,6 +317,30 @@ def test_enum_types() -> None:
     assert isinstance(Kinds.decode(attr(12, b"\0\1\0\1")).status, Status)
 
 
+def test_bitfield32() -> None:
+    """struct nla_bitfield32 of linux/netlink.h: value, selector, both in host byte order."""
+
+    class Bits(AttributeSet):
+        bits = schema.bitfield32(1)
+        many = repeated(2, schema.bitfield32)
+
+    payload = attr(1, cstruct.pack("=II", 5, 0xFFFFFFFF))
+    record: Any = Bits.decode(payload)
+    assert record.bits == schema.Bitfield32(value=5, selector=0xFFFFFFFF)
+    assert (record.bits.value, record.bits.selector) == (5, 0xFFFFFFFF)
+    check(Bits(bits=record.bits), payload)
+    check(Bits(bits=(5, 0xFFFFFFFF)), payload)
+    assert Bits(many=[(1, 2), (3, 4)]).many == ((1, 2), (3, 4))
+    for bad in (5, (1,), (1, 2, 3), ("a", 1), "ab"):
+        with pytest.raises(TypeError, match="bits"):
+            Bits(bits=bad)
+    for wrong in ((1 << 32, 1), (0, -1)):
+        with pytest.raises(EncodeError, match="bits"):
+            Bits(bits=wrong)
+    with pytest.raises(DecodeError, match=r"^Bits\.bits: want 8 bytes, got 4, at byte 4$"):
+        Bits.decode(attr(1, bytes(4)))
+
+
 def test_flag_false_is_absent() -> None:
     assert Kinds(on=False).on is None
     assert Kinds(on=False).encode() == b""
@@ -679,8 +703,9 @@ def test_submessage_keywords_in_any_order() -> None:
 
 def test_submessage_of_another_case_than_its_sibling_says() -> None:
     """Else it would be read back as a record of another class."""
-    with pytest.raises((TypeError, EncodeError), match="by_int"):
-        Flow(kind=1, by_int=Vlan(vid=1))
+    for values in ({"kind": 1, "by_int": Vlan(vid=1)}, {"kind": 1, "by_int": Vlan(label="x")}, {"by_int": Vlan(vid=1)}):
+        with pytest.raises((TypeError, EncodeError), match="by_int"):
+            Flow(**values)
 
 
 # Paths

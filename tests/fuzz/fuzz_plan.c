@@ -1,0 +1,521 @@
+/* Fuzz target: the schema engine in C, on one input, with a set that has a field of every kind.
+ *
+ * With libFuzzer as fuzz_wire.c, or with -DSTANDALONE as a program that makes its own seeds and mutates them a given
+ * number of times. Built with AddressSanitizer and UndefinedBehaviorSanitizer.
+ *
+ * Beyond not crashing it must hold: all that a record refers to lies in the heap, lists end, presence bits are those of
+ * fields, a failed decode says where inside the input, and what is decoded and encoded again is the same from then on.
+ */
+#include "../../src/netlink/_plan.h"
+
+#include <stdio.h>
+
+#define CHECK(what)                                                          \
+    do {                                                                     \
+        if (!(what)) {                                                       \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);       \
+            abort();                                                         \
+        }                                                                    \
+    } while (0)
+
+enum { LIMIT = 48, SETS = 8, MORE = 70 };
+
+/* A set while it is made: what the compiler in schema.py and _schema.pyx does. */
+struct table {
+    struct nl_op ops[LIMIT + MORE];
+    const struct nl_op *index[LIMIT + MORE + 1];
+    struct nl_set set;
+    uint32_t end; /* of the fields */
+    uint16_t bits;
+};
+
+static struct table head, leaf, stats, other, outer, address_of, ports_of, wide;
+static struct nl_op items[SETS];
+static struct nl_case by_number[2], by_text[2];
+
+static uint32_t stored(const struct nl_op *op)
+{
+    switch (op->kind) {
+    case NL_K_INT:
+        return op->width ? op->width : 8;
+    case NL_K_FLAG:
+        return 1;
+    case NL_K_FIXED:
+        return op->size;
+    case NL_K_ADDRESS:
+        return sizeof(struct nl_address);
+    case NL_K_NESTED:
+    case NL_K_STRUCT:
+        return op->set->record_size;
+    case NL_K_RARE:
+        return 4;
+    case NL_K_SUBMESSAGE:
+        return sizeof(struct nl_sub);
+    default:
+        return 8; /* nl_ref, nl_list */
+    }
+}
+
+/* A field of owner, as an attribute of t, which is owner or one of its containers. */
+static struct nl_op *add_to(struct table *owner, struct table *t, struct nl_op op)
+{
+    struct nl_op *to = &t->ops[t->set.op_count++];
+    *to = op;
+    if (op.kind != NL_K_CONTAINER) {
+        to->size = stored(to);
+        owner->end = (uint32_t)nl_align(nl_align(owner->end) + (op.kind == NL_K_INT && to->size == 8 ? 4 : 0));
+        to->offset = owner->end;
+        owner->end += to->size;
+        to->bit = owner->bits++;
+    }
+    nl_op_finish(to);
+    t->index[op.type] = to;
+    if (t->set.limit <= op.type)
+        t->set.limit = (uint16_t)(op.type + 1);
+    return to;
+}
+
+static struct nl_op *add(struct table *t, struct nl_op op)
+{
+    return add_to(t, t, op);
+}
+
+static void finish(struct table *t, const struct table *owner)
+{
+    t->set.ops = t->ops;
+    t->set.index = t->index;
+    t->set.presence = owner->end;
+    t->set.record_size = (uint32_t)nl_align(owner->end + (owner->bits + 7u) / 8);
+}
+
+static const struct nl_op *item(struct nl_op op)
+{
+    static int count;
+    struct nl_op *to = &items[count++];
+    CHECK(count <= SETS);
+    *to = op;
+    to->size = stored(to);
+    nl_op_finish(to);
+    return to;
+}
+
+#define OP(...) ((struct nl_op){__VA_ARGS__})
+#define INT(number, bytes, how) OP(.kind = NL_K_INT, .type = number, .width = bytes, .flags = how)
+#define KIND(number, what) OP(.kind = what, .type = number)
+
+static void make(void)
+{
+    if (outer.set.ops)
+        return;
+    /* structs */
+    add(&head, OP(.kind = NL_K_INT, .width = 1, .at = 0));
+    add(&head, OP(.kind = NL_K_INT, .width = 2, .flags = NL_BIG, .at = 1));
+    add(&head, OP(.kind = NL_K_FIXED, .size = 2, .at = 3));
+    head.set.wire_size = 5;
+    finish(&head, &head);
+    add(&stats, OP(.kind = NL_K_INT, .width = 4, .at = 0));
+    add(&stats, OP(.kind = NL_K_INT, .width = 8, .flags = NL_BIG, .at = 4));
+    add(&stats, OP(.kind = NL_K_INT, .width = 2, .flags = NL_SIGNED, .at = 12));
+    add(&stats, OP(.kind = NL_K_ADDRESS, .width = 4, .at = 14));
+    add(&stats, OP(.kind = NL_K_ADDRESS, .width = 16, .at = 18));
+    add(&stats, OP(.kind = NL_K_FIXED, .size = 6, .at = 34));
+    stats.set.wire_size = 40;
+    finish(&stats, &stats);
+    /* sets */
+    add(&leaf, INT(1, 2, NL_BIG));
+    add(&leaf, KIND(2, NL_K_STRING));
+    add(&leaf, OP(.kind = NL_K_REPEATED, .type = 3, .item = item(INT(0, 4, 0))));
+    finish(&leaf, &leaf);
+    for (uint16_t i = 0; i < MORE; i++)
+        add(&wide, INT(i, 1, 0));
+    add(&wide, INT(MORE, 4, NL_BIG));
+    add(&wide, KIND(MORE + 1, NL_K_STRING));
+    finish(&wide, &wide);
+    add(&other, OP(.kind = NL_K_NESTED, .type = 1, .set = &leaf.set)); /* at offset 0, as its outer record */
+    add(&other, OP(.kind = NL_K_RARE, .type = 2, .set = &leaf.set));
+    add(&other, INT(3, 0, 0));
+    finish(&other, &other);
+
+    static const uint8_t widths[] = {1, 2, 4, 8};
+    uint16_t type = 1;
+    for (unsigned i = 0; i < 4; i++) {
+        add(&outer, INT(type++, widths[i], 0));
+        add(&outer, INT(type++, widths[i], NL_SIGNED));
+        if (widths[i] > 1)
+            add(&outer, INT(type++, widths[i], NL_BIG));
+    }
+    add(&outer, INT(type++, 0, 0)); /* 12 */
+    add(&outer, INT(type++, 0, NL_SIGNED));
+    add(&outer, KIND(type++, NL_K_FLAG));
+    add(&outer, KIND(type++, NL_K_STRING));
+    add(&outer, KIND(type++, NL_K_BINARY));
+    add(&outer, OP(.kind = NL_K_FIXED, .type = type++, .size = 6));
+    add(&outer, OP(.kind = NL_K_ADDRESS, .type = type++, .width = 4));
+    add(&outer, OP(.kind = NL_K_ADDRESS, .type = type++, .width = 16));
+    add(&outer, KIND(type++, NL_K_ADDRESS)); /* 20 */
+    add(&outer, OP(.kind = NL_K_NESTED, .type = type++, .set = &other.set));
+    add(&outer, OP(.kind = NL_K_RARE, .type = type++, .set = &other.set));
+    add(&outer, OP(.kind = NL_K_STRUCT, .type = type++, .set = &stats.set));
+    add(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(KIND(0, NL_K_STRING))));
+    add(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(OP(.kind = NL_K_NESTED, .set = &other.set))));
+    add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = item(KIND(0, NL_K_ADDRESS))));
+    add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = item(OP(.kind = NL_K_NESTED, .set = &leaf.set))));
+    add(&outer, OP(.kind = NL_K_PACKED, .type = type++, .width = 2, .flags = NL_BIG));
+    add(&outer, OP(.kind = NL_K_PACKED, .type = type++, .width = 8, .flags = NL_SIGNED));
+    by_number[0] = (struct nl_case){.number = 1, .set = &leaf.set};
+    by_number[1] = (struct nl_case){.number = (uint64_t)-2, .set = &other.set};
+    const struct nl_op *number = add(&outer, INT(type++, 1, NL_SIGNED)); /* 30 */
+    add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .sibling = number, .cases = by_number, .case_count = 2));
+    by_text[0] = (struct nl_case){.text = "vlan", .text_size = 4, .set = &leaf.set};
+    by_text[1] = (struct nl_case){.text = "", .text_size = 0, .set = &other.set};
+    const struct nl_op *text = add(&outer, KIND(type++, NL_K_STRING));
+    add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .sibling = text, .cases = by_text, .case_count = 2));
+    /* A container with an address of two types, and one whose field has a type beside it. */
+    struct nl_op *address = add_to(&outer, &address_of, OP(.kind = NL_K_ADDRESS, .type = 1, .width = 4));
+    struct nl_op *address6 = &address_of.ops[address_of.set.op_count++];
+    *address6 = *address;
+    address6->type = 3;
+    address6->width = 16;
+    nl_op_finish(address6);
+    address_of.index[3] = address6;
+    address_of.set.limit = 4;
+    struct nl_op *id = add_to(&outer, &ports_of, INT(4, 2, NL_BIG));
+    id->family = 4;
+    id->at = address->offset;
+    struct nl_op *id6 = &ports_of.ops[ports_of.set.op_count++];
+    *id6 = *id;
+    id6->type = 7;
+    id6->family = 6;
+    ports_of.index[7] = id6;
+    ports_of.set.limit = 8;
+    add_to(&outer, &ports_of, KIND(5, NL_K_BINARY));
+    add(&outer, OP(.kind = NL_K_CONTAINER, .type = type++, .set = &address_of.set)); /* 34 */
+    add(&outer, OP(.kind = NL_K_CONTAINER, .type = type++, .set = &ports_of.set));
+    add(&outer, OP(.kind = NL_K_NESTED, .type = type++, .set = &wide.set));
+    add(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(INT(0, 0, NL_SIGNED))));
+    add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = item(OP(.kind = NL_K_FIXED, .size = 6))));
+    CHECK(type <= LIMIT);
+    /* The header: the last op, which is no attribute. */
+    struct nl_op *header = &outer.ops[outer.set.op_count];
+    *header = OP(.kind = NL_K_STRUCT, .set = &head.set, .size = head.set.record_size);
+    header->offset = outer.end = (uint32_t)nl_align(outer.end);
+    header->bit = outer.bits++;
+    outer.end += header->size;
+    outer.set.header = header;
+    finish(&outer, &outer);
+    finish(&address_of, &outer);
+    finish(&ports_of, &outer);
+}
+
+static volatile uint8_t sink;
+
+static void touch(const uint8_t *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        sink ^= p[i];
+}
+
+static void inside(const struct nl_area *heap, size_t offset, size_t size)
+{
+    CHECK(offset >= 8 && offset <= heap->size && size <= heap->size - offset);
+    touch(heap->data + offset, size);
+}
+
+static void walk(const struct nl_set *set, const uint8_t *record, const struct nl_area *heap);
+
+static void walk_unknown(uint32_t at, uint32_t record_size, const struct nl_area *heap)
+{
+    for (size_t n = 0; at; n++) {
+        struct nl_unknown u;
+        inside(heap, at, sizeof u);
+        memcpy(&u, heap->data + at, sizeof u);
+        inside(heap, at + sizeof u, u.size);
+        CHECK(u.owner < record_size);
+        CHECK(u.next < at && n < heap->size); /* newest first */
+        at = u.next;
+    }
+}
+
+static void walk_apart(const struct nl_set *set, size_t at, const struct nl_area *heap)
+{
+    inside(heap, at, set->record_size + 4);
+    walk(set, heap->data + at, heap);
+    walk_unknown(nl_load32(heap->data + at + set->record_size), set->record_size, heap);
+}
+
+static void walk_value(const struct nl_op *op, const uint8_t *from, const struct nl_area *heap)
+{
+    switch (op->kind) {
+    case NL_K_FLAG:
+        CHECK(*from == 1);
+        break;
+    case NL_K_ADDRESS: {
+        static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+        CHECK(from[16] == 6 || (from[16] == 4 && !memcmp(from, mapped, 12)));
+        break;
+    }
+    case NL_K_STRING:
+    case NL_K_BINARY:
+    case NL_K_PACKED: {
+        struct nl_ref ref;
+        memcpy(&ref, from, sizeof ref);
+        CHECK(!ref.size == !ref.offset);
+        if (ref.size)
+            inside(heap, ref.offset, ref.size);
+        CHECK(op->kind != NL_K_PACKED || ref.size % op->width == 0);
+        CHECK(op->kind != NL_K_STRING || !ref.size || heap->data[ref.offset + ref.size - 1]);
+        break;
+    }
+    case NL_K_NESTED:
+    case NL_K_STRUCT:
+        walk(op->set, from, heap);
+        break;
+    case NL_K_RARE: {
+        uint32_t at;
+        memcpy(&at, from, 4);
+        walk_apart(op->set, at, heap);
+        break;
+    }
+    case NL_K_REPEATED:
+    case NL_K_ARRAY: {
+        struct nl_list list;
+        memcpy(&list, from, sizeof list);
+        CHECK(!list.first == !list.last && (list.first || op->kind == NL_K_ARRAY));
+        for (uint32_t at = list.first; at;) {
+            inside(heap, at, 4);
+            uint32_t next = nl_load32(heap->data + at);
+            if (op->item->kind == NL_K_NESTED) {
+                walk_apart(op->item->set, (size_t)at + 4, heap);
+            } else {
+                inside(heap, (size_t)at + 4, op->item->size + 1);
+                CHECK(heap->data[at + 4 + op->item->size] == 1);
+                walk_value(op->item, heap->data + at + 4, heap);
+            }
+            CHECK(next ? next > at : at == list.last);
+            at = next;
+        }
+        break;
+    }
+    case NL_K_SUBMESSAGE: {
+        struct nl_sub sub;
+        memcpy(&sub, from, sizeof sub);
+        CHECK(!sub.raw == !sub.raw_size);
+        if (sub.raw_size)
+            inside(heap, sub.raw, sub.raw_size);
+        if (sub.record) {
+            CHECK(sub.which < op->case_count);
+            walk_apart(op->cases[sub.which].set, sub.record, heap);
+        }
+        break;
+    }
+    default:
+        break;
+    }
+}
+
+/* bits: of the record, cleared as their fields are found. */
+static void walk_fields(const struct nl_set *set, const uint8_t *record, const struct nl_area *heap, uint8_t *bits)
+{
+    unsigned count = set->op_count + (set->header ? 1u : 0u); /* the header is behind them */
+    for (unsigned i = 0; i < count; i++) {
+        const struct nl_op *op = &set->ops[i];
+        if (op->kind == NL_K_CONTAINER) {
+            walk_fields(op->set, record, heap, bits);
+            continue;
+        }
+        bits[op->bit / 8] &= (uint8_t)~(1u << op->bit % 8);
+        if (nl_present(set, record, op->bit))
+            walk_value(op, record + op->offset, heap);
+        else
+            for (uint32_t n = 0; n < op->size; n++)
+                CHECK(!record[op->offset + n]); /* as to_numpy shows it */
+    }
+}
+
+static void walk(const struct nl_set *set, const uint8_t *record, const struct nl_area *heap)
+{
+    uint8_t bits[64] = {0};
+    CHECK(set->record_size - set->presence <= sizeof bits);
+    memcpy(bits, record + set->presence, set->record_size - set->presence);
+    walk_fields(set, record, heap, bits);
+    for (size_t i = 0; i < sizeof bits; i++)
+        CHECK(!bits[i]);
+}
+
+/* A decoded input, in memory of just its size. */
+struct result {
+    uint8_t *record;
+    struct nl_area heap, out;
+    int decoded, encoded;
+};
+
+static void free_result(struct result *r)
+{
+    free(r->record);
+    nl_area_free(&r->heap);
+    nl_area_free(&r->out);
+}
+
+static struct result once(const uint8_t *data, size_t size)
+{
+    struct result r = {0};
+    struct nl_fault fault = {0};
+    uint8_t *p = malloc(size ? size : 1);
+    r.record = calloc(1, outer.set.record_size + 4);
+    CHECK(p && r.record);
+    if (size)
+        memcpy(p, data, size);
+    r.decoded = nl_decode(&outer.set, p, size, r.record, &r.heap, &fault);
+    if (r.decoded < 0) {
+        CHECK(fault.kind > NL_FAULT_NONE && fault.kind < NL_FAULT_MEMORY);
+        CHECK(fault.offset <= size && fault.depth <= NL_PATH_MAX);
+        for (unsigned i = 0; i < fault.depth; i++)
+            CHECK(fault.path[i] && fault.path[i]->kind <= NL_K_SUBMESSAGE);
+        if (fault.kind == NL_FAULT_WIDTH)
+            CHECK(fault.depth && fault.want != fault.got && fault.got <= size - fault.offset);
+        if (fault.kind == NL_FAULT_ATTRIBUTE)
+            CHECK(fault.got && fault.got <= size - fault.offset);
+    }
+    free(p); /* a record refers to no input */
+    if (r.decoded == 0) {
+        walk(&outer.set, r.record, &r.heap);
+        walk_unknown(nl_load32(r.record + outer.set.record_size), outer.set.record_size, &r.heap);
+        r.encoded = nl_encode(&outer.set, r.record, r.heap.data, &r.out);
+        CHECK(r.encoded == 0 || r.encoded == -E2BIG);
+        touch(r.out.data, r.out.size);
+    }
+    return r;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    make();
+    struct result first = once(data, size);
+    if (first.decoded == 0 && first.encoded == 0) {
+        struct result again = once(first.out.data, first.out.size);
+        CHECK(again.decoded == 0 && again.encoded == 0);
+        CHECK(again.out.size == first.out.size);
+        CHECK(!memcmp(again.out.data, first.out.data, first.out.size));
+        free_result(&again);
+    }
+    free_result(&first);
+    return 0;
+}
+
+#ifdef STANDALONE
+static uint64_t state = 88172645463325252u;
+
+static uint64_t next(void)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state;
+}
+
+static const char *const texts[] = {"vlan", "", "eth0", "x"};
+
+static void seed_set(const struct nl_set *set, struct nl_area *out);
+
+/* A payload that op takes, mostly. */
+static void seed_value(const struct nl_op *op, struct nl_area *out)
+{
+    static const uint8_t widths[] = {1, 2, 4, 8};
+    uint8_t bytes[64];
+    size_t size = next() % 12;
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = next() % 3 ? (uint8_t)next() : (uint8_t)(next() % 3);
+    switch (op->kind) {
+    case NL_K_NESTED:
+    case NL_K_CONTAINER:
+    case NL_K_RARE:
+        seed_set(op->set, out);
+        return;
+    case NL_K_SUBMESSAGE:
+        seed_set(op->cases[next() % op->case_count].set, out);
+        return;
+    case NL_K_ARRAY:
+        for (uint64_t n = next() % 4; n; n--) {
+            size_t at;
+            CHECK(nl_open_attribute(out, (uint16_t)n, &at) == 0);
+            seed_value(op->item, out);
+            CHECK(nl_close_attribute(out, at) == 0);
+        }
+        return;
+    case NL_K_REPEATED:
+        seed_value(op->item, out);
+        return;
+    case NL_K_STRING: {
+        const char *text = texts[next() % 4];
+        CHECK(nl_put(out, text, strlen(text) + next() % 2) == 0);
+        return;
+    }
+    case NL_K_INT:
+        size = op->width ? op->width : widths[next() % 4];
+        if (op->width == 1 && next() % 2)
+            bytes[0] = next() % 2 ? 1 : 0xfe;
+        break;
+    case NL_K_FLAG:
+        size = 0;
+        break;
+    case NL_K_FIXED:
+        size = op->size;
+        break;
+    case NL_K_ADDRESS:
+        size = op->width ? op->width : next() % 2 ? 4 : 16;
+        break;
+    case NL_K_STRUCT:
+        size = next() % 48;
+        break;
+    case NL_K_PACKED:
+        size = next() % 4 * op->width;
+        break;
+    default:
+        break;
+    }
+    CHECK(nl_put(out, bytes, size) == 0);
+}
+
+static void seed_set(const struct nl_set *set, struct nl_area *out)
+{
+    unsigned start = (unsigned)(next() % set->op_count), skip = 1 + (unsigned)(next() % 3);
+    for (unsigned i = 0; i < set->op_count; i += skip) {
+        const struct nl_op *op = &set->ops[(start + i) % set->op_count];
+        size_t at;
+        uint16_t type = next() % 32 ? op->type : (uint16_t)next();
+        CHECK(nl_open_attribute(out, type, &at) == 0);
+        seed_value(op, out);
+        CHECK(nl_close_attribute(out, at) == 0);
+    }
+}
+
+/* Prints how many inputs were run, and how many of them were decoded. */
+int main(int argc, char **argv)
+{
+    static const uint8_t edges[] = {0, 1, 2, 3, 4, 5, 8, 12, 15, 16, 17, 0x7f, 0x80, 0xff};
+    long rounds = argc > 1 ? atol(argv[1]) : 10000, decoded = 0;
+    make();
+    /* What libFuzzer found: an empty text chooses a case while there is no heap yet. */
+    static const uint8_t empty_text[] = "\0\0\0\0\0\0\0\0\4\0\x20\0\4\0\x21";
+    LLVMFuzzerTestOneInput(empty_text, sizeof empty_text);
+    for (long i = 0; i < rounds; i++) {
+        struct nl_area seed = {0};
+        CHECK(nl_put(&seed, "\1\2\3\4\5\0\0\0", 8) == 0);
+        seed_set(&outer.set, &seed);
+        size_t length = seed.size;
+        if (i % 2) {
+            if (next() % 4 == 0)
+                length = next() % (length + 1);
+            for (uint64_t n = next() % 4; length && n; n--)
+                seed.data[next() % length] = next() % 2 ? edges[next() % sizeof edges] : (uint8_t)next();
+        }
+        struct result r = once(seed.data, length);
+        decoded += r.decoded == 0;
+        free_result(&r);
+        LLVMFuzzerTestOneInput(seed.data, length);
+        nl_area_free(&seed);
+    }
+    printf("%ld %ld\n", rounds, decoded);
+    return 0;
+}
+#endif
