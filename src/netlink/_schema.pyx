@@ -518,6 +518,7 @@ cdef class Field:
         cdef nl_attribute attribute
         cdef bytes data
         cdef const nl_op *op
+        cdef nl_sub sub
         cdef int result
         decoder.heap = &store.heap
         decoder.fault = &fault
@@ -553,6 +554,10 @@ cdef class Field:
                     result = nl_decode_submessage(&decoder, set, op, attribute.payload, attribute.size, &place)
                 if result < 0:
                     raise MemoryError if fault.kind == NL_FAULT_MEMORY else EncodeError(f"{self.name}: {value!r}")
+            if self.kind == NL_K_SUBMESSAGE and isinstance(value, Record):
+                memcpy(&sub, record + self.offset, sizeof(sub))
+                if not sub.record or self.cases[sub.which][1] is not type(value):
+                    raise EncodeError(f"{self.name}: what {self.on!r} says does not choose a {type(value).__name__}")
         record[self.presence + (self.bit >> 3)] |= 1 << (self.bit & 7)
         return 0
 
