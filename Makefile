@@ -65,8 +65,9 @@ sanitize: $(VENV)/.tools ## the unit tests with AddressSanitizer and UndefinedBe
 	  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	  $(VENV)-sanitize/bin/python -m pytest tests/unit
 
-fuzz: ## libFuzzer on the C that reads what the kernel sends, FUZZ_SECONDS long
-	tests/fuzz/run $(FUZZ_SECONDS)
+fuzz: ## libFuzzer on the C that reads what the kernel sends, FUZZ_SECONDS for each target
+	tests/fuzz/run fuzz_wire $(FUZZ_SECONDS)
+	tests/fuzz/run fuzz_plan $(FUZZ_SECONDS)
 
 dist: $(VENV)/.tools ## the sdist, and the wheel from it
 	$(bin)/python -m build

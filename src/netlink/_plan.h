@@ -592,7 +592,7 @@ static const struct nl_case *nl_choose(const struct nl_op *op, const struct nl_s
         if (by->kind == NL_K_STRING) {
             struct nl_ref text;
             memcpy(&text, record + by->offset, sizeof text);
-            if (c->text && text.size == c->text_size && !memcmp(heap + text.offset, c->text, c->text_size))
+            if (c->text && text.size == c->text_size && (!text.size || !memcmp(heap + text.offset, c->text, text.size)))
                 return c;
         } else if (!c->text && nl_load_int(record + by->offset, by->size, by->flags & NL_SIGNED) == c->number) {
             return c;
@@ -698,6 +698,8 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
         case NL_C_NESTED: {
             struct nl_place inside = *place;
             inside.offset += op->offset;
+            if (op->bit < 64 && seen >> op->bit & 1) /* the last one counts, as for the kernel's nla_parse */
+                memset(to, 0, op->size);
             if (nl_decode_set(d, op->set, a.payload, a.size, &inside) < 0)
                 goto inside;
             record = nl_at(d, place);

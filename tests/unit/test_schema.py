@@ -1382,3 +1382,18 @@ def test_to_numpy_without_columns() -> None:
         text = string(1)
 
     assert Texts.decode_many([b"", b""]).to_numpy().shape == (2,)
+
+
+def test_of_a_nested_attribute_that_comes_twice_the_last_counts() -> None:
+    class Pair(AttributeSet):
+        a = u8(1)
+        b = u8(2)
+
+    class Twice(AttributeSet):
+        pair = nested(1, Pair)
+
+    def both(e: AttributeEncoder) -> None:
+        e.nested(1, lambda n: n.uint8(1, 5))
+        e.nested(1, lambda n: n.uint8(2, 6))
+
+    assert Twice.decode(wire(both)).pair == Pair(b=6)
