@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from netlink._inbox import refuses_send
 from netlink._schema import Reader
 from netlink._transport import Socket
+from netlink.conn import tells_of_loss
+from netlink.errors import DecodeError, OpError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,11 +50,20 @@ def iter_dump(conn: Conn, request: Message, declaration: type[_R], rows: int) ->
             conn._drop_abandoned()
         (sent,) = conn._prepared((request,))
         reader = Reader(conn._sock, declaration, sent.header.sequence)
-        conn._sock.send(sent)
         try:
+            conn._sock.send(sent)
             while not reader.done:
                 yield reader.read(rows)
-        finally:
+        except GeneratorExit:
             if not reader.done:
                 conn._inbox.abandon(sent.header.sequence)
-                conn._drop_abandoned()
+                try:
+                    conn._drop_abandoned()
+                except (OpError, DecodeError) as error:
+                    if tells_of_loss(error):
+                        raise
+            raise
+        except BaseException as error:
+            if not (reader.done or refuses_send(error)):
+                conn._inbox.abandon(sent.header.sequence)
+            raise

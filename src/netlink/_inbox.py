@@ -73,6 +73,11 @@ def mark_interrupted(messages: list[Message]) -> None:
         messages[-1] = last.replace(flags=int(last.header.flags) | _INTERRUPTED)
 
 
+def refuses_send(error: BaseException) -> bool:
+    """Whether a request was not sent, so that nothing will come for it."""
+    return isinstance(error, EncodeError) or (isinstance(error, OpError) and error.op == "send")
+
+
 class Reply:
     """One reply as `Conn.receive` sees it: nothing is known of the request.
 
@@ -218,7 +223,6 @@ class Answer:
 
     def cut(self, error: BaseException) -> None:
         """Nobody waits any more: what is still to come is to be dropped. Nothing comes where error refused the send."""
-        refused = isinstance(error, EncodeError) or (isinstance(error, OpError) and error.op == "send")
-        if not (self.done or self._ended or refused):
+        if not (self.done or self._ended or refuses_send(error)):
             self._inbox.abandon(self._request.header.sequence)
             self.done = True

@@ -66,6 +66,11 @@ def open_socket(family: int, config: Config | None) -> _NetlinkSocket:
     return sock
 
 
+def tells_of_loss(error: Exception) -> bool:
+    """Of a reply that is dropped nobody wants to know what is wrong with it, but that other messages were lost."""
+    return isinstance(error, OpError) and error.errno == _errno.ENOBUFS
+
+
 class BaseConn:
     """What `Conn` and `netlink.aio.AsyncConn` have in common: all that neither waits nor needs a turn."""
 
@@ -125,8 +130,7 @@ class BaseConn:
             while not reply.done and (datagram := self._next_queued()) is not None:
                 reply.feed(datagram)
         except (OpError, DecodeError) as error:
-            # Of what is dropped nobody wants to know, but that other messages were lost.
-            if isinstance(error, OpError) and error.errno == _errno.ENOBUFS:
+            if tells_of_loss(error):
                 raise
         finally:
             reply.cut()

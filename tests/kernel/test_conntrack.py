@@ -313,3 +313,30 @@ def test_closed_and_deadline(ct: conntrack.Conn) -> None:
     with pytest.raises(OpError) as caught:
         ct.dump()
     assert caught.value.errno == errno.EBADF
+
+
+def test_closing_an_iter_dump_behind_close_or_a_deadline_is_silent(ct: conntrack.Conn) -> None:
+    netns.require_conntrack(10_000)
+    netns.add_flows(ct.conn, 10_000)
+    parts = ct.iter_dump()
+    next(parts)
+    ct.conn.set_deadline(0)
+    parts.close()  # type: ignore[attr-defined]
+    ct.conn.set_deadline(None)
+    assert len(ct.dump()) == 10_000
+    parts = ct.iter_dump()
+    next(parts)
+    ct.close()
+    parts.close()  # type: ignore[attr-defined]
+
+
+def test_a_dump_cut_by_a_deadline_leaves_the_connection_usable(ct: conntrack.Conn) -> None:
+    netns.require_conntrack(10_000)
+    netns.add_flows(ct.conn, 10_000)
+    parts = ct.iter_dump()
+    next(parts)
+    ct.conn.set_deadline(0)
+    with pytest.raises(TimeoutError):
+        list(parts)
+    ct.conn.set_deadline(None)
+    assert len(ct.dump()) == 10_000

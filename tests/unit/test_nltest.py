@@ -128,3 +128,12 @@ def test_must_marshal_attributes() -> None:
     assert nltest.must_marshal_attributes([Attribute(1, b"\1")]) == b"\5\0\1\0\1\0\0\0"
     with pytest.raises(AssertionError, match="do not encode"):
         nltest.must_marshal_attributes([Attribute(1, b"", length=3)])
+
+
+def test_an_iterator_left_early_drops_the_rest_of_a_reply_without_sequence() -> None:
+    with nltest.dial(lambda requests: nltest.multipart([Message(), Message(data=b"x"), Message()])) as conn:
+        conn.send(REQUEST)
+        for _ in conn.receive_iter():
+            break
+        conn.send(REQUEST)
+        assert len(conn.receive()) == 2
