@@ -39,31 +39,36 @@ def iter_dump(conn: Conn, request: Message, declaration: type[_R], rows: int) ->
 
     The iterator holds the connection's turns to its end. Closing it early drops the rest.
     """
-    if not isinstance(conn._sock, Socket) or conn._debugger or conn._inbox.pending:
-        # Over a test double, to be printed, or behind datagrams that are in hand already: message by message.
-        payloads = [message.data for message in conn.execute(request)]
-        for start in range(0, max(len(payloads), 1), rows):
-            yield declaration.decode_many(payloads[start : start + rows])
-        return
-    with conn._executing:
-        if conn._inbox.abandoned:
-            conn._drop_abandoned()
-        (sent,) = conn._prepared((request,))
-        reader = Reader(conn._sock, declaration, sent.header.sequence)
-        try:
-            conn._sock.send(sent)
-            while not reader.done:
-                yield reader.read(rows)
-        except GeneratorExit:
-            if not reader.done:
-                conn._inbox.abandon(sent.header.sequence)
-                try:
-                    conn._drop_abandoned()
-                except (OpError, DecodeError) as error:
-                    if tells_of_loss(error):
-                        raise
-            raise
-        except BaseException as error:
-            if not (reader.done or refuses_send(error)):
-                conn._inbox.abandon(sent.header.sequence)
-            raise
+    if isinstance(conn._sock, Socket) and not conn._debugger:
+        with conn._executing:
+            if conn._inbox.abandoned:
+                conn._drop_abandoned()
+            # What else may come between is `execute`'s to sort out.
+            if not (conn._inbox.abandoned or conn._inbox.pending):
+                yield from _read(conn, request, declaration, rows)
+                return
+    payloads = [message.data for message in conn.execute(request)]
+    for start in range(0, max(len(payloads), 1), rows):
+        yield declaration.decode_many(payloads[start : start + rows])
+
+
+def _read(conn: Conn, request: Message, declaration: type[_R], rows: int) -> Iterator[Batch[_R]]:
+    (sent,) = conn._prepared((request,))
+    reader = Reader(conn._sock, declaration, sent.header.sequence)
+    try:
+        conn._sock.send(sent)
+        while not reader.done:
+            yield reader.read(rows)
+    except GeneratorExit:
+        if not reader.done:
+            conn._inbox.abandon(sent.header.sequence)
+            try:
+                conn._drop_abandoned()
+            except (OpError, DecodeError) as error:
+                if tells_of_loss(error):
+                    raise
+        raise
+    except BaseException as error:
+        if not (reader.done or refuses_send(error)):
+            conn._inbox.abandon(sent.header.sequence)
+        raise

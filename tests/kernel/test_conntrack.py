@@ -340,3 +340,15 @@ def test_a_dump_cut_by_a_deadline_leaves_the_connection_usable(ct: conntrack.Con
         list(parts)
     ct.conn.set_deadline(None)
     assert len(ct.dump()) == 10_000
+
+
+def test_the_late_answer_to_an_abandoned_request_is_dropped_from_a_dump(
+    ct: conntrack.Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netns.add_flows(ct.conn, 10)
+    # As if it were not queued yet when the dump is asked for.
+    monkeypatch.setattr(ct.conn, "_drop_abandoned", lambda: None)
+    for dump in (ct.dump, lambda: next(iter(ct.iter_dump()))):
+        sent = ct.conn.send(netns.ct_request(netns.IPCTNL_MSG_CT_GET_STATS, HeaderFlags.REQUEST))
+        ct.conn._inbox.abandon(sent.header.sequence)
+        assert len(dump()) == 10
