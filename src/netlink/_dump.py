@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netlink._inbox import refuses_send
-from netlink._schema import Reader
+from netlink._reader import Reader
 from netlink._transport import Socket
 from netlink.conn import tells_of_loss
 from netlink.errors import DecodeError, OpError

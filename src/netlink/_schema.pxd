@@ -2,8 +2,7 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
-from netlink._transport cimport Socket, nl_buffer
-from netlink._wire cimport nl_attribute, nl_verdict
+from netlink._wire cimport nl_attribute
 
 cdef extern from "_plan.h" nogil:
     const bint NL_HOST_BIG "(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)"
@@ -142,6 +141,7 @@ cdef class Store:
     cdef readonly Py_ssize_t count
 
     cdef int add(self, const nl_set *set, const uint8_t *payload, size_t size, nl_fault *fault) noexcept nogil
+    cdef void take_back(self, const nl_set *set, size_t heap) noexcept nogil
 
 
 cdef class Record:
@@ -201,15 +201,6 @@ cdef class Batch:
     cdef object view(self, Py_ssize_t i)
 
 
-cdef class Reader:
-    cdef Socket sock
-    cdef object cls
-    cdef Table table
-    cdef uint32_t sequence
-    cdef nl_buffer buffer
-    cdef size_t offset              # of the next message in the datagram at hand
-    cdef size_t size                # of that datagram
-    cdef bint interrupted
-    cdef readonly bint done
-
-    cdef int read_into(self, Store store, Py_ssize_t rows, nl_fault *fault, nl_verdict *verdict) noexcept nogil
+cdef Table table_of(object cls)
+cdef object fault_error(object cls, Table table, const nl_fault *fault)
+cdef Batch make_batch(object cls, Store store)

@@ -3,8 +3,6 @@ from typing import Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar, fin
 
 from typing_extensions import Buffer, disjoint_base
 
-from netlink._transport import Socket
-
 _T = TypeVar("_T")
 _R = TypeVar("_R", bound=Record)
 _R_co = TypeVar("_R_co", bound=Record, covariant=True)
@@ -50,13 +48,6 @@ class Table:
         record_size: int,
         presence: int,
     ) -> Self: ...
-
-@final
-class Reader(Generic[_R]):
-    def __new__(cls, sock: Socket, declaration: type[_R], sequence: int) -> Self: ...
-    def read(self, rows: int) -> Batch[_R]: ...
-    @property
-    def done(self) -> bool: ...
 
 @final
 class Store:

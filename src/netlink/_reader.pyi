@@ -1,0 +1,13 @@
+from typing import Generic, Self, TypeVar, final
+
+from netlink._schema import Batch, Record
+from netlink._transport import Socket
+
+_R = TypeVar("_R", bound=Record)
+
+@final
+class Reader(Generic[_R]):
+    def __new__(cls, sock: Socket, declaration: type[_R], sequence: int) -> Self: ...
+    def read(self, rows: int) -> Batch[_R]: ...
+    @property
+    def done(self) -> bool: ...
