@@ -5,7 +5,8 @@
  * at fixed offsets, and a bit for each field that says whether it was there.
  * What has no fixed size lies in a heap beside the records and is referred to
  * by offset, so that both may move while they grow. A heap's first bytes are
- * never used: offset 0 is nothing.
+ * never used: offset 0 is nothing. Where such bytes are most of a datagram they
+ * stay in it, and the datagrams are kept side by side in a third area.
  *
  * Sets are a tree, made by the compiler in _schema.pyx; so recursion is no
  * deeper than a declaration, whatever the input.
@@ -34,6 +35,8 @@ enum nl_kind {
     NL_K_ARRAY,      /* attributes whose types are of no interest, each an item; stored as nl_list */
     NL_K_PACKED,     /* integers of width bytes side by side; stored as nl_ref to them in host order */
     NL_K_SUBMESSAGE, /* attributes of the set that a sibling's value chooses; stored as nl_sub */
+    NL_K_VIEW,       /* any bytes; stored as nl_ref into the kept datagrams instead of the heap */
+    NL_K_EVENT,      /* no attribute: what the message's header tells; stored as a byte */
 };
 
 enum { NL_BIG = 1, NL_SIGNED = 2 };
@@ -317,6 +320,7 @@ struct nl_fault {
 struct nl_decoder {
     const uint8_t *start;
     struct nl_area *heap;
+    struct nl_area *kept; /* may be where the payload lies; moves only where it does not */
     struct nl_fault *fault;
 };
 
@@ -368,6 +372,26 @@ static inline int nl_keep(struct nl_decoder *d, const uint8_t *bytes, size_t siz
         return nl_fail(d, NL_FAULT_MEMORY, bytes, 0, 0);
     memcpy(d->heap->data + offset, bytes, size);
     ref->offset = offset;
+    ref->size = (uint32_t)size;
+    return 0;
+}
+
+/* As nl_keep, in the kept datagrams: nothing to do where the bytes are in one. */
+static inline int nl_keep_view(struct nl_decoder *d, const uint8_t *bytes, size_t size, struct nl_ref *ref)
+{
+    struct nl_area *kept = d->kept;
+    size_t offset = (size_t)((uintptr_t)bytes - (uintptr_t)kept->data);
+    ref->offset = ref->size = 0;
+    if (!size)
+        return 0;
+    if (offset >= kept->size) {
+        offset = kept->size;
+        if (size > UINT32_MAX - offset || nl_area_reserve(kept, size) < 0)
+            return nl_fail(d, NL_FAULT_MEMORY, bytes, 0, 0);
+        memcpy(kept->data + offset, bytes, size);
+        kept->size += size;
+    }
+    ref->offset = (uint32_t)offset;
     ref->size = (uint32_t)size;
     return 0;
 }
@@ -563,6 +587,13 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         memcpy(nl_at(d, place) + op->offset, &ref, sizeof ref);
         break;
     }
+    case NL_K_VIEW: {
+        struct nl_ref ref;
+        if (nl_keep_view(d, a->payload, a->size, &ref) < 0)
+            return -1;
+        memcpy(to, &ref, sizeof ref);
+        break;
+    }
     case NL_K_SUBMESSAGE: {
         struct nl_ref ref;
         struct nl_sub sub = {0, 0, 0, UINT32_MAX};
@@ -743,12 +774,12 @@ inside:
     return -1;
 }
 
-/* Decodes what follows nlmsghdr into a zeroed record of set->record_size + 4 bytes. -1: fault says why; the heap may
- * have grown, and is to be cut to its size before. */
+/* Decodes what follows nlmsghdr into a zeroed record of set->record_size + 4 bytes. -1: fault says why; heap and kept
+ * may have grown, and are to be cut to their sizes before. */
 static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record,
-                            struct nl_area *heap, struct nl_fault *fault)
+                            struct nl_area *heap, struct nl_area *kept, struct nl_fault *fault)
 {
-    struct nl_decoder d = {payload, heap, fault};
+    struct nl_decoder d = {payload, heap, kept, fault};
     struct nl_place place = {record, 0, 0, set->record_size};
     size_t header = 0;
     if (set->header) {
@@ -765,8 +796,13 @@ static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, si
 
 /* ---- encode ---- */
 
+/* What the records' references are into. */
+struct nl_bytes {
+    const uint8_t *heap, *kept;
+};
+
 /* Errors: -ENOMEM, -E2BIG where an attribute's payload is over NL_ATTR_MAX. */
-static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const uint8_t *heap, struct nl_area *out);
+static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes, struct nl_area *out);
 
 static int nl_open_attribute(struct nl_area *out, uint16_t type, size_t *at)
 {
@@ -827,11 +863,11 @@ static int nl_encode_struct(const struct nl_set *set, const uint8_t *record, str
 }
 
 /* The payload of one present field. */
-static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const uint8_t *heap, struct nl_area *out)
+static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes, struct nl_area *out)
 {
     switch (op->kind) {
     case NL_K_INT: {
-        uint8_t bytes[8];
+        uint8_t wire[8];
         unsigned width = op->width ? op->width : op->size;
         if (!op->width) { /* as short as it goes, but no shorter than the kernel's own NLA_UINT: 4 or 8 */
             uint64_t value = nl_load_int(from, op->size, 0);
@@ -840,8 +876,8 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const ui
             int fits = op->flags & NL_SIGNED ? number >= INT32_MIN && number <= INT32_MAX : value <= UINT32_MAX;
             width = fits ? 4 : 8;
         }
-        nl_store_int(bytes, nl_load_int(from, op->size, 0), width, op->flags);
-        return nl_put(out, bytes, width);
+        nl_store_int(wire, nl_load_int(from, op->size, 0), width, op->flags);
+        return nl_put(out, wire, width);
     }
     case NL_K_FLAG:
         return 0;
@@ -849,19 +885,24 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const ui
     case NL_K_BINARY: {
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
-        int result = nl_put(out, ref.size ? heap + ref.offset : NULL, ref.size);
+        int result = nl_put(out, ref.size ? bytes->heap + ref.offset : NULL, ref.size);
         return result < 0 || op->kind == NL_K_BINARY ? result : nl_put(out, "", 1);
+    }
+    case NL_K_VIEW: {
+        struct nl_ref ref;
+        memcpy(&ref, from, sizeof ref);
+        return nl_put(out, ref.size ? bytes->kept + ref.offset : NULL, ref.size);
     }
     case NL_K_FIXED:
         return nl_put(out, from, op->size);
     case NL_K_ADDRESS:
         return from[16] == 4 ? nl_put(out, from + 12, 4) : nl_put(out, from, 16);
     case NL_K_NESTED:
-        return nl_encode_set(op->set, from, heap, out);
+        return nl_encode_set(op->set, from, bytes, out);
     case NL_K_RARE: {
         uint32_t offset;
         memcpy(&offset, from, 4);
-        return nl_encode_set(op->set, heap + offset, heap, out);
+        return nl_encode_set(op->set, bytes->heap + offset, bytes, out);
     }
     case NL_K_STRUCT:
         return nl_encode_struct(op->set, from, out);
@@ -869,9 +910,9 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const ui
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
         for (size_t i = 0; i < ref.size; i += op->width) {
-            uint8_t bytes[8];
-            nl_store_int(bytes, nl_load_int(heap + ref.offset + i, op->width, 0), op->width, op->flags);
-            if (nl_put(out, bytes, op->width) < 0)
+            uint8_t wire[8];
+            nl_store_int(wire, nl_load_int(bytes->heap + ref.offset + i, op->width, 0), op->width, op->flags);
+            if (nl_put(out, wire, op->width) < 0)
                 return -ENOMEM;
         }
         return 0;
@@ -880,8 +921,8 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const ui
         struct nl_sub sub;
         memcpy(&sub, from, sizeof sub);
         if (sub.record)
-            return nl_encode_set(op->cases[sub.which].set, heap + sub.record, heap, out);
-        return nl_put(out, sub.raw_size ? heap + sub.raw : NULL, sub.raw_size);
+            return nl_encode_set(op->cases[sub.which].set, bytes->heap + sub.record, bytes, out);
+        return nl_put(out, sub.raw_size ? bytes->heap + sub.raw : NULL, sub.raw_size);
     }
     default:
         return 0;
@@ -889,17 +930,17 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const ui
 }
 
 /* The entries of a list, each as an attribute: of the field's own type, or numbered from 1. */
-static int nl_encode_list(const struct nl_op *op, const uint8_t *from, const uint8_t *heap, int numbered,
+static int nl_encode_list(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes, int numbered,
                           struct nl_area *out)
 {
     struct nl_list list;
     memcpy(&list, from, sizeof list);
     uint16_t nested = op->item->kind == NL_K_NESTED ? NL_ATTR_NESTED : 0, number = 1;
-    for (uint32_t entry = list.first; entry; entry = nl_load32(heap + entry), number++) {
+    for (uint32_t entry = list.first; entry; entry = nl_load32(bytes->heap + entry), number++) {
         size_t at;
         int result = nl_open_attribute(out, (uint16_t)((numbered ? number : op->type) | nested), &at);
         if (result == 0)
-            result = nl_encode_value(op->item, heap + entry + 4, heap, out);
+            result = nl_encode_value(op->item, bytes->heap + entry + 4, bytes, out);
         if (result == 0)
             result = nl_close_attribute(out, at);
         if (result < 0)
@@ -908,7 +949,7 @@ static int nl_encode_list(const struct nl_op *op, const uint8_t *from, const uin
     return 0;
 }
 
-static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const uint8_t *record, const uint8_t *heap,
+static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const uint8_t *record, const struct nl_bytes *bytes,
                         struct nl_area *out)
 {
     const uint8_t *from = record + op->offset;
@@ -917,7 +958,7 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
     if (op->kind == NL_K_CONTAINER) {
         result = nl_open_attribute(out, op->type | NL_ATTR_NESTED, &at);
         if (result == 0)
-            result = nl_encode_set(op->set, record, heap, out);
+            result = nl_encode_set(op->set, record, bytes, out);
         if (result < 0)
             return result;
         if (out->size == at + NL_ATTR_HEADER) { /* none of its fields is there */
@@ -934,25 +975,25 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
     if (op->family && op->family != (record[op->at + 16] == 6 ? 6 : 4))
         return 0;
     if (op->kind == NL_K_REPEATED)
-        return nl_encode_list(op, from, heap, 0, out);
+        return nl_encode_list(op, from, bytes, 0, out);
     int nested = op->kind == NL_K_NESTED || op->kind == NL_K_RARE || op->kind == NL_K_ARRAY || op->kind == NL_K_SUBMESSAGE;
     result = nl_open_attribute(out, (uint16_t)(op->type | (nested ? NL_ATTR_NESTED : 0)), &at);
     if (result == 0)
-        result = op->kind == NL_K_ARRAY ? nl_encode_list(op, from, heap, 1, out) : nl_encode_value(op, from, heap, out);
+        result = op->kind == NL_K_ARRAY ? nl_encode_list(op, from, bytes, 1, out) : nl_encode_value(op, from, bytes, out);
     return result < 0 ? result : nl_close_attribute(out, at);
 }
 
-static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const uint8_t *heap, struct nl_area *out)
+static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes, struct nl_area *out)
 {
     for (unsigned i = 0; i < set->op_count; i++) {
-        int result = nl_encode_op(set, &set->ops[i], record, heap, out);
+        int result = nl_encode_op(set, &set->ops[i], record, bytes, out);
         if (result < 0)
             return result;
     }
     return 0;
 }
 
-static inline int nl_encode(const struct nl_set *set, const uint8_t *record, const uint8_t *heap, struct nl_area *out)
+static inline int nl_encode(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes, struct nl_area *out)
 {
     if (set->header) {
         int result = nl_encode_struct(set->header->set, record + set->header->offset, out);
@@ -960,7 +1001,7 @@ static inline int nl_encode(const struct nl_set *set, const uint8_t *record, con
         if (result < 0 || (result = nl_put(out, "\0\0\0", padding)) < 0)
             return result;
     }
-    return nl_encode_set(set, record, heap, out);
+    return nl_encode_set(set, record, bytes, out);
 }
 
 #endif

@@ -6,8 +6,8 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.errno cimport EINTR, EPROTO
 from libc.stdint cimport uint32_t
 
-from netlink._schema cimport Batch, Store, Table, fault_error, make_batch, nl_fault, table_of
-from netlink._transport cimport Socket, free_buffer, nl_buffer, receive_into
+from netlink._schema cimport Batch, Store, fault_error, make_batch, nl_fault, table_of
+from netlink._transport cimport Socket, free_buffer, receive_into
 from netlink._wire cimport (
     NL_BAD,
     NL_DATA,

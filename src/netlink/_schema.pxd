@@ -22,6 +22,8 @@ cdef extern from "_plan.h" nogil:
         NL_K_ARRAY
         NL_K_PACKED
         NL_K_SUBMESSAGE
+        NL_K_VIEW
+        NL_K_EVENT
         NL_BIG
         NL_SIGNED
         NL_FAULT_WIDTH
@@ -100,7 +102,12 @@ cdef extern from "_plan.h" nogil:
     struct nl_decoder:
         const uint8_t *start
         nl_area *heap
+        nl_area *kept
         nl_fault *fault
+
+    struct nl_bytes:
+        const uint8_t *heap
+        const uint8_t *kept
 
     struct nl_place:
         uint8_t *fixed
@@ -114,13 +121,13 @@ cdef extern from "_plan.h" nogil:
     uint64_t nl_load_int(const uint8_t *p, unsigned width, unsigned flags) noexcept
     void nl_store_int(uint8_t *p, uint64_t value, unsigned width, unsigned flags) noexcept
     int nl_decode(const nl_set *set, const uint8_t *payload, size_t size, uint8_t *record, nl_area *heap,
-                  nl_fault *fault) noexcept
+                  nl_area *kept, nl_fault *fault) noexcept
     void nl_decode_struct(const nl_set *set, const uint8_t *payload, size_t size, uint8_t *record) noexcept
     int nl_decode_value(nl_decoder *d, const nl_set *set, const nl_op *op, const nl_attribute *a,
                         const nl_place *place) noexcept
     int nl_decode_submessage(nl_decoder *d, const nl_set *set, const nl_op *op, const uint8_t *payload, size_t size,
                              const nl_place *place) noexcept
-    int nl_encode(const nl_set *set, const uint8_t *record, const uint8_t *heap, nl_area *out) noexcept
+    int nl_encode(const nl_set *set, const uint8_t *record, const nl_bytes *bytes, nl_area *out) noexcept
     int nl_encode_struct(const nl_set *set, const uint8_t *record, nl_area *out) noexcept
 
 
@@ -138,6 +145,7 @@ cdef class Table:
 cdef class Store:
     cdef nl_area records
     cdef nl_area heap
+    cdef nl_area kept               # datagrams that fields are views of
     cdef readonly Py_ssize_t count
 
     cdef int add(self, const nl_set *set, const uint8_t *payload, size_t size, nl_fault *fault) noexcept nogil

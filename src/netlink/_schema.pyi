@@ -22,6 +22,8 @@ NL_K_REPEATED: Final[int]
 NL_K_ARRAY: Final[int]
 NL_K_PACKED: Final[int]
 NL_K_SUBMESSAGE: Final[int]
+NL_K_VIEW: Final[int]
+NL_K_EVENT: Final[int]
 NL_BIG: Final[int]
 NL_SIGNED: Final[int]
 FORM_PLAIN: int
@@ -32,6 +34,7 @@ class Bitfield32(NamedTuple):
     value: int
     selector: int
 
+def restored(cls: type[_R], payload: Buffer, *events: tuple[str, Any]) -> _R: ...
 def is_submessage(field: Field[Any]) -> bool: ...
 
 class MissingAttribute(AttributeError): ...
@@ -48,6 +51,9 @@ class Table:
         record_size: int,
         presence: int,
     ) -> Self: ...
+
+@final
+class Bytes: ...
 
 @final
 class Store:

@@ -33,7 +33,8 @@ globals().update({
     "NL_K_FIXED": NL_K_FIXED, "NL_K_ADDRESS": NL_K_ADDRESS, "NL_K_NESTED": NL_K_NESTED,
     "NL_K_CONTAINER": NL_K_CONTAINER, "NL_K_RARE": NL_K_RARE, "NL_K_STRUCT": NL_K_STRUCT,
     "NL_K_REPEATED": NL_K_REPEATED, "NL_K_ARRAY": NL_K_ARRAY, "NL_K_PACKED": NL_K_PACKED,
-    "NL_K_SUBMESSAGE": NL_K_SUBMESSAGE, "NL_BIG": NL_BIG, "NL_SIGNED": NL_SIGNED,
+    "NL_K_SUBMESSAGE": NL_K_SUBMESSAGE, "NL_K_VIEW": NL_K_VIEW, "NL_K_EVENT": NL_K_EVENT,
+    "NL_BIG": NL_BIG, "NL_SIGNED": NL_SIGNED,
 })
 
 
@@ -159,15 +160,16 @@ cdef object fault_error(object cls, Table table, const nl_fault *fault):
 
 @cython.final
 cdef class Store:
-    """Records of one class side by side, and the heap that they refer to."""
+    """Records of one class side by side, and the heap and the datagrams that they refer to."""
 
     def __dealloc__(self):
         nl_area_free(&self.records)
         nl_area_free(&self.heap)
+        nl_area_free(&self.kept)
 
     cdef int add(self, const nl_set *set, const uint8_t *payload, size_t size, nl_fault *fault) noexcept nogil:
         """Decode one more record. -1, and all as before, where the payload is malformed."""
-        cdef size_t stride = set.record_size + 4, heap = self.heap.size
+        cdef size_t stride = set.record_size + 4, heap = self.heap.size, kept = self.kept.size
         if nl_area_reserve(&self.records, stride) < 0:
             fault.kind = NL_FAULT_MEMORY
             return -1
@@ -175,8 +177,9 @@ cdef class Store:
         memset(record, 0, stride)
         if set.wire_size:
             nl_decode_struct(set, payload, size, record)
-        elif nl_decode(set, payload, size, record, &self.heap, fault) < 0:
+        elif nl_decode(set, payload, size, record, &self.heap, &self.kept, fault) < 0:
             self.heap.size = heap
+            self.kept.size = kept
             return -1
         self.records.size += stride
         self.count += 1
@@ -190,6 +193,26 @@ cdef class Store:
 
     def __getbuffer__(self, Py_buffer *buffer, int flags):
         PyBuffer_FillInfo(buffer, self, self.records.data, self.records.size, 1, flags)
+
+
+@cython.final
+cdef class Bytes:
+    """Bytes that a store keeps: a buffer that keeps the store."""
+
+    cdef Store store
+    cdef const uint8_t *at
+    cdef Py_ssize_t size
+
+    def __getbuffer__(self, Py_buffer *buffer, int flags):
+        PyBuffer_FillInfo(buffer, self, <void *>self.at, self.size, 1, flags)
+
+
+cdef object kept_view(Store store, const nl_ref *ref):
+    cdef Bytes view = Bytes.__new__(Bytes)
+    view.store = store
+    view.at = store.kept.data + ref.offset if ref.size else <const uint8_t *>b""
+    view.size = ref.size
+    return memoryview(view)
 
 
 cdef Record new_view(object cls, Table table, Store store, const uint8_t *base, const uint8_t *outer,
@@ -290,13 +313,16 @@ cdef class Record:
         """
         cdef Table table = self.laid_out()
         cdef nl_area out
+        cdef nl_bytes kept
         cdef int result
+        kept.heap = self.store.heap.data
+        kept.kept = self.store.kept.data
         memset(&out, 0, sizeof(out))
         try:
             if table.set.wire_size:
                 result = nl_encode_struct(&table.set, self.base, &out)
             else:
-                result = nl_encode(&table.set, self.base, self.store.heap.data, &out)
+                result = nl_encode(&table.set, self.base, &kept, &out)
             if result == -E2BIG:
                 raise EncodeError(f"{type(self).__name__}: an attribute has more than the 65531 bytes that fit")
             if result < 0:
@@ -335,21 +361,33 @@ cdef class Record:
     def __eq__(self, other):
         if type(self) is not type(other):
             return NotImplemented
-        return self.encode() == (<Record>other).encode()
+        return self.__reduce__() == (<Record>other).__reduce__()
 
     def __hash__(self):
-        return hash((type(self), self.encode()))
+        return hash(self.__reduce__())
 
     def __repr__(self):
         parts = []
         for name, field in type(self).__fields__.items():
             value = (<Field>field).load(self)
             if value is not None:
-                parts.append(f"{name}={value!r}")
+                parts.append(f"{name}={bytes(value) if isinstance(value, memoryview) else value!r}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def __reduce__(self):
-        return type(self).decode, (self.encode(),)
+        events = [(name, field.__get__(self, type(self))) for name, field in type(self).__fields__.items()
+                  if (<Field>field).kind == NL_K_EVENT]
+        return restored, (type(self), self.encode(), *[event for event in events if event[1] is not None])
+
+
+def restored(cls, payload, *events):
+    """The record that a payload holds, with the values that came beside it: pairs of a field's name and its value."""
+    record = cls.decode(payload)
+    if not events:
+        return record
+    fields = cls.__fields__
+    values = {name: (<Field>field).load(<Record>record) for name, field in fields.items()}
+    return cls(**(values | dict(events)))
 
 
 def is_submessage(Field field not None):
@@ -361,6 +399,8 @@ cdef object plain(object value):
         return value.to_dict()
     if isinstance(value, tuple):
         return [plain(item) for item in value]
+    if isinstance(value, memoryview):
+        return bytes(value)
     return value
 
 
@@ -430,7 +470,7 @@ cdef class Field:
         cdef nl_sub sub
         cdef uint32_t offset
         cdef const uint8_t *heap = store.heap.data
-        if self.kind == NL_K_INT:
+        if self.kind == NL_K_INT or self.kind == NL_K_EVENT:
             return self.number(nl_load_int(at, self.size, self.flags & NL_SIGNED))
         if self.kind == NL_K_ADDRESS:
             return address(at)
@@ -444,6 +484,9 @@ cdef class Field:
         if self.kind == NL_K_BINARY:
             memcpy(&ref, at, sizeof(ref))
             return PyBytes_FromStringAndSize(<const char *>heap + ref.offset, ref.size) if ref.size else b""
+        if self.kind == NL_K_VIEW:
+            memcpy(&ref, at, sizeof(ref))
+            return kept_view(store, &ref)
         if self.kind == NL_K_FIXED:
             value = PyBytes_FromStringAndSize(<const char *>at, self.size)
             if self.form == FORM_MAC:
@@ -509,10 +552,11 @@ cdef class Field:
         cdef nl_sub sub
         cdef int result
         decoder.heap = &store.heap
+        decoder.kept = &store.kept
         decoder.fault = &fault
         memset(&place, 0, sizeof(place))
         place.fixed = record
-        if self.kind == NL_K_INT:
+        if self.kind == NL_K_INT or self.kind == NL_K_EVENT:
             nl_store_int(record + self.offset, self.checked(value, self.size if self.width == 0 else self.width),
                          self.size, 0)
         elif self.kind == NL_K_FLAG:
@@ -596,7 +640,7 @@ cdef class Field:
         """The payloads of the attributes that say value."""
         if self.kind == NL_K_STRING:
             return [self.text(value)]
-        if self.kind == NL_K_BINARY:
+        if self.kind == NL_K_BINARY or self.kind == NL_K_VIEW:
             return [bytes(memoryview(value))]
         if self.kind == NL_K_NESTED or self.kind == NL_K_RARE:
             return [self.part(self.cls, value)]
@@ -646,7 +690,9 @@ cdef class Field:
     cdef bytes part(self, object cls, object value):
         if not isinstance(value, cls):
             raise TypeError(f"{self.name}: want a {cls.__name__}, got {type(value).__name__}")
-        return value.encode()
+        cdef const nl_op *header = table_of(cls).set.header
+        data = value.encode()
+        return data if header is NULL else data[nl_align(header.set.wire_size):]
 
     cdef uint64_t checked(self, object value, unsigned width) except? 0xdead:
         """An integer of width bytes as its bit pattern."""
@@ -776,7 +822,7 @@ cdef class Batch:
     @property
     def nbytes(self):
         """Bytes of the memory that holds the records and what they refer to, shared by all slices."""
-        return self.store.records.size + self.store.heap.size
+        return self.store.records.size + self.store.heap.size + self.store.kept.size
 
     @property
     def interrupted(self):

@@ -52,6 +52,7 @@ __all__ = [
     "binary",
     "bitfield32",
     "dtype",
+    "event",
     "flag",
     "ip",
     "ipv4",
@@ -73,6 +74,7 @@ __all__ = [
     "u32",
     "u64",
     "uint",
+    "view",
 ]
 
 Path: TypeAlias = int | tuple[int, ...]
@@ -201,6 +203,22 @@ def binary(type: Path | None = None, size: int | None = None) -> Field[bytes | N
     return Field(_schema.NL_K_FIXED, _types(type), size=size)
 
 
+def view(type: Path) -> Field[memoryview | None]:  # noqa: A002
+    """Bytes of any length, as a memoryview of the received datagram: for what is most of it, since it is not copied.
+
+    The memory lives as long as the view does; it is that of the whole batch.
+    """
+    return Field(_schema.NL_K_VIEW, _types(type), size=_REF_SIZE)
+
+
+def event(enum: type[_E]) -> Field[_E | None]:
+    """What became of the thing that the attributes describe: no attribute, but told by the message's type and flags.
+
+    A stream of events fills it in; None in what comes otherwise. It is not encoded. enum: values from 0 to 255.
+    """
+    return Field(_schema.NL_K_EVENT, (), width=1, size=1, enum=enum)
+
+
 def mac(type: Path | None = None) -> Field[str | None]:  # noqa: A002
     """An Ethernet address of 6 bytes, as "02:00:00:00:00:01"."""
     return Field(_schema.NL_K_FIXED, _types(type), size=6, form=_schema.FORM_MAC)
@@ -238,7 +256,7 @@ def nested(type: Path, cls: type[_R], *, required: Literal[False] = False, rare:
 @overload
 def nested(type: Path, cls: type[_R], *, required: Literal[True], rare: bool = False) -> Field[_R]: ...
 def nested(type: Path, cls: type[Any], *, required: bool = False, rare: bool = False) -> Field[Any]:  # noqa: A002
-    """Attributes in an attribute (NLA_NESTED): a record of another `AttributeSet`.
+    """Attributes in an attribute (NLA_NESTED): a record of another `AttributeSet`, without the header if it has one.
 
     rare: records that have it are few; it takes no room in the others, and is left out of `Batch.to_numpy`.
     """
@@ -301,7 +319,7 @@ def _compiled(what: str, cls: Any, base: type[Record]) -> int:
     """The size of the records of a class that has been declared before."""
     if not (isinstance(cls, type) and issubclass(cls, base) and hasattr(cls, "__table__")):
         raise TypeError(f"{what} takes a class that is derived from {base.__name__}, not {cls!r}")
-    if base is AttributeSet and "header" in cls.__fields__ and not cls.__fields__["header"].types:
+    if what != "nested" and base is AttributeSet and "header" in cls.__fields__ and not cls.__fields__["header"].types:
         raise TypeError(f"{what} takes attributes alone, and {cls.__name__} has a header struct before them")
     size: int = cls.__size__
     return size
@@ -445,7 +463,7 @@ class AttributeSet(Record, metaclass=_Declared):
             type.__setattr__(cls, "header", field)
             fields["header"] = field
         for name, field in fields.items():
-            if not field.types and not (name == "header" and header is not None):
+            if not (field.types or field.kind == _schema.NL_K_EVENT or (name == "header" and header is not None)):
                 raise TypeError(f"{cls.__name__}.{name}: a field of an AttributeSet needs its attribute type")
         presence = _lay_out(cls, fields)
         level = _Level(cls, "")
@@ -497,7 +515,7 @@ def _columns(cls: type[Record], prefix: str, base: int) -> Iterator[tuple[str, A
     """Name, NumPy format and offset of every field that lies in the record itself."""
     for name, field in cls.__fields__.items():
         name, offset = prefix + name, base + field.offset
-        if field.kind == _schema.NL_K_INT:
+        if field.kind in (_schema.NL_K_INT, _schema.NL_K_EVENT):
             yield name, f"{'i' if field.flags & _schema.NL_SIGNED else 'u'}{field.size}", offset
         elif field.kind == _schema.NL_K_FLAG:
             yield name, "?", offset

@@ -3,7 +3,7 @@
  * With libFuzzer as fuzz_wire.c, or with -DSTANDALONE as a program that makes its own seeds and mutates them a given
  * number of times. Built with AddressSanitizer and UndefinedBehaviorSanitizer.
  *
- * Beyond not crashing it must hold: all that a record refers to lies in the heap, lists end, presence bits are those of
+ * Beyond not crashing it must hold: all that a record refers to lies in the heap or a kept datagram, lists end, presence bits are those of
  * fields, a failed decode says where inside the input, and what is decoded and encoded again is the same from then on.
  */
 #include "../../src/netlink/_plan.h"
@@ -194,6 +194,7 @@ static void make(void)
     add(&outer, OP(.kind = NL_K_NESTED, .type = type++, .set = &wide.set));
     add(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(INT(0, 0, NL_SIGNED))));
     add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = item(OP(.kind = NL_K_FIXED, .size = 6))));
+    add(&outer, KIND(type++, NL_K_VIEW));
     CHECK(type <= LIMIT);
     /* The header: the last op, which is no attribute. */
     struct nl_op *header = &outer.ops[outer.set.op_count];
@@ -214,6 +215,8 @@ static void touch(const uint8_t *p, size_t n)
     for (size_t i = 0; i < n; i++)
         sink ^= p[i];
 }
+
+static const struct nl_area *kept; /* of the record that is looked at */
 
 static void inside(const struct nl_area *heap, size_t offset, size_t size)
 {
@@ -252,6 +255,13 @@ static void walk_value(const struct nl_op *op, const uint8_t *from, const struct
     case NL_K_ADDRESS: {
         static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
         CHECK(from[16] == 6 || (from[16] == 4 && !memcmp(from, mapped, 12)));
+        break;
+    }
+    case NL_K_VIEW: {
+        struct nl_ref ref;
+        memcpy(&ref, from, sizeof ref);
+        CHECK(ref.offset <= kept->size && ref.size <= kept->size - ref.offset);
+        touch(kept->data + ref.offset, ref.size);
         break;
     }
     case NL_K_STRING:
@@ -345,7 +355,7 @@ static void walk(const struct nl_set *set, const uint8_t *record, const struct n
 /* A decoded input, in memory of just its size. */
 struct result {
     uint8_t *record;
-    struct nl_area heap, out;
+    struct nl_area heap, kept, out;
     int decoded, encoded;
 };
 
@@ -353,6 +363,7 @@ static void free_result(struct result *r)
 {
     free(r->record);
     nl_area_free(&r->heap);
+    nl_area_free(&r->kept);
     nl_area_free(&r->out);
 }
 
@@ -365,22 +376,30 @@ static struct result once(const uint8_t *data, size_t size)
     CHECK(p && r.record);
     if (size)
         memcpy(p, data, size);
-    r.decoded = nl_decode(&outer.set, p, size, r.record, &r.heap, &fault);
+    /* Every other input as a stream has it: received where it is kept. */
+    int in_place = size && size % 2;
+    if (in_place)
+        r.kept = (struct nl_area){p, size, size};
+    r.decoded = nl_decode(&outer.set, p, size, r.record, &r.heap, &r.kept, &fault);
+    CHECK(!in_place || (r.kept.data == p && r.kept.size == size));
     if (r.decoded < 0) {
         CHECK(fault.kind > NL_FAULT_NONE && fault.kind < NL_FAULT_MEMORY);
         CHECK(fault.offset <= size && fault.depth <= NL_PATH_MAX);
         for (unsigned i = 0; i < fault.depth; i++)
-            CHECK(fault.path[i] && fault.path[i]->kind <= NL_K_SUBMESSAGE);
+            CHECK(fault.path[i] && fault.path[i]->kind <= NL_K_VIEW);
         if (fault.kind == NL_FAULT_WIDTH)
             CHECK(fault.depth && fault.want != fault.got && fault.got <= size - fault.offset);
         if (fault.kind == NL_FAULT_ATTRIBUTE)
             CHECK(fault.got && fault.got <= size - fault.offset);
     }
-    free(p); /* a record refers to no input */
+    if (!in_place)
+        free(p); /* a record refers to no input */
     if (r.decoded == 0) {
+        kept = &r.kept;
         walk(&outer.set, r.record, &r.heap);
         walk_unknown(nl_load32(r.record + outer.set.record_size), outer.set.record_size, &r.heap);
-        r.encoded = nl_encode(&outer.set, r.record, r.heap.data, &r.out);
+        struct nl_bytes bytes = {r.heap.data, r.kept.data};
+        r.encoded = nl_encode(&outer.set, r.record, &bytes, &r.out);
         CHECK(r.encoded == 0 || r.encoded == -E2BIG);
         touch(r.out.data, r.out.size);
     }

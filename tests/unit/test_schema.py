@@ -30,6 +30,7 @@ from netlink.schema import (
     be32,
     be64,
     binary,
+    event,
     flag,
     ip,
     ipv4,
@@ -51,6 +52,7 @@ from netlink.schema import (
     u32,
     u64,
     uint,
+    view,
 )
 
 Build = Callable[[AttributeEncoder], Any]
@@ -1098,8 +1100,8 @@ def test_declaration_mistakes(mistake: str) -> None:
      lambda: packed(1, Port), lambda: submessage(1, on="x", cases={}),
      lambda: submessage(1, on="x", cases={1: NfGenMsg}),
      lambda: u8(1, type6=2), lambda: u8(1, of="x"), lambda: u8(1, enum=int), lambda: u8(1, enum=State.NONE),
-     lambda: nested(1, WithHeader), lambda: repeated(1, WithHeader), lambda: nested(1, WithHeader, rare=True),
-     lambda: submessage(1, on="x", cases={1: WithHeader})],
+     lambda: submessage(1, on="x", cases={1: WithHeader}), lambda: repeated(1, view), lambda: event(int),
+     lambda: event(State.NONE)],
 )  # fmt: skip
 def test_mistakes_in_a_call(make: Callable[[], Any]) -> None:
     with pytest.raises(TypeError):
@@ -1397,3 +1399,69 @@ def test_of_a_nested_attribute_that_comes_twice_the_last_counts() -> None:
         e.nested(1, lambda n: n.uint8(2, 6))
 
     assert Twice.decode(wire(both)).pair == Pair(b=6)
+
+
+# What is beside the attributes, and what stays in the datagram
+
+
+class Happening(IntFlag):
+    NEW = 1
+    GONE = 4
+
+
+class Packet(AttributeSet, header=NfGenMsg):
+    happening = event(Happening)
+    payload = view(9)
+    flow = nested(18, WithHeader, rare=True)
+    flows = repeated(19, WithHeader)
+
+
+def test_a_view_is_the_memory_of_its_batch() -> None:
+    payloads = [Packet(payload=bytes([n]) * n).encode() for n in range(50)]
+    batch = Packet.decode_many(payloads)
+    views = [packet.payload for packet in batch]
+    assert batch.nbytes > sum(range(50))
+    del batch
+    gc.collect()
+    for n, seen in enumerate(views):
+        assert isinstance(seen, memoryview)
+        assert seen.readonly
+        assert (seen.format, seen.ndim, seen.nbytes) == ("B", 1, n)
+        assert seen == bytes([n]) * n
+
+
+def test_a_view_reads_as_bytes_where_it_is_copied() -> None:
+    packet = Packet(payload=b"abc")
+    assert packet.to_dict() == {"payload": b"abc"}
+    assert repr(packet) == "Packet(payload=b'abc')"
+    assert Packet.decode(packet.encode()) == packet
+    assert pickle.loads(pickle.dumps(packet)) == packet
+    assert Packet(payload=memoryview(bytearray(b"abc"))) == packet
+    assert Packet(payload=b"").payload == b""
+    assert Packet().payload is None
+
+
+def test_an_event_is_beside_the_attributes() -> None:
+    packet = Packet(happening=Happening.GONE, payload=b"x")
+    assert packet.happening is Happening.GONE
+    assert packet.to_dict() == {"happening": Happening.GONE, "payload": b"x"}
+    assert packet.encode() == Packet(payload=b"x").encode()
+    assert Packet.decode(packet.encode()).happening is None
+    assert packet != Packet(payload=b"x")
+    assert packet != Packet(happening=Happening.NEW, payload=b"x")
+    again = pickle.loads(pickle.dumps(packet))
+    assert again == packet
+    assert hash(again) == hash(packet)
+    assert again.happening is Happening.GONE
+    with pytest.raises(EncodeError):
+        Packet(happening=256)
+
+
+def test_an_inner_set_has_no_header() -> None:
+    inner = WithHeader(header=NfGenMsg(family=2), a=7)
+    packet = Packet(flow=inner, flows=[inner, inner])
+    for seen in (packet, Packet.decode(packet.encode())):
+        assert seen.flow is not None
+        assert seen.flow.a == 7
+        assert seen.flow.header is None
+        assert [flow.a for flow in seen.flows or ()] == [7, 7]

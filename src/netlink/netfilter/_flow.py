@@ -12,6 +12,7 @@ from netlink.schema import (
     be32,
     be64,
     binary,
+    event,
     ip,
     nested,
     string,
@@ -23,6 +24,7 @@ __all__ = [
     "NAT",
     "Counters",
     "DCCPInfo",
+    "Event",
     "Flow",
     "ProtoInfo",
     "SCTPInfo",
@@ -57,6 +59,14 @@ class Status(IntFlag):
     HELPER = 1 << 13  # IPS_HELPER
     OFFLOAD = 1 << 14  # IPS_OFFLOAD
     HW_OFFLOAD = 1 << 15  # IPS_HW_OFFLOAD
+
+
+class Event(IntFlag):
+    """What became of a flow or an expectation."""
+
+    NEW = 1
+    UPDATE = 2
+    DESTROY = 4
 
 
 class TCPState(IntEnum):
@@ -210,4 +220,5 @@ class Flow(AttributeSet, header=NfGenMsg):
     labels_mask = binary(23)  # CTA_LABELS_MASK
     synproxy = nested(24, SynProxy, rare=True)  # CTA_SYNPROXY
     status_mask = be32(26)  # CTA_STATUS_MASK
+    event = event(Event)  # of what `listen` gives
     timestamp_event = be64(27)  # CTA_TIMESTAMP_EVENT, nanoseconds since 1970
