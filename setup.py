@@ -57,6 +57,7 @@ setup(
             extension("_codec", "_codec.pyx", depends=("_wire.h",)),
             extension("_schema", "_schema.pyx", depends=("_plan.h", "_wire.h")),
             extension("_reader", "_reader.pyx", depends=("_plan.h", "_wire.h")),
+            extension("_stream", "_stream.pyx", depends=("_plan.h", "_wire.h")),
             extension("_turns", "_turns.pyx"),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
         ],

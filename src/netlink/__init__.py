@@ -23,7 +23,7 @@ from netlink._codec import (
 from netlink.config import Config
 from netlink.conn import Conn, Socket, dial
 from netlink.consts import NESTED, NET_BYTE_ORDER, ConnOption, Family, HeaderFlags, HeaderType
-from netlink.errors import DecodeError, EncodeError, OpError
+from netlink.errors import DecodeError, EncodeError, NetlinkWarning, OpError, Overrun
 
 __version__ = "0.1.0"
 
@@ -44,7 +44,9 @@ __all__ = [
     "HeaderFlags",
     "HeaderType",
     "Message",
+    "NetlinkWarning",
     "OpError",
+    "Overrun",
     "Socket",
     "dial",
     "marshal_attributes",

@@ -142,7 +142,18 @@ cdef class Table:
     cdef object name_of(self, const nl_op *op)
 
 
+cdef class Spare:
+    cdef nl_area records
+    cdef nl_area heap
+    cdef nl_area kept
+    cdef bint full
+
+    cdef Store store(self)
+    cdef Store fitted(self, Store store)
+
+
 cdef class Store:
+    cdef Spare spare                # where the memory goes in the end, or None
     cdef nl_area records
     cdef nl_area heap
     cdef nl_area kept               # datagrams that fields are views of

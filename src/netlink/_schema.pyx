@@ -158,11 +158,75 @@ cdef object fault_error(object cls, Table table, const nl_fault *fault):
                        f"at byte {fault.offset}")
 
 
+cdef enum:
+    SPARE_MAX = 64 << 20
+
+
+cdef void move(nl_area *to, nl_area *area) noexcept nogil:
+    """Give the memory of an area to another one, which had none."""
+    to[0] = area[0]
+    to.size = 0
+    memset(area, 0, sizeof(nl_area))
+
+
+cdef int copy(nl_area *to, const nl_area *area) except -1:
+    """The bytes of an area into one that has no memory yet."""
+    if nl_area_reserve(to, area.size) < 0:
+        raise MemoryError
+    if area.size:
+        memcpy(to.data, area.data, area.size)
+    to.size = area.size
+    return 0
+
+
+@cython.final
+cdef class Spare:
+    """The memory of a store that is gone, for the next one: fresh memory is slow at its first touch."""
+
+    def __dealloc__(self):
+        nl_area_free(&self.records)
+        nl_area_free(&self.heap)
+        nl_area_free(&self.kept)
+
+    cdef Store store(self):
+        """An empty store, whose memory comes back here."""
+        cdef Store store = Store()
+        store.spare = self
+        with cython.critical_section(self):
+            if self.full:
+                self.full = False
+                move(&store.records, &self.records)
+                move(&store.heap, &self.heap)
+                move(&store.kept, &self.kept)
+        return store
+
+    cdef Store fitted(self, Store store):
+        """The store, or a copy that has no more memory than it needs where there is much more."""
+        cdef size_t size = store.records.size + store.heap.size + store.kept.size
+        cdef Store small
+        if store.records.capacity + store.heap.capacity + store.kept.capacity <= 8 * size + 4096:
+            return store
+        small = Store()
+        small.count = store.count
+        copy(&small.records, &store.records)
+        copy(&small.heap, &store.heap)
+        copy(&small.kept, &store.kept)
+        return small
+
+
 @cython.final
 cdef class Store:
     """Records of one class side by side, and the heap and the datagrams that they refer to."""
 
     def __dealloc__(self):
+        cdef Spare spare = self.spare
+        if spare is not None and self.records.capacity + self.heap.capacity + self.kept.capacity <= SPARE_MAX:
+            with cython.critical_section(spare):
+                if not spare.full:
+                    spare.full = True
+                    move(&spare.records, &self.records)
+                    move(&spare.heap, &self.heap)
+                    move(&spare.kept, &self.kept)
         nl_area_free(&self.records)
         nl_area_free(&self.heap)
         nl_area_free(&self.kept)

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <poll.h>
 #include <pthread.h>
@@ -111,34 +110,47 @@ void nl_sock_free(struct nl_sock *s)
 
 /* ---- opening ---- */
 
-struct opening {
-    const struct nl_sock_options *options;
+/* What is done in a network namespace: the result in fd, or in error. */
+struct visit {
+    int netns_fd;
+    const char *netns;
+    int (*open)(const struct visit *);
+    int family;       /* of open_netlink */
+    const char *file; /* of open_file */
     int fd;
     int error;
 };
 
-static void *open_in_namespace(void *argument)
+static int open_netlink(const struct visit *v)
 {
-    struct opening *o = argument;
-    int ns = o->options->netns_fd, opened = -1;
-    if (o->options->netns) {
-        ns = opened = open(o->options->netns, O_RDONLY | O_CLOEXEC);
+    return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, v->family);
+}
+
+static int open_file(const struct visit *v)
+{
+    return open(v->file, O_RDONLY | O_CLOEXEC);
+}
+
+static void *enter_and_open(void *argument)
+{
+    struct visit *v = argument;
+    int ns = v->netns_fd, opened = -1;
+    if (v->netns) {
+        ns = opened = open(v->netns, O_RDONLY | O_CLOEXEC);
         if (ns < 0) {
-            o->error = errno;
+            v->error = errno;
             return NULL;
         }
     }
-    if (setns(ns, CLONE_NEWNET) < 0)
-        o->error = errno;
-    else if ((o->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, o->options->family)) < 0)
-        o->error = errno;
+    if (setns(ns, CLONE_NEWNET) < 0 || (v->fd = v->open(v)) < 0)
+        v->error = errno;
     if (opened >= 0)
         close(opened);
     return NULL;
 }
 
 /* A namespace belongs to a thread: one that ends with the call enters it, and the caller's never changes. */
-static int open_by_thread(struct opening *o)
+static int visit_by_thread(struct visit *v)
 {
     sigset_t all, before;
     pthread_t thread;
@@ -146,26 +158,22 @@ static int open_by_thread(struct opening *o)
     int error = pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the interpreter's threads' to handle */
     if (error)
         return error;
-    error = pthread_create(&thread, NULL, open_in_namespace, o);
+    error = pthread_create(&thread, NULL, enter_and_open, v);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error)
         return error;
     pthread_join(thread, NULL);
-    return o->error;
+    return v->error;
 }
 
-static int open_socket(const struct nl_sock_options *options, int *fd)
+/* Opens something in a namespace, or where none is given in the caller's. 0, or an errno. */
+static int visit(struct visit *v)
 {
-    struct opening o = {options, -1, 0};
-    if (options->netns || options->netns_fd >= 0) {
-        int error = open_by_thread(&o);
-        if (error)
-            return error;
-    } else if ((o.fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, options->family)) < 0) {
-        return errno;
-    }
-    *fd = o.fd;
-    return 0;
+    v->fd = -1;
+    if (v->netns || v->netns_fd >= 0)
+        return visit_by_thread(v);
+    v->fd = v->open(v);
+    return v->fd < 0 ? errno : 0;
 }
 
 struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error)
@@ -182,9 +190,11 @@ struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error)
 
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_pid = options->pid, .nl_groups = options->groups};
     socklen_t size = sizeof address;
-    *error = open_socket(options, &s->fd);
+    struct visit v = {options->netns_fd, options->netns, open_netlink, .family = options->family};
+    *error = visit(&v);
     if (*error)
         goto fail;
+    s->fd = v.fd;
     if ((s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0 ||
         bind(s->fd, (struct sockaddr *)&address, sizeof address) < 0 ||
         getsockname(s->fd, (struct sockaddr *)&address, &size) < 0) {
@@ -201,6 +211,18 @@ fail:
         close(s->wake);
     free(s);
     return NULL;
+}
+
+ssize_t nl_read_in_netns(int netns_fd, const char *netns, const char *file, char *to, size_t size)
+{
+    struct visit v = {netns_fd, netns, open_file, .file = file};
+    int error = visit(&v);
+    if (error)
+        return -error;
+    ssize_t got = read(v.fd, to, size);
+    error = errno;
+    close(v.fd);
+    return got < 0 ? -error : got;
 }
 
 int nl_sock_fd(struct nl_sock *s)
@@ -436,6 +458,27 @@ ssize_t nl_sock_receive(struct nl_sock *s, struct nl_buffer *b, int wait)
     return result;
 }
 
+ssize_t nl_sock_receive_at(struct nl_sock *s, void *to, size_t size, uint32_t *sender, int wait)
+{
+    ssize_t result = enter(s);
+    if (result < 0)
+        return result;
+    do {
+        if (passed(&s->read_deadline)) {
+            result = -ETIMEDOUT;
+            break;
+        }
+        struct sockaddr_nl from = {0};
+        socklen_t length = sizeof from;
+        result = recvfrom(s->fd, to, size, MSG_TRUNC | MSG_DONTWAIT, (struct sockaddr *)&from, &length);
+        if (result < 0)
+            result = -errno;
+        *sender = from.nl_pid;
+    } while (result == -EAGAIN && wait && (result = wait_readable(s)) == 0);
+    leave(s);
+    return result;
+}
+
 int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size)
 {
     memset(ring, 0, sizeof *ring);
@@ -444,7 +487,8 @@ int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size)
     ring->memory = malloc(slots * slot_size);
     ring->headers = calloc(slots, sizeof *ring->headers);
     ring->vectors = calloc(slots, sizeof *ring->vectors);
-    if (!ring->memory || !ring->headers || !ring->vectors) {
+    ring->senders = calloc(slots, sizeof *ring->senders);
+    if (!ring->memory || !ring->headers || !ring->vectors || !ring->senders) {
         nl_ring_free(ring);
         return -ENOMEM;
     }
@@ -455,6 +499,8 @@ int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size)
         ring->vectors[i].iov_len = slot_size;
         ring->headers[i].msg_hdr.msg_iov = &ring->vectors[i];
         ring->headers[i].msg_hdr.msg_iovlen = 1;
+        ring->headers[i].msg_hdr.msg_name = &ring->senders[i];
+        ring->headers[i].msg_hdr.msg_namelen = sizeof ring->senders[i]; /* what the kernel sets it to, too */
     }
     return 0;
 }
@@ -464,6 +510,7 @@ void nl_ring_free(struct nl_ring *ring)
     free(ring->memory);
     free(ring->headers);
     free(ring->vectors);
+    free(ring->senders);
     memset(ring, 0, sizeof *ring);
 }
 
@@ -478,12 +525,13 @@ int nl_sock_receive_ring(struct nl_sock *s, struct nl_ring *ring, int wait)
             break;
         }
         /* recvmmsg's own timeout is looked at only between datagrams: not used. */
-        result = recvmmsg(s->fd, ring->headers, ring->slots, MSG_DONTWAIT, NULL);
+        result = recvmmsg(s->fd, ring->headers, ring->slots, MSG_DONTWAIT | MSG_TRUNC, NULL);
         if (result < 0)
             result = -errno;
     } while (result == -EAGAIN && wait && (result = wait_readable(s)) == 0);
     for (int i = 0; i < result; i++)
-        if (atomic_load(&s->dumping) && ends_dump(ring->vectors[i].iov_base, ring->headers[i].msg_len))
+        if (atomic_load(&s->dumping) && ring->headers[i].msg_len <= ring->slot_size &&
+            ends_dump(ring->vectors[i].iov_base, ring->headers[i].msg_len))
             atomic_store(&s->dumping, 0);
     leave(s);
     return result;

@@ -13,6 +13,7 @@
 #define NETLINK_SOCK_H
 
 #include <linux/filter.h>
+#include <linux/netlink.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -42,6 +43,7 @@ struct nl_ring {
     uint8_t *memory;
     struct mmsghdr *headers;
     struct iovec *vectors;
+    struct sockaddr_nl *senders;
 };
 
 struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error);
@@ -61,9 +63,13 @@ int nl_sock_send(struct nl_sock *s, const void *datagram, size_t size, int wait)
  * did not fit; it is consumed then. */
 ssize_t nl_sock_receive(struct nl_sock *s, struct nl_buffer *b, int wait);
 
+/* Receives one datagram to a place of size bytes: its length, which is more than size where it was cut, or an error as
+ * above. sender: its port, 0 for the kernel. */
+ssize_t nl_sock_receive_at(struct nl_sock *s, void *to, size_t size, uint32_t *sender, int wait);
+
 /* Receives the datagrams that are queued, at least one and at most ring->slots: how many, or an error as above.
- * Slot i holds headers[i].msg_len bytes at vectors[i].iov_base; MSG_TRUNC is set in headers[i].msg_hdr.msg_flags
- * where it was longer than a slot. */
+ * Slot i holds a datagram of headers[i].msg_len bytes at vectors[i].iov_base, from the port senders[i].nl_pid; MSG_TRUNC
+ * is set in headers[i].msg_hdr.msg_flags where it was longer than a slot. */
 int nl_sock_receive_ring(struct nl_sock *s, struct nl_ring *ring, int wait);
 
 int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size);
@@ -77,5 +83,8 @@ int nl_sock_set_buffer(struct nl_sock *s, int option, int value);
 int nl_sock_attach_filter(struct nl_sock *s, const struct sock_filter *program, unsigned short length);
 int nl_sock_detach_filter(struct nl_sock *s);
 int nl_sock_drops(struct nl_sock *s, uint32_t *drops);
+
+/* Reads a file as it is in a network namespace, given as in nl_sock_options: how many bytes, or an error. */
+ssize_t nl_read_in_netns(int netns_fd, const char *netns, const char *file, char *to, size_t size);
 
 #endif

@@ -20,6 +20,9 @@ cdef extern from "_sock.h" nogil:
         msghdr msg_hdr
         unsigned int msg_len
 
+    struct sockaddr_nl:
+        uint32_t nl_pid
+
     struct nl_sock:
         pass
 
@@ -41,6 +44,7 @@ cdef extern from "_sock.h" nogil:
         uint8_t *memory
         mmsghdr *headers
         iovec *vectors
+        sockaddr_nl *senders
 
     nl_sock *nl_sock_open(const nl_sock_options *options, int *error) noexcept
     int nl_sock_close(nl_sock *s) noexcept
@@ -50,6 +54,7 @@ cdef extern from "_sock.h" nogil:
     void nl_sock_set_deadlines(nl_sock *s, const int64_t *read, const int64_t *write) noexcept
     int nl_sock_send(nl_sock *s, const void *datagram, size_t size, int wait) noexcept
     ssize_t nl_sock_receive(nl_sock *s, nl_buffer *b, int wait) noexcept
+    ssize_t nl_sock_receive_at(nl_sock *s, void *to, size_t size, uint32_t *sender, int wait) noexcept
     int nl_sock_receive_ring(nl_sock *s, nl_ring *ring, int wait) noexcept
     int nl_ring_init(nl_ring *ring, unsigned slots, size_t slot_size) noexcept
     void nl_ring_free(nl_ring *ring) noexcept
@@ -60,6 +65,7 @@ cdef extern from "_sock.h" nogil:
     int nl_sock_attach_filter(nl_sock *s, const sock_filter *program, unsigned short length) noexcept
     int nl_sock_detach_filter(nl_sock *s) noexcept
     int nl_sock_drops(nl_sock *s, uint32_t *drops) noexcept
+    ssize_t nl_read_in_netns(int netns_fd, const char *netns, const char *file, char *to, size_t size) noexcept
 
 
 cdef class Socket:
@@ -82,4 +88,9 @@ cdef class Ring:
 
 # For the other extension modules, which are not linked with _sock.c.
 cdef ssize_t receive_into(Socket sock, nl_buffer *buffer, int wait) noexcept nogil
+cdef ssize_t receive_at(Socket sock, void *to, size_t size, uint32_t *sender, int wait) noexcept nogil
+cdef int receive_ring(Socket sock, nl_ring *ring, int wait) noexcept nogil
+cdef int drops(Socket sock, uint32_t *count) noexcept nogil
 cdef void free_buffer(nl_buffer *buffer) noexcept nogil
+cdef int init_ring(nl_ring *ring, unsigned slots, size_t slot_size) noexcept nogil
+cdef void free_ring(nl_ring *ring) noexcept nogil

@@ -1,8 +1,11 @@
 from collections.abc import Iterable, Sequence
+from os import PathLike
 from typing import Self, final
 
 from netlink._codec import Message
 from netlink.config import Config
+
+def read_in_netns(netns: int | str | PathLike[str] | None, file: str) -> bytes: ...
 
 @final
 class Socket:

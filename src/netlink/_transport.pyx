@@ -58,18 +58,9 @@ cdef class Socket:
         options.family = family
         options.groups = config.groups
         options.pid = config.pid
-        options.netns_fd = -1
-        options.netns = NULL
+        options.netns_fd, path = namespace(config.netns)
+        options.netns = NULL if path is None else PyBytes_AS_STRING(path)
         options.fixed_size = config.message_buffer_size
-        if config.netns is not None:
-            if hasattr(config.netns, "__index__"):
-                options.netns_fd = config.netns
-            else:
-                # A bare name is one of iproute2's: ip-netns(8).
-                path = _os.fsencode(config.netns)
-                if b"/" not in path:
-                    path = b"/run/netns/" + path
-                options.netns = path
         with nogil:
             s = nl_sock_open(&options, &error)
         if s is NULL:
@@ -314,13 +305,64 @@ cdef class Socket:
         return self.check(op, result)
 
 
+cdef tuple namespace(object netns):
+    """A `Config`'s netns as a descriptor or -1, and a path or None."""
+    if netns is None:
+        return -1, None
+    if hasattr(netns, "__index__"):
+        return netns, None
+    path = _os.fsencode(netns)
+    # A bare name is one of iproute2's: ip-netns(8).
+    return -1, path if b"/" in path else b"/run/netns/" + path
+
+
+def read_in_netns(netns, str file not None):
+    """The first 4 KiB of a file as bytes, read in the network namespace that a `Config`'s netns tells. OSError."""
+    cdef int fd
+    cdef bytes path, name = _os.fsencode(file)
+    cdef const char *where
+    cdef const char *what = PyBytes_AS_STRING(name)
+    cdef char data[4096]
+    cdef ssize_t got
+    fd, path = namespace(netns)
+    where = NULL if path is None else PyBytes_AS_STRING(path)
+    with nogil:
+        got = nl_read_in_netns(fd, where, what, data, sizeof(data))
+    if got < 0:
+        raise OSError(-got, _os.strerror(-got), file)
+    return PyBytes_FromStringAndSize(data, got)
+
+
 cdef ssize_t receive_into(Socket sock, nl_buffer *buffer, int wait) noexcept nogil:
     """nl_sock_receive of the socket."""
     return nl_sock_receive(sock.s, buffer, wait)
 
 
+cdef ssize_t receive_at(Socket sock, void *to, size_t size, uint32_t *sender, int wait) noexcept nogil:
+    """nl_sock_receive_at of the socket."""
+    return nl_sock_receive_at(sock.s, to, size, sender, wait)
+
+
+cdef int receive_ring(Socket sock, nl_ring *ring, int wait) noexcept nogil:
+    """nl_sock_receive_ring of the socket."""
+    return nl_sock_receive_ring(sock.s, ring, wait)
+
+
+cdef int drops(Socket sock, uint32_t *count) noexcept nogil:
+    """nl_sock_drops of the socket."""
+    return nl_sock_drops(sock.s, count)
+
+
 cdef void free_buffer(nl_buffer *buffer) noexcept nogil:
     nl_buffer_free(buffer)
+
+
+cdef int init_ring(nl_ring *ring, unsigned slots, size_t slot_size) noexcept nogil:
+    return nl_ring_init(ring, slots, slot_size)
+
+
+cdef void free_ring(nl_ring *ring) noexcept nogil:
+    nl_ring_free(ring)
 
 
 cdef object marshal_messages(object messages):

@@ -1,4 +1,5 @@
-"""What goes wrong: `OpError` for the operations of a Conn, `DecodeError` and `EncodeError` for bytes."""
+"""What goes wrong: `OpError` for the operations of a Conn, `Overrun` for what a stream lost, `DecodeError` and
+`EncodeError` for bytes, `NetlinkWarning` for what will not come."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["DecodeError", "EncodeError", "OpError"]
+__all__ = ["DecodeError", "EncodeError", "NetlinkWarning", "OpError", "Overrun"]
 
 _TIMEOUTS = frozenset({_errno.ETIMEDOUT, _errno.EAGAIN})
 _TEMPORARY = _TIMEOUTS | {_errno.EINTR, _errno.ENOBUFS, _errno.EMFILE, _errno.ENFILE, _errno.ENOMEM}
@@ -82,6 +83,35 @@ class OpError(OSError):
     def __reduce__(self) -> tuple[Any, ...]:
         cls = OpError if type(self) in _mixed.values() else type(self)
         return _restore, (cls, self.op, OSError(*self.args)), self.__dict__
+
+
+class Overrun(OpError):  # noqa: N818 - what happened to the stream is an overrun
+    """Messages of a stream were lost: the kernel dropped them, since the socket's read buffer was full.
+
+    The stream goes on. lost: how many datagrams, of one event each, since the last Overrun or the stream's beginning.
+    """
+
+    lost: int
+
+    def __new__(cls, lost: int) -> Overrun:
+        text = (
+            f"{lost} event{'s were' if lost != 1 else ' was'} lost, since the read buffer was full: ask for a larger "
+            "read_buffer or for fewer events (events=, filter=), read faster (batches), or use reliable=True"
+        )
+        self = super().__new__(cls, "receive", OSError(_errno.ENOBUFS, text))
+        assert isinstance(self, Overrun)
+        self.lost = lost
+        return self
+
+    def __init__(self, lost: int) -> None:
+        pass
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Overrun, (self.lost,)
+
+
+class NetlinkWarning(UserWarning):
+    """What was asked for cannot come, since a setting of the kernel prevents it."""
 
 
 def _restore(cls: type[OpError], op: str, err: OSError) -> OpError:

@@ -16,6 +16,8 @@ import socket as _socket
 from netlink import conn as _conn
 from netlink._dump import dump, iter_dump
 from netlink.consts import Family, HeaderFlags, NetfilterSubsystem
+from netlink.errors import Overrun
+from netlink.netfilter._events import listen
 from netlink.netfilter._flow import (
     NAT,
     Counters,
@@ -52,6 +54,7 @@ __all__ = [
     "DCCPInfo",
     "Event",
     "Flow",
+    "Overrun",
     "ProtoInfo",
     "SCTPInfo",
     "SCTPState",
@@ -64,6 +67,7 @@ __all__ = [
     "Timestamp",
     "Tuple",
     "dial",
+    "listen",
 ]
 
 # enum cntl_msg_types, linux/netfilter/nfnetlink_conntrack.h

@@ -1,0 +1,47 @@
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from netlink._schema cimport Batch, Field, Spare, Store, Table, nl_fault
+from netlink._transport cimport Socket, nl_ring
+from netlink._wire cimport nl_cursor, nl_message, nl_verdict
+
+
+cdef struct Kind:
+    uint32_t type
+    uint32_t mask                   # of the flags
+    uint32_t flags                  # which are these
+    uint8_t event
+
+
+cdef class StreamReader:
+    cdef Socket sock
+    cdef object cls
+    cdef Table table
+    cdef Kind kinds[8]
+    cdef int kind_count
+    cdef Field event                # that says which kind it was, or None
+    cdef Field counter              # that counts messages, or None
+    cdef uint32_t next_count
+    cdef bint counts_drops
+    cdef uint32_t drops
+    cdef Spare spare
+    cdef Store store                # what is being filled, and not handed out yet
+    cdef Store at_hand              # where the datagram at hand lies, if elsewhere
+    cdef object held                # an error that comes behind what was handed out
+    cdef bint keeps                 # receives into the store, one datagram at a time
+    cdef size_t slot                # what a datagram may have
+    cdef nl_ring ring
+    cdef int received               # datagrams in the ring
+    cdef int position               # of the next of them
+    cdef nl_cursor cursor           # what is left of the datagram at hand
+    cdef uint32_t awaited           # sequence number of the request whose acknowledgement is to come
+    cdef uint32_t last              # sequence number of the request whose answer ends the stream
+    cdef readonly bint ended
+    cdef readonly uint64_t lost
+
+    cdef int fill(self, Py_ssize_t rows, bint wait, nl_fault *fault, nl_verdict *verdict) noexcept nogil
+    cdef int take(self, const nl_message *m, nl_fault *fault, nl_verdict *verdict) noexcept nogil
+    cdef int next_datagram(self, bint wait) noexcept nogil
+    cdef int receive_ring(self, bint wait) noexcept nogil
+    cdef int receive_kept(self, bint wait) noexcept nogil
+    cdef int look_for_drops(self) noexcept nogil
+    cdef Batch handed_out(self)

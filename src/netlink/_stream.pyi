@@ -1,0 +1,30 @@
+from collections.abc import Collection
+from typing import Any, Generic, Self, TypeVar, final
+
+from netlink._schema import Batch, Field, Record
+from netlink._transport import Socket
+
+_R = TypeVar("_R", bound=Record)
+
+@final
+class StreamReader(Generic[_R]):
+    def __new__(
+        cls,
+        sock: Socket,
+        declaration: type[_R],
+        kinds: Collection[tuple[int, int, int, int]],
+        *,
+        event: Field[Any] | None = None,
+        counter: Field[Any] | None = None,
+        count_drops: bool = True,
+        slot: int,
+        keeps: bool = False,
+    ) -> Self: ...
+    def read(self, rows: int, wait: bool) -> Batch[_R]: ...
+    def read_until(self, rows: int, wait: bool, sequence: int) -> Batch[_R] | None: ...
+    def await_acknowledgement(self, sequence: int) -> None: ...
+    def end_after(self, sequence: int) -> None: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
+    def lost(self) -> int: ...

@@ -1,0 +1,108 @@
+"""The declarations of nfnetlink_log: linux/netfilter/nfnetlink_log.h."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from netlink.netfilter._flow import Flow
+from netlink.netfilter._nfnetlink import NfGenMsg
+from netlink.schema import AttributeSet, Struct, be16, be32, be64, binary, nested, string, struct, u8, u16, view
+
+__all__ = ["VLAN", "CtInfo", "HwAddr", "Packet", "PacketHdr", "Timestamp"]
+
+
+class CtInfo(IntEnum):
+    """enum ip_conntrack_info, linux/netfilter/nf_conntrack_common.h: how a packet relates to its flow."""
+
+    ESTABLISHED = 0  # IP_CT_ESTABLISHED
+    RELATED = 1  # IP_CT_RELATED
+    NEW = 2  # IP_CT_NEW
+    ESTABLISHED_REPLY = 3  # IP_CT_ESTABLISHED_REPLY
+    RELATED_REPLY = 4  # IP_CT_RELATED_REPLY
+    UNTRACKED = 7  # IP_CT_UNTRACKED
+
+
+class PacketHdr(Struct):
+    """struct nfulnl_msg_packet_hdr."""
+
+    hw_protocol = be16()
+    hook = u8()
+    pad = u8()
+
+
+class HwAddr(Struct):
+    """struct nfulnl_msg_packet_hw: an address of length bytes."""
+
+    length = be16()
+    pad = u16()
+    address = binary(size=8)
+
+
+class Timestamp(Struct):
+    """struct nfulnl_msg_packet_timestamp: since 1970."""
+
+    sec = be64()
+    usec = be64()
+
+
+class VLAN(AttributeSet):
+    """NFULA_VLAN_*: the tag that the packet came with, where the bridge or the device took it off."""
+
+    proto = be16(1)  # NFULA_VLAN_PROTO, ETH_P_8021Q or ETH_P_8021AD
+    tci = be16(2)  # NFULA_VLAN_TCI
+
+
+class Packet(AttributeSet, header=NfGenMsg):
+    """NFULA_*: a logged packet. The header's family is that of the rule, NFPROTO_*, and its res_id the group.
+
+    All may be None: the kernel knows of no `hwaddr` and `timestamp` of what this machine sends, of no `uid` and `gid`
+    of what others send, and puts no mark of 0.
+    """
+
+    packet_hdr = struct(1, PacketHdr)  # NFULA_PACKET_HDR
+    mark = be32(2)  # NFULA_MARK
+    time = struct(3, Timestamp)  # NFULA_TIMESTAMP
+    indev = be32(4)  # NFULA_IFINDEX_INDEV, an interface index
+    outdev = be32(5)  # NFULA_IFINDEX_OUTDEV, an interface index
+    physindev = be32(6)  # NFULA_IFINDEX_PHYSINDEV, of the bridge's port
+    physoutdev = be32(7)  # NFULA_IFINDEX_PHYSOUTDEV, of the bridge's port
+    hw = struct(8, HwAddr)  # NFULA_HWADDR
+    payload = view(9)  # NFULA_PAYLOAD, from the network header on
+    prefix = string(10)  # NFULA_PREFIX, of the rule
+    uid = be32(11)  # NFULA_UID
+    seq = be32(12)  # NFULA_SEQ, of the group
+    seq_global = be32(13)  # NFULA_SEQ_GLOBAL, of all groups of the network namespace
+    gid = be32(14)  # NFULA_GID
+    hwtype = be16(15)  # NFULA_HWTYPE, ARPHRD_*
+    hwheader = binary(16)  # NFULA_HWHEADER, the link-layer header
+    hwlen = be16(17)  # NFULA_HWLEN, bytes of it
+    ct = nested(18, Flow, rare=True)  # NFULA_CT
+    ct_info = be32(19, enum=CtInfo)  # NFULA_CT_INFO
+    vlan = nested(20, VLAN, rare=True)  # NFULA_VLAN
+    l2hdr = binary(21)  # NFULA_L2HDR, of packets logged in the bridge and netdev families
+
+    @property
+    def hw_protocol(self) -> int | None:
+        """The network protocol, ETH_P_* of linux/if_ether.h."""
+        return self.packet_hdr.hw_protocol if self.packet_hdr else None
+
+    @property
+    def hook(self) -> int | None:
+        """Where the rule is: NF_INET_* of linux/netfilter.h, or of the header's family."""
+        return self.packet_hdr.hook if self.packet_hdr else None
+
+    @property
+    def timestamp(self) -> int | None:
+        """When the packet came in, nanoseconds since 1970, to the microsecond."""
+        time = self.time
+        if time is None or time.sec is None or time.usec is None:
+            return None
+        return time.sec * 1_000_000_000 + time.usec * 1000
+
+    @property
+    def hwaddr(self) -> bytes | None:
+        """The link-layer address of who sent it."""
+        hw = self.hw
+        if hw is None or hw.address is None:
+            return None
+        return hw.address[: hw.length]

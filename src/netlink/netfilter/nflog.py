@@ -1,0 +1,170 @@
+"""The packets that firewall rules log: nfnetlink_log.
+
+    from netlink.netfilter import nflog
+
+    # nft add rule inet filter input counter log group 5 prefix "in: "
+    with nflog.listen(5) as log:
+        for packet in log:
+            print(packet.timestamp, packet.prefix, bytes(packet.payload or b""))
+
+Needs CAP_NET_ADMIN in the user namespace of the network namespace.
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+import os as _os
+import struct as _struct
+from contextlib import ExitStack as _ExitStack
+from contextlib import closing as _closing
+from typing import TYPE_CHECKING, Never
+
+from netlink._codec import AttributeEncoder as _AttributeEncoder
+from netlink._codec import filled as _filled
+from netlink._stream import StreamReader as _StreamReader
+from netlink.config import Config as _Config
+from netlink.consts import NetfilterSubsystem as _NetfilterSubsystem
+from netlink.errors import OpError as _OpError
+from netlink.netfilter._nfnetlink import NfGenMsg as _NfGenMsg
+from netlink.netfilter._nfnetlink import hinted as _hinted
+from netlink.netfilter._nfnetlink import listening_socket as _listening_socket
+from netlink.netfilter._nfnetlink import request as _request
+from netlink.netfilter._packet import VLAN, CtInfo, HwAddr, Packet, PacketHdr, Timestamp
+from netlink.stream import Stream as _Stream
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from netlink._codec import Message
+    from netlink._transport import Socket
+
+__all__ = ["VLAN", "CtInfo", "HwAddr", "Log", "Packet", "PacketHdr", "Timestamp", "listen"]
+
+# enum nfulnl_msg_types, nfulnl_msg_config_cmds, copy modes and flags of linux/netfilter/nfnetlink_log.h
+_PACKET, _CONFIG = 0, 1
+_BIND, _UNBIND = 1, 2
+_COPY_META, _COPY_PACKET = 1, 2
+_F_SEQ, _F_SEQ_GLOBAL, _F_CONNTRACK = 1, 2, 4
+_CMD, _MODE, _NLBUFSIZ, _TIMEOUT, _QTHRESH, _FLAGS = 1, 2, 3, 4, 5, 6
+_ACK = 0x5  # NLM_F_REQUEST, NLM_F_ACK
+
+_KINDS = ((_NetfilterSubsystem.ULOG << 8 | _PACKET, 0, 0, 0),)
+# The kernel rounds its buffer up to a piece of its allocator and fills all of that: twice the largest size.
+_SLOT = 256 << 10
+# NLMSG_GOODSIZE is a little less than this; the most is fixed.
+_BUFFER_MIN, _BUFFER_MAX = min(_os.sysconf("SC_PAGE_SIZE"), 8192), 131072
+_U32_MAX = 0xFFFFFFFF
+
+
+class Log(_Stream[Packet, Never]):
+    """A `netlink.stream.Stream` of `Packet`, from `listen`.
+
+    `lost` counts packets that are missing in the sequence numbers: exact, as soon as a later packet has come. Without
+    sequence numbers it counts datagrams that the kernel dropped at the socket, of as many packets each as it put in.
+    """
+
+    _group: int
+
+    def unbind(self) -> None:
+        """Stop logging. What the kernel has is still read; then the stream ends."""
+        self._reader.end_after(2)
+        self._sock.send(_config(self._sock, self._group, 2, [(_CMD, bytes([_UNBIND]))]))
+
+
+def listen(
+    group: int,
+    *,
+    copy_range: int = 0xFFFF,
+    queue_threshold: int = 100,
+    timeout: float = 0.1,
+    buffer_size: int = 65536,
+    read_buffer: int = 4 << 20,
+    sequence: bool = True,
+    sequence_global: bool = False,
+    conntrack: bool = False,
+    netns: int | str | PathLike[str] | None = None,
+) -> Log:
+    """The packets that rules log to a group, from now on.
+
+    group: 0 to 65535, of `log group` in nft or `--nflog-group` in iptables; one listener has it.
+    copy_range: bytes of each packet, from its network header on; 0 for none of them. The kernel copies 65531 at most.
+    queue_threshold: packets that the kernel collects before it sends them. A rule's own threshold can only lower it.
+    timeout: seconds after which it sends what it has collected, in hundredths.
+    buffer_size: bytes that it collects them in. Datagrams may have twice as many.
+    read_buffer: bytes that may be queued; a datagram takes what it is allocated with. `Log.read_buffer` tells what was
+        permitted.
+    sequence, sequence_global: number the packets, those of the group (`seq`) and of all groups (`seq_global`).
+    conntrack: with each packet its flow (`ct`, `ct_info`).
+    netns: of which network namespace, as in `netlink.Config`.
+
+    OpError: EBUSY where another listener has the group; PermissionError without CAP_NET_ADMIN; EOPNOTSUPP where
+    conntrack is asked of a kernel without the glue for it. ValueError for what the kernel would quietly ignore.
+    """
+    _check("group", group, 0, 0xFFFF)
+    _check("copy_range", copy_range, 0, 0xFFFF)
+    _check("queue_threshold", queue_threshold, 1, _U32_MAX)
+    _check("buffer_size", buffer_size, _BUFFER_MIN, _BUFFER_MAX)
+    if not 0 <= timeout <= _U32_MAX // 100:
+        raise ValueError(f"timeout must be from 0 to {_U32_MAX // 100} seconds, not {timeout!r}")
+    flags = _F_SEQ * sequence | _F_SEQ_GLOBAL * sequence_global | _F_CONNTRACK * conntrack
+    # One message, so that no packet is logged with the kernel's defaults.
+    options = [
+        (_CMD, bytes([_BIND])),
+        (_MODE, _struct.pack(">IBx", copy_range, _COPY_PACKET if copy_range else _COPY_META)),
+        (_NLBUFSIZ, _struct.pack(">I", buffer_size)),
+        (_TIMEOUT, _struct.pack(">I", max(round(timeout * 100), timeout > 0))),
+        (_QTHRESH, _struct.pack(">I", queue_threshold)),
+        (_FLAGS, _struct.pack(">H", flags)),
+    ]
+    with _ExitStack() as opened:
+        sock = opened.enter_context(_closing(_listening_socket(_Config(netns=netns), read_buffer)))
+        reader = _StreamReader(sock, Packet, _KINDS, counter=Packet.seq if sequence else None, slot=_SLOT, keeps=True)
+        try:
+            sock.send(_config(sock, group, 1, options))
+            reader.await_acknowledgement(1)
+        except _OpError as error:
+            raise _explained(error, sock, group) from error
+        opened.pop_all()
+    log = Log(sock, reader, Packet)
+    log._group = group
+    return log
+
+
+def _check(name: str, value: int, least: int, most: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise ValueError(f"{name} must be an int from {least} to {most}, not {value!r}")
+
+
+def _config(sock: Socket, group: int, sequence: int, options: list[tuple[int, bytes]]) -> Message:
+    """A request about a group."""
+    encoder = _AttributeEncoder()
+    for type_, value in options:
+        encoder.bytes(type_, value)
+    payload = _NfGenMsg(res_id=group).encode() + encoder.encode()
+    return _filled(_request(_NetfilterSubsystem.ULOG, _CONFIG, _ACK, payload), sequence, sock.pid)
+
+
+def _explained(error: _OpError, sock: Socket, group: int) -> _OpError:
+    """The error of a bind. The kernel says EPERM for a group of somebody else, too."""
+    if error.errno == _errno.EPERM and _may_bind(sock, group):
+        error = _OpError(error.op, OSError(_errno.EBUSY, _os.strerror(_errno.EBUSY)))
+    return _hinted(
+        error,
+        {
+            _errno.EBUSY: f"another socket of this network namespace listens to group {group}; choose another group",
+            _errno.EOPNOTSUPP: "conntrack=True needs a kernel with CONFIG_NETFILTER_NETLINK_GLUE_CT and ctnetlink",
+        },
+    )
+
+
+def _may_bind(sock: Socket, group: int) -> bool:
+    """Whether the kernel lets this socket ask for groups: of one that nobody has it says ENODEV then."""
+    for i in range(1, 5):
+        reader = _StreamReader(sock, Packet, (), slot=_SLOT)
+        sock.send(_config(sock, (group + i) % 0x10000, 2 + i, []))
+        try:
+            reader.await_acknowledgement(2 + i)
+        except _OpError as error:
+            if error.errno == _errno.ENODEV:
+                return True
+    return False

@@ -1,0 +1,347 @@
+"""What the kernel sends unasked, as an iterator: `Stream`. Families open one with a `listen` of theirs.
+
+    with conntrack.listen() as stream:
+        for flow in stream: ...  # or: async for flow in stream
+        for batch in stream.batches(): ...  # the same in batches, for speed
+
+Every wake-up drains what is queued into a batch, in C and without the GIL. A stream has its socket to itself and reads
+the kernel's messages alone; it loses none without saying so. `NLDEBUG` does not show them.
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+import time as _time
+import warnings as _warnings
+from _thread import allocate_lock as _allocate_lock
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
+
+from netlink._schema import Batch, Record
+from netlink.errors import OpError, Overrun
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable, Collection, Iterator
+    from types import TracebackType
+    from typing import Protocol, Self
+
+    from netlink._stream import StreamReader
+    from netlink._transport import Socket
+
+    class Closable(Protocol):
+        def close(self) -> object: ...
+
+
+__all__ = ["Batches", "Stream"]
+
+_R = TypeVar("_R", bound=Record)
+_O = TypeVar("_O")  # Overrun where a stream marks them in line, else Never
+
+ROWS = 4096
+# The least that the kernel charges the read buffer for a datagram.
+_CHARGE_MIN = 512
+
+
+class Stream(Generic[_R, _O]):
+    """Records as they come: an iterator and an asynchronous iterator; neither ends before the stream does.
+
+    Threads may share a stream; each record goes to one of them. `close` from any thread ends what waits, at once, with
+    OpError (errno EBADF). In one event loop tasks may share it in the same way; a task that is cancelled loses no
+    record.
+    """
+
+    def __init__(
+        self,
+        sock: Socket,
+        reader: StreamReader[_R],
+        declaration: type[_R],
+        *,
+        on_overrun: str | None = None,
+        resync: Callable[[], Iterator[Batch[_R]]] | None = None,
+        owns: Collection[Closable] = (),
+    ) -> None:
+        """For families.
+
+        on_overrun: "raise" or "mark"; None where only `lost` tells. resync: what gives the records to go on from,
+        instead. owns: what is to be closed with the stream.
+        """
+        self._sock = sock
+        self._reader = reader
+        self._declaration = declaration
+        self._on_overrun = on_overrun
+        self._resync = resync
+        self._owns = owns
+        self._lock = _allocate_lock()
+        self._told = 0  # of what is lost
+        self._lost_now = 0  # what is to be told of next, or to be made good by a resync
+        self._backlog = 0  # what may have been queued before that loss, and is to be read first
+        self._resyncing: Iterator[Batch[_R]] | None = None
+        # The batch that next() gives records of, never more than ROWS.
+        self._rest: Batch[_R] = declaration.decode_many(())
+        self._at = 0
+        self._deadline = False
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._waiting: set[asyncio.Future[None]] = set()
+
+    # Reading
+
+    def batches(self, max_rows: int = ROWS, timeout: float | None = None) -> Batches[_R, _O]:
+        """The records in batches of at most max_rows: an iterator and an asynchronous iterator.
+
+        A batch has what is queued, so it is small where little comes. timeout: seconds after which an empty batch
+        comes where nothing else does; 0 does not wait, None waits for ever.
+        """
+        if isinstance(max_rows, bool) or not isinstance(max_rows, int) or max_rows < 1:
+            raise ValueError(f"max_rows must be an int of at least 1, not {max_rows!r}")
+        if timeout is not None and not timeout >= 0:
+            raise ValueError(f"timeout must be None or at least 0 seconds, not {timeout!r}")
+        return Batches(self, max_rows, timeout)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> _R | _O:
+        with self._lock:
+            while self._at >= len(self._rest):
+                item = self._step(ROWS, True)
+                if not isinstance(item, Batch):
+                    return item
+                if not len(item) and self._reader.ended:
+                    raise StopIteration
+                self._rest, self._at = item, 0
+            return self._next_of_rest()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> _R | _O:
+        while self._at >= len(self._rest):
+            item = await self._anext(ROWS, None)
+            if not isinstance(item, Batch):
+                return item
+            # No other task has run since: it was taken without a wait.
+            self._rest, self._at = item, 0
+        return self._next_of_rest()
+
+    def _next_of_rest(self) -> _R:
+        record = self._rest[self._at]
+        self._at += 1
+        return record
+
+    def _left(self) -> Batch[_R]:
+        """Take what next() has not given out of its batch."""
+        left = self._rest[self._at :]
+        self._rest, self._at = self._rest[:0], 0
+        return left
+
+    def _next(self, rows: int, timeout: float | None) -> Batch[_R] | _O:
+        with self._lock:
+            # With 0 there is no wait for a deadline to end.
+            if timeout or self._deadline:
+                self._sock.set_deadlines(read=_time.monotonic() + timeout if timeout else None)
+                self._deadline = bool(timeout)
+            try:
+                item = self._step(rows, timeout != 0)
+            except OpError as error:
+                if error.errno != _errno.ETIMEDOUT:
+                    raise
+                return self._rest[:0]
+            if isinstance(item, Batch) and not len(item) and self._reader.ended:
+                raise StopIteration
+            return item
+
+    def _step(self, rows: int, wait: bool) -> Batch[_R] | _O:
+        """What comes next; an empty batch where wait is false and there is nothing."""
+        if self._at < len(self._rest):
+            left = self._left()
+            self._rest = left[rows:]
+            return left[:rows]
+        while True:
+            if not self._lost_now:
+                self._look_for_loss()
+            elif not self._backlog:
+                if self._resync is None:
+                    return self._tell_of_loss()
+                batch = self._resynced(self._resync)
+                if batch is None:
+                    continue
+                self._rest, self._at = batch[rows:], 0
+                return batch[:rows]
+            batch = self._reader.read(rows, wait and not self._lost_now)
+            if self._lost_now:
+                self._backlog = max(0, self._backlog - len(batch)) if len(batch) else 0
+            if len(batch) or not (self._lost_now or self._look_for_loss()):
+                return batch
+
+    def _look_for_loss(self) -> bool:
+        """Whether something was lost that is to be told, once all that was queued before it has been read."""
+        lost = self._reader.lost - self._told
+        if not lost or not (self._resync or self._on_overrun):
+            return False
+        self._told += lost
+        self._lost_now = lost
+        self._backlog = self._sock.read_buffer() // _CHARGE_MIN
+        return True
+
+    def _tell_of_loss(self) -> _O:
+        overrun, self._lost_now = Overrun(self._lost_now), 0
+        if self._on_overrun == "raise":
+            raise overrun
+        return cast("_O", overrun)
+
+    def _resynced(self, resync: Callable[[], Iterator[Batch[_R]]]) -> Batch[_R] | None:
+        """The next part of the resync, None at its end. Where one fails the next call begins another."""
+        if self._resyncing is None:
+            self._resyncing = resync()
+        try:
+            batch = next(self._resyncing, None)
+        except BaseException:
+            self._resyncing = None
+            raise
+        if batch is None:
+            self._resyncing, self._lost_now = None, 0
+        return batch
+
+    # In an event loop
+
+    async def _anext(self, rows: int, timeout: float | None) -> Batch[_R] | _O:
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        self._loop = loop
+        end = None if timeout is None else loop.time() + timeout
+        # A stream that always has something must not keep the others from running.
+        await asyncio.sleep(0)
+        while True:
+            with self._lock:
+                if self._deadline:
+                    self._sock.set_deadlines(read=None)
+                    self._deadline = False
+                item = self._step(rows, False)
+            if not isinstance(item, Batch) or len(item):
+                return item
+            if self._reader.ended:
+                raise StopAsyncIteration
+            if end is not None and loop.time() >= end:
+                return item
+            await self._readable(loop, end)
+
+    async def _readable(self, loop: asyncio.AbstractEventLoop, end: float | None) -> None:
+        """Until there may be something to read, or end, or the stream is closed."""
+        if self._closed:
+            raise OpError("receive", _errno.EBADF)
+        future: asyncio.Future[None] = loop.create_future()
+        if not self._waiting:
+            loop.add_reader(self._sock.fileno(), self._wake)
+        self._waiting.add(future)
+        timer = None if end is None else loop.call_at(end, _finish, future)
+        try:
+            await future
+        finally:
+            if timer:
+                timer.cancel()
+            self._waiting.discard(future)
+            if not self._waiting and not self._sock.closed:
+                loop.remove_reader(self._sock.fileno())
+
+    def _wake(self) -> None:
+        for future in self._waiting:
+            _finish(future)
+
+    # State
+
+    @property
+    def lost(self) -> int:
+        """How much was lost since the stream began: of what, the family's `listen` says."""
+        return self._reader.lost
+
+    def read_buffer(self) -> int:
+        """The read buffer's bytes (SO_RCVBUF): twice what was asked for, or less where that is not permitted."""
+        return self._sock.read_buffer()
+
+    def fileno(self) -> int:
+        """The socket's file descriptor, -1 once closed: for select and the like, not for reading."""
+        return -1 if self._closed else self._sock.fileno()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def close(self) -> None:
+        """Close the stream; what waits for it, in other threads and tasks too, ends with OpError (errno EBADF)."""
+        if self._closed:
+            return
+        self._closed = True
+        loop = self._loop
+        if loop is None or loop.is_closed() or _is_running(loop):
+            self._release()
+        else:
+            loop.call_soon_threadsafe(self._release)
+
+    def _release(self) -> None:
+        if self._waiting and self._loop is not None and not self._loop.is_closed():
+            self._loop.remove_reader(self._sock.fileno())
+        self._wake()
+        self._sock.close()
+        for other in self._owns:
+            other.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        name = f"{type(self).__module__}.{type(self).__qualname__}"
+        return f"<{name} of {self._declaration.__name__}{' closed' if self._closed else ''}>"
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            _warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            self._sock.close()
+            for other in self._owns:
+                other.close()
+
+
+class Batches(Generic[_R, _O]):
+    """What `Stream.batches` returns. It can be iterated again, and goes on then."""
+
+    def __init__(self, stream: Stream[_R, _O], rows: int, timeout: float | None) -> None:
+        self._stream = stream
+        self._rows = rows
+        self._timeout = timeout
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Batch[_R] | _O:
+        return self._stream._next(self._rows, self._timeout)
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Batch[_R] | _O:
+        return await self._stream._anext(self._rows, self._timeout)
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _is_running(loop: asyncio.AbstractEventLoop) -> bool:
+    import asyncio
+
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False
