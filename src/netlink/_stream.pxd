@@ -28,6 +28,7 @@ cdef class StreamReader:
     cdef Store at_hand              # where the datagram at hand lies, if elsewhere
     cdef object held                # an error that comes behind what was handed out
     cdef bint keeps                 # receives into the store, one datagram at a time
+    cdef uint32_t sender            # the port whose messages count
     cdef size_t slot                # what a datagram may have
     cdef nl_ring ring
     cdef int received               # datagrams in the ring
@@ -41,7 +42,7 @@ cdef class StreamReader:
     cdef int fill(self, Py_ssize_t rows, bint wait, nl_fault *fault, nl_verdict *verdict) noexcept nogil
     cdef int take(self, const nl_message *m, nl_fault *fault, nl_verdict *verdict) noexcept nogil
     cdef int next_datagram(self, bint wait) noexcept nogil
-    cdef int receive_ring(self, bint wait) noexcept nogil
+    cdef int refill(self, bint wait) noexcept nogil
     cdef int receive_kept(self, bint wait) noexcept nogil
     cdef int look_for_drops(self) noexcept nogil
     cdef Batch handed_out(self)

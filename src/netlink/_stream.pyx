@@ -46,8 +46,8 @@ cdef enum:
 cdef class StreamReader:
     """Reads the messages that the kernel sends to a socket which nobody else reads.
 
-    kinds: (message type, flag mask, flags, event) each; messages of no kind are passed over. What other processes send
-    is, too. event: the field that the kind's event goes into. counter: a field in which the kernel counts messages from
+    kinds: (message type, flag mask, flags, event) each; messages of no kind are passed over, and what comes from another
+    port than sender, the kernel's. event: the field that the kind's event goes into. counter: a field in which the kernel counts messages from
     0 on: `lost` is what is missing in it. Without one `lost` is what the kernel counts as dropped at the socket,
     unless count_drops is false.
     slot: bytes that a datagram may have; a longer one is cut, counted as lost, and makes room for the next. keeps:
@@ -55,7 +55,7 @@ cdef class StreamReader:
     """
 
     def __cinit__(self, Socket sock not None, declaration, kinds, *, Field event=None, Field counter=None,
-                  bint count_drops=True, size_t slot, bint keeps=False):
+                  bint count_drops=True, size_t slot, bint keeps=False, uint32_t sender=0):
         cdef Kind *kind
         self.sock = sock
         self.cls = declaration
@@ -71,6 +71,7 @@ cdef class StreamReader:
         self.counts_drops = count_drops and counter is None
         self.slot = slot
         self.keeps = keeps
+        self.sender = sender
         self.spare = Spare()
         if self.counts_drops:
             self.drops = sock.drops
@@ -212,13 +213,13 @@ cdef class StreamReader:
         if self.keeps:
             return self.receive_kept(wait)
         if self.position == self.received:
-            result = self.receive_ring(wait)
+            result = self.refill(wait)
             if result < 0 or not self.received:
                 return result
         i = self.position
         self.position += 1
         size = self.ring.headers[i].msg_len
-        if self.ring.senders[i].nl_pid:
+        if self.ring.senders[i].nl_pid != self.sender:
             return 0
         if size > self.ring.slot_size:
             self.lost += 1
@@ -228,7 +229,7 @@ cdef class StreamReader:
         self.cursor.left = size
         return 0
 
-    cdef int receive_ring(self, bint wait) noexcept nogil:
+    cdef int refill(self, bint wait) noexcept nogil:
         cdef int result
         self.position = self.received = 0
         if self.ring.slot_size < self.slot:
@@ -259,7 +260,7 @@ cdef class StreamReader:
             self.slot = nl_align(<size_t>got)
             if self.counter is None:
                 self.lost += 1
-        elif got > 0 and not sender:
+        elif got > 0 and sender == self.sender:
             self.cursor.at = self.store.kept.data + start
             self.cursor.left = <size_t>got
             self.store.kept.size = start + <size_t>got
