@@ -2,7 +2,7 @@
 
 Everything happens in a new user and network namespace that ends with this program: nothing of the host is
 read or changed. The firewall rule, the traffic and all that is shown are the program's own. No privilege is
-needed where unprivileged user namespaces are allowed.
+needed where unprivileged user namespaces are allowed. Where DuckDB or Polars is installed, it queries the flows.
 """
 
 from __future__ import annotations
@@ -17,18 +17,22 @@ import struct
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import netlink
-from netlink import AttributeDecoder, AttributeEncoder, AttributeView, Conn, Family, Header, HeaderFlags, Message
+from netlink import AttributeEncoder, Conn, Family, Header, HeaderFlags, Message
 from netlink.consts import NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NetfilterSubsystem
+from netlink.netfilter import conntrack, nflog
+from netlink.netfilter.conntrack import Event, Flow, Tuple
+from netlink.schema import Batch
 
 Fields = list[tuple[int, Any]]  # attributes to send: type and value
-Record = dict[str, Any]  # what a message says; what the kernel left out is absent
 
 STARTED = time.monotonic()
 TIME_LIMIT = 19  # seconds
@@ -37,8 +41,8 @@ FORGET = 2  # seconds until the kernel forgets a connection that is over
 NF_CONNTRACK = "/proc/sys/net/netfilter/nf_conntrack_"
 WEB, DNS, CLOSED = ("127.0.0.1", 80), ("127.0.0.1", 53), ("127.0.0.1", 81)
 ICMP, TCP, UDP = socket.IPPROTO_ICMP, socket.IPPROTO_TCP, socket.IPPROTO_UDP
+PROTOCOLS = {ICMP: "icmp", TCP: "tcp", UDP: "udp"}
 ACK, CREATE = HeaderFlags.ACKNOWLEDGE, HeaderFlags.CREATE
-CT_NEW, CT_GET, CT_DELETE = 0, 1, 2  # IPCTNL_MSG_CT_*, linux/netfilter/nfnetlink_conntrack.h
 
 
 class Screen:
@@ -101,11 +105,7 @@ def set_sysctls() -> str:
     return f"not writable: {', '.join(refused)}" if refused else "conntrack set to count and to keep times"
 
 
-def connect(family: Family = Family.NETFILTER) -> Conn:
-    conn = netlink.dial(family, netlink.Config(strict=True))  # strict: errors say what the kernel objects to
-    conn.set_read_buffer(4 << 20)
-    conn.set_deadline(STARTED + TIME_LIMIT - 1)
-    return conn
+# The firewall rule, with the low-level API: nftables has no family in this package.
 
 
 def encode(fields: Fields, e: AttributeEncoder) -> bytes:
@@ -133,7 +133,7 @@ def request(subsystem: int, kind: int, fields: Fields, flags: int = ACK, family:
 def loopback_up() -> None:
     """`ip link set lo up`: in a new namespace it is down, and always has index 1."""
     ifinfomsg = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, 1, 1, 1)  # index, flags: IFF_UP, flags to change
-    with connect(Family.ROUTE) as conn:
+    with netlink.dial(Family.ROUTE) as conn:
         conn.execute(Message(Header(type=16, flags=HeaderFlags.REQUEST | ACK), ifinfomsg))  # RTM_NEWLINK
 
 
@@ -167,77 +167,32 @@ def install_rule(conn: Conn) -> None:
         conn.receive()  # its acknowledgement; an error is raised
 
 
-def bind_log_group(conn: Conn) -> None:
-    """Ask for the packets of LOG_GROUP (linux/netfilter/nfnetlink_log.h)."""
-    # NFULNL_CFG_CMD_BIND; NFULNL_COPY_PACKET, all of it; NFULNL_CFG_F_SEQ
-    bind, packet_mode, numbered = b"\1", struct.pack(">IBx", 0xFFFF, 2), struct.pack(">H", 1)
-    # NFULA_CFG_CMD, _MODE, _TIMEOUT: at most 10/100 s late, _QTHRESH: at most 64 in a datagram, _FLAGS
-    config: Fields = [(1, bind), (2, packet_mode), (4, 10), (5, 64), (6, numbered)]
-    conn.execute(request(NetfilterSubsystem.ULOG, 1, config, res=LOG_GROUP))  # NFULNL_MSG_CONFIG
+# What is shown
 
 
-# Decoding. In the tables an attribute's type leads to its name and kind, or to the table of what it contains.
-
-U8, U16, U32, U64 = AttributeView.uint8, AttributeView.uint16, AttributeView.uint32, AttributeView.uint64
-BYTES, STRING = AttributeView.bytes, AttributeView.string
-FLOW_IP = {1: ("source", BYTES), 2: ("destination", BYTES)}  # CTA_IP_V4_SRC, CTA_IP_V4_DST
-FLOW_PROTO = {1: ("protocol", U8), 2: ("port", U16), 3: ("to_port", U16), 4: ("port", U16)}  # CTA_PROTO_*
-FLOW: dict[int, Any] = {
-    1: {1: FLOW_IP, 2: FLOW_PROTO},  # CTA_TUPLE_ORIG
-    3: ("status", U32),  # CTA_STATUS
-    4: {1: {1: ("tcp", U8)}},  # CTA_PROTOINFO, CTA_PROTOINFO_TCP
-    7: ("timeout", U32),  # CTA_TIMEOUT
-    9: {1: ("packets", U64), 2: ("bytes", U64)},  # CTA_COUNTERS_ORIG
-    10: {1: ("back_packets", U64), 2: ("back_bytes", U64)},  # CTA_COUNTERS_REPLY
-    20: {1: ("start", U64), 2: ("stop", U64)},  # CTA_TIMESTAMP, in ns
-}
-PACKET: dict[int, Any] = {3: ("timestamp", BYTES), 4: ("in", U32), 5: ("out", U32)}  # NFULA_*
-PACKET |= {9: ("payload", BYTES), 10: ("prefix", STRING), 12: ("number", U32)}
-TCP_STATES = "NONE SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT CLOSE_WAIT LAST_ACK TIME_WAIT CLOSE SYN_SENT2"
+def state(flow: Flow) -> str:
+    if flow.protoinfo and flow.protoinfo.tcp and flow.protoinfo.tcp.state is not None:
+        return getattr(flow.protoinfo.tcp.state, "name", "") or str(flow.protoinfo.tcp.state)
+    return "REPLIED" if (flow.status or 0) & conntrack.Status.SEEN_REPLY else "UNREPLIED"
 
 
-def decode(source: Message | AttributeDecoder, table: dict[int, Any]) -> Record:
-    if isinstance(source, Message):
-        source = AttributeDecoder(source.data[4:], byte_order="big")  # behind struct nfgenmsg
-    record: Record = {}
-    for a in source:
-        field = table.get(a.type)
-        if isinstance(field, dict):
-            record |= decode(a.nested(), field)
-        elif field:
-            record[field[0]] = field[1](a)
-    return record
+def both_ways(flow: Flow, what: str) -> str:
+    counters = flow.counters_orig, flow.counters_reply
+    return f"{sum(getattr(c, what) for c in counters):,}" if all(counters) else "-"
 
 
-def state(flow: Record) -> str:
-    if "tcp" in flow:
-        return TCP_STATES.split()[flow["tcp"]]
-    return "REPLIED" if flow.get("status", 0) & 2 else "UNREPLIED"  # IPS_SEEN_REPLY
-
-
-def both_ways(flow: Record, what: str) -> str:
-    return f"{flow[what] + flow['back_' + what]:,}" if what in flow else "-"
-
-
-def route(flow: Record) -> str:
+def route(proto: int, source: object, port: int | None, destination: object, to_port: int | None) -> str:
     """Protocol, source and destination in columns."""
-    name = {ICMP: "icmp", TCP: "tcp", UDP: "udp"}.get(flow["protocol"], flow["protocol"])
-    source, destination = socket.inet_ntoa(flow["source"]), socket.inet_ntoa(flow["destination"])
-    if flow["protocol"] != ICMP:
-        source, destination = f"{source}:{flow['port']}", f"{destination}:{flow['to_port']}"
-    return f"{name:<5} {source:<16} -> {destination:<15}"
+    ends = [
+        f"{address}:{number}" if number is not None else str(address)
+        for address, number in ((source, port), (destination, to_port))
+    ]
+    return f"{PROTOCOLS.get(proto, proto):<5} {ends[0]:<16} -> {ends[1]:<15}"
 
 
-def read(conn: Conn, handle: Callable[[Message], None]) -> None:
-    """Read until another thread closes the connection, which wakes this one."""
-    while not conn.closed:
-        try:
-            for message in conn.receive():
-                handle(message)
-        except netlink.OpError as error:
-            # EBADF: closed. ENOBUFS: the kernel dropped some; conn.drops tells how many.
-            if error.errno not in (errno.EBADF, errno.ENOBUFS):
-                raise
+def flow_route(flow: Flow) -> str:
+    orig = flow.orig
+    return route(orig.proto or 0, orig.src, orig.src_port, orig.dst, orig.dst_port)
 
 
 class Live:
@@ -245,46 +200,53 @@ class Live:
 
     def __init__(self, screen: Screen) -> None:
         self.counts = Counter(NEW=0, UPDATE=0, DESTROY=0, LOG=0)
-        self.missing = 0  # log packets, by the kernel's numbers
         self._screen = screen
-        self._followed: dict[Any, int] = {}
+        self._followed: dict[Any, int | None] = {}
 
-    def _show(self, what: str, flow: Record, text: str) -> None:
-        self._screen.line(f"   {self._screen.paint(f'{what:<8}', what)} {route(flow)} {text}")
+    def _show(self, what: str, where: str, text: str) -> None:
+        self._screen.line(f"   {self._screen.paint(f'{what:<8}', what)} {where} {text}")
 
-    def event(self, message: Message) -> None:
-        """A conntrack event."""
-        event = "NEW" if message.header.flags & CREATE else "UPDATE"  # one message type, told apart by the flag
-        if message.header.type & 0xFF == CT_DELETE:
-            event = "DESTROY"
-        self.counts[event] += 1
-        flow = decode(message, FLOW)
-        if self._followed.setdefault((flow["protocol"], flow.get("to_port")), flow["port"]) != flow["port"]:
+    def event(self, flow: Flow) -> None:
+        what = flow.event.name or "" if flow.event else ""
+        self.counts[what] += 1
+        orig = flow.orig
+        number = orig.icmp_id if orig.proto == ICMP else orig.src_port
+        if self._followed.setdefault((orig.proto, orig.dst_port), number) != number:
             return
         text = state(flow)
-        if event == "DESTROY":
+        if flow.event == Event.DESTROY:
             text = f"{both_ways(flow, 'packets')} packets, {both_ways(flow, 'bytes')} bytes"
-        if "stop" in flow:
-            text += f", lasted {(flow['stop'] - flow['start']) / 1e9:.3f} s"
-        self._show(event, flow, text)
+        if flow.timestamp and flow.timestamp.start is not None and flow.timestamp.stop is not None:
+            text += f", lasted {(flow.timestamp.stop - flow.timestamp.start) / 1e9:.3f} s"
+        self._show(what, flow_route(flow), text)
 
-    def packet(self, message: Message) -> None:
-        """A packet of the log group."""
-        if message.header.type == netlink.HeaderType.DONE:
-            return  # the end of a batch, which is no multi-part reply and says nothing more
-        packet = decode(message, PACKET)
-        self.missing = packet["number"] - self.counts["LOG"]
+    def packet(self, packet: nflog.Packet) -> None:
         self.counts["LOG"] += 1
-        if self.counts["LOG"] > LOG_LINES:
+        ip = packet.payload
+        if self.counts["LOG"] > LOG_LINES or ip is None:
             return
-        ip = packet["payload"]
-        port, to_port = struct.unpack_from(">HH", ip, (ip[0] & 0xF) * 4)
-        flow = {"protocol": ip[9], "source": ip[12:16], "destination": ip[16:20], "port": port, "to_port": to_port}
+        ports: tuple[int | None, int | None] = (None, None)
+        if ip[9] != ICMP:
+            ports = struct.unpack_from(">HH", ip, (ip[0] & 0xF) * 4)
+        where = route(ip[9], ip_address(bytes(ip[12:16])), ports[0], ip_address(bytes(ip[16:20])), ports[1])
         what = {ICMP: "ping", TCP: "SYN"}.get(ip[9], "datagram")
-        seconds, micros = struct.unpack(">QQ", packet.get("timestamp", bytes(16)))
-        clock = f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{micros // 1000:03}"
-        devices = f"in {packet.get('in', '-')} out {packet.get('out', '-')}"
-        self._show("LOG", flow, f"{what}, {len(ip)} bytes  [{packet['prefix']}{clock} {devices}]")
+        seconds, nanos = divmod(packet.timestamp or 0, 1_000_000_000)
+        clock = f"{time.strftime('%H:%M:%S', time.localtime(seconds))}.{nanos // 1_000_000:03}"
+        devices = f"in {packet.indev or '-'} out {packet.outdev or '-'}"
+        self._show("LOG", where, f"{what}, {len(ip)} bytes  [{packet.prefix}{clock} {devices}]")
+
+
+def read(stream: Any, handle: Callable[[Any], None]) -> None:
+    """Handle what comes until another thread closes the stream, which wakes this one."""
+    try:
+        for record in stream:
+            handle(record)
+    except netlink.OpError as error:
+        if error.errno != errno.EBADF:
+            raise
+
+
+# The traffic
 
 
 def talk(client: socket.socket, server: socket.socket) -> None:
@@ -326,98 +288,109 @@ def make_traffic(connections: int, screen: Screen) -> tuple[Counter[str], list[s
     return made, still_open
 
 
-def dump(conn: Conn) -> Iterator[Message]:
-    """All flows, one message each, one by one."""
-    conn.send(request(NetfilterSubsystem.CTNETLINK, CT_GET, [], HeaderFlags.DUMP))
-    return conn.receive_iter()
-
-
-def show_table(flows: Iterable[Record], screen: Screen) -> None:
+def show_table(flows: Batch[Flow], screen: Screen) -> None:
     """Three flows of each protocol and state."""
     row = "   {:<41} {:<12} {:>8} {:>8} {:>12}"
     titles = "proto source              destination", "state", "packets", "bytes", "forgotten in"
     lines = [screen.paint(row.format(*titles), "heading")]
     seen: Counter[Any] = Counter()
-    for flow in sorted(flows, key=lambda flow: (flow["protocol"], state(flow))):
-        kind = flow["protocol"], state(flow)
+    for flow in sorted(flows, key=lambda flow: (flow.orig.proto or 0, state(flow))):
+        kind = flow.orig.proto, state(flow)
         seen[kind] += 1
         if seen[kind] <= 3 and len(lines) <= 12:
             counters = both_ways(flow, "packets"), both_ways(flow, "bytes")
-            lines.append(row.format(route(flow), state(flow), *counters, f"{flow.get('timeout', 0):,} s"))
-    screen.line("\n".join(lines) + f"\n   ... and {seen.total() - len(lines) + 1} more")
+            lines.append(row.format(flow_route(flow), state(flow), *counters, f"{flow.timeout or 0:,} s"))
+    screen.line("\n".join(lines) + f"\n   ... and {len(flows) - len(lines) + 1} more")
 
 
-def create_flows(conn: Conn, count: int) -> None:
-    """Put invented UDP flows into the table, 250 requests in a datagram. Only its last is acknowledged."""
-    server, https, udp = socket.inet_aton("203.0.113.5"), struct.pack(">H", 443), bytes([UDP])
-    batch: list[Message] = []
+def create_flows(ct: conntrack.Conn, count: int, screen: Screen) -> None:
+    """Put invented UDP flows into the table."""
+    server = ip_address("203.0.113.5")
     for i in range(count):
-        client, port = struct.pack(">I", 0xC6120000 + i // 50000), struct.pack(">H", 10000 + i % 50000)
-        there = [(1, [(1, client), (2, server)]), (2, [(1, udp), (2, port), (3, https)])]  # as FLOW_IP, FLOW_PROTO
-        back = [(1, [(1, server), (2, client)]), (2, [(1, udp), (2, https), (3, port)])]
-        last = len(batch) == 249 or i == count - 1
-        # CTA_TUPLE_ORIG, CTA_TUPLE_REPLY, CTA_TIMEOUT
-        fields, flags = [(1, there), (2, back), (7, 600)], CREATE | (ACK if last else 0)
-        batch.append(request(NetfilterSubsystem.CTNETLINK, CT_NEW, fields, flags, socket.AF_INET))
-        if last:
-            conn.send_messages(batch)
-            conn.receive()
-            batch.clear()
+        client, port, service = ip_address(0xC6120000 + i % 253), 10000 + i // 253 % 50000, (443, 53, 123)[i % 3]
+        orig = Tuple(src=client, dst=server, proto=UDP, src_port=port, dst_port=service)
+        reply = Tuple(src=server, dst=client, proto=UDP, src_port=service, dst_port=port)
+        ct.create(Flow(orig=orig, reply=reply, timeout=600, mark=i % 7))
+        if (i + 1) % 10_000 == 0:
+            screen.line(f"   {i + 1:,} of {count:,} flows")
+
+
+def query(flows: Batch[Flow], screen: Screen) -> str:
+    """Count the flows by service, where something to do it with is installed. Returns what was used."""
+    if find_spec("duckdb"):
+        import duckdb
+
+        sql = "select orig_dst_port as port, count(*) as flows, count(distinct orig_src) as clients from flows"
+        screen.line(f"   {sql} group by port order by port")
+        screen.line(str(duckdb.sql(f"{sql} group by port order by port")))
+        return "DuckDB"
+    if find_spec("polars"):
+        import polars as pl
+
+        table = pl.DataFrame(flows).group_by("orig_dst_port")
+        screen.line(str(table.agg(pl.len().alias("flows"), pl.n_unique("orig_src").alias("clients"))))
+        return "Polars"
+    screen.line("   neither is installed: pip install duckdb, or polars")
+    return "nothing"
 
 
 def run(flow_count: int, connections: int, screen: Screen) -> None:
     screen.heading("A private network namespace")
     screen.line(f"   in {enter_namespaces()}")
     loopback_up()
-    live = Live(screen)
-    # The connections close first, which ends the threads.
-    with ThreadPoolExecutor() as pool, connect() as conn, connect() as events, connect() as log:
+    with netlink.dial(Family.NETFILTER) as conn:
         install_rule(conn)
-        screen.line('   a firewall rule, set over netlink: input, ct state new, log prefix "demo: " group 7')
-        screen.line(f"   {set_sysctls()}")
-        for group in (1, 2, 3):  # NFNLGRP_CONNTRACK_NEW, _UPDATE, _DESTROY
-            events.join_group(group)
-        bind_log_group(log)
+    screen.line('   a firewall rule, set over netlink: input, ct state new, log prefix "demo: " group 7')
+    screen.line(f"   {set_sysctls()}")
+    live = Live(screen)
+    # The streams close first, which ends the threads.
+    with (
+        ThreadPoolExecutor() as pool,
+        conntrack.dial() as ct,
+        conntrack.listen() as events,
+        nflog.listen(LOG_GROUP, queue_threshold=64) as log,
+    ):
         threads = [pool.submit(read, events, live.event), pool.submit(read, log, live.packet)]
         screen.heading("Connections open and close: the kernel's events and the firewall's log, live")
         began = time.monotonic()
         made, still_open = make_traffic(connections, screen)
         screen.heading("The connection table, while the last few are open")
-        show_table([decode(message, FLOW) for message in dump(conn)], screen)
+        show_table(ct.dump(), screen)
         screen.heading("All are closed, and the kernel forgets them")
         for end in still_open:
             end.close()
         time.sleep(FORGET + 0.1)
-        list(dump(conn))  # the kernel drops what it finds timed out
-        conn.execute(request(NetfilterSubsystem.CTNETLINK, CT_DELETE, []))  # no flow named: all that is left
+        ct.dump()  # the kernel drops what it finds timed out
+        ct.flush()
         give_up = time.monotonic() + 2
         while min(live.counts["DESTROY"], live.counts["LOG"]) < made.total() and time.monotonic() < give_up:
             time.sleep(0.01)
         busy = time.monotonic() - began
-        drops = events.drops + log.drops
         events.close()
         log.close()
         for thread in threads:
             thread.result()
         flow_count = min(flow_count, int(Path(NF_CONNTRACK + "max").read_text()) // 2)
         screen.heading(f"A large table: {flow_count:,} invented flows are added")
-        create_flows(conn, flow_count)
+        create_flows(ct, flow_count, screen)
         began = time.monotonic()
-        dumped = sum(1 for _ in dump(conn))
+        flows = ct.dump()
         half = time.monotonic()
-        for message in dump(conn):
-            decode(message, FLOW)
-        received, decoded = half - began, time.monotonic() - half
-        screen.line("   dumped twice: messages alone, then with their attributes decoded in Python")
+        marked = sum(1 for flow in flows if flow.mark)
+        received, looked_at = half - began, time.monotonic() - half
+        screen.line(f"   dumped: {flows.nbytes / 1e6:.1f} MB, decoded as they came; {marked:,} have a mark")
+        screen.heading("The same flows, queried in place")
+        used = query(flows, screen)
 
     n = live.counts
     summary = {
         "made": f"{', '.join(f'{count} {kind}' for kind, count in made.items())}: {made.total()} flows",
-        "events": f"{n['NEW']} NEW, {n['UPDATE']} UPDATE, {n['DESTROY']} DESTROY",
-        "nflog": f"{n['LOG']} packets, {live.missing} missing",
+        "events": f"{n['NEW']} NEW, {n['UPDATE']} UPDATE, {n['DESTROY']} DESTROY, {events.lost} lost",
+        "nflog": f"{n['LOG']} packets, {log.lost} lost",
         "rate": f"{n.total() / busy:,.0f} of these a second, as the traffic made them",
-        "dump": f"{dumped} flows ({dumped / received:,.0f} a second received, {dumped / decoded:,.0f} decoded)",
-        "dropped": f"{drops} datagrams",
+        "dump": f"{len(flows)} flows ({len(flows) / received:,.0f} a second; "
+        f"{len(flows) / looked_at:,.0f} a second looked at one by one in Python)",
+        "queried": f"with {used}",
         "elapsed": f"{time.monotonic() - STARTED:.1f} s",
     }
     screen.heading("Summary")
