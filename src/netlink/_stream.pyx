@@ -46,10 +46,10 @@ cdef enum:
 cdef class StreamReader:
     """Reads the messages that the kernel sends to a socket which nobody else reads.
 
-    kinds: (message type, flag mask, flags, event) each; messages of no kind are passed over, and what comes from another
-    port than sender, the kernel's. event: the field that the kind's event goes into. counter: a field in which the kernel counts messages from
-    0 on: `lost` is what is missing in it. Without one `lost` is what the kernel counts as dropped at the socket,
-    unless count_drops is false.
+    kinds: (message type, flag mask, flags, event) each; messages of no kind are passed over, and what comes from
+    another port than sender, the kernel's. event: the field that the kind's event goes into.
+    counter: a field in which the kernel counts messages from 0 on: `lost` is what is missing in it. Without one `lost`
+    is what the kernel counts as dropped at the socket, unless count_drops is false.
     slot: bytes that a datagram may have; a longer one is cut, counted as lost, and makes room for the next. keeps:
     whether the declaration has fields that are views.
     """

@@ -12,7 +12,9 @@ class Turns:
 
 @final
 class Turn:
-    def __new__(cls, turns: Turns, op: str, *, send: bool = False, receive: bool = False) -> Self: ...
+    def __new__(
+        cls, turns: Turns, op: str, *, send: bool = False, receive: bool = False, deadline: float | None = None
+    ) -> Self: ...
     def __enter__(self) -> None: ...
     def __exit__(
         self,

@@ -67,7 +67,7 @@ cdef class Turns:
             mutex.acquire()
         return mutex
 
-    cdef int take(self, str op, bint send, bint receive) except -1:
+    cdef int take(self, str op, bint send, bint receive, object deadline) except -1:
         cdef uint64_t me = PyThreadState_GetID(PyThreadState_Get())
         mutex = self.lock()
         try:
@@ -80,7 +80,7 @@ cdef class Turns:
                 if (send and self.sender == me) or (receive and self.receiver == me):
                     raise OpError(op, OSError(EBUSY, "this thread is in the middle of another reply: "
                                                      "finish or close its receive_iter first"))
-                left = self.seconds_left(op, send, receive)
+                left = self.seconds_left(op, send, receive, deadline)
                 self.waiting += 1
                 try:
                     self.changed.wait(left)
@@ -96,9 +96,9 @@ cdef class Turns:
             mutex.release()
         return 0
 
-    cdef object seconds_left(self, str op, bint send, bint receive):
+    cdef object seconds_left(self, str op, bint send, bint receive, object own):
         left = None
-        for wanted, deadline in ((send, self.send_deadline), (receive, self.receive_deadline)):
+        for wanted, deadline in ((send, self.send_deadline), (receive, self.receive_deadline), (True, own)):
             if wanted and deadline is not None:
                 this = deadline - _time.monotonic()
                 if this <= 0:
@@ -154,20 +154,25 @@ cdef class Turns:
 
 @cython.final
 cdef class Turn:
-    """`with` a way to use the connection, under the name of the operation. OpError as `Turns` says."""
+    """`with` a way to use the connection, under the name of the operation. OpError as `Turns` says.
+
+    deadline: until when to wait for this turn, besides the connection's deadlines; None for no other.
+    """
     cdef Turns turns
     cdef str op
     cdef bint send
     cdef bint receive
+    cdef object deadline
 
-    def __cinit__(self, Turns turns not None, str op not None, *, bint send=False, bint receive=False):
+    def __cinit__(self, Turns turns not None, str op not None, *, bint send=False, bint receive=False, deadline=None):
         self.turns = turns
         self.op = op
         self.send = send
         self.receive = receive
+        self.deadline = deadline
 
     def __enter__(self):
-        self.turns.take(self.op, self.send, self.receive)
+        self.turns.take(self.op, self.send, self.receive, self.deadline)
 
     def __exit__(self, exception_type, exception, traceback):
         self.turns.give_back(self.send, self.receive)

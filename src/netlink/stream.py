@@ -13,10 +13,10 @@ from __future__ import annotations
 import errno as _errno
 import time as _time
 import warnings as _warnings
-from _thread import allocate_lock as _allocate_lock
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from netlink._schema import Batch, Record
+from netlink._turns import Turn, Turns
 from netlink.errors import OpError, Overrun
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Batches", "Stream"]
 
 _R = TypeVar("_R", bound=Record)
-_O = TypeVar("_O")  # Overrun where a stream marks them in line, else Never
+_O = TypeVar("_O", bound=Overrun)  # Overrun where a stream marks them in line, else Never
 
 ROWS = 4096
 # The least that the kernel charges the read buffer for a datagram.
@@ -45,9 +45,9 @@ _CHARGE_MIN = 512
 class Stream(Generic[_R, _O]):
     """Records as they come: an iterator and an asynchronous iterator; neither ends before the stream does.
 
-    Threads may share a stream; each record goes to one of them. `close` from any thread ends what waits, at once, with
-    OpError (errno EBADF). In one event loop tasks may share it in the same way; a task that is cancelled loses no
-    record.
+    Threads may share a stream, or tasks of one event loop; each record goes to one of them, and a task that is
+    cancelled loses none. `close` from any thread ends what waits, at once, with OpError (errno EBADF), as every later
+    call.
     """
 
     def __init__(
@@ -71,7 +71,8 @@ class Stream(Generic[_R, _O]):
         self._on_overrun = on_overrun
         self._resync = resync
         self._owns = owns
-        self._lock = _allocate_lock()
+        self._turns = Turns()
+        self._turn = Turn(self._turns, "receive", receive=True)
         self._told = 0  # of what is lost
         self._lost_now = 0  # what is to be told of next, or to be made good by a resync
         self._backlog = 0  # what may have been queued before that loss, and is to be read first
@@ -80,7 +81,6 @@ class Stream(Generic[_R, _O]):
         self._rest: Batch[_R] = declaration.decode_many(())
         self._at = 0
         self._deadline = False
-        self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[asyncio.Future[None]] = set()
 
@@ -102,12 +102,12 @@ class Stream(Generic[_R, _O]):
         return self
 
     def __next__(self) -> _R | _O:
-        with self._lock:
+        with self._turn:
             while self._at >= len(self._rest):
                 item = self._step(ROWS, True)
                 if not isinstance(item, Batch):
                     return item
-                if not len(item) and self._reader.ended:
+                if not len(item):
                     raise StopIteration
                 self._rest, self._at = item, 0
             return self._next_of_rest()
@@ -116,12 +116,15 @@ class Stream(Generic[_R, _O]):
         return self
 
     async def __anext__(self) -> _R | _O:
+        if self.closed:
+            raise OpError("receive", _errno.EBADF)
         while self._at >= len(self._rest):
             item = await self._anext(ROWS, None)
             if not isinstance(item, Batch):
                 return item
             # No other task has run since: it was taken without a wait.
             self._rest, self._at = item, 0
+            self._wake_for_rest(1)
         return self._next_of_rest()
 
     def _next_of_rest(self) -> _R:
@@ -129,34 +132,40 @@ class Stream(Generic[_R, _O]):
         self._at += 1
         return record
 
-    def _left(self) -> Batch[_R]:
-        """Take what next() has not given out of its batch."""
-        left = self._rest[self._at :]
-        self._rest, self._at = self._rest[:0], 0
-        return left
-
     def _next(self, rows: int, timeout: float | None) -> Batch[_R] | _O:
-        with self._lock:
-            # With 0 there is no wait for a deadline to end.
-            if timeout or self._deadline:
-                self._sock.set_deadlines(read=_time.monotonic() + timeout if timeout else None)
-                self._deadline = bool(timeout)
-            try:
-                item = self._step(rows, timeout != 0)
-            except OpError as error:
-                if error.errno != _errno.ETIMEDOUT:
-                    raise
-                return self._rest[:0]
-            if isinstance(item, Batch) and not len(item) and self._reader.ended:
-                raise StopIteration
-            return item
+        end = None if timeout is None else _time.monotonic() + timeout
+        turn = self._turn if end is None else Turn(self._turns, "receive", receive=True, deadline=end)
+        try:
+            with turn:
+                item = self._next_until(rows, end, timeout != 0)
+        except OpError as error:
+            if error.errno != _errno.ETIMEDOUT:
+                raise
+            return self._rest[:0]
+        if isinstance(item, Batch) and not len(item) and self._reader.ended:
+            raise StopIteration
+        return item
+
+    def _next_until(self, rows: int, end: float | None, wait: bool) -> Batch[_R] | _O:
+        self._set_deadline(end if wait else None)
+        try:
+            return self._step(rows, wait)
+        except OpError as error:
+            if error.errno != _errno.ETIMEDOUT:
+                raise
+        # Past its deadline the socket does not even look, and there may be something.
+        self._set_deadline(None)
+        return self._step(rows, False)
+
+    def _set_deadline(self, end: float | None) -> None:
+        if end is not None or self._deadline:
+            self._sock.set_deadlines(read=end)
+            self._deadline = end is not None
 
     def _step(self, rows: int, wait: bool) -> Batch[_R] | _O:
-        """What comes next; an empty batch where wait is false and there is nothing."""
+        """What comes next; an empty batch at the end of the stream, and where wait is false and there is nothing."""
         if self._at < len(self._rest):
-            left = self._left()
-            self._rest = left[rows:]
-            return left[:rows]
+            return self._first(self._rest[self._at :], rows)
         while True:
             if not self._lost_now:
                 self._look_for_loss()
@@ -164,15 +173,22 @@ class Stream(Generic[_R, _O]):
                 if self._resync is None:
                     return self._tell_of_loss()
                 batch = self._resynced(self._resync)
-                if batch is None:
+                if batch is None or not len(batch):
                     continue
-                self._rest, self._at = batch[rows:], 0
-                return batch[:rows]
+                return self._first(batch, rows)
             batch = self._reader.read(rows, wait and not self._lost_now)
             if self._lost_now:
                 self._backlog = max(0, self._backlog - len(batch)) if len(batch) else 0
-            if len(batch) or not (self._lost_now or self._look_for_loss()):
+            if len(batch):
+                return self._first(batch, rows)
+            # What came may all have been lost.
+            if not (self._lost_now or self._look_for_loss()) and (self._reader.ended or not wait):
                 return batch
+
+    def _first(self, batch: Batch[_R], rows: int) -> Batch[_R]:
+        """The first rows of a batch; the others come next."""
+        self._rest, self._at = batch[rows:], 0
+        return batch[:rows]
 
     def _look_for_loss(self) -> bool:
         """Whether something was lost that is to be told, once all that was queued before it has been read."""
@@ -209,17 +225,18 @@ class Stream(Generic[_R, _O]):
         import asyncio
 
         loop = asyncio.get_running_loop()
+        if self._waiting and loop is not self._loop:
+            raise RuntimeError(f"{self!r} is being read in another event loop")
         self._loop = loop
         end = None if timeout is None else loop.time() + timeout
         # A stream that always has something must not keep the others from running.
         await asyncio.sleep(0)
         while True:
-            with self._lock:
-                if self._deadline:
-                    self._sock.set_deadlines(read=None)
-                    self._deadline = False
+            with self._turn:
+                self._set_deadline(None)
                 item = self._step(rows, False)
             if not isinstance(item, Batch) or len(item):
+                self._wake_for_rest(0)
                 return item
             if self._reader.ended:
                 raise StopAsyncIteration
@@ -229,7 +246,7 @@ class Stream(Generic[_R, _O]):
 
     async def _readable(self, loop: asyncio.AbstractEventLoop, end: float | None) -> None:
         """Until there may be something to read, or end, or the stream is closed."""
-        if self._closed:
+        if self.closed:
             raise OpError("receive", _errno.EBADF)
         future: asyncio.Future[None] = loop.create_future()
         if not self._waiting:
@@ -244,6 +261,11 @@ class Stream(Generic[_R, _O]):
             self._waiting.discard(future)
             if not self._waiting and not self._sock.closed:
                 loop.remove_reader(self._sock.fileno())
+
+    def _wake_for_rest(self, taken: int) -> None:
+        """Other tasks wait for the socket, while there is something that was read already."""
+        if len(self._rest) - self._at > taken:
+            self._wake()
 
     def _wake(self) -> None:
         for future in self._waiting:
@@ -262,23 +284,25 @@ class Stream(Generic[_R, _O]):
 
     def fileno(self) -> int:
         """The socket's file descriptor, -1 once closed: for select and the like, not for reading."""
-        return -1 if self._closed else self._sock.fileno()
+        return -1 if self.closed else self._sock.fileno()
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        return self._closed
+        return self._turns.is_closed
 
     def close(self) -> None:
         """Close the stream; what waits for it, in other threads and tasks too, ends with OpError (errno EBADF)."""
-        if self._closed:
+        if not self._turns.close():
             return
-        self._closed = True
         loop = self._loop
-        if loop is None or loop.is_closed() or _is_running(loop):
+        if loop is None or not loop.is_running() or _is_running(loop):
             self._release()
-        else:
+            return
+        try:
             loop.call_soon_threadsafe(self._release)
+        except RuntimeError:  # closed meanwhile
+            self._release()
 
     def _release(self) -> None:
         if self._waiting and self._loop is not None and not self._loop.is_closed():
@@ -302,10 +326,11 @@ class Stream(Generic[_R, _O]):
 
     def __repr__(self) -> str:
         name = f"{type(self).__module__}.{type(self).__qualname__}"
-        return f"<{name} of {self._declaration.__name__}{' closed' if self._closed else ''}>"
+        return f"<{name} of {self._declaration.__name__}{' closed' if self.closed else ''}>"
 
     def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
+        turns = getattr(self, "_turns", None)  # None where __init__ failed
+        if turns and not turns.is_closed:
             _warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             self._sock.close()
             for other in self._owns:

@@ -1,0 +1,891 @@
+"""Streams over datagrams that a peer makes up: sockets of NETLINK_USERSOCK need no privilege."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import gc
+import pickle
+import struct
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from enum import IntFlag
+from typing import Any
+
+import pytest
+
+from kernel.tools import Peer, Worker, datagram
+from netlink import Config, DecodeError, Family, Header, HeaderType, Message, OpError, Overrun
+from netlink._stream import StreamReader
+from netlink._transport import Socket
+from netlink.schema import AttributeSet, Batch, be32, event, u32, view
+from netlink.stream import Stream
+
+
+class Kind(IntFlag):
+    MADE = 1
+    CHANGED = 2
+    GONE = 4
+
+
+class Item(AttributeSet):
+    number = u32(1)
+    seq = be32(2)
+    kind = event(Kind)
+
+
+class Kept(AttributeSet):
+    number = u32(1)
+    seq = be32(2)
+    kind = event(Kind)
+    blob = view(3)
+
+
+THING, GONE = 0x100, 0x102
+KINDS = ((THING, 0x600, 0x600, 1), (THING, 0x600, 0, 2), (GONE, 0, 0, 4))
+SLOT = 4096
+
+
+def attribute(type_: int, data: bytes) -> bytes:
+    return struct.pack("=HH", 4 + len(data), type_) + data + bytes(-len(data) % 4)
+
+
+def thing(number: int, *, seq: int | None = None, type_: int = THING, flags: int = 0, blob: bytes = b"") -> Message:
+    data = attribute(1, struct.pack("=I", number))
+    if seq is not None:
+        data += attribute(2, struct.pack(">I", seq))
+    if blob:
+        data += attribute(3, blob)
+    return Message(Header(type=type_, flags=flags), data)
+
+
+# The second of its attributes has a width that number cannot have.
+MALFORMED = Message(Header(type=THING), attribute(7, b"unknown") + attribute(1, b"12345"))
+
+
+def told(error: int, sequence: int) -> Message:
+    """An acknowledgement, or where error is not 0 a refusal."""
+    request = struct.pack("=IHHII", 16, THING, 5, sequence, 0)
+    return Message(Header(type=HeaderType.ERROR, sequence=sequence), struct.pack("=i", -error) + request)
+
+
+def numbers(batch: Batch[Any]) -> list[int | None]:
+    return [item.number for item in batch]
+
+
+@pytest.fixture
+def sock() -> Iterator[Socket]:
+    with closing(Socket(Family.USERSOCK, Config())) as sock:
+        yield sock
+
+
+@pytest.fixture
+def peer(sock: Socket) -> Iterator[Peer]:
+    with Peer(sock.pid) as peer:
+        peer.sock.bind((0, 0))
+        yield peer
+
+
+Make = Callable[..., Any]
+
+
+@pytest.fixture(params=[Item, Kept], ids=["ring", "kept"])
+def reader(request: pytest.FixtureRequest, sock: Socket, peer: Peer) -> Make:
+    """Makes a reader of what the peer sends, of either way to receive."""
+
+    def make(**options: Any) -> Any:
+        declaration = request.param
+        counter = declaration.seq if options.pop("counts", False) else None
+        values: dict[str, Any] = {"event": declaration.kind, "counter": counter, "slot": SLOT} | options
+        port = peer.sock.getsockname()[0]
+        return StreamReader(sock, declaration, KINDS, keeps=declaration is Kept, sender=port, **values)
+
+    return make
+
+
+# The reader
+
+
+def test_what_a_message_is_comes_from_its_type_and_flags(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    peer.send(
+        thing(1, flags=0x600),
+        thing(2, flags=0x605),
+        thing(3),
+        thing(4, flags=0x100),
+        thing(5, type_=GONE, flags=0x600),
+        thing(6, flags=0x200),  # one of two flags: of no kind
+        thing(7, type_=0x101),
+        thing(8, type_=GONE),
+    )
+    batch = stream.read(100, True)
+    assert [(item.number, item.kind) for item in batch] == [
+        (1, Kind.MADE),
+        (2, Kind.MADE),
+        (3, Kind.CHANGED),
+        (4, Kind.CHANGED),
+        (5, Kind.GONE),
+        (8, Kind.GONE),
+    ]
+    assert stream.lost == 0
+    assert not stream.ended
+
+
+def test_without_an_event_field_none_is_set(reader: Make, peer: Peer) -> None:
+    stream = reader(event=None)
+    peer.send(thing(1, flags=0x600))
+    (item,) = stream.read(100, True)
+    assert item.kind is None
+
+
+def test_an_event_is_compared_and_pickled_with_the_record(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    peer.send(thing(1), thing(1), thing(1, type_=GONE))
+    one, same, gone = stream.read(100, True)
+    assert one == same
+    assert one != gone
+    assert pickle.loads(pickle.dumps(gone)).kind is Kind.GONE
+
+
+def test_nothing_queued_is_an_empty_batch(reader: Make) -> None:
+    assert len(reader().read(100, False)) == 0
+
+
+def test_at_most_so_many_rows_and_the_rest_later(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    peer.send(*[thing(n) for n in range(5)])
+    peer.send(*[thing(n) for n in range(5, 7)])
+    assert [numbers(stream.read(3, False)) for _ in range(4)] == [[0, 1, 2], [3, 4, 5], [6], []]
+
+
+def test_gaps_in_the_counter_are_what_is_lost(reader: Make, peer: Peer) -> None:
+    stream = reader(counts=True)
+    peer.send(thing(1, seq=0), thing(2, seq=1))
+    stream.read(100, True)
+    assert stream.lost == 0
+    peer.send(thing(3, seq=5))
+    assert numbers(stream.read(100, True)) == [3]
+    assert stream.lost == 3
+    peer.send(thing(4))  # has none: nothing is known of it
+    assert numbers(stream.read(100, True)) == [4]
+    assert stream.lost == 3
+
+
+def test_the_counter_starts_at_0_and_wraps_at_32_bits(reader: Make, peer: Peer) -> None:
+    stream = reader(counts=True)
+    peer.send(thing(1, seq=2**32 - 2))
+    stream.read(100, True)
+    assert stream.lost == 2**32 - 2
+    peer.send(thing(2, seq=2**32 - 1), thing(3, seq=0), thing(4, seq=1))
+    stream.read(100, True)
+    assert stream.lost == 2**32 - 2
+    peer.send(thing(5, seq=2**32 - 1), thing(6, seq=1))
+    stream.read(100, True)
+    assert stream.lost == 2**32 - 2 + 2**32 - 3 + 1
+
+
+def test_others_cannot_put_anything_in(reader: Make, peer: Peer, sock: Socket) -> None:
+    stream = reader(counts=True)
+    with Peer(sock.pid) as stranger:
+        stranger.send(thing(1, seq=9))
+        stranger.send_bytes(b"\xff" * 64)
+        stranger.send_bytes(bytes(SLOT + 4))
+        peer.send(thing(2, seq=0))
+        assert numbers(stream.read(100, True)) == [2]
+        assert stream.lost == 0
+        stranger.send(told(0, 7))
+        peer.send(told(0, 7))
+        stream.await_acknowledgement(7)
+
+
+def test_a_datagram_longer_than_a_slot_is_lost_and_makes_room(reader: Make, peer: Peer) -> None:
+    stream = reader(slot=64)
+    long = [thing(n) for n in range(10)]
+    peer.send(thing(100))
+    peer.send(*long)
+    peer.send(thing(101))
+    assert numbers(stream.read(100, True)) in ([100], [100, 101])
+    while numbers(stream.read(100, False)):
+        pass
+    assert stream.lost == 1
+    peer.send(*long)
+    assert numbers(stream.read(100, True)) == list(range(10))
+    assert stream.lost == 1
+
+
+def test_a_loss_alone_ends_a_wait(reader: Make, peer: Peer) -> None:
+    stream = reader(slot=32)
+    peer.send(*[thing(n) for n in range(10)])
+    assert len(stream.read(100, True)) == 0
+    assert stream.lost == 1
+
+
+def test_a_malformed_message_is_told_of_behind_what_came_before_it(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    peer.send(thing(1), MALFORMED, thing(2))
+    peer.send(thing(3))
+    assert numbers(stream.read(100, True)) == [1]
+    with pytest.raises(DecodeError, match=r"^(Item|Kept)\.number: want 4 bytes, got 5, at byte 16$"):
+        stream.read(100, True)
+    assert numbers(stream.read(100, True)) == [2, 3]
+
+
+def test_a_malformed_message_that_comes_first(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    for _ in range(3):
+        peer.send(MALFORMED)
+        with pytest.raises(DecodeError):
+            stream.read(100, True)
+    peer.send(thing(1))
+    assert numbers(stream.read(100, True)) == [1]
+
+
+@pytest.mark.parametrize("length", [0, 15, 100, 2**32 - 1])
+def test_a_wrong_message_length_costs_the_datagram(reader: Make, peer: Peer, length: int) -> None:
+    stream = reader()
+    header = struct.pack("=IHHII", length, THING, 0, 0, 0)
+    peer.send_bytes(datagram(thing(1)) + header + datagram(thing(2)))
+    peer.send(thing(3))
+    assert numbers(stream.read(100, True)) == [1]
+    with pytest.raises(DecodeError, match="length"):
+        stream.read(100, True)
+    assert numbers(stream.read(100, True)) == [3]
+
+
+def test_a_few_bytes_behind_the_last_message_are_no_message(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    peer.send_bytes(datagram(thing(1)) + bytes(15))
+    assert numbers(stream.read(100, True)) == [1]
+    peer.send_bytes(bytes(3))
+    peer.send(thing(2))
+    assert numbers(stream.read(100, True)) == [2]
+
+
+def test_g11_the_last_message_may_lack_its_padding(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    data = attribute(1, struct.pack("=I", 7)) + attribute(9, b"xyz")[:-1]
+    peer.send_bytes(struct.pack("=IHHII", 16 + len(data), THING, 0, 0, 0) + data)
+    assert numbers(stream.read(100, True)) == [7]
+
+
+def test_netlink_s_own_messages_are_passed_over(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    own = [Message(Header(type=type_, flags=2), bytes([0, 0, 0, 200])) for type_ in range(16)]
+    peer.send(thing(1), *own, told(errno.EPERM, 0), told(errno.EPERM, 5), thing(2))
+    assert numbers(stream.read(100, True)) == [1, 2]
+
+
+def test_an_acknowledgement_is_awaited_and_nothing_before_it_is_lost(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    peer.send(thing(1))
+    peer.send(told(0, 4))
+    peer.send(thing(2), told(0, 5), thing(3))
+    stream.await_acknowledgement(5)
+    assert numbers(stream.read(100, True)) == [1, 2, 3]
+
+
+def test_a_refusal_is_an_operror(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    peer.send(told(errno.EPERM, 5))
+    with pytest.raises(PermissionError) as caught:
+        stream.await_acknowledgement(5)
+    assert isinstance(caught.value, OpError)
+    assert (caught.value.op, caught.value.sequence) == ("receive", 5)
+
+
+def test_an_acknowledgement_too_short_for_an_errno(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    peer.send(Message(Header(type=HeaderType.ERROR, sequence=5), b"\0\0"))
+    with pytest.raises(DecodeError):
+        stream.await_acknowledgement(5)
+    peer.send(told(0, 5))
+    stream.await_acknowledgement(5)
+
+
+def test_a_reader_ends_with_the_answer_that_it_was_told_of(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    stream.end_after(2)
+    peer.send(thing(1), told(0, 1))
+    peer.send(thing(2), told(0, 2), thing(3))
+    assert numbers(stream.read(100, True)) == [1, 2]
+    assert stream.ended
+    assert len(stream.read(100, True)) == 0
+
+
+def test_views_stay_what_they_were(sock: Socket, peer: Peer) -> None:
+    stream = StreamReader(sock, Kept, KINDS, slot=512, keeps=True, sender=peer.sock.getsockname()[0])
+    views: list[tuple[memoryview, bytes]] = []
+    for n in range(200):
+        blobs = [bytes([n, i]) * (1 + i) for i in range(4)]
+        peer.send(*[thing(i, blob=blob) for i, blob in enumerate(blobs)])
+        # The datagram is handed out in two parts.
+        for rows in (3, 3):
+            batch = stream.read(rows, True)
+            for item, blob in zip(batch, blobs[:rows], strict=True):
+                assert item.blob is not None
+                views.append((item.blob, blob))
+            blobs = blobs[rows:]
+    gc.collect()
+    assert all(view == blob and view.readonly for view, blob in views)
+
+
+def test_a_reader_needs_a_declaration_and_few_kinds(sock: Socket) -> None:
+    with pytest.raises(TypeError, match="declares no fields"):
+        StreamReader(sock, int, (), slot=SLOT)  # type: ignore[type-var]
+    with pytest.raises(ValueError, match="8 kinds"):
+        StreamReader(sock, Item, KINDS * 3, slot=SLOT)
+
+
+# The stream
+
+
+@pytest.fixture
+def stream(reader: Make, sock: Socket) -> Iterator[Stream[Any, Any]]:
+    with Stream(sock, reader(), Item) as stream:
+        yield stream
+
+
+def test_records_one_by_one(stream: Stream[Any, Any], peer: Peer) -> None:
+    peer.send(thing(1), thing(2))
+    peer.send(thing(3))
+    assert iter(stream) is stream
+    assert [next(stream).number for _ in range(3)] == [1, 2, 3]
+    assert stream.lost == 0
+    assert stream.read_buffer() > 0
+
+
+@pytest.mark.parametrize("rows", [0, -1, True, 1.5, None])
+def test_max_rows_is_checked(stream: Stream[Any, Any], rows: Any) -> None:
+    with pytest.raises(ValueError, match="max_rows must be an int of at least 1"):
+        stream.batches(rows)
+
+
+@pytest.mark.parametrize("timeout", [-1, -0.1, float("nan")])
+def test_a_batches_timeout_is_checked(stream: Stream[Any, Any], timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout must be None or at least 0"):
+        stream.batches(timeout=timeout)
+
+
+def test_batches_have_at_most_max_rows(stream: Stream[Any, Any], peer: Peer) -> None:
+    peer.send(*[thing(n) for n in range(10)])
+    assert next(stream).number == 0
+    assert numbers(next(stream.batches(4))) == [1, 2, 3, 4]
+    batches = stream.batches(3)
+    assert iter(batches) is batches
+    assert [numbers(next(batches)) for _ in range(2)] == [[5, 6, 7], [8, 9]]
+
+
+def test_what_came_before_an_acknowledgement_comes_in_parts_too(reader: Make, sock: Socket, peer: Peer) -> None:
+    source = reader()
+    peer.send(*[thing(n) for n in range(7)])
+    peer.send(told(0, 5))
+    source.await_acknowledgement(5)
+    with Stream(sock, source, Item) as stream:
+        batches = stream.batches(3, timeout=0)
+        assert [numbers(next(batches)) for _ in range(4)] == [[0, 1, 2], [3, 4, 5], [6], []]
+
+
+@pytest.mark.parametrize("timeout", [0, 1e-9, 0.01])
+def test_a_timeout_brings_an_empty_batch_where_there_is_nothing_else(
+    stream: Stream[Any, Any], peer: Peer, timeout: float
+) -> None:
+    batches = stream.batches(timeout=timeout)
+    assert len(next(batches)) == 0
+    # Even where the time has passed before the first look.
+    peer.send(thing(1))
+    assert numbers(next(batches)) == [1]
+    assert len(next(batches)) == 0
+    # It holds for these batches alone.
+    peer.send(thing(2))
+    assert next(stream).number == 2
+
+
+def test_an_endless_timeout(stream: Stream[Any, Any], peer: Peer) -> None:
+    peer.send(thing(1))
+    assert numbers(next(stream.batches(timeout=float("inf")))) == [1]
+
+
+def test_a_stream_that_ends(reader: Make, sock: Socket, peer: Peer) -> None:
+    source = reader()
+    source.end_after(9)
+    with Stream(sock, source, Item) as stream:
+        peer.send(thing(1), thing(2), told(0, 9))
+        assert [item.number for item in stream] == [1, 2]
+        assert list(stream) == list(stream.batches()) == []
+
+        async def again() -> list[Any]:
+            return [item async for item in stream] + [batch async for batch in stream.batches()]
+
+        assert asyncio.run(again()) == []
+
+
+def test_a_malformed_message_does_not_end_a_stream(stream: Stream[Any, Any], peer: Peer) -> None:
+    peer.send(thing(1), MALFORMED, thing(2))
+    assert next(stream).number == 1
+    with pytest.raises(DecodeError):
+        next(stream)
+    assert next(stream).number == 2
+
+
+# What is lost
+
+
+class Script:
+    """A reader of what a test says: a step is the numbers that come, and how many were lost with them."""
+
+    def __init__(self, *steps: tuple[list[int], int]) -> None:
+        self.steps = list(steps)
+        self.lost = 0
+        self.ended = False
+        self.waits: list[bool] = []
+
+    def read(self, rows: int, wait: bool) -> Batch[Item]:
+        self.waits.append(wait)
+        assert self.steps or not wait, "it would wait for ever"
+        came, lost = self.steps.pop(0) if self.steps else ([], 0)
+        self.lost += lost
+        return batch_of(*came)
+
+
+def batch_of(*of: int) -> Batch[Item]:
+    return Item.decode_many([Item(number=n).encode() for n in of])
+
+
+def scripted(sock: Socket, script: Script, **options: Any) -> Stream[Item, Any]:
+    return Stream(sock, script, Item, **options)  # type: ignore[arg-type]
+
+
+def test_overrun_is_raised_behind_what_was_queued_and_the_stream_goes_on(sock: Socket) -> None:
+    # The loss is seen with the first batch; what is behind it may have been queued before it.
+    script = Script(([1], 5), ([2, 3], 0), ([], 0), ([4], 0))
+    with scripted(sock, script, on_overrun="raise") as stream:
+        assert [next(stream).number for _ in range(3)] == [1, 2, 3]
+        assert script.waits == [True, False]
+        with pytest.raises(Overrun) as caught:
+            next(stream)
+        assert caught.value.lost == stream.lost == 5
+        assert next(stream).number == 4
+
+
+def test_a_full_queue_s_worth_at_most_is_read_before_an_overrun_is_told(sock: Socket) -> None:
+    most = sock.read_buffer() // 512
+    script = Script(([1], 5), *[([n], 0) for n in range(2 * most)])
+    with scripted(sock, script, on_overrun="raise") as stream:
+        assert [next(stream).number for _ in range(1 + most)] == [1, *range(most)]
+        with pytest.raises(Overrun):
+            next(stream)
+
+
+def test_overruns_add_up_to_what_is_lost(sock: Socket) -> None:
+    script = Script(([1], 5), ([2], 7), ([], 0), ([3], 0), ([], 2), ([4], 0))
+    with scripted(sock, script, on_overrun="mark") as stream:
+        seen = [next(stream) for _ in range(7)]
+        assert [item.lost if isinstance(item, Overrun) else item.number for item in seen] == [1, 2, 5, 3, 7, 4, 2]
+        assert stream.lost == 14
+
+
+def test_a_mark_comes_between_batches(sock: Socket) -> None:
+    script = Script(([1, 2, 3], 4), ([], 0), ([4], 0))
+    with scripted(sock, script, on_overrun="mark") as stream:
+        batches = stream.batches(2)
+        seen = [next(batches) for _ in range(4)]
+        assert [item.lost if isinstance(item, Overrun) else numbers(item) for item in seen] == [[1, 2], [3], 4, [4]]
+
+
+def test_a_loss_is_told_where_nothing_else_comes(sock: Socket) -> None:
+    with scripted(sock, Script(([], 4)), on_overrun="mark") as stream:
+        item = next(stream.batches(timeout=0))
+        assert isinstance(item, Overrun)
+        assert item.lost == 4
+        assert "read_buffer" in str(item)
+
+
+def test_a_loss_that_only_a_number_tells_of_does_not_end_a_wait(sock: Socket) -> None:
+    with scripted(sock, Script(([], 4), ([1], 0), ([], 1))) as stream:
+        assert numbers(next(stream.batches())) == [1]
+        assert len(next(stream.batches(timeout=0))) == 0
+        assert stream.lost == 5
+
+
+def test_resync_puts_the_table_behind_the_backlog(sock: Socket) -> None:
+    asked: list[int] = []
+
+    def table() -> Iterator[Batch[Item]]:
+        asked.append(1)
+        yield batch_of(101, 102, 103)
+        yield batch_of()
+        yield batch_of(104)
+
+    script = Script(([1], 5), ([2], 0), ([], 0), ([3], 0))
+    with scripted(sock, script, on_overrun="resync", resync=table) as stream:
+        assert [next(stream).number for _ in range(3)] == [1, 2, 101]
+        assert [numbers(next(stream.batches(1))) for _ in range(2)] == [[102], [103]]
+        assert [next(stream).number for _ in range(2)] == [104, 3]
+        assert (asked, stream.lost) == ([1], 5)
+
+
+def test_a_resync_that_fails_is_begun_again(sock: Socket) -> None:
+    tries: list[int] = []
+
+    def table() -> Iterator[Batch[Item]]:
+        tries.append(1)
+        yield batch_of(101)
+        if len(tries) == 1:
+            raise OpError("receive", errno.EINTR)
+
+    with scripted(sock, Script(([], 1), ([], 0), ([7], 0)), on_overrun="resync", resync=table) as stream:
+        assert next(stream).number == 101
+        with pytest.raises(OpError):
+            next(stream)
+        assert [next(stream).number for _ in range(2)] == [101, 7]
+
+
+# Closing
+
+
+def test_closed(stream: Stream[Any, Any], sock: Socket, peer: Peer) -> None:
+    assert stream.fileno() == sock.fileno()
+    assert repr(stream) == "<netlink.stream.Stream of Item>"
+    peer.send(thing(1), thing(2))
+    next(stream)
+    stream.close()
+    stream.close()
+    assert (stream.closed, stream.fileno()) == (True, -1)
+    assert repr(stream) == "<netlink.stream.Stream of Item closed>"
+    assert sock.closed
+
+    async def first(of: Any) -> Any:
+        return await anext(of)
+
+    calls: list[Callable[[], Any]] = [
+        lambda: next(stream),
+        lambda: next(stream.batches()),
+        lambda: next(stream.batches(timeout=0)),
+        lambda: asyncio.run(first(stream)),
+        lambda: asyncio.run(first(stream.batches())),
+    ]
+    for call in calls:
+        with pytest.raises(OpError) as caught:
+            call()
+        assert caught.value.errno == errno.EBADF
+
+
+@pytest.mark.parametrize("timeout", [None, 60])
+def test_close_ends_all_threads_that_wait(stream: Stream[Any, Any], timeout: float | None) -> None:
+    reading = Worker(lambda: next(stream.batches(timeout=timeout)))
+    reading.wait_receiving()
+    waiting = Worker(lambda: next(stream))
+    waiting.wait_turn()
+    stream.close()
+    for worker in (reading, waiting):
+        with pytest.raises(OpError) as caught:
+            worker.result()
+        assert caught.value.errno == errno.EBADF
+
+
+def test_a_timeout_holds_while_another_thread_reads(stream: Stream[Any, Any], peer: Peer) -> None:
+    reading = Worker(lambda: next(stream).number)
+    reading.wait_receiving()
+    assert len(next(stream.batches(timeout=0))) == 0
+    assert len(next(stream.batches(timeout=0.01))) == 0
+    assert not reading.done
+    peer.send(thing(1))
+    assert reading.result() == 1
+
+
+def test_what_is_read_from_within_a_read_is_told_and_no_deadlock(sock: Socket) -> None:
+    class Nosy(Script):
+        def read(self, rows: int, wait: bool) -> Batch[Item]:
+            with pytest.raises(OpError) as caught:
+                next(stream)
+            assert caught.value.errno == errno.EBUSY
+            return super().read(rows, wait)
+
+    with scripted(sock, Nosy(([1], 0))) as stream:
+        assert next(stream).number == 1
+
+
+def test_each_record_goes_to_one_thread(stream: Stream[Any, Any], peer: Peer) -> None:
+    total = 4000
+
+    def consume() -> list[int]:
+        got: list[int] = []
+        while True:
+            number = next(stream).number
+            if number == total:
+                return got
+            got.append(number)
+
+    workers = [Worker(consume) for _ in range(4)]
+    for start in range(0, total, 20):
+        peer.send(*[thing(n) for n in range(start, start + 20)])
+    for _ in workers:
+        peer.send(thing(total))
+    got = [worker.result() for worker in workers]
+    assert sorted(n for part in got for n in part) == list(range(total))
+    assert all(part == sorted(part) for part in got)
+
+
+def test_an_unclosed_stream_warns_and_leaves_nothing_open(reader: Make, sock: Socket) -> None:
+    class Other:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    other = Other()
+    kept = [Stream(sock, reader(), Item, owns=(other,))]
+    with pytest.warns(ResourceWarning, match=r"^unclosed <netlink\.stream\.Stream of Item>$"):
+        kept.clear()
+    assert sock.closed
+    assert other.closed
+
+
+def test_a_closed_stream_closes_what_it_owns_and_is_silent(reader: Make, sock: Socket) -> None:
+    with Socket(Family.USERSOCK, Config()) and closing(Socket(Family.USERSOCK, Config())) as other:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with Stream(sock, reader(), Item, owns=(other,)) as stream:
+                pass
+            del stream
+            gc.collect()
+        assert other.closed
+
+
+# In an event loop
+
+
+def test_async_for(stream: Stream[Any, Any], peer: Peer) -> None:
+    async def main() -> list[int]:
+        got: list[int] = []
+        loop = asyncio.get_running_loop()
+        loop.call_soon(lambda: peer.send(thing(1), thing(2)))
+        async with stream:
+            async for item in stream:
+                got.append(item.number)
+                if item.number == 2:
+                    loop.call_soon(lambda: peer.send(thing(3), thing(4)))
+                    break
+            async for batch in stream.batches():
+                got += numbers(batch)  # type: ignore[arg-type]
+                break
+        return got
+
+    assert asyncio.run(main()) == [1, 2, 3, 4]
+    assert stream.closed
+
+
+def test_async_batches_with_a_timeout(stream: Stream[Any, Any], peer: Peer) -> None:
+    async def main() -> None:
+        for timeout in (0, 0.01):
+            assert len(await anext(stream.batches(timeout=timeout))) == 0
+            peer.send(thing(1))
+            assert numbers(await anext(stream.batches(timeout=timeout))) == [1]
+
+    asyncio.run(main())
+
+
+def test_threads_and_then_a_loop_and_then_threads(stream: Stream[Any, Any], peer: Peer) -> None:
+    async def first() -> int:
+        number: int = (await anext(stream)).number
+        return number
+
+    assert len(next(stream.batches(timeout=0.001))) == 0
+    for n in range(3):
+        peer.send(thing(n))
+        assert asyncio.run(first()) == n
+        peer.send(thing(n))
+        assert next(stream).number == n
+
+
+def test_cancelled_tasks_lose_nothing(stream: Stream[Any, Any], peer: Peer) -> None:
+    async def main() -> list[int]:
+        got: list[int] = []
+        for n in range(200):
+            task = asyncio.ensure_future(anext(stream))
+            # Cancelled at one or other of its steps, or not at all.
+            for _ in range(n % 5):
+                await asyncio.sleep(0)
+            peer.send(thing(n))
+            for _ in range(n // 5 % 5):
+                await asyncio.sleep(0)
+            task.cancel()
+            try:
+                got.append((await task).number)
+            except asyncio.CancelledError:
+                pass
+            else:
+                assert not task.cancelled()
+        while len(batch := await anext(stream.batches(timeout=0))):
+            got += numbers(batch)  # type: ignore[arg-type]
+        return got
+
+    assert asyncio.run(main()) == list(range(200))
+
+
+def test_tasks_share_a_stream(stream: Stream[Any, Any], peer: Peer) -> None:
+    total = 500
+
+    async def consume(got: list[int]) -> None:
+        while (number := (await anext(stream)).number) < total:
+            got.append(number)
+
+    async def by_batches(got: list[int]) -> None:
+        async for batch in stream.batches(7):
+            got += [n for n in numbers(batch) if n is not None and n < total]
+            if ends := numbers(batch).count(total):
+                peer.send(*[thing(total)] * (ends - 1))  # those were for others
+                return
+
+    async def main() -> list[list[int]]:
+        parts: list[list[int]] = [[], [], []]
+        tasks = [asyncio.ensure_future(f(part)) for f, part in zip((consume, consume, by_batches), parts, strict=True)]
+        for n in range(total):
+            peer.send(thing(n))
+            if n % 10 == 0:
+                await asyncio.sleep(0)
+        for _ in tasks:
+            peer.send(thing(total))
+        async with asyncio.timeout(10):
+            await asyncio.gather(*tasks)
+        return parts
+
+    parts = asyncio.run(main())
+    assert sorted(n for part in parts for n in part) == list(range(total))
+
+
+def test_a_datagram_of_two_records_serves_two_tasks(stream: Stream[Any, Any], peer: Peer) -> None:
+    async def main() -> list[Any]:
+        tasks = [asyncio.ensure_future(anext(stream)) for _ in range(2)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        peer.send(thing(1), thing(2))
+        async with asyncio.timeout(10):
+            return [item.number for item in await asyncio.gather(*tasks)]
+
+    assert sorted(asyncio.run(main())) == [1, 2]
+
+
+def test_two_streams_in_one_loop(stream: Stream[Any, Any], peer: Peer) -> None:
+    with closing(Socket(Family.USERSOCK, Config())) as sock, Peer(sock.pid) as second:
+        second.sock.bind((0, 0))
+        source = StreamReader(sock, Item, KINDS, slot=SLOT, sender=second.sock.getsockname()[0])
+        other = Stream(sock, source, Item)
+
+        async def consume(of: Stream[Any, Any]) -> list[int]:
+            return [(await anext(of)).number for _ in range(100)]
+
+        async def produce() -> None:
+            for n in range(100):
+                peer.send(thing(n))
+                second.send(thing(1000 + n))
+                await asyncio.sleep(0)
+
+        async def main() -> list[Any]:
+            async with other, asyncio.timeout(10):
+                return list(await asyncio.gather(consume(stream), consume(other), produce()))
+
+        first, others, _ = asyncio.run(main())
+        assert first == list(range(100))
+        assert others == list(range(1000, 1100))
+
+
+def test_a_stream_that_never_runs_dry_lets_other_tasks_run(sock: Socket) -> None:
+    class Endless(Script):
+        def read(self, rows: int, wait: bool) -> Batch[Item]:
+            return batch_of(1)
+
+    with scripted(sock, Endless()) as stream:
+
+        async def main() -> int:
+            rounds = 0
+            finished = asyncio.ensure_future(asyncio.sleep(0, True))
+            async for _ in stream:
+                rounds += 1
+                if finished.done() or rounds > 100:
+                    return rounds
+            return 0
+
+        assert asyncio.run(main()) < 10
+
+
+def test_close_ends_tasks_that_wait(stream: Stream[Any, Any]) -> None:
+    async def main() -> list[Any]:
+        tasks = [asyncio.ensure_future(anext(stream)), asyncio.ensure_future(anext(stream.batches(timeout=60)))]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        stream.close()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [error.errno for error in asyncio.run(main())] == [errno.EBADF] * 2
+
+
+def test_close_from_another_thread_ends_tasks_that_wait(stream: Stream[Any, Any], sock: Socket) -> None:
+    async def main() -> list[Any]:
+        tasks = [asyncio.ensure_future(anext(stream)) for _ in range(2)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        thread = threading.Thread(target=stream.close)
+        thread.start()
+        async with asyncio.timeout(10):
+            results = await asyncio.gather(*tasks, return_exceptions=True)
+        thread.join()
+        return results
+
+    assert [error.errno for error in asyncio.run(main())] == [errno.EBADF] * 2
+    assert sock.closed
+
+
+def test_close_where_the_loop_only_rests(stream: Stream[Any, Any], sock: Socket) -> None:
+    with closing(asyncio.new_event_loop()) as loop:
+
+        async def start() -> asyncio.Future[Any]:
+            task = asyncio.ensure_future(anext(stream))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            return task
+
+        task = loop.run_until_complete(start())
+        stream.close()
+        assert sock.closed
+        with pytest.raises(OpError) as caught:
+            loop.run_until_complete(task)
+        assert caught.value.errno == errno.EBADF
+
+
+def test_one_loop_at_a_time(stream: Stream[Any, Any]) -> None:
+    async def first() -> Any:
+        return await anext(stream)
+
+    async def main() -> None:
+        task = asyncio.ensure_future(first())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        other = Worker(lambda: asyncio.run(first()))
+        with pytest.raises(RuntimeError, match="another event loop"):
+            other.result()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(main())
+
+
+def test_a_wait_leaves_nothing_behind_in_the_loop(stream: Stream[Any, Any], peer: Peer) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        task = asyncio.ensure_future(anext(stream.batches(timeout=60)))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert not loop.remove_reader(stream.fileno())
+        assert not stream._waiting
+        start = time.monotonic()
+        peer.send(thing(1))
+        assert (await anext(stream)).number == 1
+        assert time.monotonic() - start < 30  # not the timer of what was cancelled
+
+    asyncio.run(main())
