@@ -9,7 +9,7 @@ bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
 sources  := $(wildcard src/netlink/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
 
-.PHONY: help build demo test test-userns lint bench sanitize fuzz dist clean
+.PHONY: help build demo test test-userns test-freethreaded lint bench sanitize fuzz dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -40,6 +40,9 @@ test: build ## all tests
 
 test-userns: build ## the kernel tests as an unprivileged user sees them: in a user namespace
 	NETLINK_TEST_USERNS=1 $(bin)/python -m pytest tests/kernel
+
+test-freethreaded: ## all tests on a free-threaded CPython, which is built first, once
+	tools/freethreaded-tests
 
 lint: build ## style, types and stubs
 	$(bin)/ruff check .
@@ -73,4 +76,4 @@ dist: $(VENV)/.tools ## the sdist, and the wheel from it
 	$(bin)/python -m build
 
 clean: ## remove what was built
-	rm -rf build dist $(VENV) $(VENV)-sanitize src/*.egg-info src/netlink/*.so tests/fuzz/bin bench/peers/bin
+	rm -rf build dist $(VENV) $(VENV)-sanitize $(VENV)-freethreaded $(VENV)-tsan src/*.egg-info src/netlink/*.so tests/fuzz/bin bench/peers/bin

@@ -1,8 +1,9 @@
 """Build of the extension modules; everything else is in pyproject.toml.
 
 Environment, for development:
-  NETLINK_SANITIZE=1   AddressSanitizer and UndefinedBehaviorSanitizer in every extension
-  NETLINK_WERROR=1     warnings of the C compiler in hand-written C are errors
+  NETLINK_SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer in every extension
+  NETLINK_SANITIZE=thread   ThreadSanitizer
+  NETLINK_WERROR=1          warnings of the C compiler in hand-written C are errors
 """
 
 import os
@@ -24,17 +25,18 @@ CFLAGS = [
     "-Wno-cast-function-type",
 ]
 LDFLAGS: list[str] = []
-if os.environ.get("NETLINK_SANITIZE") == "1":
-    sanitizers = [
-        "-fsanitize=address,undefined",
-        "-fno-sanitize-recover=undefined",
-        "-fno-omit-frame-pointer",
-        "-g",
-        "-O1",
-    ]
-    CFLAGS += sanitizers
-    LDFLAGS += sanitizers
-    BUILD = "build/sanitize"
+SANITIZERS = {
+    "1": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
+    "thread": ["-fsanitize=thread"],
+}
+chosen = os.environ.get("NETLINK_SANITIZE", "")
+if chosen:
+    if chosen not in SANITIZERS:
+        raise SystemExit(f"NETLINK_SANITIZE must be one of {', '.join(SANITIZERS)}, not {chosen!r}")
+    flags = [*SANITIZERS[chosen], "-fno-omit-frame-pointer", "-g", "-O1"]
+    CFLAGS += flags
+    LDFLAGS += flags
+    BUILD = f"build/sanitize-{chosen}"
 if os.environ.get("NETLINK_WERROR") == "1":
     CFLAGS += ["-Werror", "-Wno-error=unused-function"]
 
