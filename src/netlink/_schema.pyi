@@ -56,6 +56,9 @@ class Table:
 class Bytes: ...
 
 @final
+class Spare: ...
+
+@final
 class Store:
     @property
     def count(self) -> int: ...

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from netlink._stream import StreamReader
     from netlink._transport import Socket
 
-    class Closable(Protocol):
+    class _Closable(Protocol):
         def close(self) -> object: ...
 
 
@@ -58,7 +58,7 @@ class Stream(Generic[_R, _O]):
         *,
         on_overrun: str | None = None,
         resync: Callable[[], Iterator[Batch[_R]]] | None = None,
-        owns: Collection[Closable] = (),
+        owns: Collection[_Closable] = (),
     ) -> None:
         """For families.
 
