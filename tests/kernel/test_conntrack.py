@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import errno
-import ipaddress
-import re
-import shutil
 import socket
-import subprocess
-import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 import netns
+from kernel.flows import (
+    TCP,
+    UDP,
+    accounting,
+    beyond_xml,
+    by_identity,
+    connection,
+    datagrams,
+    listed,
+    listed_beyond_xml,
+    nft,
+    told,
+    track,
+    tuples,
+    varied,
+)
 from netlink import HeaderFlags, OpError
 from netlink.netfilter import conntrack
-from netlink.netfilter.conntrack import NAT, Flow, ProtoInfo, SCTPInfo, Status, TCPInfo, TCPState, Tuple
-
-TCP, UDP, ICMP, ICMPV6, SCTP, GRE = 6, 17, 1, 58, 132, 47
+from netlink.netfilter.conntrack import NAT, Flow, ProtoInfo, Status, TCPInfo, Tuple
 
 
 @pytest.fixture
@@ -29,130 +37,107 @@ def ct() -> Iterator[conntrack.Conn]:
         yield ct
 
 
-def tuples(number: int, proto: int, version: int = 4, zone: int | None = None) -> dict[str, Tuple]:
-    """Both directions of a flow that has number in its addresses and ports."""
-    if version == 4:
-        a, b = ipaddress.ip_address(0x0A000000 + number), ipaddress.ip_address("192.0.2.1")
-    else:
-        a, b = ipaddress.ip_address((0xFD << 120) + number), ipaddress.ip_address("2001:db8::1")
-    there: dict[str, Any] = {"proto": proto}
-    back: dict[str, Any] = {"proto": proto}
-    if proto in (ICMP, ICMPV6):
-        there.update(icmp_id=number % 65536, icmp_type=8 if proto == ICMP else 128, icmp_code=0)
-        back.update(icmp_id=number % 65536, icmp_type=0 if proto == ICMP else 129, icmp_code=0)
-    elif proto in (TCP, UDP, SCTP):
-        there.update(src_port=1024 + number % 60000, dst_port=443)
-        back.update(src_port=443, dst_port=1024 + number % 60000)
-    return {"orig": Tuple(src=a, dst=b, **there), "reply": Tuple(src=b, dst=a, **back)}
-
-
-def varied() -> list[Flow]:
-    flows: list[Flow] = []
-    for i, state in enumerate(s for s in TCPState if TCPState.SYN_SENT <= s <= TCPState.CLOSE):
-        for version in (4, 6):
-            tcp = TCPInfo(state=state, wscale_original=i, wscale_reply=14 - i)
-            flows.append(
-                Flow(
-                    **tuples(100 + i, TCP, version),
-                    timeout=1000 + i,
-                    mark=i,
-                    status=Status.SEEN_REPLY | Status.ASSURED,
-                    protoinfo=ProtoInfo(tcp=tcp),
-                )
-            )
-    for version, icmp in ((4, ICMP), (6, ICMPV6)):
-        flows += [Flow(**tuples(200 + i, UDP, version), timeout=600, mark=0xFFFFFFFF - i) for i in range(20)]
-        flows += [Flow(**tuples(300 + i, icmp, version), timeout=600) for i in range(20)]
-        flows += [Flow(**tuples(400 + i, UDP, version), timeout=600, zone=i + 1) for i in range(5)]
-        info = ProtoInfo(sctp=SCTPInfo(state=3, vtag_original=1, vtag_reply=2))
-        flows += [Flow(**tuples(500 + i, SCTP, version), timeout=600, protoinfo=info) for i in range(5)]
-    return flows
-
-
-def key(flow: Flow) -> tuple[Any, ...]:
-    """What conntrack(8) prints of a flow, as its XML is read below."""
-
-    def direction(t: Tuple) -> tuple[Any, ...]:
-        return (str(t.src), str(t.dst), t.proto, None if t.src_port is None else (t.src_port, t.dst_port))
-
-    tcp = flow.protoinfo.tcp if flow.protoinfo else None
-    status = flow.status or Status(0)
-    return (
-        direction(flow.orig),
-        direction(flow.reply),
-        flow.mark,
-        flow.zone,
-        flow.use,
-        flow.id,
-        tcp.state.name if tcp and tcp.state is not None else None,
-        bool(status & Status.ASSURED),
-        not status & Status.SEEN_REPLY,
-    )
-
-
-def icmp(t: Tuple) -> tuple[str, str, str]:
-    return str(t.icmp_type), str(t.icmp_code), str(t.icmp_id)
-
-
-def oracle(family: str) -> dict[int, tuple[Any, ...]]:
-    if shutil.which("conntrack") is None:
-        pytest.skip("conntrack(8) is missing (Debian: conntrack)")
-    run = subprocess.run(["conntrack", "-L", "-f", family, "-o", "xml,id"], capture_output=True, text=True, check=True)
-    if not run.stdout.strip():
-        return {}
-
-    def direction(meta: ET.Element) -> tuple[Any, ...]:
-        layer3, layer4 = meta.find("layer3"), meta.find("layer4")
-        assert layer3 is not None
-        assert layer4 is not None
-        get = layer4.findtext
-        ports: tuple[Any, ...] | None = None
-        if layer4.find("sport") is not None:
-            ports = (int(get("sport", "")), int(get("dport", "")))
-        address = [str(ipaddress.ip_address(layer3.findtext(name, ""))) for name in ("src", "dst")]
-        return (*address, int(layer4.get("protonum", "")), ports)
-
-    found: dict[int, tuple[Any, ...]] = {}
-    for element in ET.fromstring(run.stdout).findall("flow"):
-        metas = {meta.get("direction"): meta for meta in element.findall("meta")}
-        about = metas["independent"]
-        number = int(about.findtext("id", ""))
-        zone = about.findtext("zone")
-        found[number] = (
-            direction(metas["original"]),
-            direction(metas["reply"]),
-            int(about.findtext("mark", "0")),
-            None if zone is None else int(zone),
-            int(about.findtext("use", "")),
-            number,
-            about.findtext("state") if direction(metas["original"])[2] == TCP else None,
-            about.find("assured") is not None,
-            about.find("unreplied") is not None,
-        )
-    return found
-
-
 def test_a_dump_is_what_conntrack_prints(ct: conntrack.Conn) -> None:
-    flows = varied()
+    accounting()
+    flows = varied(30)
+    netns.require_conntrack(len(flows))
     for flow in flows:
         ct.create(flow)
     batch = ct.dump()
+    assert len(batch) == len(flows) >= 3000
+    ours, theirs = by_identity(map(told, batch)), by_identity(listed())
+    assert ours.keys() == theirs.keys()
+    for key, flow in ours.items():
+        # Seconds that passed between the two.
+        assert 0 <= flow["timeout"] - theirs[key]["timeout"] < 60
+        theirs[key]["timeout"] = flow["timeout"]
+        assert flow == theirs[key]
+    assert beyond_xml(batch) == listed_beyond_xml()
+    assert len(beyond_xml(batch)) == 30 * 2 * (3 + 8)
+
+
+def test_a_dump_is_what_was_created(ct: conntrack.Conn) -> None:
+    """What conntrack(8) does not print, too."""
+    flows = {(flow.orig, flow.zone): flow for flow in varied(20)}
+    for flow in flows.values():
+        ct.create(flow)
+    batch = ct.dump()
     assert len(batch) == len(flows)
-    ours = {flow.id: key(flow) for flow in batch}
-    assert ours == oracle("ipv4") | oracle("ipv6")
-    # Its XML leaves out what ICMP has instead of ports.
-    text = "".join(
-        subprocess.run(["conntrack", "-L", "-f", family, "-o", "id"], capture_output=True, text=True, check=True).stdout
-        for family in ("ipv4", "ipv6")
-    )
-    theirs = re.findall(
-        r"^icmp.*?type=(\d+) code=(\d+) id=(\d+).*?type=(\d+) code=(\d+) id=(\d+).* id=(\d+)", text, re.M
-    )
-    ours_icmp = [
-        (*icmp(flow.orig), *icmp(flow.reply), str(flow.id)) for flow in batch if flow.orig.proto in (ICMP, ICMPV6)
-    ]
-    assert sorted(theirs) == sorted(ours_icmp)
-    assert len(theirs) == 40
+    for got in batch:
+        flow = flows[got.orig, got.zone]
+        assert (got.reply, got.mark) == (flow.reply, flow.mark)
+        assert got.status == (flow.status or Status(0)) | Status.CONFIRMED
+        assert got.timeout is not None
+        assert flow.timeout is not None
+        assert flow.timeout - 60 < got.timeout <= flow.timeout
+        if flow.protoinfo is None:
+            assert got.protoinfo is None
+        elif flow.protoinfo.sctp:
+            assert got.protoinfo is not None
+            assert got.protoinfo.sctp == flow.protoinfo.sctp
+        else:
+            assert got.protoinfo is not None
+            tcp, wanted = got.protoinfo.tcp, flow.protoinfo.tcp
+            assert tcp is not None
+            assert wanted is not None
+            for name in ("state", "wscale_original", "wscale_reply"):
+                assert getattr(tcp, name) == getattr(wanted, name)
+
+
+def test_real_packets_are_counted_and_timed_as_conntrack_prints(ct: conntrack.Conn) -> None:
+    accounting()
+    track()
+    addresses = ("127.0.0.1", "::1")
+    sizes = {}
+    for n in range(1, 11):
+        for address in addresses:
+            sizes[datagrams([100] * n, address)[0]] = (n, n * (100 + (28 if address == "127.0.0.1" else 48)))
+    ports = {connection(address) for address in addresses}
+    batch = ct.dump()
+    ours, theirs = by_identity(map(told, batch)), by_identity(listed())
+    for flow in (*ours.values(), *theirs.values()):
+        assert flow.pop("timeout") is not None
+        assert flow["start"] > 1_700_000_000_000_000_000
+    assert ours == theirs
+    counted = {flow["orig"]["ports"][0]: flow for flow in ours.values()}
+    assert counted.keys() == sizes.keys() | ports
+    for port, counters in sizes.items():
+        assert counted[port]["orig"]["counters"] == counters
+        assert counted[port]["reply"]["counters"] == (0, 0)
+    for port in ports:
+        assert counted[port]["orig"]["counters"][1] > 1000
+        assert counted[port]["state"] in ("TIME_WAIT", "CLOSE", "LAST_ACK")
+
+
+def test_helpers(ct: conntrack.Conn) -> None:
+    flow = Flow(**tuples(1, TCP), timeout=60, helper="ftp", protoinfo=ProtoInfo(tcp=TCPInfo(state=3)))
+    try:
+        ct.create(flow)
+    except OpError as error:
+        if error.errno == errno.EOPNOTSUPP:
+            pytest.skip("the kernel has no nf_conntrack_ftp")
+        raise
+    got = ct.get(flow)
+    assert got.helper == "ftp"
+    assert got.status is not None
+    assert got.status & Status.HELPER
+    assert [flow["helper"] for flow in listed()] == ["ftp"]
+    with pytest.raises(OpError):
+        ct.create(Flow(**tuples(2, TCP), timeout=60, helper="no-such-helper"))
+
+
+def test_g30_labels_are_words_in_host_order_and_none_where_all_are_zero(ct: conntrack.Conn) -> None:
+    track()
+    nft("add rule inet t in udp dport 9 ct label set 3")  # for their memory
+    one = bytes([0b1000, 0, 0, 0, *range(1, 13)])
+    ct.create(Flow(**tuples(1, UDP), timeout=60, labels=one))
+    ct.create(Flow(**tuples(2, UDP), timeout=60, labels=bytes(16)))
+    ct.create(Flow(**tuples(3, UDP), timeout=60))
+    found = {int(flow.orig.src) - 0x0A000000: flow.labels for flow in ct.dump() if flow.orig.src}
+    assert found == {1: one, 2: None, 3: None}
+    # With a mask it changes what the mask names.
+    ct.update(Flow(**tuples(1, UDP), labels=bytes([0b0100, *bytes(15)]), labels_mask=bytes([0b1100, *bytes(15)])))
+    assert ct.get(Flow(**tuples(1, UDP))).labels == bytes([0b0100, *one[1:]])
 
 
 @pytest.mark.parametrize("version", [4, 6])
@@ -271,10 +256,10 @@ def test_g25_flush_of_one_family_leaves_the_other_alone(ct: conntrack.Conn) -> N
 def test_iter_dump_is_the_dump_in_parts(ct: conntrack.Conn) -> None:
     netns.require_conntrack(10_000)
     netns.add_flows(ct.conn, 10_000)
-    whole = {flow.id for flow in ct.dump()}
+    whole = {flow.orig for flow in ct.dump()}
     parts = list(ct.iter_dump())
     assert [len(part) for part in parts] == [4096, 4096, 1808]
-    assert {flow.id for part in parts for flow in part} == whole
+    assert {flow.orig for part in parts for flow in part} == whole
     assert len(whole) == 10_000
 
 
