@@ -92,7 +92,8 @@ cdef class StreamReader:
         self.read_until(1 << 62, True, sequence)
 
     def end_after(self, uint32_t sequence):
-        """Let the stream end, `ended`, with the kernel's answer to a request that is about to be sent."""
+        """Let the stream end, `ended`, with the kernel's answer to a request that was sent, or where nothing is queued:
+        the answer is lost then."""
         self.last = sequence
 
     def read_until(self, Py_ssize_t rows, bint wait, uint32_t sequence):
@@ -166,9 +167,13 @@ cdef class StreamReader:
             looked += 1
             if looked > PATIENCE:
                 return PAUSE
-            result = self.next_datagram(wait and (self.store.count == 0 or self.awaited != 0))
-            if result < 0:
-                return ENOUGH if result == -EAGAIN and self.store.count else result
+            result = self.next_datagram(wait and not self.last and (self.store.count == 0 or self.awaited != 0))
+            if result == -EAGAIN and self.store.count:
+                return ENOUGH
+            if result == -EAGAIN and self.last:
+                self.ended = True
+            elif result < 0:
+                return result
         return ENDED
 
     cdef int take(self, const nl_message *m, nl_fault *fault, nl_verdict *verdict) noexcept nogil:

@@ -56,7 +56,8 @@ class Packet(AttributeSet, header=NfGenMsg):
     """NFULA_*: a logged packet. The header's family is that of the rule, NFPROTO_*, and its res_id the group.
 
     All may be None: the kernel knows of no `hwaddr` and `timestamp` of what this machine sends, of no `uid` and `gid`
-    of what others send, and puts no mark of 0.
+    of what others send, and puts no mark of 0. The payload begins at the network header, except on the egress hook of
+    the netdev family, where the kernel puts what `l2hdr` has before it.
     """
 
     packet_hdr = struct(1, PacketHdr)  # NFULA_PACKET_HDR
@@ -67,7 +68,6 @@ class Packet(AttributeSet, header=NfGenMsg):
     physindev = be32(6)  # NFULA_IFINDEX_PHYSINDEV, of the bridge's port
     physoutdev = be32(7)  # NFULA_IFINDEX_PHYSOUTDEV, of the bridge's port
     hw = struct(8, HwAddr)  # NFULA_HWADDR
-    payload = view(9)  # NFULA_PAYLOAD, from the network header on
     prefix = string(10)  # NFULA_PREFIX, of the rule
     uid = be32(11)  # NFULA_UID
     seq = be32(12)  # NFULA_SEQ, of the group
@@ -80,6 +80,7 @@ class Packet(AttributeSet, header=NfGenMsg):
     ct_info = be32(19, enum=CtInfo)  # NFULA_CT_INFO
     vlan = nested(20, VLAN, rare=True)  # NFULA_VLAN
     l2hdr = binary(21)  # NFULA_L2HDR, of packets logged in the bridge and netdev families
+    payload = view(9)  # NFULA_PAYLOAD, from the network header on; see above
 
     @property
     def hw_protocol(self) -> int | None:

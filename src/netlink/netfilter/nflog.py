@@ -54,6 +54,8 @@ _SLOT = 256 << 10
 # NLMSG_GOODSIZE is a little less than this; the most is fixed.
 _BUFFER_MIN, _BUFFER_MAX = min(_os.sysconf("SC_PAGE_SIZE"), 8192), 131072
 _U32_MAX = 0xFFFFFFFF
+# The kernel multiplies hundredths by its ticks a second, 1000 at most, in 32 bits.
+_TIMEOUT_MAX = _U32_MAX // 1000 // 100
 
 
 class Log(_Stream[Packet, Never]):
@@ -65,10 +67,19 @@ class Log(_Stream[Packet, Never]):
 
     _group: int
 
+    @property
+    def group(self) -> int:
+        """The group that is listened to."""
+        return self._group
+
     def unbind(self) -> None:
         """Stop logging. What the kernel has is still read; then the stream ends."""
+        request = _config(self._sock, self._group, 2, [(_CMD, bytes([_UNBIND]))])
+        self._sock.send(request)
         self._reader.end_after(2)
-        self._sock.send(_config(self._sock, self._group, 2, [(_CMD, bytes([_UNBIND]))]))
+        # The kernel drops its answer where the queue is full. Then the end of the queue is the end; and whoever had
+        # read all of it in between, and waits, is woken by a second answer.
+        self._sock.send(request)
 
 
 def listen(
@@ -104,9 +115,9 @@ def listen(
     _check("copy_range", copy_range, 0, 0xFFFF)
     _check("queue_threshold", queue_threshold, 1, _U32_MAX)
     _check("buffer_size", buffer_size, _BUFFER_MIN, _BUFFER_MAX)
-    if not 0 <= timeout <= _U32_MAX // 100:
-        raise ValueError(f"timeout must be from 0 to {_U32_MAX // 100} seconds, not {timeout!r}")
-    flags = _F_SEQ * sequence | _F_SEQ_GLOBAL * sequence_global | _F_CONNTRACK * conntrack
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout <= _TIMEOUT_MAX:
+        raise ValueError(f"timeout must be a number from 0 to {_TIMEOUT_MAX} seconds, not {timeout!r}")
+    flags = _F_SEQ * bool(sequence) | _F_SEQ_GLOBAL * bool(sequence_global) | _F_CONNTRACK * bool(conntrack)
     # One message, so that no packet is logged with the kernel's defaults.
     options = [
         (_CMD, bytes([_BIND])),
