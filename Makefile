@@ -9,7 +9,7 @@ bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
 sources  := $(wildcard src/netlink/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
 
-.PHONY: help build demo test test-userns test-freethreaded lint bench sanitize fuzz dist clean
+.PHONY: help build demo test test-userns test-freethreaded lint bench docs sanitize fuzz dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,13 @@ bench: build ## figures against the peers that this machine can build
 	$(bin)/python bench/startup.py
 	$(bin)/python -m pytest bench -q
 	$(bin)/python bench/dump.py
+
+$(VENV)/.docs: $(VENV)/.tools
+	$(pip) --group docs
+	@touch $@
+
+docs: build $(VENV)/.docs ## the documentation, in build/docs/html/index.html; warnings are errors
+	$(bin)/python -m sphinx -b html -W --keep-going -q -E -d build/docs/doctrees docs build/docs/html
 
 sanitize: $(VENV)/.tools ## the unit tests with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(PYTHON) -m venv --clear $(VENV)-sanitize

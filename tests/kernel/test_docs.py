@@ -1,0 +1,109 @@
+"""The pages of docs: every block of code on them runs, and prints what the page says it prints.
+
+The Python blocks of a page share one module, from top to bottom, as a reader types them. Blocks of shell commands
+(`sh`) run in the same network namespace. A `text` block behind a block is its output, in which "..." stands for
+anything. `console` blocks, commands that install or build something, are the only ones that do not run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import netns
+from netlink import Family, dial
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
+FENCE = re.compile(r"^```(?!\{)(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # and no directive
+ELSEWHERE = ("changelog.md", "benchmarks.md")  # texts that are not written for this folder, or by hand
+COMMANDS = {"install.md", "tour.md", "contributing.md", "architecture.md", "performance.md"}  # have console blocks
+
+
+class Block(NamedTuple):
+    line: int
+    language: str
+    code: str
+    output: str | None
+
+
+def blocks(page: str) -> Iterator[Block]:
+    text = (DOCS / page).read_text()
+    fences = list(FENCE.finditer(text))
+    for i, fence in enumerate(fences):
+        language, code = fence.groups()
+        line = text.count("\n", 0, fence.start()) + 2
+        after = fences[i + 1] if i + 1 < len(fences) else None
+        output = after[2] if after and after[1] == "text" and not text[fence.end() : after.start()].strip() else None
+        if language in ("python", "sh"):
+            yield Block(line, language, code, output)
+        elif language == "text":
+            assert i, f"{page}:{line}: the output of what?"
+            assert not text[fences[i - 1].end() : fence.start()].strip(), f"{page}:{line}: the output of what?"
+        else:
+            assert language == "console", f"{page}:{line}: who runs {language}?"
+            assert page in COMMANDS, f"{page}:{line}: who runs this?"
+
+
+def run_python(page: str, block: Block, names: dict[str, Any]) -> str:
+    # Tracebacks show the page's lines.
+    code = compile("\n" * (block.line - 1) + block.code, str(DOCS / page), "exec", dont_inherit=True)
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        exec(code, names)
+    return out.getvalue()
+
+
+def run_shell(block: Block) -> str:
+    for command in re.findall(r"^(?:\w+=\S+ )?(\w+)", block.code, re.MULTILINE):
+        if not shutil.which(command):
+            pytest.skip(f"there is no {command} on this machine")
+    run = subprocess.run(["sh", "-ec", block.code], capture_output=True, text=True, timeout=30)
+    assert run.returncode == 0, run.stderr
+    return run.stdout
+
+
+def matches(expected: str, printed: str) -> bool:
+    pattern = ".*?".join(re.escape(part) for part in expected.rstrip().split("..."))
+    return re.fullmatch(pattern, printed.rstrip(), re.DOTALL) is not None
+
+
+# What a page takes for given.
+
+
+def conntrack_sysctls() -> None:
+    netns.require_conntrack()
+    for name in ("nf_conntrack_acct", "nf_conntrack_timestamp", "nf_conntrack_events"):
+        netns.sysctl(f"net.netfilter.{name}", 1)
+
+
+def three_flows() -> None:
+    with dial(Family.NETFILTER) as conn:
+        netns.add_flows(conn, 3)
+
+
+GIVEN: dict[str, Callable[[], None]] = {
+    "index.md": three_flows,
+    "tour.md": conntrack_sysctls,
+}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in ELSEWHERE])
+def test_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    GIVEN.get(page, lambda: None)()
+    names: dict[str, Any] = {"__name__": f"docs_{Path(page).stem}"}
+    for block in blocks(page):
+        printed = run_python(page, block, names) if block.language == "python" else run_shell(block)
+        where = f"{page}:{block.line}"
+        if block.output is None:
+            assert not printed, f"{where} prints what the page does not show"
+        else:
+            assert matches(block.output, printed), f"{where} prints\n{printed}\nand the page says\n{block.output}"
