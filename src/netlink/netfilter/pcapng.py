@@ -16,7 +16,6 @@ import struct as _struct
 import time as _time
 from _thread import allocate_lock as _allocate_lock
 from enum import IntEnum
-from functools import lru_cache as _lru_cache
 from typing import TYPE_CHECKING, BinaryIO
 
 from netlink import __version__ as _version
@@ -73,7 +72,6 @@ def _block(kind: int, body: bytes) -> bytes:
 _FLAGS = [_option(_EPB_FLAGS, _TAIL.pack(direction)) for direction in (0, _INBOUND, _OUTBOUND)]
 
 
-@_lru_cache(1024)
 def _comment(prefix: str) -> bytes:
     return _option(_COMMENT, prefix.encode("utf-8", "backslashreplace")[:0xFFFF])
 
