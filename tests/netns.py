@@ -252,10 +252,7 @@ _names = itertools.count()
 @contextlib.contextmanager
 def named(namespace: Namespace) -> Iterator[str]:
     """A name under /run/netns for a namespace, in mounts that this process alone sees."""
-    _require_private()
-    if _mounts_refusal is not None:
-        pytest.skip(_mounts_refusal)
-    folder = _names_folder()
+    folder = names_folder()
     name = f"netlink-test-{next(_names)}"
     target = Path(folder, name)
     target.touch()
@@ -273,7 +270,11 @@ def named(namespace: Namespace) -> Iterator[str]:
 
 
 @functools.cache
-def _names_folder() -> str:
+def names_folder() -> str:
+    """/run/netns, in mounts that this process alone sees."""
+    _require_private()
+    if _mounts_refusal is not None:
+        pytest.skip(_mounts_refusal)
     folder = "/run/netns"
     try:
         if os.path.isdir(folder):
