@@ -53,11 +53,9 @@ lint: build ## style, types and stubs
 	$(bin)/pyright
 	MYPYPATH=src $(bin)/python -m mypy.stubtest netlink --allowlist tests/typing/stubtest.txt
 
-bench: build ## figures against the peers that this machine can build
-	$(bin)/python bench/build.py
-	$(bin)/python bench/startup.py
-	$(bin)/python -m pytest bench -q
-	$(bin)/python bench/dump.py
+bench: build ## figures against every peer that this machine can build; BENCH="--quick", "--help", workloads
+	$(pip) --group bench
+	$(bin)/python -m bench $(BENCH)
 
 $(VENV)/.docs: $(VENV)/.tools
 	$(pip) --group docs

@@ -1,0 +1,179 @@
+"""Python's socket and struct, no library: what a careful script does by hand.
+
+dump receive|conntrack|route [loops=N]    receive and look for DONE alone, or decode too
+events conntrack count=N [seconds=S] [read_buffer=B]
+request noop|getlink count=N
+decode FILE [loops=N]                     messages of conntrack, one behind the other
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bench.peers.peer import DUMP_BUFFER, Result, await_backlog, option
+
+NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
+SOL_NETLINK, ADD_MEMBERSHIP, NO_ENOBUFS, SO_RCVBUFFORCE = 270, 1, 5, 33
+ERROR, DONE = 2, 3
+DUMP = 0x301  # NLM_F_REQUEST, NLM_F_DUMP
+HEADER = struct.Struct("=IHHII")
+ATTRIBUTE = struct.Struct("=HH")
+ERRNO = struct.Struct("=i")
+U16 = struct.Struct(">H")
+U32 = struct.Struct(">I")
+
+
+def dial(family: int) -> socket.socket:
+    s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, family)
+    s.bind((0, 0))
+    s.connect((0, 0))
+    return s
+
+
+def message(kind: int, flags: int, payload: bytes, sequence: int = 1) -> bytes:
+    return HEADER.pack(16 + len(payload), kind, flags, sequence, 0) + payload
+
+
+def attributes(view: memoryview) -> Iterator[tuple[int, memoryview]]:
+    at = 0
+    while at + 4 <= len(view):
+        length, kind = ATTRIBUTE.unpack_from(view, at)
+        if not 4 <= length <= len(view) - at:
+            raise ValueError(f"an attribute of {length} bytes")
+        yield kind & 0x3FFF, view[at + 4 : at + length]
+        at += (length + 3) & ~3
+
+
+def read_flow(payload: memoryview) -> int:
+    """Three fields: a script looks at nothing else."""
+    total = 0
+    for kind, data in attributes(payload[4:]):
+        if kind == 1:  # CTA_TUPLE_ORIG
+            for inner, value in attributes(data):
+                if inner == 2:  # CTA_TUPLE_PROTO
+                    total += sum(U16.unpack(port)[0] for which, port in attributes(value) if which == 2)
+        elif kind in (3, 8):  # CTA_STATUS, CTA_MARK
+            total += U32.unpack(data)[0]
+    return total
+
+
+def read_route(payload: memoryview) -> int:
+    total = payload[1]
+    for kind, data in attributes(payload[12:]):
+        if kind == 1:  # RTA_DST
+            total += U32.unpack(data)[0] & 0xFFFFFF
+        elif kind == 4:  # RTA_OIF
+            total += ERRNO.unpack(data)[0]
+    return total
+
+
+def take(result: Result, datagram: memoryview, read: Callable[[memoryview], int]) -> bool:
+    """The messages of a datagram; whether it ends a dump."""
+    at = 0
+    while at + 16 <= len(datagram):
+        length, kind, _flags, _sequence, _pid = HEADER.unpack_from(datagram, at)
+        if not 16 <= length <= len(datagram) - at:
+            raise ValueError(f"a message of {length} bytes")
+        if kind == DONE:
+            return True
+        if kind == ERROR and (error := ERRNO.unpack_from(datagram, at + 16)[0]):
+            raise OSError(-error, "netlink")
+        result.items += 1
+        result.sum += read(datagram[at + 16 : at + length])
+        at += (length + 3) & ~3
+    return False
+
+
+def dump(what: str, loops: int) -> None:
+    family, request = NETLINK_NETFILTER, message(0x101, DUMP, bytes(4))  # IPCTNL_MSG_CT_GET; nfgenmsg
+    if what == "route":
+        family, request = NETLINK_ROUTE, message(26, DUMP, bytes([socket.AF_INET, *bytes(11)]))  # RTM_GETROUTE; rtmsg
+    read = read_route if what == "route" else read_flow
+    buffer = bytearray(DUMP_BUFFER)
+    view = memoryview(buffer)
+    with dial(family) as s:
+        result = Result()
+        for _ in range(loops):
+            s.send(request)
+            done = False
+            while not done:
+                n = s.recv_into(buffer)
+                if what == "receive":
+                    done = HEADER.unpack_from(buffer)[1] == DONE or HEADER.unpack_from(buffer, n - 20)[:2] == (20, DONE)
+                else:
+                    done = take(result, view[:n], read)
+        result.finish(loops)
+
+
+def events(count: int, seconds: int, read_buffer: int) -> None:
+    with dial(NETLINK_NETFILTER) as s:
+        s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, read_buffer)
+        s.setsockopt(SOL_NETLINK, NO_ENOBUFS, 1)
+        for group in (1, 2, 3):  # NFNLGRP_CONNTRACK_NEW, _UPDATE, _DESTROY
+            s.setsockopt(SOL_NETLINK, ADD_MEMBERSHIP, group)
+        s.settimeout(1)
+        await_backlog()
+        result = Result()
+        end = time.perf_counter() + seconds if seconds else 0.0
+        while time.perf_counter() < end if seconds else result.items < count:
+            try:
+                datagram = s.recv(8192)
+            except TimeoutError:
+                if seconds:
+                    continue
+                break
+            take(result, memoryview(datagram), read_flow)
+        # SO_MEMINFO, SK_MEMINFO_DROPS
+        result.lost = struct.unpack("=9I", s.getsockopt(socket.SOL_SOCKET, 55, 36))[8]
+        result.finish()
+
+
+def request(what: str, count: int) -> None:
+    kind, flags, payload = 1, 5, b""  # NLMSG_NOOP; NLM_F_REQUEST, NLM_F_ACK
+    if what == "getlink":
+        kind, flags, payload = 18, 1, struct.pack("=BxHiII", 0, 0, 1, 0, 0)  # RTM_GETLINK; ifinfomsg of lo
+    with dial(NETLINK_ROUTE) as s:
+        pid = s.getsockname()[0]
+        result = Result()
+        for sequence in range(1, count + 1):
+            s.send(message(kind, flags, payload, sequence))
+            reply = s.recv(DUMP_BUFFER)
+            length, kind_of, _flags, number, port = HEADER.unpack_from(reply)
+            if number != sequence or port != pid:
+                raise ValueError("a reply to another request")
+            if kind_of == ERROR and (error := ERRNO.unpack_from(reply, 16)[0]):
+                raise OSError(-error, "netlink")
+            _data = reply[16:length]
+        result.items = count
+        result.finish()
+
+
+def decode(path: str, loops: int) -> None:
+    data = memoryview(Path(path).read_bytes())
+    result = Result()
+    for _ in range(loops):
+        take(result, data, read_flow)
+    result.finish(loops)
+
+
+def main() -> None:
+    work, what = sys.argv[1:3]
+    if work == "dump":
+        dump(what, option("loops", 1))
+    elif work == "events":
+        events(option("count"), option("seconds"), option("read_buffer", 4 << 20))
+    elif work == "request":
+        request(what, option("count"))
+    elif work == "decode":
+        decode(what, option("loops", 1))
+    else:
+        raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,229 @@
+/* The limit: ask the kernel, receive into one buffer, look at no more than is needed to know the end, throw it away.
+ *
+ * raw dump conntrack|route [loops=N]        recv() of a dump, 32 KiB at a time
+ * raw events recv|recvmmsg count=N [seconds=S] [read_buffer=B]
+ * raw nflog recv group=N count=N threshold=N size=N [read_buffer=B]
+ * raw request noop|getlink count=N          sendto() and recv() */
+
+#define _GNU_SOURCE
+#include "peer.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter/nfnetlink_conntrack.h>
+#include <linux/netfilter/nfnetlink_log.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <unistd.h>
+
+enum { SLOTS = 64 };
+
+static char buffer[LOG_BUFFER];
+
+static int dial(int family)
+{
+    struct sockaddr_nl local = {.nl_family = AF_NETLINK}, kernel = {.nl_family = AF_NETLINK};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, family);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&local, sizeof local) < 0 ||
+        connect(fd, (struct sockaddr *)&kernel, sizeof kernel) < 0)
+        die("socket");
+    return fd;
+}
+
+/* The dump's end, without walking the messages: DONE comes alone, or as the last 20 bytes. */
+static int ends(const char *datagram, ssize_t size)
+{
+    struct nlmsghdr first, last;
+    const ssize_t done = NLMSG_LENGTH(sizeof(int));
+    if (size < done)
+        return 0;
+    memcpy(&first, datagram, sizeof first);
+    memcpy(&last, datagram + size - done, sizeof last);
+    return first.nlmsg_type == NLMSG_DONE || first.nlmsg_type == NLMSG_ERROR ||
+           (last.nlmsg_type == NLMSG_DONE && last.nlmsg_len == (unsigned)done);
+}
+
+static void dump(int family, const void *request, size_t length, long long loops)
+{
+    struct result r;
+    int fd = dial(family);
+    begin(&r);
+    for (long long i = 0; i < loops; i++) {
+        ssize_t n;
+        if (send(fd, request, length, 0) < 0)
+            die("send");
+        do {
+            if ((n = recv(fd, buffer, DUMP_BUFFER, 0)) < 0)
+                die("recv");
+        } while (!ends(buffer, n));
+    }
+    finish(&r, loops);
+}
+
+static void dump_conntrack(long long loops)
+{
+    struct {
+        struct nlmsghdr header;
+        struct nfgenmsg family;
+    } request = {
+        {sizeof request, (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET, NLM_F_REQUEST | NLM_F_DUMP, 1, 0},
+        {AF_UNSPEC, NFNETLINK_V0, 0},
+    };
+    dump(NETLINK_NETFILTER, &request, sizeof request, loops);
+}
+
+static void dump_route(long long loops)
+{
+    struct {
+        struct nlmsghdr header;
+        struct rtmsg route;
+    } request = {
+        {sizeof request, RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, 1, 0},
+        {.rtm_family = AF_INET},
+    };
+    dump(NETLINK_ROUTE, &request, sizeof request, loops);
+}
+
+/* count events, or all that come in some seconds. */
+static void events(int many, long long count, double seconds, long long read_buffer)
+{
+    struct mmsghdr heads[SLOTS];
+    struct iovec slots[SLOTS];
+    struct result r;
+    int fd = dial(NETLINK_NETFILTER), yes = 1;
+    double end;
+
+    for (int i = 0; i < SLOTS; i++) {
+        /* Slots side by side at powers of 2 would fall on the same lines of the cache. */
+        slots[i] = (struct iovec){malloc(EVENT_BUFFER + 64), EVENT_BUFFER};
+        heads[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &slots[i], .msg_iovlen = 1}};
+    }
+    set_read_buffer(fd, read_buffer);
+    setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &yes, sizeof yes);
+    for (int group = NFNLGRP_CONNTRACK_NEW; group <= NFNLGRP_CONNTRACK_DESTROY; group++)
+        if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
+            die("NETLINK_ADD_MEMBERSHIP");
+    await_backlog();
+    begin(&r);
+    end = r.start + seconds;
+    while (seconds ? now() < end : r.items < count) {
+        int got = many ? recvmmsg(fd, heads, SLOTS, MSG_DONTWAIT, NULL)
+                       : recv(fd, slots[0].iov_base, EVENT_BUFFER, MSG_DONTWAIT) >= 0 ? 1 : -1;
+        if (got > 0)
+            r.items += got;
+        else if (!readable(fd) && !seconds)
+            break;
+    }
+    r.lost = drops(fd);
+    finish(&r, 1);
+}
+
+static void add(char *request, unsigned short type, const void *data, unsigned short length)
+{
+    struct nlmsghdr *header = (struct nlmsghdr *)request;
+    struct nlattr *attribute = (struct nlattr *)(request + header->nlmsg_len);
+    attribute->nla_type = type;
+    attribute->nla_len = (unsigned short)(NLA_HDRLEN + length);
+    memcpy(attribute + 1, data, length);
+    header->nlmsg_len += NLA_ALIGN(attribute->nla_len);
+}
+
+static void bind_group(int fd, uint16_t group, uint32_t threshold, uint32_t size)
+{
+    _Alignas(4) char request[256] = {0};
+    struct nlmsghdr *header = (struct nlmsghdr *)request;
+    struct nfgenmsg *family = NLMSG_DATA(header);
+    struct nfulnl_msg_config_cmd command = {.command = NFULNL_CFG_CMD_BIND};
+    struct nfulnl_msg_config_mode mode = {.copy_mode = NFULNL_COPY_PACKET, .copy_range = htonl(0xffff)};
+    uint32_t timeout = htonl(10);
+    uint16_t flags = htons(NFULNL_CFG_F_SEQ);
+
+    *header = (struct nlmsghdr){NLMSG_LENGTH(sizeof *family), (NFNL_SUBSYS_ULOG << 8) | NFULNL_MSG_CONFIG,
+                                NLM_F_REQUEST | NLM_F_ACK, 1, 0};
+    *family = (struct nfgenmsg){AF_UNSPEC, NFNETLINK_V0, htons(group)};
+    threshold = htonl(threshold);
+    size = htonl(size);
+    add(request, NFULA_CFG_CMD, &command, sizeof command);
+    add(request, NFULA_CFG_MODE, &mode, sizeof mode);
+    add(request, NFULA_CFG_NLBUFSIZ, &size, sizeof size);
+    add(request, NFULA_CFG_TIMEOUT, &timeout, sizeof timeout);
+    add(request, NFULA_CFG_QTHRESH, &threshold, sizeof threshold);
+    add(request, NFULA_CFG_FLAGS, &flags, sizeof flags);
+    if (send(fd, request, header->nlmsg_len, 0) < 0 || recv(fd, buffer, sizeof buffer, 0) < 0)
+        die("bind");
+    if (((struct nlmsgerr *)NLMSG_DATA(buffer))->error) {
+        fprintf(stderr, "raw: the kernel refuses the group\n");
+        exit(1);
+    }
+}
+
+/* Receive, and walk from header to header to count the packets. */
+static void nflog(int fd, long long count)
+{
+    struct result r;
+    await_backlog();
+    begin(&r);
+    while (r.items < count) {
+        ssize_t left = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
+        const char *at = buffer;
+        if (left < 0 && !readable(fd))
+            break;
+        while (left >= (ssize_t)NLMSG_HDRLEN) {
+            struct nlmsghdr header;
+            memcpy(&header, at, sizeof header);
+            if (header.nlmsg_len < NLMSG_HDRLEN || (ssize_t)header.nlmsg_len > left)
+                break;
+            r.items += header.nlmsg_type != NLMSG_DONE;
+            at += NLMSG_ALIGN(header.nlmsg_len);
+            left -= NLMSG_ALIGN(header.nlmsg_len);
+        }
+    }
+    r.lost = drops(fd);
+    finish(&r, 1);
+}
+
+static void request(int getlink, long long count)
+{
+    struct {
+        struct nlmsghdr header;
+        struct ifinfomsg link;
+    } message = {
+        {NLMSG_HDRLEN, NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, 1, 0},
+        {.ifi_family = AF_UNSPEC, .ifi_index = 1},
+    };
+    struct result r;
+    int fd = dial(NETLINK_ROUTE);
+    if (getlink)
+        message.header = (struct nlmsghdr){sizeof message, RTM_GETLINK, NLM_F_REQUEST, 1, 0};
+    begin(&r);
+    for (; r.items < count; r.items++)
+        if (send(fd, &message, message.header.nlmsg_len, 0) < 0 || recv(fd, buffer, DUMP_BUFFER, 0) < 0)
+            die("request");
+    finish(&r, 1);
+}
+
+int main(int argc, char **argv)
+{
+    long long count = option(argc, argv, "count", 0);
+
+    if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "conntrack"))
+        dump_conntrack(option(argc, argv, "loops", 1));
+    else if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "route"))
+        dump_route(option(argc, argv, "loops", 1));
+    else if (is(argc, argv, 1, "events"))
+        events(is(argc, argv, 2, "recvmmsg"), count, (double)option(argc, argv, "seconds", 0),
+               option(argc, argv, "read_buffer", 0));
+    else if (is(argc, argv, 1, "nflog")) {
+        int fd = dial(NETLINK_NETFILTER);
+        set_read_buffer(fd, option(argc, argv, "read_buffer", 0));
+        bind_group(fd, (uint16_t)option(argc, argv, "group", 0), (uint32_t)option(argc, argv, "threshold", 100),
+                   (uint32_t)option(argc, argv, "size", 65536));
+        nflog(fd, count);
+    } else if (is(argc, argv, 1, "request"))
+        request(is(argc, argv, 2, "getlink"), count);
+    else {
+        fprintf(stderr, "usage: see the head of raw.c\n");
+        return 2;
+    }
+    return 0;
+}

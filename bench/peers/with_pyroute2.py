@@ -1,0 +1,84 @@
+"""pyroute2, as its documentation uses it: Conntrack.dump_entries, IPRoute.get_routes, IPRoute.get_links.
+
+It has no nflog and no listening to conntrack.
+
+dump conntrack|route [loops=N]
+request getlink count=N
+decode FILE [loops=N]          messages of conntrack, one behind the other
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pyroute2 import Conntrack, IPRoute
+from pyroute2.netlink.nfnetlink.nfctsocket import nfct_msg
+
+from bench.peers.peer import Result, option
+
+
+def dump_flows(loops: int) -> None:
+    with Conntrack() as ct:
+        result = Result()
+        for _ in range(loops):
+            for entry in ct.dump_entries():
+                result.items += 1
+                result.sum += (entry.tuple_orig.sport or 0) + entry.status + (entry.mark or 0)
+        result.finish(loops)
+
+
+def dump_routes(loops: int) -> None:
+    with IPRoute() as ipr:
+        result = Result()
+        for _ in range(loops):
+            for route in ipr.get_routes(family=2):
+                result.items += 1
+                dst = route.get("dst")
+                octets = [int(octet) for octet in dst.split(".")[1:]] if dst else [0, 0, 0]
+                result.sum += route["dst_len"] + (route.get("oif") or 0)
+                result.sum += octets[0] << 16 | octets[1] << 8 | octets[2]
+        result.finish(loops)
+
+
+def request(count: int) -> None:
+    with IPRoute() as ipr:
+        result = Result()
+        for _ in range(count):
+            list(ipr.get_links(1))
+        result.items = count
+        result.finish()
+
+
+def decode(path: str, loops: int) -> None:
+    data = Path(path).read_bytes()
+    result = Result()
+    for _ in range(loops):
+        at = 0
+        while at < len(data):
+            message = nfct_msg(data, offset=at)
+            message.decode()
+            ports = message.get_attr("CTA_TUPLE_ORIG").get_attr("CTA_TUPLE_PROTO")
+            result.sum += ports.get_attr("CTA_PROTO_SRC_PORT") or 0
+            result.sum += (message.get_attr("CTA_STATUS") or 0) + (message.get_attr("CTA_MARK") or 0)
+            result.items += 1
+            at += (message["header"]["length"] + 3) & ~3
+    result.finish(loops)
+
+
+def main() -> None:
+    work, what = sys.argv[1:3]
+    if work == "dump" and what == "conntrack":
+        dump_flows(option("loops", 1))
+    elif work == "dump":
+        dump_routes(option("loops", 1))
+    elif work == "request":
+        request(option("count"))
+    elif work == "decode":
+        decode(what, option("loops", 1))
+    else:
+        raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

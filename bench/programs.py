@@ -1,0 +1,186 @@
+"""The contenders' programs: found, built from bench/peers, and run. What one lacks is named with what brings it."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.runner import MissingError
+
+ROOT = Path(__file__).parent.parent
+PEERS = ROOT / "bench" / "peers"
+BIN = PEERS / "bin"
+GOCODE = Path("/usr/share/gocode")  # where Debian's golang-*-dev packages are
+CRATES = Path("/usr/share/cargo/registry")  # where its librust-*-dev packages are
+
+# The most seconds that any run may take: a peer that never ends is not to be waited for.
+TIME_LIMIT = 600
+
+Need = tuple[str, Callable[[], bool]]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run, what it needs (each with what brings it), and for those that are built, from what and how."""
+
+    run: tuple[str, ...]
+    needs: tuple[Need, ...] = ()
+    sources: tuple[Path, ...] = ()
+    build: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+
+    @functools.cached_property
+    def command(self) -> list[str]:
+        """The command, built where it has to be. MissingError says what to install."""
+        if absent := [what for what, there in self.needs if not there()]:
+            raise MissingError(f"needs {', '.join(absent)}")
+        if self.build and not self._is_fresh():
+            BIN.mkdir(exist_ok=True)
+            environment = os.environ | dict(self.environment)
+            done = subprocess.run(self.build, cwd=ROOT, env=environment, capture_output=True, text=True)
+            if done.returncode:
+                raise MissingError(f"does not build: {done.stderr.strip()}")
+        return list(self.run)
+
+    def _is_fresh(self) -> bool:
+        binary = Path(self.run[0])
+        return binary.exists() and all(binary.stat().st_mtime > source.stat().st_mtime for source in self.sources)
+
+
+def _program(name: str) -> Callable[[], bool]:
+    return lambda: shutil.which(name) is not None
+
+
+def _file(path: str | Path) -> Callable[[], bool]:
+    return lambda: Path(path).exists()
+
+
+def _glob(folder: Path, pattern: str) -> Callable[[], bool]:
+    return lambda: any(folder.glob(pattern))
+
+
+def _module(name: str) -> Callable[[], bool]:
+    return lambda: importlib.util.find_spec(name) is not None
+
+
+def _c(name: str, *libraries: str, needs: tuple[Need, ...] = ()) -> Program:
+    source = PEERS / f"{name}.c"
+    flags = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
+    return Program(
+        (str(BIN / name),),
+        (
+            ("gcc (Debian: gcc, libc6-dev)", _program("gcc")),
+            ("linux/netlink.h (Debian: linux-libc-dev)", _file("/usr/include/linux/netlink.h")),
+            *needs,
+        ),
+        (source, PEERS / "peer.h"),
+        ("gcc", *flags, str(source), "-o", str(BIN / name), *(f"-l{library}" for library in libraries)),
+    )
+
+
+def _python(module: str, needs: tuple[Need, ...] = ()) -> Program:
+    return Program((sys.executable, "-m", f"bench.peers.{module}"), needs)
+
+
+_LIBMNL: Need = ("libmnl (Debian: libmnl-dev)", _file("/usr/include/libmnl/libmnl.h"))
+_HEADERS = Path("/usr/include")
+
+PROGRAMS = {
+    "raw": _c("raw"),
+    "mnl": _c("mnl", "mnl", needs=(_LIBMNL,)),
+    "nfct": _c(
+        "nfct",
+        *("netfilter_conntrack", "nfnetlink", "mnl"),
+        needs=(
+            _LIBMNL,
+            (
+                "libnetfilter_conntrack (Debian: libnetfilter-conntrack-dev)",
+                _file(_HEADERS / "libnetfilter_conntrack/libnetfilter_conntrack.h"),
+            ),
+            ("libnfnetlink (Debian: libnfnetlink-dev)", _file(_HEADERS / "libnfnetlink/libnfnetlink.h")),
+        ),
+    ),
+    "nflog": _c(
+        "nflog",
+        *("netfilter_log", "nfnetlink"),
+        needs=(
+            (
+                "libnetfilter_log (Debian: libnetfilter-log-dev)",
+                _file(_HEADERS / "libnetfilter_log/libnetfilter_log.h"),
+            ),
+        ),
+    ),
+    "go": Program(
+        (str(BIN / "go-mdlayher"),),
+        (
+            ("go (Debian: golang-go)", _program("go")),
+            (
+                "mdlayher/netlink (Debian: golang-github-mdlayher-netlink-dev)",
+                _file(GOCODE / "src/github.com/mdlayher/netlink"),
+            ),
+        ),
+        (PEERS / "go/main.go",),
+        ("go", "build", "-o", str(BIN / "go-mdlayher"), str(PEERS / "go/main.go")),
+        (("GO111MODULE", "off"), ("GOPATH", str(GOCODE)), ("GOFLAGS", "")),
+    ),
+    "rust": Program(
+        (str(BIN / "cargo/release/rust-netlink-packet"),),
+        (
+            ("cargo (Debian: cargo)", _program("cargo")),
+            *(
+                (f"{crate} (Debian: librust-{crate}-dev)", _glob(CRATES, f"{crate}-{release}.*"))
+                for crate, release in (
+                    ("netlink-packet-core", "0.7"),
+                    ("netlink-packet-route", "0.21"),
+                    ("netlink-packet-utils", "0.5"),
+                    ("netlink-sys", "0.8"),
+                )
+            ),
+        ),
+        (PEERS / "rust/Cargo.toml", PEERS / "rust/src/main.rs"),
+        (
+            *("cargo", "build", "--quiet", "--release", "--offline"),
+            *("--manifest-path", str(PEERS / "rust/Cargo.toml"), "--target-dir", str(BIN / "cargo")),
+            *("--config", 'source.crates-io.replace-with="debian"'),
+            *("--config", f'source.debian.directory="{CRATES}"'),
+        ),
+    ),
+    "fastnetlink": _python("fastnetlink"),
+    "fastnetlink-arrow": _python("fastnetlink", (("pyarrow (pip install pyarrow)", _module("pyarrow")),)),
+    "fastnetlink-numpy": _python("fastnetlink", (("numpy (pip install numpy)", _module("numpy")),)),
+    "plain": _python("plain"),
+    "pyroute2": _python("with_pyroute2", (("pyroute2 (pip install pyroute2)", _module("pyroute2")),)),
+    "python": Program((sys.executable,)),
+}
+
+
+def call(program: str, *arguments: str, fill: Callable[[], object] | None = None) -> dict[str, Any]:
+    """Run a program and return its result. fill: what to do between its being ready and its beginning."""
+    command = [*PROGRAMS[program].command, *arguments]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        if fill is not None:
+            assert process.stdout is not None
+            if process.stdout.readline().strip() == "ready":
+                fill()
+        out, err = process.communicate("go\n" if fill else "", timeout=TIME_LIMIT)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+    if process.returncode:
+        said = err.strip().rsplit("\n", 1)[-1]
+        raise MissingError(f"failed: {said or f'exit status {process.returncode}'}")
+    result: dict[str, Any] = json.loads(out)
+    return result

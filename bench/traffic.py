@@ -1,0 +1,266 @@
+"""What there is to measure with, in network namespaces of our own: flows, their events, logged packets, routes.
+
+net.netfilter.nf_conntrack_max bounds the table of flows. It is the machine's and read-only in other namespaces, but
+compared with each namespace's own count (Linux 6.18). A larger table needs a larger value on the host, which is not
+for a benchmark to set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import ctypes
+import json
+import math
+import os
+import shutil
+import socket
+import struct
+import subprocess
+import time
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv4Address
+from itertools import islice
+from pathlib import Path
+
+import netlink
+from bench.runner import MissingError
+from netlink import AttributeEncoder, Family, Header, HeaderFlags, Message
+from netlink.netfilter import conntrack
+from netlink.netfilter._nfnetlink import NfGenMsg
+from netlink.netfilter.conntrack import Flow, ProtoInfo, Status, TCPFlags, TCPInfo, TCPState, Tuple
+
+CLONE_NEWNET = 0x40000000  # linux/sched.h
+CREATE = HeaderFlags.REQUEST | HeaderFlags.CREATE | HeaderFlags.EXCL
+SYSCTL = Path("/proc/sys/net/netfilter")
+IN_A_DATAGRAM = 256
+LOOPBACK = 1
+
+PORT = 9  # discard
+GROUP = 5
+MARK = 7
+PREFIX = "bench: "
+
+
+def _netns() -> str:
+    return os.readlink("/proc/thread-self/ns/net")
+
+
+# Where the first of our processes was started; the others are told.
+HOST = os.environ.setdefault("BENCH_HOST_NETNS", _netns())
+
+
+def enter_private_netns() -> None:
+    """Move this process, and those it starts from now on, to a network namespace of its own, where lo is up."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) < 0:
+        raise SystemExit(f"unshare(CLONE_NEWNET): {os.strerror(ctypes.get_errno())}; benchmarks need root")
+    require_private_netns()
+    with netlink.dial(Family.ROUTE) as conn:
+        # RTM_NEWLINK, struct ifinfomsg: IFF_UP of lo
+        up = Header(type=16, flags=HeaderFlags.REQUEST | HeaderFlags.ACKNOWLEDGE)
+        conn.execute(Message(up, struct.pack("=BxHiII", 0, 0, LOOPBACK, 1, 1)))
+
+
+def require_private_netns() -> None:
+    """Refuse to change anything in the namespace that the benchmark was started in."""
+    if _netns() == HOST:
+        raise SystemExit("this is no private network namespace: call enter_private_netns() first")
+
+
+# Flows
+
+
+def limit() -> int:
+    """The most flows that a namespace of this machine can hold."""
+    return int((SYSCTL / "nf_conntrack_max").read_text())
+
+
+def count() -> int:
+    """The flows in this namespace's table."""
+    return int((SYSCTL / "nf_conntrack_count").read_text())
+
+
+def flow(i: int) -> Flow:
+    """The i-th flow: no two are alike in addresses, ports and timeout. Two of three are TCP, the others UDP."""
+    scattered = i * 0x9E3779B1 & 0xFFFFFF  # another value for each i below 2**24: the multiplier is odd
+    client, server = IPv4Address(0x0A000000 | scattered), IPv4Address(0xC6120000 | i * 40503 & 0x1FFFF)
+    ports = 1024 + scattered % 64000, (443, 80, 53, 22, 8080, 5432)[i % 6]
+    proto = socket.IPPROTO_UDP if i % 3 == 2 else socket.IPPROTO_TCP
+    window_scale_and_sack = TCPFlags(flags=3, mask=3)
+    established = TCPInfo(
+        state=TCPState.ESTABLISHED,
+        wscale_original=7,
+        wscale_reply=10,
+        flags_original=window_scale_and_sack,
+        flags_reply=window_scale_and_sack,
+    )
+    return Flow(
+        header=NfGenMsg(family=socket.AF_INET),
+        orig=Tuple(src=client, dst=server, proto=proto, src_port=ports[0], dst_port=ports[1]),
+        reply=Tuple(src=server, dst=client, proto=proto, src_port=ports[1], dst_port=ports[0]),
+        # Without ASSURED, and without a TCP state that says the same, the kernel drops flows early when the table is
+        # nearly full.
+        status=Status.SEEN_REPLY | Status.ASSURED | Status.CONFIRMED,
+        timeout=100_000 + i % 300_000,
+        mark=i % 1000,
+        protoinfo=ProtoInfo(tcp=established) if proto == socket.IPPROTO_TCP else None,
+    )
+
+
+class Flows:
+    """n flows to put into the table of a namespace, again and again the same."""
+
+    def __init__(self, n: int) -> None:
+        header = Header(type=0x100, flags=CREATE)  # IPCTNL_MSG_CT_NEW
+        requests = (Message(header, flow(i).encode()) for i in range(n))
+        self._datagrams = list(datagrams(requests))
+
+    def create(self, until: float = math.inf) -> None:
+        """Create them all, or what can be done until then; SystemExit where the kernel has not as many in the end."""
+        require_private_netns()
+        asked = 0
+        with netlink.dial(Family.NETFILTER) as conn:
+            try:
+                for requests in self._datagrams:
+                    conn.send_messages(requests)
+                    asked += len(requests)
+                    if time.monotonic() >= until:
+                        break
+            except netlink.OpError as error:
+                raise SystemExit(f"creating flows: {error}") from error
+            if count() != asked:
+                said = first_error(conn)
+                raise SystemExit(f"{count()} flows, not {asked}; nf_conntrack_max is {limit()}; the kernel: {said}")
+
+    def delete(self) -> None:
+        """Delete all that the namespace has."""
+        require_private_netns()
+        with conntrack.dial() as ct:
+            ct.flush()
+
+
+def datagrams(requests: Iterable[Message]) -> Iterator[list[Message]]:
+    """Requests, so many in a datagram as the kernel takes at once with profit."""
+    requests = iter(requests)
+    while part := list(islice(requests, IN_A_DATAGRAM)):
+        yield part
+
+
+def first_error(conn: netlink.Conn) -> object:
+    """What the kernel refused first: without ACKNOWLEDGE only errors are answered."""
+    conn.set_read_deadline(time.monotonic() + 0.1)
+    try:
+        conn.receive()
+    except netlink.OpError as error:
+        return error
+    return "nothing"
+
+
+@contextlib.contextmanager
+def table(n: int) -> Iterator[Flows]:
+    """A private namespace whose table has n flows, with counters and timestamps: about 300 bytes each in a dump."""
+    enter_private_netns()
+    # Before the first flow: extensions are added when a flow is made.
+    for name in ("nf_conntrack_acct", "nf_conntrack_timestamp"):
+        (SYSCTL / name).write_text("1")
+    flows = Flows(n)
+    flows.create()
+    try:
+        yield flows
+        if count() != n:
+            raise SystemExit(f"the table changed meanwhile: {count()} flows, not {n}")
+    finally:
+        # Now, not behind the scenes while something else is measured.
+        flows.delete()
+
+
+def recorded() -> bytes:
+    """The messages of a dump of this namespace's table, one behind the other."""
+    request = Message(Header(type=0x101, flags=HeaderFlags.REQUEST | HeaderFlags.DUMP), bytes(4))  # IPCTNL_MSG_CT_GET
+    with netlink.dial(Family.NETFILTER) as conn:
+        return b"".join(message.marshal_binary() for message in conn.execute(request))
+
+
+# Logged packets
+
+
+class Logged:
+    """Packets to this namespace's loopback that a rule logs."""
+
+    def __init__(self, size: int) -> None:
+        """size: of each packet, from its network header on."""
+        enter_private_netns()
+        if not shutil.which("nft"):
+            raise MissingError("needs nft (Debian: nftables)")
+        rule = f'udp dport {PORT} log prefix "{PREFIX}" group {GROUP}'
+        rules = f"table ip bench {{ chain out {{ type filter hook output priority 0; {rule}; }}; }}"
+        subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+        self._payload = bytes(size - 28)  # less the headers of IPv4 and UDP
+        # What arrives is dropped there, and nothing is sent back.
+        self._sink = socket.socket(type=socket.SOCK_DGRAM)
+        self._sink.bind(("127.0.0.1", PORT))
+        self._source = socket.socket(type=socket.SOCK_DGRAM)
+        self._source.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
+        self._source.connect(("127.0.0.1", PORT))
+
+    def send(self, n: int) -> None:
+        """Log n packets, and wait until the kernel has sent the last that it was collecting."""
+        for _ in range(n):
+            self._source.send(self._payload)
+        time.sleep(0.25)  # its timeout is 0.1
+
+    def close(self) -> None:
+        self._sink.close()
+        self._source.close()
+
+
+# Routes
+
+
+@contextlib.contextmanager
+def routes(n: int) -> Iterator[None]:
+    """A private namespace with n routes to single addresses."""
+    enter_private_netns()
+    with netlink.dial(Family.ROUTE) as conn:
+        for requests in datagrams(route(i) for i in range(n)):
+            conn.send_messages(requests)
+        error = first_error(conn)
+        if error != "nothing" and not (isinstance(error, netlink.OpError) and error.timeout):
+            raise SystemExit(f"creating routes: {error}")
+    yield
+
+
+def route(i: int) -> Message:
+    """The request for the i-th route."""
+    # struct rtmsg: 32 bits, table main, protocol static, scope link, type unicast
+    header = struct.pack("=8BI", socket.AF_INET, 32, 0, 0, 254, 4, 253, 1, 0)
+    e = AttributeEncoder()
+    e.bytes(1, struct.pack(">I", 0x0A000001 + i))  # RTA_DST
+    e.uint32(4, LOOPBACK)  # RTA_OIF
+    return Message(Header(type=24, flags=CREATE), header + e.encode())  # RTM_NEWROUTE
+
+
+# A producer that does nothing else
+
+
+def produce(seconds: float, n: int) -> None:
+    """Create up to n flows and flush them, again and again; print how many events that made."""
+    flows = Flows(n)
+    print("ready", flush=True)
+    input()
+    end = time.monotonic() + seconds
+    produced = 0
+    while time.monotonic() < end:
+        flows.create(until=end)
+        produced += 2 * count()
+        flows.delete()
+    print(json.dumps({"produced": produced}))
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description="Make events of conntrack at full speed, in a namespace of a parent.")
+    parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--flows", type=int, default=20_000)
+    options = parser.parse_args()
+    produce(options.seconds, options.flows)

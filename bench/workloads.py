@@ -1,0 +1,477 @@
+"""What is measured, and who takes part in it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bench import traffic
+from bench.programs import PROGRAMS, ROOT, call
+from bench.runner import Contender, MissingError, Round, Workload
+
+RAW = "C recv"
+READ_BUFFER = 16 << 20  # of streams, the default of conntrack.listen
+
+# What contenders do and do not do.
+BATCH = "every attribute decoded, into one Batch"
+BATCHES = "every attribute decoded, into Batches"
+FIELDS = "and 3 fields of each read in Python"
+MESSAGES = "Message objects, their attributes not looked at"
+MNL = "mnl_attr_parse of every level, 3 fields read, nothing kept"
+NFCT = "nfct_nlmsg_parse over libmnl, 3 fields read, nothing kept"
+GO = "a struct of each by AttributeDecoder, all kept, 3 fields read"
+RUST = "a struct of each by NetlinkMessage::deserialize, 3 fields read, nothing kept"
+STRUCT = "3 fields unpacked, nothing else decoded, nothing kept"
+
+
+def nanoseconds(result: dict[str, Any], items: int) -> Round:
+    """Per item, of a run that has to have seen them all."""
+    if result["items"] not in (0, items):
+        raise MissingError(f"failed: it saw {result['items']} of {items}")
+    return Round(*(result[key] / items * 1e9 for key in ("seconds", "user", "sys")))
+
+
+class Sums:
+    """Sees to it that all that read the same fields read the same values."""
+
+    def __init__(self) -> None:
+        self._first: tuple[str, int] | None = None
+
+    def check(self, contender: Contender, result: dict[str, Any]) -> None:
+        if not result["sum"]:
+            return
+        if self._first is None:
+            self._first = contender.label, result["sum"]
+        elif self._first[1] != result["sum"]:
+            raise MissingError(f"failed: the fields it read sum up to {result['sum']}, those of {self._first}")
+
+
+# Dumps of conntrack
+
+DUMP = (
+    Contender(RAW, "raw", ("dump", "conntrack"), "recv() into one buffer of 32 KiB, nothing looked at"),
+    Contender("fastnetlink dump", "fastnetlink", ("dump", "batch"), BATCH),
+    Contender("fastnetlink dump, 3 fields", "fastnetlink", ("dump", "fields"), FIELDS),
+    Contender("fastnetlink dump, 3 NumPy columns", "fastnetlink-numpy", ("dump", "numpy"), "and 3 columns summed up"),
+    Contender("fastnetlink dump, 3 Arrow columns", "fastnetlink-arrow", ("dump", "arrow"), "all exported, 3 summed up"),
+    Contender("fastnetlink iter_dump", "fastnetlink", ("dump", "iter"), "Batches of some 1,000 flows, one at a time"),
+    Contender("fastnetlink receive_iter", "fastnetlink", ("dump", "messages"), MESSAGES),
+    Contender("fastnetlink Conn.execute", "fastnetlink", ("dump", "execute"), "a list of all Message objects"),
+    Contender("C libmnl", "mnl", ("dump", "conntrack"), MNL),
+    Contender("C libnetfilter_conntrack", "nfct", ("dump", "parse"), NFCT),
+    Contender("C nfct_query", "nfct", ("dump", "query"), "libnetfilter_conntrack with a callback, 3 fields read"),
+    Contender("Go mdlayher/netlink", "go", ("dump", "conntrack"), "Conn.Execute: raw messages"),
+    Contender("Go mdlayher/netlink, typed", "go", ("dump", "flows"), GO),
+    Contender("Rust netlink-packet", "rust", ("dump", "conntrack"), RUST),
+    Contender("Python socket", "plain", ("dump", "receive"), "recv_into one buffer, nothing looked at"),
+    Contender("Python socket and struct", "plain", ("dump", "conntrack"), STRUCT),
+    Contender("pyroute2", "pyroute2", ("dump", "conntrack"), "Conntrack.dump_entries, 3 fields read"),
+)  # fmt: skip
+
+
+def dump(flows: int) -> Workload:
+    """The whole table."""
+    # The kernel walks through all of its buckets, however few flows there are: that takes some 10 ms.
+    loops = max(1, min(5, 50_000 // flows))
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        sums = Sums()
+
+        def run(contender: Contender) -> Round:
+            times = 1 if contender.program == "pyroute2" else loops
+            result = call(contender.program, *contender.arguments, f"loops={times}")
+            sums.check(contender, result)
+            return nanoseconds(result, flows)
+
+        with traffic.table(flows):
+            yield run
+
+    return Workload(f"dump-{flows}", f"Dump of {flows:,} flows", "ns per flow", RAW, DUMP, prepare)
+
+
+# Memory
+
+MEMORY = (
+    Contender("iter_dump, peak", "fastnetlink", ("memory", "iter", "peak"), "resident, beyond what importing takes"),
+    Contender("dump, peak", "fastnetlink", ("memory", "dump", "peak"), "the same of the whole table in one Batch"),
+    Contender("dump, Batch", "fastnetlink", ("memory", "dump", "kept"), "Batch.nbytes"),
+    Contender("dump, Arrow columns", "fastnetlink-arrow", ("memory", "arrow", "kept"), "addresses as text"),
+)  # fmt: skip
+
+
+def memory(flows: int) -> Workload:
+    """What a dump takes."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        def run(contender: Contender) -> Round:
+            *arguments, which = contender.arguments
+            result = call(contender.program, *arguments)
+            if result["items"] != flows:
+                raise MissingError(f"failed: it saw {result['items']} of {flows}")
+            taken = result[which]
+            return Round(taken / 2**20, extra={"bytes/flow": taken / flows})
+
+        with traffic.table(flows):
+            yield run
+
+    return Workload("memory", f"Memory of a dump of {flows:,} flows", "MiB", None, MEMORY, prepare)
+
+
+# Events
+
+RECVMMSG = "C recvmmsg"
+EVENTS = (
+    Contender(RECVMMSG, "raw", ("events", "recvmmsg"), "64 datagrams a call, nothing looked at"),
+    Contender("C recv", "raw", ("events", "recv"), "a datagram a call, nothing looked at"),
+    Contender("fastnetlink batches", "fastnetlink", ("events", "batch"), BATCHES),
+    Contender("fastnetlink batches, 3 fields", "fastnetlink", ("events", "fields"), FIELDS),
+    Contender("C libmnl", "mnl", ("events", "-"), MNL),
+    Contender("C libnetfilter_conntrack", "nfct", ("events", "parse"), NFCT),
+    Contender("C nfct_catch", "nfct", ("events", "query"), "libnetfilter_conntrack with a callback, 3 fields read"),
+    Contender("Go mdlayher/netlink", "go", ("events", "conntrack"), "Conn.Receive: raw messages"),
+    Contender("Go mdlayher/netlink, typed", "go", ("events", "flows"), GO),
+    Contender("Rust netlink-packet", "rust", ("events", "-"), RUST),
+    Contender("Python socket and struct", "plain", ("events", "-"), STRUCT),
+)  # fmt: skip
+
+
+def drain(events: int) -> Workload:
+    """What is queued, as fast as it can be taken: each contender has a queue of its own, filled before it begins."""
+    # An event is charged 1,280 bytes, and the kernel allows twice what is asked for.
+    options = (f"count={events}", f"read_buffer={events * 1280}")
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        traffic.enter_private_netns()
+        flows = traffic.Flows(events)
+        sums = Sums()
+
+        def run(contender: Contender) -> Round:
+            try:
+                result = call(contender.program, *contender.arguments, *options, fill=flows.create)
+            finally:
+                flows.delete()
+            if result["lost"]:
+                raise MissingError(f"failed: {result['lost']} events did not fit its read buffer")
+            sums.check(contender, result)
+            return nanoseconds(result, events)
+
+        yield run
+
+    title = f"Backlog of {events:,} conntrack events"
+    return Workload("events", title, "ns per event", RECVMMSG, EVENTS, prepare)
+
+
+def stream(seconds: int) -> Workload:
+    """Events as fast as a producer on another core makes them: what is lost, and the CPU time of what is not."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        traffic.enter_private_netns()
+
+        def run(contender: Contender) -> Round:
+            command = [sys.executable, "-m", "bench.traffic", f"--seconds={seconds}"]
+            with subprocess.Popen(
+                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ) as producer:
+                assert producer.stdout is not None
+                assert producer.stdin is not None
+                producer.stdout.readline()
+
+                def begin() -> None:
+                    assert producer.stdin is not None
+                    producer.stdin.write("go\n")
+                    producer.stdin.flush()
+
+                # It listens on until all that was queued has been read.
+                options = (f"seconds={seconds + 1}", f"read_buffer={READ_BUFFER}")
+                result = call(contender.program, *contender.arguments, *options, fill=begin)
+                produced = json.loads(producer.communicate()[0])["produced"]
+            received = result["items"]
+            if not received:
+                raise MissingError("failed: it received nothing")
+            user, kernel = (result[key] / received * 1e9 for key in ("user", "sys"))
+            return Round(
+                user + kernel,
+                user,
+                kernel,
+                {
+                    "produced/s": produced / seconds,
+                    "received/s": received / seconds,
+                    "missing %": (1 - received / produced) * 100,
+                    "told lost %": result["lost"] / produced * 100,
+                },
+            )
+
+        yield run
+
+    title = f"Stream of conntrack events, {seconds} s at the producer's full speed"
+    return Workload("stream", title, "ns of CPU per event received", RECVMMSG, EVENTS, prepare)
+
+
+# Logged packets
+
+NFLOG = (
+    Contender(RAW, "raw", ("nflog", "-"), "recv(), and a walk from header to header"),
+    Contender("fastnetlink batches", "fastnetlink", ("nflog", "batch"), BATCHES),
+    Contender("fastnetlink batches, 4 fields", "fastnetlink", ("nflog", "fields"), "and 4 fields read in Python"),
+    Contender("C libmnl", "mnl", ("nflog", "-"), "mnl_attr_parse, 4 fields read"),
+    Contender("C libnetfilter_log", "nflog", ("nflog", "-"), "nflog_handle_packet with a callback, 4 fields read"),
+)  # fmt: skip
+
+
+def nflog(threshold: int, size: int, packets: int) -> Workload:
+    """A backlog of logged packets, so many in a datagram."""
+    # The kernel allocates this much for each datagram, however little it puts in.
+    buffer = 4096 if threshold == 1 else 65536 if threshold * (size + 136) < 65536 else 131072
+    options = (
+        f"group={traffic.GROUP}",
+        f"count={packets}",
+        f"threshold={threshold}",
+        f"size={buffer}",
+        f"read_buffer={1 << 30}",
+    )
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        logged = traffic.Logged(size)
+        sums = Sums()
+
+        def run(contender: Contender) -> Round:
+            result = call(contender.program, *contender.arguments, *options, fill=lambda: logged.send(packets))
+            if result["lost"]:
+                raise MissingError(f"failed: it lost {result['lost']}")
+            sums.check(contender, result)
+            return nanoseconds(result, packets)
+
+        try:
+            yield run
+        finally:
+            logged.close()
+
+    title = f"Backlog of {packets:,} logged packets of {size} bytes, threshold {threshold}"
+    return Workload(f"nflog-{threshold}-{size}", title, "ns per packet", RAW, NFLOG, prepare)
+
+
+# Requests
+
+REQUEST = (
+    Contender(RAW, "raw", (), "send() and recv(), nothing looked at"),
+    Contender("fastnetlink Conn.execute", "fastnetlink", ("threads=1",), "one thread"),
+    Contender("fastnetlink, 8 threads, 1 Conn", "fastnetlink", ("threads=8", "connections=1"), "they take turns"),
+    Contender("fastnetlink, 8 threads, 8 Conns", "fastnetlink", ("threads=8", "connections=8"), "a Conn each"),
+    Contender("fastnetlink AsyncConn.execute", "fastnetlink", ("threads=0",), "one task of an event loop"),
+    Contender("C libmnl", "mnl", (), "mnl_cb_run checks sequence and port"),
+    Contender("Go mdlayher/netlink", "go", (), "Conn.Execute"),
+    Contender("Python socket and struct", "plain", (), "checks sequence, port and errno by hand"),
+    Contender("pyroute2", "pyroute2", (), "IPRoute.get_links, which decodes all of the link"),
+)
+
+
+def request(kind: str, requests: int) -> Workload:
+    """A request and its answer."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        traffic.enter_private_netns()
+
+        def run(contender: Contender) -> Round:
+            if contender.program == "pyroute2" and kind != "getlink":
+                raise MissingError("has no such request")
+            n = requests // 10 if contender.program == "pyroute2" else requests
+            result = call(contender.program, "request", kind, f"count={n}", *contender.arguments)
+            return nanoseconds(result, n)
+
+        yield run
+
+    title = {"noop": "NLMSG_NOOP and its acknowledgement", "getlink": "RTM_GETLINK of lo and its answer"}[kind]
+    return Workload(f"request-{kind}", title, "ns per request", RAW, REQUEST, prepare)
+
+
+# Routes
+
+ROUTES = (
+    Contender(RAW, "raw", ("dump", "route"), "recv() into one buffer of 32 KiB, nothing looked at"),
+    Contender("fastnetlink dump", "fastnetlink", ("dump", "routes"), "a declaration of 8 attributes, into one Batch"),
+    Contender("fastnetlink dump, 3 fields", "fastnetlink", ("dump", "route-fields"), FIELDS),
+    Contender("fastnetlink receive_iter", "fastnetlink", ("dump", "route-messages"), MESSAGES),
+    Contender("fastnetlink Conn.execute", "fastnetlink", ("dump", "route-execute"), "a list of all Message objects"),
+    Contender("C libmnl", "mnl", ("dump", "route"), "mnl_attr_parse, 3 fields read"),
+    Contender("Go mdlayher/netlink", "go", ("dump", "route"), "Conn.Execute and AttributeDecoder, 3 fields read"),
+    Contender("Rust netlink-packet-route", "rust", ("dump", "route"), "NetlinkMessage::deserialize, 3 fields read"),
+    Contender("Python socket and struct", "plain", ("dump", "route"), STRUCT),
+    Contender("pyroute2", "pyroute2", ("dump", "route"), "IPRoute.get_routes, 3 fields read"),
+)  # fmt: skip
+
+
+def routes(n: int) -> Workload:
+    """A dump of routes."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        sums = Sums()
+        found = 0
+
+        def run(contender: Contender) -> Round:
+            nonlocal found
+            result = call(contender.program, *contender.arguments)
+            sums.check(contender, result)
+            # With what the kernel has beside those that were made.
+            found = found or result["items"]
+            return nanoseconds(result, found or n)
+
+        with traffic.routes(n):
+            yield run
+
+    return Workload("routes", f"Dump of {n:,} routes", "ns per route", RAW, ROUTES, prepare)
+
+
+# Without a kernel
+
+DECODE = (
+    Contender("fastnetlink decode_many", "fastnetlink", ("decode",), "every attribute, into one Batch"),
+    Contender("C libmnl", "mnl", ("decode",), MNL),
+    Contender("C libnetfilter_conntrack", "nfct", ("decode",), NFCT),
+    Contender("Go mdlayher/netlink, typed", "go", ("decode",), GO),
+    Contender("Rust netlink-packet", "rust", ("decode",), RUST),
+    Contender("Python socket and struct", "plain", ("decode",), STRUCT),
+    Contender("pyroute2", "pyroute2", ("decode",), "nfct_msg.decode, 3 fields read"),
+)  # fmt: skip
+
+
+def decode(flows: int) -> Workload:
+    """Messages of conntrack, recorded from a dump, from memory."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        sums = Sums()
+        with tempfile.NamedTemporaryFile(prefix="bench-flows-") as file:
+            with traffic.table(flows):
+                file.write(traffic.recorded())
+                file.flush()
+
+            def run(contender: Contender) -> Round:
+                loops = 1 if contender.program == "pyroute2" else 10
+                result = call(contender.program, *contender.arguments, file.name, f"loops={loops}")
+                sums.check(contender, result)
+                return nanoseconds(result, flows)
+
+            yield run
+
+    title = f"Decoding of {flows:,} recorded flows"
+    return Workload("decode", title, "ns per flow", "fastnetlink decode_many", DECODE, prepare)
+
+
+def growth() -> Workload:
+    """Whether a flow costs more in a large Batch than in a small one, whatever the kernel's walk through its table."""
+    contenders = [
+        Contender(f"{n:,} flows", "fastnetlink", ("decode", str(n))) for n in (1_000, 10_000, 100_000, 1_000_000)
+    ]
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        recorded = 1_000
+        with tempfile.NamedTemporaryFile(prefix="bench-flows-") as file:
+            with traffic.table(recorded):
+                file.write(traffic.recorded())
+                file.flush()
+
+            def run(contender: Contender) -> Round:
+                work, flows = contender.arguments
+                n = int(flows)
+                options = (f"loops={max(1, 1_000_000 // n)}", f"times={n // recorded}")
+                return nanoseconds(call(contender.program, work, file.name, *options), n)
+
+            yield run
+
+    title = "Decoding to Batches of different sizes"
+    return Workload("growth", title, "ns per flow", contenders[0].label, contenders, prepare)
+
+
+# Imports
+
+IMPORT = """
+import sys, time, json
+before = set(sys.modules)
+start = time.perf_counter()
+import {module}
+seconds = time.perf_counter() - start
+new = {{name.split(".")[0] for name in set(sys.modules) - before}}
+# Cython's two are no files: each extension makes them in memory.
+others = [n for n in new if n not in sys.stdlib_module_names and n not in ("netlink", "cython_runtime")
+          and not n.startswith("_cython_")]
+print(json.dumps({{"seconds": seconds, "others": len(others), "modules": len(set(sys.modules) - before)}}))
+"""
+
+
+def imports() -> Workload:
+    """What importing takes, by a fresh interpreter's own clock; bytecode is cached."""
+    modules = ("netlink", "netlink.aio", "netlink.netfilter.conntrack", "netlink.netfilter.nflog", "pyroute2")
+    contenders = [
+        Contender(f"import {module}", "pyroute2" if module == "pyroute2" else "python", (module,)) for module in modules
+    ]
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        def run(contender: Contender) -> Round:
+            (module,) = contender.arguments
+            _ = PROGRAMS[contender.program].command  # MissingError where it is not installed
+            result = call("python", "-c", IMPORT.format(module=module))
+            extra = {"modules": result["modules"], "third party": result["others"]}
+            return Round(result["seconds"] * 1e3, extra=extra)
+
+        yield run
+
+    return Workload("import", "Importing", "ms", None, contenders, prepare)
+
+
+def micro(rounds: int) -> dict[str, Any]:
+    """The micro-benchmarks of bench/test_micro.py, in the form of a workload's results."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "micro.json")
+        command = [sys.executable, "-m", "pytest", "-q", "bench/test_micro.py", f"--benchmark-json={path}"]
+        command += ["--benchmark-disable-gc", f"--benchmark-min-rounds={rounds}"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            raise SystemExit(f"{' '.join(command)}:\n{done.stdout}{done.stderr}")
+        found = json.loads(path.read_text())["benchmarks"]
+    cases = {}
+    for one in found:
+        per = 1e9 / one["extra_info"]["items"]
+        value = {
+            "median": one["stats"]["median"] * per,
+            "min": one["stats"]["min"] * per,
+            "max": one["stats"]["max"] * per,
+        }
+        extra = {"items": one["extra_info"]["items"]}
+        cases[one["name"]] = {"value": value, "user": 0.0, "sys": 0.0, "rounds": one["stats"]["rounds"], "extra": extra}
+    title = "Codec, by pytest-benchmark"
+    return {"title": title, "unit": "ns per item", "limit": None, "cases": cases, "skipped": {}, "what": {}}
+
+
+def suite(quick: bool) -> list[Workload]:
+    """All that the runner knows, in the order of the report."""
+    most = traffic.limit()
+    largest = 1_000_000 if most >= 1_000_000 else most // 10_000 * 10_000
+    sizes = [1_000, 10_000] if quick else sorted({n for n in (1_000, 10_000, 100_000, largest) if n <= most})
+    packets = {1: 4_096, 64: 16_384, 1000: 16_000} if quick else {1: 32_768, 64: 131_072, 1000: 131_000}
+    return [
+        *(dump(n) for n in sizes),
+        memory(sizes[-1]),
+        decode(10_000),
+        growth(),
+        drain(10_000 if quick else 100_000),
+        stream(1 if quick else 10),
+        *(nflog(threshold, size, packets[threshold]) for threshold in (1, 64, 1000) for size in (64, 1500)),
+        *(request(kind, 2_000 if quick else 20_000) for kind in ("noop", "getlink")),
+        routes(10_000 if quick else 100_000),
+        imports(),
+    ]

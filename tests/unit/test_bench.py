@@ -1,0 +1,169 @@
+"""The benchmarks' own logic: turns, sums, and the comparison of two results. Nothing is timed."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import pytest
+from bench.runner import PATIENCE, Contender, MissingError, Round, Workload, interleave, run_workload, summarise, table
+
+ROOT = Path(__file__).parents[2]
+A, B, C = (Contender(label, "program", ()) for label in "ABC")
+
+
+def rounds(*values):
+    return [Round(value) for value in values]
+
+
+def test_contenders_take_turns_and_the_first_round_does_not_count():
+    order = []
+
+    def run(contender):
+        order.append(contender.label)
+        return Round(len(order))
+
+    taken, skipped = interleave([A, B], run, 2)
+    assert order == ["A", "B"] * 3
+    assert [r.value for r in taken["A"]] == [3, 5]
+    assert [r.value for r in taken["B"]] == [4, 6]
+    assert skipped == {}
+
+
+def test_who_cannot_take_part_is_named_with_the_reason_and_not_asked_again():
+    asked = []
+
+    def run(contender):
+        asked.append(contender.label)
+        if contender is B:
+            raise MissingError("needs libfoo (Debian: libfoo-dev)")
+        return Round(1)
+
+    taken, skipped = interleave([A, B], run, 3)
+    assert asked.count("B") == 1
+    assert list(taken) == ["A"]
+    assert skipped == {"B": "needs libfoo (Debian: libfoo-dev)"}
+
+
+def test_who_is_too_slow_counts_with_the_round_that_was_waited_for():
+    now = [0.0]
+
+    def run(contender):
+        now[0] += PATIENCE + 1 if contender is B else 1
+        return Round(now[0])
+
+    taken, _ = interleave([A, B], run, 3, clock=lambda: now[0])
+    assert len(taken["A"]) == 3
+    assert len(taken["B"]) == 1
+
+
+def test_summary_has_the_spread_and_the_ratio_round_by_round():
+    # The machine was twice as slow in the last round, for both.
+    rows = summarise({"limit": rounds(10, 10, 20), "ours": rounds(11, 11, 22)}, "limit")
+    assert rows["ours"]["value"] == {"median": 11, "min": 11, "max": 22}
+    assert rows["ours"]["ratio"]["median"] == pytest.approx(1.1)
+    assert rows["ours"]["ratio"]["max"] == pytest.approx(1.1)
+    assert rows["limit"]["ratio"]["median"] == 1
+    assert rows["ours"]["rounds"] == 3
+
+
+def test_summary_of_one_with_fewer_rounds_than_the_limit():
+    rows = summarise({"limit": rounds(10, 10, 20), "slow": rounds(50)}, "limit")
+    assert rows["slow"]["ratio"]["median"] == 5
+
+
+def test_summary_without_the_limit_has_no_ratio():
+    assert "ratio" not in summarise({"ours": rounds(1)}, "limit")["ours"]
+    assert "ratio" not in summarise({"ours": rounds(1)}, None)["ours"]
+
+
+def test_summary_has_the_median_of_what_else_was_told():
+    taken = {"ours": [Round(1, 1, 3, {"lost": n}) for n in (1, 5, 2)]}
+    row = summarise(taken, None)["ours"]
+    assert row["extra"] == {"lost": 2}
+    assert (row["user"], row["sys"]) == (1, 3)
+
+
+def test_summary_has_the_ratio_of_cpu_time():
+    rows = summarise({"limit": [Round(1, 1, 3)], "ours": [Round(9, 2, 3), Round(9, 4, 3)]}, "limit")
+    assert rows["ours"]["cpu_ratio"] == 1.5
+
+
+def test_result_of_a_workload():
+    def run(contender):
+        if contender is C:
+            raise MissingError("needs go")
+        return Round(1 if contender is A else 2)
+
+    workload = Workload("w", "Work", "ns per piece", "A", [A, B, C], lambda: nullcontext(run))
+    result = run_workload(workload, 2, lambda text: None)
+    assert result["limit"] == "A"
+    assert result["skipped"] == {"C": "needs go"}
+    assert result["cases"]["B"]["ratio"]["median"] == 2
+    head, first, second = table(result["cases"], result["unit"])
+    assert "ns per piece" in head
+    assert first.startswith("A ")
+    assert second.split()[6] == "2.00"
+
+
+def test_result_where_the_limit_is_missing_names_none():
+    def run(contender):
+        if contender is A:
+            raise MissingError("needs gcc")
+        return Round(1)
+
+    workload = Workload("w", "Work", "ns", "A", [A, B], lambda: nullcontext(run))
+    assert run_workload(workload, 1, lambda text: None)["limit"] is None
+
+
+def document(version="1", **cases):
+    return {
+        "machine": {"cpu": "x", "cores": 2, "kernel": "6", "versions": {"fastnetlink": version}},
+        "workloads": {"dump": {"unit": "ns", "cases": {name: {"value": {"median": v}} for name, v in cases.items()}}},
+    }
+
+
+@pytest.fixture
+def compare(tmp_path):
+    def run(before, after, *options):
+        paths = [tmp_path / "before.json", tmp_path / "after.json"]
+        for path, content in zip(paths, (before, after), strict=True):
+            path.write_text(json.dumps(content))
+        command = [sys.executable, ROOT / "bench/compare", *options, *paths]
+        done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+        assert not done.stderr
+        return done.returncode, done.stdout
+
+    return run
+
+
+def test_compare_flags_what_grew_by_over_10_percent(compare):
+    status, out = compare(document(a=100, b=100, c=100), document(a=111, b=110, c=50))
+    assert status == 1
+    flagged = [line.split()[0] for line in out.splitlines() if line.endswith("GREW")]
+    assert flagged == ["a"]
+    assert "+11.0%" in out
+    assert "-50.0%" in out
+
+
+def test_compare_of_what_did_not_grow(compare):
+    assert compare(document(a=100), document(a=105))[0] == 0
+    assert compare(document(a=100), document(a=105), "--tolerance=3")[0] == 1
+
+
+def test_compare_tells_what_only_one_has_and_what_differs(compare):
+    status, out = compare(document("1", a=1, gone=1), document("2", a=1, added=1))
+    assert status == 0
+    assert "gone: dump, gone" in out
+    assert "new: dump, added" in out
+    assert "differs: fastnetlink: 1 and 2" in out
+
+
+def test_compare_of_what_has_nothing_in_common(compare):
+    assert compare(document(a=1), document(b=1))[0] == 2
+    other_unit = document(a=1)
+    other_unit["workloads"]["dump"]["unit"] = "ms"
+    assert compare(document(a=1), other_unit)[0] == 2
