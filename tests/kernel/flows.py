@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import xml.etree.ElementTree as ET
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -222,29 +222,33 @@ def beyond_xml(flows: Iterable[Flow]) -> dict[int, tuple[str, ...]]:
     return found
 
 
+def _listeners() -> set[str]:
+    """Ports of this network namespace that are in all groups of conntrack's flows."""
+    lines = Path("/proc/thread-self/net/netlink").read_text().splitlines()[1:]
+    return {words[2] for words in map(str.split, lines) if words[1] == "12" and int(words[3], 16) & 7 == 7}
+
+
 @contextlib.contextmanager
-def events_printed() -> Iterator[Any]:
-    """`conntrack -E -o xml` beside: a function that gives what it has printed so far."""
+def events_printed() -> Iterator[Callable[[int], list[Told]]]:
+    """`conntrack -E -o xml` beside: a function that gives what it prints once that is so many.
+
+    It is slow and its socket small: some 100 events at a time.
+    """
     _require_conntrack_8()
+    before = _listeners()
+    command = ["conntrack", "-E", "-b", str(8 << 20), "-o", "xml,id,ktimestamp"]
     with (
-        tempfile.TemporaryFile("w+") as out,
-        subprocess.Popen(
-            ["conntrack", "-E", "-b", str(8 << 20), "-o", "xml,id,ktimestamp"], stdout=out, stderr=subprocess.DEVNULL
-        ) as process,
+        tempfile.NamedTemporaryFile("w") as out,
+        subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL) as process,
     ):
 
-        def listens() -> bool:
-            lines = Path("/proc/thread-self/net/netlink").read_text().splitlines()
-            return any(
-                int(words[2]) == process.pid and int(words[3], 16) & 7 == 7 for words in map(str.split, lines[1:])
-            )
-
-        def printed() -> list[Told]:
-            out.seek(0)
-            return [_read(ET.fromstring(text)) for text in re.findall(r"<flow .*?</flow>", out.read(), re.DOTALL)]
+        def printed(count: int) -> list[Told]:
+            eventually(lambda: Path(out.name).read_text().count("</flow>") >= count, f"{count} are printed", 30)
+            text = Path(out.name).read_text()
+            return [_read(ET.fromstring(flow)) for flow in re.findall(r"<flow .*?</flow>", text, re.DOTALL)]
 
         try:
-            eventually(listens, "conntrack -E listens")
+            eventually(lambda: _listeners() - before, "conntrack -E listens")
             yield printed
         finally:
             process.send_signal(signal.SIGINT)

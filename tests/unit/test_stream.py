@@ -134,6 +134,12 @@ def test_what_a_message_is_comes_from_its_type_and_flags(reader: Make, peer: Pee
     assert not stream.ended
 
 
+def test_numpy_tells_events_apart(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    peer.send(thing(1, flags=0x600), thing(1), thing(1, type_=GONE))
+    assert stream.read(100, True).to_numpy()["kind"].tolist() == [1, 2, 4]
+
+
 def test_without_an_event_field_none_is_set(reader: Make, peer: Peer) -> None:
     stream = reader(event=None)
     peer.send(thing(1, flags=0x600))

@@ -96,7 +96,8 @@ def listen(
     if on_overrun not in _POLICIES:
         raise ValueError(f"on_overrun must be one of {', '.join(map(repr, _POLICIES))}, not {on_overrun!r}")
     chosen = Event(events)
-    if not chosen or chosen & ~_ALL:
+    # As ints: ~ of flags has no bit that no flag has.
+    if not chosen or int(chosen) & ~int(_ALL):
         raise ValueError(f"events must be one or more of NEW, UPDATE and DESTROY, not {events!r}")
     _sysctl.warn_of_events(netns, chosen)
     config = Config(netns=netns)
