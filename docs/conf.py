@@ -20,6 +20,7 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = f"netlink for Python {release}"
 html_static_path = ["_static"]
+html_css_files = ["pages.css"]
 html_copy_source = False
 
 # What stands in single backticks in a docstring is a link where it names something documented, else code.

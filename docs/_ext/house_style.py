@@ -80,6 +80,12 @@ def process(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: li
         lines += members(obj)
 
 
+def without_self(app: Sphinx, what: str, name: str, obj: Any, options: Any, signature: str, returns: str) -> Any:
+    """Methods of extension types tell of their first argument."""
+    return re.sub(r"^\((self|cls)(, )?", "(", signature) if signature else signature, returns
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("autodoc-process-signature", without_self)
     app.connect("autodoc-process-docstring", process)
     return {"parallel_read_safe": True}

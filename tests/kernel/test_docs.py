@@ -91,13 +91,15 @@ def flows(count: int) -> None:
 
 def logged_and_tracked() -> None:
     conntrack_sysctls()
-    rules = "ct state new counter; udp dport 9999 log group 5"
+    rules = "ct state new counter; udp dport 9999 log group 5 log group 123"
     run_shell(f"nft 'table inet demo {{ chain in {{ type filter hook input priority 0; {rules}; }}; }}'")
 
 
 GIVEN: dict[str, Callable[[], None]] = {
     "asyncio.md": logged_and_tracked,
     "conntrack.md": netns.require_conntrack,
+    "from-bindings.md": logged_and_tracked,
+    "from-pyroute2.md": netns.require_conntrack,
     "errors.md": netns.require_conntrack,
     "namespaces.md": netns.names_folder,
     "nflog.md": netns.require_conntrack,
