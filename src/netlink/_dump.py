@@ -57,8 +57,7 @@ def _read(conn: Conn, request: Message, declaration: type[_R], rows: int) -> Ite
     reader = Reader(conn._sock, declaration, sent.header.sequence)
     try:
         conn._sock.send(sent)
-        while not reader.done:
-            yield reader.read(rows)
+        yield from _batches(reader, rows)
     except GeneratorExit:
         if not reader.done:
             conn._inbox.abandon(sent.header.sequence)
@@ -72,3 +71,9 @@ def _read(conn: Conn, request: Message, declaration: type[_R], rows: int) -> Ite
         if not (reader.done or refuses_send(error)):
             conn._inbox.abandon(sent.header.sequence)
         raise
+
+
+def _batches(reader: Reader[_R], rows: int) -> Iterator[Batch[_R]]:
+    # A loop without cleanup around it: see Conn.
+    while not reader.done:
+        yield reader.read(rows)

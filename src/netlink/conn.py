@@ -339,10 +339,7 @@ class Conn(BaseConn):
             reply = Reply(self._inbox)
             messages: list[Message] = []
             try:
-                while not reply.done:
-                    messages += reply.feed(self._next())
-                    if reply.error:
-                        raise reply.error
+                self._read_on(reply, messages)
             except BaseException:
                 reply.cut()
                 raise
@@ -359,16 +356,9 @@ class Conn(BaseConn):
         """
         with self._receiving:
             reply = Reply(self._inbox)
-            at_hand: Iterator[Message] = iter(())
             try:
-                while not reply.done:
-                    at_hand = iter(reply.feed(self._next()))
-                    yield from at_hand
-                    self._turns.hand_over()
-                    if reply.error:
-                        raise reply.error
+                yield from self._one_by_one(reply)
             except GeneratorExit:
-                self._leave(reply, at_hand)
                 raise
             except BaseException:
                 reply.cut()
@@ -381,6 +371,36 @@ class Conn(BaseConn):
         messages = self._pull(self._sock.receive)
         assert messages is not None
         return messages
+
+    # What waits in a loop has it in a function without cleanup: the jump back to the loop's start is a place where an
+    # exception of a signal handler may come and where CPython 3.13 has no cleanup of the same function in force.
+
+    def _read_on(self, reply: Reply, messages: list[Message]) -> None:
+        while not reply.done:
+            messages += reply.feed(self._next())
+            if reply.error:
+                raise reply.error
+
+    def _read_answer(self, answer: Answer, replies: list[Message]) -> None:
+        while not answer.done:
+            datagram = self._next_queued() if answer.queued_only else self._next()
+            if datagram is None:
+                break
+            replies += answer.feed(datagram)
+            if answer.error:
+                raise answer.error
+
+    def _one_by_one(self, reply: Reply) -> Iterator[Message]:
+        while not reply.done:
+            at_hand = iter(reply.feed(self._next()))
+            try:
+                yield from at_hand
+            except GeneratorExit:
+                self._leave(reply, at_hand)
+                raise
+            self._turns.hand_over()
+            if reply.error:
+                raise reply.error
 
     def execute(self, m: Message) -> list[Message]:
         """Send one message, receive its reply and validate that: no other send or receive comes between.
@@ -399,13 +419,7 @@ class Conn(BaseConn):
             replies: list[Message] = []
             try:
                 self._sock.send(request)
-                while not answer.done:
-                    datagram = self._next_queued() if answer.queued_only else self._next()
-                    if datagram is None:
-                        break
-                    replies += answer.feed(datagram)
-                    if answer.error:
-                        raise answer.error
+                self._read_answer(answer, replies)
             except BaseException as error:
                 answer.cut(error)
                 raise

@@ -103,14 +103,7 @@ class Stream(Generic[_R, _O]):
 
     def __next__(self) -> _R | _O:
         with self._turn:
-            while self._at >= len(self._rest):
-                item = self._step(ROWS, True)
-                if not isinstance(item, Batch):
-                    return item
-                if not len(item):
-                    raise StopIteration
-                self._rest, self._at = item, 0
-            return self._next_of_rest()
+            return self._next_of_all()
 
     def __aiter__(self) -> Self:
         return self
@@ -125,6 +118,16 @@ class Stream(Generic[_R, _O]):
             # No other task has run since: it was taken without a wait.
             self._rest, self._at = item, 0
             self._wake_for_rest(1)
+        return self._next_of_rest()
+
+    def _next_of_all(self) -> _R | _O:
+        while self._at >= len(self._rest):
+            item = self._step(ROWS, True)
+            if not isinstance(item, Batch):
+                return item
+            if not len(item):
+                raise StopIteration
+            self._rest, self._at = item, 0
         return self._next_of_rest()
 
     def _next_of_rest(self) -> _R:
