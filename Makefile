@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 60
 
 bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
-sources  := $(wildcard src/netlink/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
+sources  := $(wildcard src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
 
 .PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench docs sanitize fuzz dist clean
 
@@ -47,7 +47,7 @@ test-freethreaded: ## all tests on a free-threaded CPython, which is built first
 lint: build ## style, types and stubs
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
-	PATH="$(bin):$$PATH" cython-lint src/netlink/*.pyx src/netlink/*.pxd
+	PATH="$(bin):$$PATH" cython-lint src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd
 	$(bin)/codespell
 	$(bin)/mypy
 	$(bin)/pyright
@@ -86,4 +86,4 @@ dist: $(VENV)/.tools ## the sdist, and the wheel from it
 	$(bin)/python -m build
 
 clean: ## remove what was built
-	rm -rf build dist wheelhouse $(VENV) $(VENV)-sanitize $(VENV)-freethreaded $(VENV)-tsan src/*.egg-info src/netlink/*.so tests/fuzz/bin bench/peers/bin
+	rm -rf build dist wheelhouse $(VENV) $(VENV)-sanitize $(VENV)-freethreaded $(VENV)-tsan src/*.egg-info src/netlink/*.so src/netlink/*/*.so tests/fuzz/bin bench/peers/bin

@@ -60,6 +60,7 @@ setup(
             extension("_schema", "_schema.pyx", depends=("_plan.h", "_wire.h")),
             extension("_reader", "_reader.pyx", depends=("_plan.h", "_wire.h")),
             extension("_stream", "_stream.pyx", depends=("_plan.h", "_wire.h")),
+            extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=("_plan.h", "_wire.h")),
             extension("_turns", "_turns.pyx"),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
         ],

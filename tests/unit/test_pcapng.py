@@ -180,10 +180,43 @@ def test_payloads_as_long_as_they_get() -> None:
     assert Packet.decode(all_.data).payload == payload
 
 
+def test_a_batch_and_its_slices() -> None:
+    batch = Packet.decode_many([packet(udp4(bytes([i])), group=i % 3).encode() for i in range(20)])
+    for part in (batch, batch[3:17:4], batch[::-1], batch[5:5]):
+        for link_type in LinkType:
+            file = io.BytesIO()
+            with Writer(file, link_type) as writer:
+                writer.write_batch(part)
+            found = [Written(body).data for kind, body in blocks(file.getvalue()) if kind == PACKET]
+            assert found == [p.encode() if link_type == LinkType.NFLOG else bytes(p.payload or b"") for p in part]
+
+
+def test_what_is_no_packet() -> None:
+    writer = Writer(io.BytesIO())
+    for wrong in (NfGenMsg.decode_many([bytes(4)]), [NfGenMsg()], [None], [packet(udp4()), b"bytes"]):
+        with pytest.raises(TypeError, match="want packets of nflog, not"):
+            writer.write_batch(cast("list[Packet]", wrong))
+    with pytest.raises(TypeError, match="not iterable"):
+        writer.write_batch(cast("list[Packet]", packet(udp4())))
+
+
+def test_an_interface_is_told_once_and_only_with_its_packets() -> None:
+    file = io.BytesIO()
+    writer = Writer(file)
+    writer.write(packet(udp4(), group=1))
+    with pytest.raises(ValueError, match="packet 2"):
+        writer.write_batch([packet(udp4(), group=2), packet(udp4(), group=3), packet(None, group=1)])
+    writer.write(packet(udp4(), group=3))
+    writer.write(packet(udp4(), group=1))
+    found = blocks(file.getvalue())
+    assert [kind for kind, _ in found] == [SECTION, INTERFACE, PACKET, INTERFACE, PACKET, PACKET]
+    assert [Written(body).interface for kind, body in found if kind == PACKET] == [0, 1, 0]
+
+
 def test_a_prefix_that_is_no_text() -> None:
     odd = Packet.decode(packet(udp4(), prefix=None).encode() + struct.pack("=HH2s2x", 6, 10, b"\xffa"))
     (found,) = written(LinkType.RAW, odd)
-    assert found.options[1] == b"\\udcffa"
+    assert found.options[1] == b"\\xffa"
     (found,) = written(LinkType.RAW, packet(udp4(), prefix=""))
     assert 1 not in found.options
     (found,) = written(LinkType.RAW, packet(udp4(), prefix="\udcff" * 20_000))
@@ -330,6 +363,8 @@ def test_what_is_no_binary_file(file: Any) -> None:
 
 
 def test_options_name_what_is_allowed() -> None:
+    with pytest.raises(ValueError, match="packet 0 cannot be written: an attribute has more than the 65531 bytes"):
+        Writer(io.BytesIO(), LinkType.NFLOG).write(packet(udp4() + bytes(70_000)))
     for link_type in (102, "RAW", None, True):
         with pytest.raises(ValueError, match=r"LinkType\.RAW, LinkType\.NFLOG"):
             Writer(io.BytesIO(), cast("LinkType", link_type))

@@ -19,6 +19,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, BinaryIO
 
 from netlink import __version__ as _version
+from netlink.netfilter._packet import Packet as _Packet
+from netlink.netfilter._pcapng import Blocks as _Blocks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,39 +43,18 @@ class LinkType(IntEnum):
     NFLOG = 239  # LINKTYPE_NFLOG: all that the kernel told, as attributes; the payload is one of them
 
 
-# Block types, option codes and what they hold: sections 3.5 and 4 of the draft.
-_SECTION, _INTERFACE, _STATISTICS, _PACKET = 0x0A0D0D0A, 1, 5, 6
-_COMMENT, _OS, _APPLICATION = 1, 3, 4
-_IF_NAME, _IF_TSRESOL = 2, 9
-_EPB_FLAGS = 2
-_ISB_IFDROP = 5
-_INBOUND, _OUTBOUND = 1, 2
-
-_HEAD = _struct.Struct("=7I")  # of an enhanced packet block
-_TAIL = _struct.Struct("=I")
-_OPTION = _struct.Struct("=HH")
-_END = bytes(4)  # opt_endofopt
-_PADDING = (b"", b"\0\0\0", b"\0\0", b"\0")  # by size modulo 4
-_VERSION_OF = {0x0800: 4, 0x86DD: 6}  # ETH_P_IP, ETH_P_IPV6 of linux/if_ether.h
-_NETDEV = 5  # NFPROTO_NETDEV
-_PROTOCOL_OF = {2: 0x0800, 10: 0x86DD}  # NFPROTO_IPV4, NFPROTO_IPV6 of linux/netfilter.h
+# Block types, option codes and what they hold: section 4 of the draft. `_pcapng` has those of packets.
+_SECTION, _STATISTICS = 0x0A0D0D0A, 5
+_OS, _APPLICATION, _ISB_IFDROP = 3, 4, 5
 
 
 def _option(code: int, value: bytes) -> bytes:
-    return _OPTION.pack(code, len(value)) + value + _PADDING[len(value) % 4]
+    return _struct.pack("=HH", code, len(value)) + value + bytes(-len(value) % 4)
 
 
 def _block(kind: int, body: bytes) -> bytes:
-    size = _TAIL.pack(len(body) + 12)
-    return _TAIL.pack(kind) + size + body + size
-
-
-# What packets have in common, made once.
-_FLAGS = [_option(_EPB_FLAGS, _TAIL.pack(direction)) for direction in (0, _INBOUND, _OUTBOUND)]
-
-
-def _comment(prefix: str) -> bytes:
-    return _option(_COMMENT, prefix.encode("utf-8", "backslashreplace")[:0xFFFF])
+    size = _struct.pack("=I", len(body) + 16)  # with opt_endofopt
+    return _struct.pack("=I", kind) + size + body + bytes(4) + size
 
 
 class Writer:
@@ -103,11 +84,9 @@ class Writer:
             raise ValueError(f"link_type must be one of {allowed}, not {link_type!r}")
         if isinstance(snaplen, bool) or not isinstance(snaplen, int) or not 0 <= snaplen <= 0xFFFFFFFF:
             raise ValueError(f"snaplen must be an int from 0 to {0xFFFFFFFF}, not {snaplen!r}")
-        self._raw = link_type == LinkType.RAW
         self._link_type = LinkType(link_type)
-        self._snaplen = snaplen
+        self._blocks = _Blocks(_Packet, link_type, link_type == LinkType.RAW, snaplen)
         self._lock = _allocate_lock()
-        self._interfaces: dict[int, int] = {}  # by group
         self._broken = False
         self._own: BinaryIO | None = None
         if isinstance(file, (str, _os.PathLike)):
@@ -131,70 +110,22 @@ class Writer:
         self.write_batch((packet,))
 
     def write_batch(self, packets: Iterable[Packet]) -> None:
-        """Write the packets of a batch, or of anything that gives packets. Where one cannot be, as for `write`, none
-        is: the ValueError says which."""
+        """Write the packets of a batch, without the GIL, or of anything that gives packets.
+
+        Where one cannot be written, as for `write`, none is: the ValueError says which.
+        """
         with self._lock:
             self._check_open()
-            interfaces = dict(self._interfaces)
-            blocks: list[bytes | memoryview] = []
-            now = 0
-            for i, packet in enumerate(packets):
-                header = packet.header
-                group = header.res_id if header is not None else 0
-                interface = interfaces.get(group)
-                if interface is None:
-                    interface = interfaces[group] = len(interfaces)
-                    blocks.append(self._interface(group))
-                time = packet.timestamp
-                if time is None:
-                    time = now = now or _time.time_ns()
-                options = _FLAGS[_direction(packet)]
-                data: bytes | memoryview
-                try:
-                    if self._raw:
-                        data, original = _ip_packet(packet)
-                        prefix = packet.prefix
-                        if prefix:
-                            options += _comment(prefix)
-                    else:
-                        data = _attributes(packet)
-                        original = len(data)
-                except ValueError as error:
-                    raise ValueError(f"packet {i} cannot be written: {error}") from None
-                size = len(data)
-                if 0 < self._snaplen < size:
-                    size = self._snaplen
-                    data = data[:size]
-                length = 32 + (size + 3 & ~3) + len(options) + 4
-                time &= 0xFFFFFFFFFFFFFFFF
-                blocks += (
-                    _HEAD.pack(_PACKET, length, interface, time >> 32, time & 0xFFFFFFFF, size, original),
-                    data,
-                    _PADDING[size & 3] + options + _END + _TAIL.pack(length),
-                )
-            if blocks:
-                self._put(b"".join(blocks))
-                self._interfaces = interfaces
+            self._put(self._blocks.packets(packets, _time.time_ns()))
 
     def write_statistics(self, log: Log) -> None:
         """Write how many packets a log has lost since it began (`isb_ifdrop`): at the end, and whenever one likes."""
         with self._lock:
             self._check_open()
-            blocks = b""
-            interface = self._interfaces.get(log.group)
-            if interface is None:
-                interface = len(self._interfaces)
-                blocks = self._interface(log.group)
+            number, blocks = self._blocks.interface(log.group)
             now = _time.time_ns()
-            body = _struct.pack("=3I", interface, now >> 32, now & 0xFFFFFFFF)
-            blocks += _block(_STATISTICS, body + _option(_ISB_IFDROP, _struct.pack("=Q", log.lost)) + _END)
-            self._put(blocks)
-            self._interfaces[log.group] = interface
-
-    def _interface(self, group: int) -> bytes:
-        body = _struct.pack("=HxxI", self._link_type, self._snaplen)
-        options = _option(_IF_NAME, f"nflog:{group}".encode()) + _option(_IF_TSRESOL, b"\x09")
-        return _block(_INTERFACE, body + options + _END)
+            body = _struct.pack("=3I", number, now >> 32, now & 0xFFFFFFFF)
+            self._put(blocks + _block(_STATISTICS, body + _option(_ISB_IFDROP, _struct.pack("=Q", log.lost))))
 
     def _check_open(self) -> None:
         if self._closed:
@@ -257,41 +188,4 @@ def _section() -> bytes:
     system = _os.uname()
     options = _option(_OS, f"{system.sysname} {system.release}".encode())
     options += _option(_APPLICATION, f"fastnetlink {_version}".encode())
-    return _block(_SECTION, _struct.pack("=IHHq", 0x1A2B3C4D, 1, 0, -1) + options + _END)
-
-
-def _direction(packet: Packet) -> int:
-    if packet.indev is None:
-        return 0 if packet.outdev is None else _OUTBOUND
-    return _INBOUND if packet.outdev is None else 0
-
-
-def _ip_packet(packet: Packet) -> tuple[memoryview, int]:
-    """The payload and how long it was before the kernel cut it, as the IP header says."""
-    payload = packet.payload
-    family = packet.header.family if packet.header is not None else 0
-    if payload and family == _NETDEV and packet.indev is None:
-        link = packet.l2hdr or b""
-        if bytes(payload[: len(link)]) == link:
-            payload = payload[len(link) :]
-    if not payload:
-        raise ValueError("it has no payload, as with a copy_range of 0; LinkType.NFLOG takes it")
-    protocol = packet.hw_protocol or _PROTOCOL_OF.get(family)
-    version = payload[0] >> 4
-    if version != _VERSION_OF.get(protocol or 0):
-        told = "no protocol" if protocol is None else f"protocol {protocol:#06x}"
-        raise ValueError(f"its payload is not IP ({told}); LinkType.NFLOG takes it")
-    size = len(payload)
-    if version == 4:
-        # 0 where the length was left for the device to fill in.
-        return payload, max(size, payload[2] << 8 | payload[3]) if size >= 4 else size
-    length = payload[4] << 8 | payload[5] if size >= 6 else 0
-    return payload, max(size, length + 40) if length else size
-
-
-def _attributes(packet: Packet) -> bytes:
-    """All of it, those of types that nobody declared too."""
-    data = packet.encode()
-    for type_, value in packet.unknown:
-        data += _OPTION.pack(len(value) + 4, type_) + value + _PADDING[len(value) % 4]
-    return data
+    return _block(_SECTION, _struct.pack("=IHHq", 0x1A2B3C4D, 1, 0, -1) + options)
