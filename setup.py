@@ -58,6 +58,7 @@ setup(
         [
             extension("_codec", "_codec.pyx", depends=("_wire.h",)),
             extension("_schema", "_schema.pyx", depends=("_plan.h", "_wire.h")),
+            extension("_arrow", "_arrow.pyx", depends=("_arrow.h", "_plan.h", "_wire.h")),
             extension("_reader", "_reader.pyx", depends=("_plan.h", "_wire.h")),
             extension("_stream", "_stream.pyx", depends=("_plan.h", "_wire.h")),
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=("_plan.h", "_wire.h")),

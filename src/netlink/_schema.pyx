@@ -906,5 +906,35 @@ cdef class Batch:
         stop = self.first + self.length * self.step
         return whole[self.first:stop if stop >= 0 else None:self.step]
 
+    def arrow(self, addresses="text"):
+        """The records as Arrow columns, for what takes the Arrow PyCapsule protocol: `pyarrow.table(batch.arrow())`.
+
+        The batch has the same protocol itself, with addresses as text: `polars.DataFrame(batch)`.
+
+        A column for each field, null where the attribute is absent. Those of records within are named by path joined
+        with "_" (`orig_src_port`), as those of a bitfield32 (`_value`, `_selector`) and of the cases of a submessage
+        (`data_vlan_id`; `data` is the bytes where no case fits). An IntEnum is a dictionary of the members' names and
+        of the numbers that have none, an IntFlag an integer, an Ethernet address text, what repeats a list, of structs
+        where it is of records. Bytes of a string that are no UTF-8 become U+FFFD.
+
+        addresses: "text", or "binary": 16 bytes, IPv4 as ::ffff:a.b.c.d, so that those two are not told apart.
+
+        The columns are copies, made for each consumer anew. ValueError where two would have the same name.
+        """
+        from netlink._arrow import Columns
+        return Columns(self, addresses)
+
+    def __arrow_c_schema__(self):
+        """See `arrow`."""
+        return self.arrow().__arrow_c_schema__()
+
+    def __arrow_c_array__(self, requested_schema=None):
+        """See `arrow`."""
+        return self.arrow().__arrow_c_array__(requested_schema)
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        """See `arrow`."""
+        return self.arrow().__arrow_c_stream__(requested_schema)
+
     def __repr__(self):
         return f"<Batch of {self.length} {self.cls.__name__}>"

@@ -153,5 +153,7 @@ def batches(payloads: list[bytes]) -> None:
     assert_type(len(batch), int)
     assert_type(batch.nbytes, int)
     assert_type(batch.interrupted, bool)
+    assert_type(batch.arrow("binary").__arrow_c_array__(), tuple[object, object])
+    assert_type(batch.__arrow_c_stream__(), object)
     for flow in batch:
         assert_type(flow, Flow)

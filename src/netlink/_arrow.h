@@ -1,0 +1,955 @@
+/* Columns of the Arrow C data interface, gathered from the records of a batch.
+ *
+ * Plain C without Python, as _plan.h. An nl_column says where in a record its
+ * values lie and what Arrow makes of them; an nl_builder collects them, a block
+ * of records at a time for all columns, so that the block stays in the cache.
+ *
+ * What is exported owns its memory and refers to nothing else: a consumer may
+ * move its parts apart, and release them from any thread and in any order. Only
+ * an nl_stream reads the records while it lives.
+ *
+ * https://arrow.apache.org/docs/format/CDataInterface.html
+ */
+#ifndef NETLINK_ARROW_H
+#define NETLINK_ARROW_H
+
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "_plan.h"
+
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_NULLABLE 2
+
+struct ArrowSchema {
+    const char *format, *name, *metadata;
+    int64_t flags, n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+struct ArrowArray {
+    int64_t length, null_count, offset, n_buffers, n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+
+#endif
+
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+
+#endif
+
+enum {
+    NL_BLOCK = 256,      /* records that are gathered together */
+    NL_CHUNK = 1 << 17,  /* rows of a stream's arrays */
+    NL_ADDRESS_TEXT = 40, /* no address takes more */
+    NL_MAC_TEXT = 17,
+};
+
+/* What a column's values are in the record. */
+enum nl_column_kind {
+    NL_COL_STRUCT,  /* the children, in the same record; null nowhere */
+    NL_COL_FIXED,   /* width bytes, taken as they are */
+    NL_COL_TERM,    /* an integer of width bytes: an index into a dictionary of names */
+    NL_COL_TRUE,    /* nothing but that it is there */
+    NL_COL_ADDRESS, /* nl_address, to be text */
+    NL_COL_MAC,     /* 6 bytes, to be text */
+    NL_COL_TEXT,    /* nl_ref into the heap, to be made valid UTF-8 */
+    NL_COL_BINARY,  /* nl_ref into the heap */
+    NL_COL_VIEW,    /* nl_ref into the kept datagrams */
+    NL_COL_RAW,     /* nl_sub: the payload, where no case fitted */
+    NL_COL_LIST,    /* nl_list of what the child is */
+    NL_COL_PACKED,  /* nl_ref to integers in the heap, which the child is */
+};
+
+#define NL_HOP_RARE UINT32_MAX
+
+/* From a record to one in the heap that it refers to. */
+struct nl_hop {
+    uint32_t offset; /* of the reference */
+    uint32_t which;  /* NL_HOP_RARE, or the case that an nl_sub must be */
+};
+
+struct nl_column {
+    const char *name, *format;
+    uint8_t kind;
+    uint8_t mask; /* of the presence bit */
+    uint8_t flags;
+    uint32_t presence; /* offset of its byte */
+    uint32_t offset;
+    uint32_t width;
+    uint32_t hop_count, child_count, term_count;
+    const struct nl_hop *hops; /* to the record that the offsets are in */
+    const struct nl_column **children;
+    const uint64_t *term_values;
+    const char **term_names;
+};
+
+/* ---- schema ---- */
+
+struct nl_schema_holder {
+    char *name;
+    struct ArrowSchema dictionary;
+    struct ArrowSchema *parts;
+    struct ArrowSchema **children;
+};
+
+static void nl_schema_release(struct ArrowSchema *s)
+{
+    struct nl_schema_holder *holder = (struct nl_schema_holder *)s->private_data;
+    for (int64_t i = 0; i < s->n_children; i++)
+        if (holder->parts[i].release)
+            holder->parts[i].release(&holder->parts[i]);
+    if (holder->dictionary.release)
+        holder->dictionary.release(&holder->dictionary);
+    free(holder->name);
+    free(holder->parts);
+    free(holder->children);
+    free(holder);
+    s->release = NULL;
+}
+
+/* 0, or ENOMEM. */
+static int nl_schema_make(struct ArrowSchema *out, const char *name, const char *format, size_t children, int dictionary)
+{
+    size_t name_size = strlen(name) + 1, format_size = strlen(format) + 1;
+    struct nl_schema_holder *holder = (struct nl_schema_holder *)calloc(1, sizeof *holder);
+    memset(out, 0, sizeof *out);
+    if (!holder)
+        return ENOMEM;
+    out->private_data = holder;
+    out->release = nl_schema_release;
+    holder->name = (char *)malloc(name_size + format_size);
+    holder->parts = (struct ArrowSchema *)calloc(children + 1, sizeof *holder->parts);
+    holder->children = (struct ArrowSchema **)calloc(children + 1, sizeof *holder->children);
+    if (!holder->name || !holder->parts || !holder->children) {
+        nl_schema_release(out);
+        return ENOMEM;
+    }
+    memcpy(holder->name, name, name_size);
+    memcpy(holder->name + name_size, format, format_size);
+    out->name = holder->name;
+    out->format = holder->name + name_size;
+    out->flags = ARROW_FLAG_NULLABLE;
+    out->children = holder->children;
+    out->n_children = (int64_t)children;
+    for (size_t i = 0; i < children; i++)
+        holder->children[i] = &holder->parts[i];
+    out->dictionary = dictionary ? &holder->dictionary : NULL;
+    return 0;
+}
+
+/* 0, or ENOMEM and nothing to release. */
+static int nl_schema_export(const struct nl_column *column, struct ArrowSchema *out)
+{
+    int result = nl_schema_make(out, column->name, column->format, column->child_count, column->kind == NL_COL_TERM);
+    if (result)
+        return result;
+    for (uint32_t i = 0; i < column->child_count && !result; i++)
+        result = nl_schema_export(column->children[i], out->children[i]);
+    if (!result && out->dictionary)
+        result = nl_schema_make(out->dictionary, "", "u", 0, 0);
+    if (result)
+        nl_schema_release(out);
+    return result;
+}
+
+/* ---- text ---- */
+
+static inline char *nl_text_u8(char *to, unsigned value)
+{
+    if (value >= 100)
+        *to++ = (char)('0' + value / 100);
+    if (value >= 10)
+        *to++ = (char)('0' + value / 10 % 10);
+    *to++ = (char)('0' + value % 10);
+    return to;
+}
+
+static inline char *nl_text_v4(char *to, const uint8_t *a)
+{
+    for (int i = 0; i < 4; i++) {
+        if (i)
+            *to++ = '.';
+        to = nl_text_u8(to, a[i]);
+    }
+    return to;
+}
+
+/* RFC 5952: the first of the longest runs of zeros is left out, and ::ffff:0:0/96 ends as IPv4 does. */
+static char *nl_text_v6(char *to, const uint8_t *a)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    static const char digits[] = "0123456789abcdef";
+    unsigned words[8];
+    int start = 8, longest = 1;
+    if (!memcmp(a, mapped, sizeof mapped)) {
+        memcpy(to, "::ffff:", 7);
+        return nl_text_v4(to + 7, a + 12);
+    }
+    for (int i = 0; i < 8; i++)
+        words[i] = (unsigned)a[2 * i] << 8 | a[2 * i + 1];
+    for (int i = 0, run = 0; i < 8; i++) {
+        run = words[i] ? 0 : run + 1;
+        if (run > longest) {
+            longest = run;
+            start = i - run + 1;
+        }
+    }
+    for (int i = 0; i < 8; i++) {
+        if (i == start) {
+            *to++ = ':';
+            i += longest - 1;
+            if (i == 7)
+                *to++ = ':';
+            continue;
+        }
+        if (i)
+            *to++ = ':';
+        for (int shift = 12, begun = 0; shift >= 0; shift -= 4) {
+            unsigned digit = words[i] >> shift & 15;
+            begun |= digit || !shift;
+            if (begun)
+                *to++ = digits[digit];
+        }
+    }
+    return to;
+}
+
+static void nl_text_mac(char *to, const uint8_t *a)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < 6; i++) {
+        if (i)
+            *to++ = ':';
+        *to++ = digits[a[i] >> 4];
+        *to++ = digits[a[i] & 15];
+    }
+}
+
+/* How many bytes the next character takes; where it is none, how many belong to what one began as. */
+static size_t nl_utf8_next(const uint8_t *p, size_t size, int *valid)
+{
+    uint8_t lead = p[0], low = 0x80, high = 0xbf;
+    size_t want;
+    *valid = 1;
+    if (lead < 0x80)
+        return 1;
+    want = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    *valid = 0;
+    if (lead < 0xc2 || lead > 0xf4)
+        return 1;
+    if (lead == 0xe0)
+        low = 0xa0; /* else too long for its number */
+    else if (lead == 0xed)
+        high = 0x9f; /* else a surrogate */
+    else if (lead == 0xf0)
+        low = 0x90;
+    else if (lead == 0xf4)
+        high = 0x8f; /* else above U+10FFFF */
+    for (size_t i = 1; i < want; i++, low = 0x80, high = 0xbf)
+        if (i == size || p[i] < low || p[i] > high)
+            return i;
+    *valid = 1;
+    return want;
+}
+
+/* ---- builders ---- */
+
+/* The dictionary of an NL_COL_TERM column: the declared names, then the numbers that have none as they come up. It stays
+ * from one array of a stream to the next, so that an index means the same in all of them. */
+struct nl_terms {
+    uint64_t *values; /* by index */
+    uint32_t *slots;  /* a hash table: index + 1 */
+    uint32_t count, capacity; /* slots has twice the capacity, a power of two */
+};
+
+struct nl_builder {
+    const struct nl_column *column;
+    int64_t length, nulls;
+    int started; /* a value was there; until then, the areas are empty */
+    size_t expected; /* rows, or 0 where that is not known */
+    struct nl_area bits, offsets, data; /* bits: empty too while nothing is null */
+    struct nl_builder *children;
+    struct nl_terms terms;
+};
+
+static uint32_t *nl_term_slot(const struct nl_terms *terms, uint64_t value)
+{
+    uint32_t limit = terms->capacity * 2 - 1;
+    uint32_t slot = (uint32_t)((value * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & limit;
+    while (terms->slots[slot] && terms->values[terms->slots[slot] - 1] != value)
+        slot = (slot + 1) & limit;
+    return &terms->slots[slot];
+}
+
+/* The index of a value, which is added where it is new; negative: an errno. */
+static int64_t nl_term(struct nl_terms *terms, uint64_t value)
+{
+    if (terms->count == terms->capacity) {
+        uint32_t capacity = terms->capacity ? terms->capacity * 2 : 16;
+        if (capacity > (uint32_t)INT32_MAX / 2)
+            return -EOVERFLOW;
+        uint64_t *values = (uint64_t *)realloc(terms->values, capacity * sizeof *values);
+        if (!values)
+            return -ENOMEM;
+        terms->values = values;
+        uint32_t *slots = (uint32_t *)calloc(capacity, 2 * sizeof *slots);
+        if (!slots)
+            return -ENOMEM;
+        free(terms->slots);
+        terms->slots = slots;
+        terms->capacity = capacity;
+        for (uint32_t i = 0; i < terms->count; i++)
+            *nl_term_slot(terms, values[i]) = i + 1;
+    }
+    uint32_t *slot = nl_term_slot(terms, value);
+    if (!*slot) {
+        terms->values[terms->count] = value;
+        *slot = ++terms->count;
+    }
+    return *slot - 1;
+}
+
+/* Forget what was gathered; not the terms. */
+static void nl_builder_reset(struct nl_builder *b, size_t expected)
+{
+    nl_area_free(&b->bits);
+    nl_area_free(&b->offsets);
+    nl_area_free(&b->data);
+    b->length = b->nulls = 0;
+    b->started = 0;
+    b->expected = expected;
+    for (uint32_t i = 0; i < b->column->child_count; i++)
+        nl_builder_reset(&b->children[i], b->column->kind == NL_COL_STRUCT ? expected : 0);
+}
+
+static void nl_builder_free(struct nl_builder *b)
+{
+    nl_area_free(&b->bits);
+    nl_area_free(&b->offsets);
+    nl_area_free(&b->data);
+    if (b->children)
+        for (uint32_t i = 0; i < b->column->child_count; i++)
+            nl_builder_free(&b->children[i]);
+    free(b->children);
+    free(b->terms.values);
+    free(b->terms.slots);
+    memset(b, 0, sizeof *b);
+}
+
+/* 0, or ENOMEM; to be freed in both cases. */
+static int nl_builder_init(struct nl_builder *b, const struct nl_column *column)
+{
+    memset(b, 0, sizeof *b);
+    b->column = column;
+    for (uint32_t i = 0; i < column->term_count; i++)
+        if (nl_term(&b->terms, column->term_values[i]) < 0)
+            return ENOMEM;
+    b->children = (struct nl_builder *)calloc(column->child_count + 1, sizeof *b->children);
+    if (!b->children)
+        return ENOMEM;
+    for (uint32_t i = 0; i < column->child_count; i++)
+        b->children[i].column = column->children[i];
+    for (uint32_t i = 0; i < column->child_count; i++)
+        if (nl_builder_init(&b->children[i], column->children[i]))
+            return ENOMEM;
+    return 0;
+}
+
+static int nl_has_offsets(const struct nl_column *c)
+{
+    return c->kind >= NL_COL_ADDRESS;
+}
+
+/* Bytes of a value, where it has always as many. */
+static size_t nl_value_size(const struct nl_column *c)
+{
+    return c->kind == NL_COL_FIXED ? c->width : c->kind == NL_COL_TERM ? sizeof(int32_t) : 0;
+}
+
+static int nl_zeros_put(struct nl_area *area, size_t size)
+{
+    if (nl_area_reserve(area, size) < 0)
+        return ENOMEM;
+    if (size)
+        memset(area->data + area->size, 0, size);
+    area->size += size;
+    return 0;
+}
+
+/* The first value: make up for the nulls before it. */
+static int nl_builder_start(struct nl_builder *b)
+{
+    size_t before = (size_t)b->length, size = nl_value_size(b->column);
+    size_t rows = b->expected > before ? b->expected : before;
+    b->started = 1;
+    if (nl_area_reserve(&b->data, rows * size) < 0 || nl_zeros_put(&b->data, before * size) ||
+        nl_zeros_put(&b->bits, (before + 7) / 8))
+        return ENOMEM;
+    if (!nl_has_offsets(b->column))
+        return 0;
+    if (nl_area_reserve(&b->offsets, (rows + 1) * sizeof(int32_t)) < 0)
+        return ENOMEM;
+    return nl_zeros_put(&b->offsets, (before + 1) * sizeof(int32_t));
+}
+
+static int nl_put_bits(struct nl_builder *b, const uint8_t *valid, size_t n, size_t count)
+{
+    size_t before = (size_t)b->length, bytes = (before + 7) / 8;
+    int always = b->column->kind == NL_COL_TRUE; /* its values are these bits too */
+    if (count == n && !b->bits.size && !always)
+        return 0;
+    if (!b->bits.size && before) {
+        if (nl_zeros_put(&b->bits, bytes))
+            return ENOMEM;
+        memset(b->bits.data, 0xff, bytes);
+        if (before & 7)
+            b->bits.data[bytes - 1] = (uint8_t)(0xff >> (8 - (before & 7)));
+    }
+    if (nl_zeros_put(&b->bits, (before + n + 7) / 8 - bytes))
+        return ENOMEM;
+    for (size_t i = 0; i < n; i++)
+        b->bits.data[(before + i) >> 3] |= (uint8_t)(valid[i] << ((before + i) & 7));
+    return 0;
+}
+
+static int nl_put_bytes(struct nl_area *data, const uint8_t *bytes, size_t size)
+{
+    if (size > INT32_MAX - data->size)
+        return EOVERFLOW;
+    return nl_put(data, bytes, size) < 0 ? ENOMEM : 0;
+}
+
+static int nl_put_text(struct nl_area *data, const uint8_t *text, size_t size)
+{
+    size_t run = 0;
+    while (run < size) {
+        int valid;
+        size_t next = nl_utf8_next(text + run, size - run, &valid);
+        if (valid) {
+            run += next;
+            continue;
+        }
+        int result = nl_put_bytes(data, text, run);
+        if (!result)
+            result = nl_put_bytes(data, (const uint8_t *)"\xef\xbf\xbd", 3); /* U+FFFD */
+        if (result)
+            return result;
+        text += run + next;
+        size -= run + next;
+        run = 0;
+    }
+    return nl_put_bytes(data, text, size);
+}
+
+/* Where the rows of a column lie that are reached over others; NULL where there is none. */
+static void nl_follow(const struct nl_column *c, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes,
+                      const uint8_t **to)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint8_t *row = rows[i];
+        for (uint32_t h = 0; h < c->hop_count && row; h++) {
+            struct nl_sub sub;
+            if (c->hops[h].which == NL_HOP_RARE) {
+                sub.record = nl_load32(row + c->hops[h].offset);
+            } else {
+                memcpy(&sub, row + c->hops[h].offset, sizeof sub);
+                if (sub.which != c->hops[h].which)
+                    sub.record = 0;
+            }
+            row = sub.record ? bytes->heap + sub.record : NULL;
+        }
+        to[i] = row;
+    }
+}
+
+static int nl_gather(struct nl_builder *b, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes);
+
+/* The items of one list, behind those of the rows before. */
+static int nl_gather_list(struct nl_builder *child, const uint8_t *at, const struct nl_bytes *bytes)
+{
+    const uint8_t *items[NL_BLOCK];
+    size_t n = 0;
+    struct nl_list list;
+    memcpy(&list, at, sizeof list);
+    for (uint32_t entry = list.first; entry; entry = nl_load32(bytes->heap + entry)) {
+        items[n++] = bytes->heap + entry + 4;
+        if (n == NL_BLOCK) {
+            int result = nl_gather(child, items, n, bytes);
+            if (result)
+                return result;
+            n = 0;
+        }
+    }
+    return n ? nl_gather(child, items, n, bytes) : 0;
+}
+
+static int nl_gather_packed(struct nl_builder *child, const struct nl_ref *ref, const struct nl_bytes *bytes)
+{
+    if (!ref->size)
+        return 0;
+    if (!child->started && nl_builder_start(child))
+        return ENOMEM;
+    if (nl_put(&child->data, bytes->heap + ref->offset, ref->size) < 0)
+        return ENOMEM;
+    child->length += ref->size / child->column->width;
+    return 0;
+}
+
+/* One value of a column with offsets. */
+static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl_bytes *bytes)
+{
+    char text[NL_ADDRESS_TEXT];
+    struct nl_ref ref;
+    switch (b->column->kind) {
+    case NL_COL_ADDRESS: {
+        char *end = at[16] == 4 ? nl_text_v4(text, at + 12) : nl_text_v6(text, at);
+        return nl_put_bytes(&b->data, (const uint8_t *)text, (size_t)(end - text));
+    }
+    case NL_COL_MAC:
+        nl_text_mac(text, at);
+        return nl_put_bytes(&b->data, (const uint8_t *)text, NL_MAC_TEXT);
+    case NL_COL_LIST:
+        return nl_gather_list(&b->children[0], at, bytes);
+    }
+    memcpy(&ref, at, sizeof ref); /* which an nl_sub begins with */
+    if (!ref.size)
+        return 0;
+    switch (b->column->kind) {
+    case NL_COL_PACKED:
+        return nl_gather_packed(&b->children[0], &ref, bytes);
+    case NL_COL_TEXT:
+        return nl_put_text(&b->data, bytes->heap + ref.offset, ref.size);
+    case NL_COL_VIEW:
+        return nl_put_bytes(&b->data, bytes->kept + ref.offset, ref.size);
+    default:
+        return nl_put_bytes(&b->data, bytes->heap + ref.offset, ref.size);
+    }
+}
+
+#define NL_COPY(type) \
+    for (size_t i = 0; i < n; i++) \
+        if (valid[i]) \
+            memcpy(to + i * sizeof(type), rows[i] + c->offset, sizeof(type)); \
+        else \
+            memset(to + i * sizeof(type), 0, sizeof(type))
+
+static int nl_gather_fixed(struct nl_builder *b, const uint8_t *const *rows, const uint8_t *valid, size_t n)
+{
+    const struct nl_column *c = b->column;
+    if (nl_area_reserve(&b->data, n * c->width) < 0)
+        return ENOMEM;
+    uint8_t *to = b->data.data + b->data.size;
+    switch (c->width) {
+    case 1:
+        NL_COPY(uint8_t);
+        break;
+    case 2:
+        NL_COPY(uint16_t);
+        break;
+    case 4:
+        NL_COPY(uint32_t);
+        break;
+    case 8:
+        NL_COPY(uint64_t);
+        break;
+    default:
+        for (size_t i = 0; i < n; i++)
+            if (valid[i])
+                memcpy(to + i * c->width, rows[i] + c->offset, c->width);
+            else
+                memset(to + i * c->width, 0, c->width);
+    }
+    b->data.size += n * c->width;
+    return 0;
+}
+
+static int nl_gather_terms(struct nl_builder *b, const uint8_t *const *rows, const uint8_t *valid, size_t n)
+{
+    const struct nl_column *c = b->column;
+    if (nl_area_reserve(&b->data, n * sizeof(int32_t)) < 0)
+        return ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        int64_t index = 0;
+        if (valid[i])
+            index = nl_term(&b->terms, nl_load_int(rows[i] + c->offset, c->width, c->flags & NL_SIGNED));
+        if (index < 0)
+            return (int)-index;
+        int32_t number = (int32_t)index;
+        memcpy(b->data.data + b->data.size, &number, sizeof number);
+        b->data.size += sizeof number;
+    }
+    return 0;
+}
+
+static int nl_gather_values(struct nl_builder *b, const uint8_t *const *rows, const uint8_t *valid, size_t n,
+                            const struct nl_bytes *bytes)
+{
+    const struct nl_column *c = b->column;
+    int lists = c->kind == NL_COL_LIST || c->kind == NL_COL_PACKED;
+    if (nl_area_reserve(&b->offsets, n * sizeof(int32_t)) < 0)
+        return ENOMEM;
+    for (size_t i = 0; i < n; i++) {
+        int result = valid[i] ? nl_put_value(b, rows[i] + c->offset, bytes) : 0;
+        if (result)
+            return result;
+        size_t end = lists ? (size_t)b->children[0].length : b->data.size;
+        if (end > INT32_MAX)
+            return EOVERFLOW;
+        int32_t offset = (int32_t)end;
+        memcpy(b->offsets.data + b->offsets.size, &offset, sizeof offset);
+        b->offsets.size += sizeof offset;
+    }
+    return 0;
+}
+
+/* A column's values in up to NL_BLOCK records; NULL is a record that is not there. 0, ENOMEM, or EOVERFLOW where an array
+ * would need offsets above INT32_MAX. */
+static int nl_gather(struct nl_builder *b, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes)
+{
+    const struct nl_column *c = b->column;
+    const uint8_t *followed[NL_BLOCK];
+    uint8_t valid[NL_BLOCK];
+    size_t count = 0;
+    int result = 0;
+    if (c->kind == NL_COL_STRUCT) {
+        for (uint32_t i = 0; i < c->child_count && !result; i++)
+            result = nl_gather(&b->children[i], rows, n, bytes);
+        b->length += (int64_t)n;
+        return result;
+    }
+    if (c->hop_count) {
+        nl_follow(c, rows, n, bytes, followed);
+        rows = followed;
+    }
+    for (size_t i = 0; i < n; i++) {
+        valid[i] = rows[i] && rows[i][c->presence] & c->mask;
+        if (valid[i] && c->kind == NL_COL_RAW) {
+            struct nl_sub sub;
+            memcpy(&sub, rows[i] + c->offset, sizeof sub);
+            valid[i] = !sub.record;
+        }
+        count += valid[i];
+    }
+    if (count && !b->started)
+        result = nl_builder_start(b);
+    if (b->started && !result)
+        result = nl_put_bits(b, valid, n, count);
+    if (b->started && !result) {
+        if (c->kind == NL_COL_FIXED)
+            result = nl_gather_fixed(b, rows, valid, n);
+        else if (c->kind == NL_COL_TERM)
+            result = nl_gather_terms(b, rows, valid, n);
+        else if (nl_has_offsets(c))
+            result = nl_gather_values(b, rows, valid, n, bytes);
+    }
+    b->length += (int64_t)n;
+    b->nulls += (int64_t)(n - count);
+    return result;
+}
+
+/* ---- arrays ---- */
+
+/* What all columns of nothing but nulls point to. */
+struct nl_zeros {
+    atomic_size_t users;
+    uint8_t *data;
+};
+
+static void nl_zeros_drop(struct nl_zeros *zeros)
+{
+    if (atomic_fetch_sub(&zeros->users, 1) == 1) {
+        free(zeros->data);
+        free(zeros);
+    }
+}
+
+static size_t nl_zeros_needed(const struct nl_builder *b)
+{
+    size_t need = 0, rows = (size_t)b->length;
+    if (!b->started && b->column->kind != NL_COL_STRUCT) {
+        size_t size = nl_has_offsets(b->column) ? sizeof(int32_t) : nl_value_size(b->column);
+        need = (rows + 1) * (size ? size : 1);
+    }
+    for (uint32_t i = 0; i < b->column->child_count; i++) {
+        size_t inner = nl_zeros_needed(&b->children[i]);
+        need = inner > need ? inner : need;
+    }
+    return need;
+}
+
+static struct nl_zeros *nl_zeros_new(size_t size)
+{
+    struct nl_zeros *zeros = (struct nl_zeros *)malloc(sizeof *zeros);
+    if (!zeros)
+        return NULL;
+    zeros->data = (uint8_t *)calloc(size + 8, 1);
+    if (!zeros->data) {
+        free(zeros);
+        return NULL;
+    }
+    atomic_init(&zeros->users, 1);
+    return zeros;
+}
+
+struct nl_array_holder {
+    struct nl_area areas[3];
+    struct nl_zeros *zeros;
+    const void *buffers[3];
+    struct ArrowArray dictionary;
+    struct ArrowArray *parts;
+    struct ArrowArray **children;
+};
+
+static void nl_array_release(struct ArrowArray *a)
+{
+    struct nl_array_holder *holder = (struct nl_array_holder *)a->private_data;
+    /* A part that the consumer has moved elsewhere is marked as released here. */
+    for (int64_t i = 0; i < a->n_children; i++)
+        if (holder->parts[i].release)
+            holder->parts[i].release(&holder->parts[i]);
+    if (holder->dictionary.release)
+        holder->dictionary.release(&holder->dictionary);
+    for (int i = 0; i < 3; i++)
+        nl_area_free(&holder->areas[i]);
+    if (holder->zeros)
+        nl_zeros_drop(holder->zeros);
+    free(holder->parts);
+    free(holder->children);
+    free(holder);
+    a->release = NULL;
+}
+
+static int nl_array_make(struct ArrowArray *out, size_t children, struct nl_zeros *zeros)
+{
+    struct nl_array_holder *holder = (struct nl_array_holder *)calloc(1, sizeof *holder);
+    memset(out, 0, sizeof *out);
+    if (!holder)
+        return ENOMEM;
+    out->private_data = holder;
+    out->release = nl_array_release;
+    out->buffers = holder->buffers;
+    holder->parts = (struct ArrowArray *)calloc(children + 1, sizeof *holder->parts);
+    holder->children = (struct ArrowArray **)calloc(children + 1, sizeof *holder->children);
+    if (!holder->parts || !holder->children) {
+        nl_array_release(out);
+        return ENOMEM;
+    }
+    for (size_t i = 0; i < children; i++)
+        holder->children[i] = &holder->parts[i];
+    out->children = holder->children;
+    out->n_children = (int64_t)children;
+    if (zeros) {
+        atomic_fetch_add(&zeros->users, 1);
+        holder->zeros = zeros;
+    }
+    return 0;
+}
+
+static void nl_give(struct nl_array_holder *holder, int which, struct nl_area *area)
+{
+    static const uint64_t nothing; /* where a buffer has no bytes */
+    holder->areas[which] = *area;
+    holder->buffers[which] = area->data ? area->data : (const uint8_t *)&nothing;
+    memset(area, 0, sizeof *area);
+}
+
+static int nl_export_terms(const struct nl_builder *b, struct ArrowArray *out)
+{
+    const struct nl_column *c = b->column;
+    struct nl_area offsets = {NULL, 0, 0}, data = {NULL, 0, 0};
+    int result = nl_array_make(out, 0, NULL);
+    if (result)
+        return result;
+    result = nl_zeros_put(&offsets, sizeof(int32_t));
+    for (uint32_t i = 0; i < b->terms.count && !result; i++) {
+        char number[24];
+        const char *text = number;
+        if (i < c->term_count)
+            text = c->term_names[i];
+        else if (c->flags & NL_SIGNED)
+            snprintf(number, sizeof number, "%lld", (long long)b->terms.values[i]);
+        else
+            snprintf(number, sizeof number, "%llu", (unsigned long long)b->terms.values[i]);
+        result = nl_put_bytes(&data, (const uint8_t *)text, strlen(text));
+        int32_t offset = (int32_t)data.size;
+        if (!result && nl_put(&offsets, &offset, sizeof offset) < 0)
+            result = ENOMEM;
+    }
+    struct nl_array_holder *holder = (struct nl_array_holder *)out->private_data;
+    nl_give(holder, 1, &offsets);
+    nl_give(holder, 2, &data);
+    out->length = b->terms.count;
+    out->n_buffers = 3;
+    if (result)
+        nl_array_release(out);
+    return result;
+}
+
+/* What was gathered, as an array; the builder has nothing then. 0, or an errno and nothing to release. */
+static int nl_export(struct nl_builder *b, struct nl_zeros *zeros, struct ArrowArray *out)
+{
+    const struct nl_column *c = b->column;
+    int offsets = nl_has_offsets(c), lists = c->kind == NL_COL_LIST || c->kind == NL_COL_PACKED;
+    int result = nl_array_make(out, c->child_count, zeros);
+    if (result)
+        return result;
+    struct nl_array_holder *holder = (struct nl_array_holder *)out->private_data;
+    out->length = b->length;
+    out->null_count = b->nulls;
+    out->n_buffers = c->kind == NL_COL_STRUCT ? 1 : offsets && !lists ? 3 : 2;
+    if (b->started) {
+        nl_give(holder, 0, &b->bits);
+        if (c->kind == NL_COL_TRUE)
+            holder->buffers[1] = holder->buffers[0];
+        else
+            nl_give(holder, 1, offsets ? &b->offsets : &b->data);
+        if (offsets)
+            nl_give(holder, 2, &b->data);
+    } else {
+        holder->buffers[0] = holder->buffers[1] = holder->buffers[2] = zeros->data;
+    }
+    if (!b->nulls)
+        holder->buffers[0] = NULL;
+    for (uint32_t i = 0; i < c->child_count && !result; i++)
+        result = nl_export(&b->children[i], zeros, out->children[i]);
+    if (!result && c->kind == NL_COL_TERM) {
+        out->dictionary = &holder->dictionary;
+        result = nl_export_terms(b, out->dictionary);
+    }
+    if (result)
+        nl_array_release(out);
+    return result;
+}
+
+/* Records side by side, or some of them at equal distances. */
+struct nl_source {
+    const uint8_t *first;
+    ptrdiff_t stride;
+    size_t count;
+    struct nl_bytes bytes;
+};
+
+/* n rows from the at-th on as one struct array. 0, or ENOMEM, EOVERFLOW and nothing to release. */
+static int nl_export_rows(struct nl_builder *b, const struct nl_source *source, size_t at, size_t n,
+                          struct ArrowArray *out)
+{
+    const uint8_t *rows[NL_BLOCK];
+    int result = 0;
+    nl_builder_reset(b, n);
+    for (size_t done = 0; done < n && !result;) {
+        size_t block = n - done < NL_BLOCK ? n - done : NL_BLOCK;
+        for (size_t i = 0; i < block; i++)
+            rows[i] = source->first + (ptrdiff_t)(at + done + i) * source->stride;
+        result = nl_gather(b, rows, block, &source->bytes);
+        done += block;
+    }
+    if (!result) {
+        struct nl_zeros *zeros = nl_zeros_new(nl_zeros_needed(b));
+        if (!zeros) {
+            result = ENOMEM;
+        } else {
+            result = nl_export(b, zeros, out);
+            nl_zeros_drop(zeros);
+        }
+    }
+    nl_builder_reset(b, 0);
+    return result;
+}
+
+/* ---- stream ---- */
+
+struct nl_stream {
+    struct nl_builder builder;
+    struct nl_source source;
+    size_t at;
+    const char *error;
+    void (*drop)(void *); /* what keeps the records and the columns */
+    void *owner;
+};
+
+static int nl_stream_schema(struct ArrowArrayStream *s, struct ArrowSchema *out)
+{
+    struct nl_stream *stream = (struct nl_stream *)s->private_data;
+    int result = nl_schema_export(stream->builder.column, out);
+    stream->error = result ? "no memory for the schema" : NULL;
+    return result;
+}
+
+static int nl_stream_next(struct ArrowArrayStream *s, struct ArrowArray *out)
+{
+    struct nl_stream *stream = (struct nl_stream *)s->private_data;
+    size_t left = stream->source.count - stream->at, n = left < NL_CHUNK ? left : NL_CHUNK;
+    int result;
+    stream->error = NULL;
+    memset(out, 0, sizeof *out); /* the end, where no row is left */
+    if (!n)
+        return 0;
+    while ((result = nl_export_rows(&stream->builder, &stream->source, stream->at, n, out)) == EOVERFLOW && n > 1)
+        n /= 2;
+    if (!result) {
+        stream->at += n;
+        return 0;
+    }
+    memset(out, 0, sizeof *out);
+    stream->error = result == EOVERFLOW ? "a record has more than 2 GiB in one field" : "no memory for the columns";
+    return result;
+}
+
+static const char *nl_stream_error(struct ArrowArrayStream *s)
+{
+    return ((struct nl_stream *)s->private_data)->error;
+}
+
+static void nl_stream_release(struct ArrowArrayStream *s)
+{
+    struct nl_stream *stream = (struct nl_stream *)s->private_data;
+    nl_builder_free(&stream->builder);
+    stream->drop(stream->owner);
+    free(stream);
+    s->release = NULL;
+}
+
+/* 0, or ENOMEM. owner is dropped on release alone. */
+static int nl_stream_init(struct ArrowArrayStream *s, const struct nl_column *column, const struct nl_source *source,
+                          void (*drop)(void *), void *owner)
+{
+    struct nl_stream *stream = (struct nl_stream *)calloc(1, sizeof *stream);
+    memset(s, 0, sizeof *s);
+    if (!stream)
+        return ENOMEM;
+    if (nl_builder_init(&stream->builder, column)) {
+        nl_builder_free(&stream->builder);
+        free(stream);
+        return ENOMEM;
+    }
+    stream->source = *source;
+    stream->drop = drop;
+    stream->owner = owner;
+    s->get_schema = nl_stream_schema;
+    s->get_next = nl_stream_next;
+    s->get_last_error = nl_stream_error;
+    s->release = nl_stream_release;
+    s->private_data = stream;
+    return 0;
+}
+
+#endif

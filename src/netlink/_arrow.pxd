@@ -1,0 +1,68 @@
+# The Cython face of _arrow.h.
+
+from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
+
+from netlink._schema cimport nl_bytes
+
+cdef extern from "_arrow.h" nogil:
+    enum:
+        NL_COL_STRUCT
+        NL_COL_FIXED
+        NL_COL_TERM
+        NL_COL_TRUE
+        NL_COL_ADDRESS
+        NL_COL_MAC
+        NL_COL_TEXT
+        NL_COL_BINARY
+        NL_COL_VIEW
+        NL_COL_RAW
+        NL_COL_LIST
+        NL_COL_PACKED
+
+    const uint32_t NL_HOP_RARE
+
+    struct ArrowSchema:
+        void (*release)(ArrowSchema *) noexcept
+
+    struct ArrowArray:
+        void (*release)(ArrowArray *) noexcept
+
+    struct ArrowArrayStream:
+        void (*release)(ArrowArrayStream *) noexcept
+
+    struct nl_hop:
+        uint32_t offset
+        uint32_t which
+
+    struct nl_column:
+        const char *name
+        const char *format
+        uint8_t kind
+        uint8_t mask
+        uint8_t flags
+        uint32_t presence
+        uint32_t offset
+        uint32_t width
+        uint32_t hop_count
+        uint32_t child_count
+        uint32_t term_count
+        const nl_hop *hops
+        const nl_column **children
+        const uint64_t *term_values
+        const char **term_names
+
+    struct nl_builder:
+        pass
+
+    struct nl_source:
+        const uint8_t *first
+        ptrdiff_t stride
+        size_t count
+        nl_bytes bytes
+
+    int nl_schema_export(const nl_column *column, ArrowSchema *out) noexcept
+    int nl_builder_init(nl_builder *b, const nl_column *column) noexcept
+    void nl_builder_free(nl_builder *b) noexcept
+    int nl_export_rows(nl_builder *b, const nl_source *source, size_t at, size_t n, ArrowArray *out) noexcept
+    int nl_stream_init(ArrowArrayStream *s, const nl_column *column, const nl_source *source,
+                       void (*drop)(void *) noexcept, void *owner) noexcept
