@@ -300,31 +300,40 @@ static uint32_t *nl_term_slot(const struct nl_terms *terms, uint64_t value)
     return &terms->slots[slot];
 }
 
+static int nl_terms_grow(struct nl_terms *terms)
+{
+    uint32_t capacity = terms->capacity ? terms->capacity * 2 : 16;
+    if (capacity > (uint32_t)INT32_MAX / 2)
+        return EOVERFLOW;
+    uint64_t *values = (uint64_t *)realloc(terms->values, capacity * sizeof *values);
+    if (!values)
+        return ENOMEM;
+    terms->values = values;
+    uint32_t *slots = (uint32_t *)calloc(capacity, 2 * sizeof *slots);
+    if (!slots)
+        return ENOMEM;
+    free(terms->slots);
+    terms->slots = slots;
+    terms->capacity = capacity;
+    for (uint32_t i = 0; i < terms->count; i++)
+        *nl_term_slot(terms, values[i]) = i + 1;
+    return 0;
+}
+
 /* The index of a value, which is added where it is new; negative: an errno. */
 static int64_t nl_term(struct nl_terms *terms, uint64_t value)
 {
+    uint32_t *slot = terms->capacity ? nl_term_slot(terms, value) : NULL;
+    if (slot && *slot)
+        return *slot - 1;
     if (terms->count == terms->capacity) {
-        uint32_t capacity = terms->capacity ? terms->capacity * 2 : 16;
-        if (capacity > (uint32_t)INT32_MAX / 2)
-            return -EOVERFLOW;
-        uint64_t *values = (uint64_t *)realloc(terms->values, capacity * sizeof *values);
-        if (!values)
-            return -ENOMEM;
-        terms->values = values;
-        uint32_t *slots = (uint32_t *)calloc(capacity, 2 * sizeof *slots);
-        if (!slots)
-            return -ENOMEM;
-        free(terms->slots);
-        terms->slots = slots;
-        terms->capacity = capacity;
-        for (uint32_t i = 0; i < terms->count; i++)
-            *nl_term_slot(terms, values[i]) = i + 1;
+        int result = nl_terms_grow(terms);
+        if (result)
+            return -result;
+        slot = nl_term_slot(terms, value);
     }
-    uint32_t *slot = nl_term_slot(terms, value);
-    if (!*slot) {
-        terms->values[terms->count] = value;
-        *slot = ++terms->count;
-    }
+    terms->values[terms->count] = value;
+    *slot = ++terms->count;
     return *slot - 1;
 }
 

@@ -1,0 +1,40 @@
+"""Building the C programs of this folder under the sanitizers."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
+
+
+@pytest.fixture(scope="session")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A function from the name of a source file to the program made of it."""
+    compiler = shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        pytest.skip("neither gcc nor clang is installed")
+    folder = tmp_path_factory.mktemp("sanitized")
+    empty = folder / "empty.c"
+    empty.write_text("int main(void) { return 0; }")
+    probe = subprocess.run(
+        [compiler, *SANITIZE, str(empty), "-o", str(folder / "empty")], capture_output=True, text=True
+    )
+    if probe.returncode:
+        pytest.skip(f"{compiler} cannot link the sanitizers: {probe.stderr.strip()}")
+
+    def build_one(source: str) -> Path:
+        program = folder / source.removesuffix(".c")
+        subprocess.run(
+            [compiler, "-std=c11", "-D_GNU_SOURCE", "-DSTANDALONE", "-Wall", "-Wextra", "-Werror", "-g", "-O1",
+             "-Wno-unused-function", "-pthread", *SANITIZE, str(HERE / source), "-o", str(program)],
+            check=True,
+        )  # fmt: skip
+        return program
+
+    return build_one
