@@ -8,11 +8,14 @@ anything. `console` blocks, commands that install or build something, are the on
 from __future__ import annotations
 
 import contextlib
+import importlib
+import importlib.util
 import io
 import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +23,7 @@ import pytest
 
 import netns
 from netlink import Family, dial
+from netlink.netfilter import conntrack
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
@@ -95,6 +99,18 @@ def logged_and_tracked() -> None:
     run_shell(f"nft 'table inet demo {{ chain in {{ type filter hook input priority 0; {rules}; }}; }}'")
 
 
+def services() -> None:
+    """300 flows of 50 clients to three services, marked 0 to 4."""
+    conntrack_sysctls()
+    server = ip_address("192.0.2.1")
+    with conntrack.dial() as ct:
+        for i in range(300):
+            client, port, service = ip_address("198.51.100.0") + i % 50, 1024 + i, (53, 123, 443)[i // 100]
+            orig = conntrack.Tuple(src=client, dst=server, proto=17, src_port=port, dst_port=service)
+            reply = conntrack.Tuple(src=server, dst=client, proto=17, src_port=service, dst_port=port)
+            ct.create(conntrack.Flow(orig=orig, reply=reply, timeout=300, mark=i % 5))
+
+
 GIVEN: dict[str, Callable[[], None]] = {
     "asyncio.md": logged_and_tracked,
     "conntrack.md": netns.require_conntrack,
@@ -111,8 +127,19 @@ GIVEN: dict[str, Callable[[], None]] = {
 
 @pytest.fixture(scope="module", autouse=True)
 def pools() -> None:
-    """Threads that libraries start and keep are no leak of a page. They may only start behind `enter_private`."""
-    import numpy  # noqa: F401
+    """Start the threads that libraries keep, which are no leak of a page. They may only start behind `enter_private`."""
+    numpy = pytest.importorskip("numpy")
+    table = {"a": numpy.arange(3)}
+    for name in ("duckdb", "polars", "pyarrow"):
+        if importlib.util.find_spec(name) is None:
+            continue
+        library: Any = importlib.import_module(name)
+        if name == "duckdb":
+            library.sql("select 1").fetchall()
+        elif name == "polars":
+            library.DataFrame(table).group_by("a").agg(library.len())
+        else:
+            importlib.import_module("pyarrow.parquet").write_table(library.table(table), io.BytesIO())
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ELSEWHERE])
