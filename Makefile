@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 CC     ?= cc
 FUZZ_SECONDS ?= 60
+FUZZ_MUTATIONS ?= 1000000
 
 bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
@@ -69,16 +70,17 @@ $(VENV)/.docs: $(VENV)/.tools
 docs: build $(VENV)/.docs ## the documentation, in build/docs/html/index.html; warnings are errors
 	$(bin)/python -m sphinx -b html -W --keep-going -q -E -d build/docs/doctrees docs build/docs/html
 
-sanitize: $(VENV)/.tools ## the unit tests with AddressSanitizer and UndefinedBehaviorSanitizer
+sanitize: $(VENV)/.tools ## unit tests and mutations with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(PYTHON) -m venv --clear $(VENV)-sanitize
 	$(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --upgrade pip
 	$(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --group dev
 	NETLINK_SANITIZE=1 CC=gcc $(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps .
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
-	  $(VENV)-sanitize/bin/python -m pytest tests/unit
+	  $(VENV)-sanitize/bin/python -m pytest tests/unit tests/fuzz/test_mutations.py
 
-fuzz: ## libFuzzer on the C that reads what the kernel sends, FUZZ_SECONDS for each target
+fuzz: build ## FUZZ_MUTATIONS of recorded kernel messages; libFuzzer on the C that reads them, FUZZ_SECONDS for each target
+	$(bin)/python tests/fuzz/mutations.py $(FUZZ_MUTATIONS)
 	tests/fuzz/run fuzz_wire $(FUZZ_SECONDS)
 	tests/fuzz/run fuzz_plan $(FUZZ_SECONDS)
 

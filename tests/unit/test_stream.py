@@ -743,7 +743,8 @@ def test_tasks_share_a_stream(stream: Stream[Any, Any], peer: Peer) -> None:
         async for batch in stream.batches(7):
             got += [n for n in numbers(batch) if n is not None and n < total]
             if ends := numbers(batch).count(total):
-                peer.send(*[thing(total)] * (ends - 1))  # those were for others
+                for _ in range(ends - 1):
+                    peer.send(thing(total))  # those were for others
                 return
 
     async def main() -> list[list[int]]:

@@ -1,0 +1,200 @@
+"""Mutations of recorded kernel messages: each ends in a record that holds together, or in DecodeError.
+
+    python tests/fuzz/mutations.py [COUNT] [SEED]
+
+One half is decoded as payloads; the other is sent to a stream over a socket, datagram by datagram. The same seed gives
+the same mutations. What fails is printed so that it can be done again.
+"""
+
+from __future__ import annotations
+
+import random
+import struct
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import recorded
+from kernel.tools import Peer
+from netlink import Config, DecodeError, Family
+from netlink._stream import StreamReader
+from netlink._transport import Socket
+from netlink.netfilter import _events, nflog
+from netlink.netfilter.conntrack import Flow
+from netlink.netfilter.nflog import Packet
+from netlink.schema import Batch
+
+FILES: tuple[tuple[str, type[Flow] | type[Packet]], ...] = (
+    ("conntrack_flows", Flow),
+    ("conntrack_events", Flow),
+    ("nflog_packets", Packet),
+)
+# Lengths where something changes: none, less than a header, a header, the largest.
+LENGTHS = (0, 1, 3, 4, 5, 7, 8, 12, 15, 16, 17, 20, 0x7FFF, 0x8000, 0xFFFC, 0xFFFF)
+
+
+class Mutator:
+    """Makes mutations of seeds."""
+
+    def __init__(self, seeds: list[bytes], choice: random.Random) -> None:
+        self.seeds = seeds
+        self.choice = choice
+
+    def next(self) -> bytes:
+        """A seed with one to four changes."""
+        data = bytearray(self.choice.choice(self.seeds))
+        for _ in range(self.choice.choice((1, 1, 1, 1, 2, 4))):
+            self.change(data)
+        return bytes(data)
+
+    def change(self, data: bytearray) -> None:
+        choice = self.choice
+        what = choice.choice((0, 0, 0, 0, 1, 1, 1, 1, 2, 3, 3, 4, 5, 6, 6, 7))
+        at = choice.randrange(len(data) + 1)
+        if what == 0 and at < len(data):
+            data[at] ^= 1 << choice.randrange(8)
+        elif what == 1 and at < len(data):
+            data[at] = choice.randrange(256)
+        elif what <= 3:
+            # Lengths and types are where attributes begin.
+            at &= ~1 if what == 2 else ~3
+            if at + 2 <= len(data):
+                (old,) = struct.unpack_from("=H", data, at)
+                new = choice.choice((*LENGTHS, old - 1, old + 1, old + 4, len(data) - at, old ^ 0x8000))
+                struct.pack_into("=H", data, at, new & 0xFFFF)
+        elif what == 4:
+            del data[at:]
+        elif what == 5:
+            del data[at : at + choice.randrange(1, 9)]
+        elif what == 6:
+            # A piece of its own: repeated attributes, attributes in others.
+            start = choice.randrange(len(data) + 1) & ~3
+            data[at & ~3 : at & ~3] = data[start : start + 4 * choice.randrange(1, 17)]
+        else:
+            other = choice.choice(self.seeds)
+            start = choice.randrange(len(other) + 1) & ~3
+            data[at & ~3 :] = other[start:]
+
+
+def use(batch: Batch[Flow] | Batch[Packet]) -> None:
+    """Look at everything that a batch has."""
+    for record in batch:
+        record.to_dict()
+        repr(record)
+        assert record.unknown is not None
+        again = record.decode(record.encode())
+        assert again.encode() == record.encode()
+    rows = batch.to_numpy() if batch else ()
+    assert len(rows) == len(batch)
+
+
+def of_payloads(count: int, choice: random.Random) -> Counter[str]:
+    """Payloads, alone and in batches."""
+    outcomes: Counter[str] = Counter()
+    mutators = [(declaration, Mutator(recorded.payloads(name), choice)) for name, declaration in FILES]
+    done = 0
+    while done < count:
+        declaration, mutator = choice.choice(mutators)
+        mutations = [mutator.next() for _ in range(choice.choice((1, 1, 1, 1, 1, 1, 1, 4)))]
+        try:
+            batch = declaration.decode_many(mutations)
+            assert len(batch) == len(mutations)
+            use(batch)
+            outcomes["decoded"] += len(mutations)
+        except DecodeError:
+            outcomes["refused"] += len(mutations)
+        except BaseException:
+            print(f"{declaration.__name__} of:", *(data.hex() for data in mutations), sep="\n  ")
+            raise
+        done += len(mutations)
+    return outcomes
+
+
+def of_datagrams(count: int, choice: random.Random) -> Counter[str]:
+    """Datagrams, through the readers of streams."""
+    outcomes: Counter[str] = Counter()
+    each, more = divmod(count, len(FILES))
+    for number, (name, declaration) in enumerate(FILES):
+        seeds = recorded.datagrams(name)
+        # A dump's are too many messages for one mutation to matter.
+        seeds = [seed if len(seed) < 4096 else seed[:4096] for seed in seeds]
+        outcomes += through_a_reader(declaration, Mutator(seeds, choice), each + (number < more))
+    return outcomes
+
+
+def through_a_reader(declaration: type[Flow] | type[Packet], mutator: Mutator, count: int) -> Counter[str]:
+    outcomes: Counter[str] = Counter()
+    kinds = _events._KINDS if declaration is Flow else nflog._KINDS
+    event = Flow.event if declaration is Flow else None
+    counter = Packet.seq if declaration is Packet else None
+    with closing(Socket(Family.USERSOCK, Config())) as sock, Peer(sock.pid) as peer:
+        peer.sock.bind((0, 0))
+        reader = StreamReader(
+            sock,
+            declaration,
+            kinds,
+            event=event,
+            counter=counter,
+            slot=16384,
+            keeps=declaration is Packet,
+            sender=peer.sock.getsockname()[0],
+        )
+        # A message that is in order, to see that the reader still reads: a header alone.
+        intact = struct.pack("=IHHII", 20, kinds[0][0], kinds[0][2], 0, 0) + bytes(4)
+        for _ in range(count):
+            # The kernel has no datagram without a byte.
+            data = mutator.next() or b"\0"
+            try:
+                peer.send_bytes(data)
+                outcomes["records"] += read_all(reader, outcomes)
+                lost = reader.lost
+                peer.send_bytes(intact)
+                assert read_all(reader, Counter()) == 1
+                assert reader.lost == lost or len(data) > 16384
+            except BaseException:
+                print(f"a stream of {declaration.__name__}, datagram:", data.hex(), sep="\n  ")
+                raise
+        outcomes["datagrams"] += count
+    return outcomes
+
+
+def read_all(reader: StreamReader[Flow] | StreamReader[Packet], outcomes: Counter[str]) -> int:
+    """What is queued, by some rows at a time: how many records."""
+    return sum(len(batch) for batch in batches(reader, outcomes))
+
+
+def batches(reader: StreamReader[Flow] | StreamReader[Packet], outcomes: Counter[str]) -> Iterator[Batch[Flow]]:
+    while True:
+        try:
+            batch = reader.read(3, False)
+        except DecodeError:
+            outcomes["refused"] += 1
+            continue
+        if not len(batch):
+            return
+        use(batch)
+        yield batch
+
+
+def run(count: int, seed: int) -> Counter[str]:
+    """So many mutations; how they ended."""
+    choice = random.Random(seed)
+    return of_payloads(count - count // 2, choice) + of_datagrams(count // 2, choice)
+
+
+def main() -> None:
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else time.time_ns()
+    print(f"{count} mutations, seed {seed}")
+    for outcome, times in sorted(run(count, seed).items()):
+        print(f"{times:10} {outcome}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""What the kernel once sent, decoded: nothing of it is unknown, and it encodes to what decodes the same."""
+
+from __future__ import annotations
+
+import pytest
+
+import recorded
+from netlink.netfilter.conntrack import Flow, SCTPState, Status, TCPState
+from netlink.netfilter.nflog import Packet
+from netlink.schema import Batch
+
+FILES = [("conntrack_flows", Flow), ("conntrack_events", Flow), ("nflog_packets", Packet)]
+
+
+@pytest.mark.parametrize(("name", "declaration"), FILES, ids=[name for name, _ in FILES])
+def test_nothing_is_unknown_and_all_of_it_encodes_again(name: str, declaration: type[Flow] | type[Packet]) -> None:
+    payloads = recorded.payloads(name)
+    batch: Batch[Flow] | Batch[Packet] = declaration.decode_many(payloads)
+    assert len(batch) == len(payloads) > 10
+    for record in batch:
+        assert record.unknown == ()
+        assert declaration.decode(record.encode()) == record
+
+
+def test_recorded_flows_have_what_makes_them_differ() -> None:
+    flows = list(Flow.decode_many(recorded.payloads("conntrack_flows")))
+    tcp = {flow.protoinfo.tcp.state for flow in flows if flow.protoinfo and flow.protoinfo.tcp}
+    sctp = {flow.protoinfo.sctp.state for flow in flows if flow.protoinfo and flow.protoinfo.sctp}
+    assert tcp >= {state for state in TCPState if TCPState.SYN_SENT <= state <= TCPState.CLOSE}
+    assert sctp == set(SCTPState) - {SCTPState.NONE}
+    assert {flow.orig.proto for flow in flows} >= {1, 6, 17, 58, 132, 136, 47, 99, 255}
+    assert {flow.orig.src.version for flow in flows if flow.orig.src} == {4, 6}
+    assert {flow.helper for flow in flows} == {None, "ftp"}
+    assert {flow.labels is None for flow in flows} == {True, False}
+    assert {flow.master is None for flow in flows} == {True, False}
+    assert {flow.zone is None for flow in flows} == {True, False}
+    assert any(flow.status is not None and flow.status & Status.SRC_NAT for flow in flows)
+    assert any(flow.counters_orig and flow.counters_orig.bytes for flow in flows)
+    assert all(flow.timestamp and flow.timestamp.start for flow in flows)
+
+
+def test_recorded_packets_are_of_both_families() -> None:
+    packets = list(Packet.decode_many(recorded.payloads("nflog_packets")))
+    assert {packet.prefix for packet in packets} == {"recorded: "}
+    assert {packet.hw_protocol for packet in packets} == {0x0800, 0x86DD}
+    assert max(len(packet.payload or b"") for packet in packets) == 200
+    assert [packet.seq for packet in packets] == list(range(len(packets)))
