@@ -101,6 +101,8 @@ def logged_and_tracked() -> None:
 
 def services() -> None:
     """300 flows of 50 clients to three services, marked 0 to 4."""
+    for name in ("polars", "duckdb", "pyarrow"):
+        pytest.importorskip(name)
     conntrack_sysctls()
     server = ip_address("192.0.2.1")
     with conntrack.dial() as ct:
@@ -113,6 +115,7 @@ def services() -> None:
 
 GIVEN: dict[str, Callable[[], None]] = {
     "asyncio.md": logged_and_tracked,
+    "batches.md": services,
     "conntrack.md": netns.require_conntrack,
     "from-bindings.md": logged_and_tracked,
     "from-pyroute2.md": netns.require_conntrack,
@@ -127,7 +130,7 @@ GIVEN: dict[str, Callable[[], None]] = {
 
 @pytest.fixture(scope="module", autouse=True)
 def pools() -> None:
-    """Start the threads that libraries keep, which are no leak of a page. They may only start behind `enter_private`."""
+    """Threads that libraries start and keep are no leak of a page. They may only start behind `enter_private`."""
     numpy = pytest.importorskip("numpy")
     table = {"a": numpy.arange(3)}
     for name in ("duckdb", "polars", "pyarrow"):
