@@ -5,17 +5,24 @@
 - Outside of backticks nothing is markup.
 - A class of named values, be they attributes of a declaration or members of an enum, gets a table of them: what they
   are declared as, and the comment on their line, which has the kernel's name.
+
+And a public name that no page of the reference has is a warning.
 """
 
 from __future__ import annotations
 
 import enum
+import importlib
 import inspect
+import pkgutil
 import re
 from typing import Any
 
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util import logging
 
+import netlink
 from netlink.schema import Record
 
 _PARAMETER = re.compile(r"(?!https?:)([a-z_]\w*(?:, [a-z_]\w*)*|\"\w+\"): (.*)", re.IGNORECASE)
@@ -85,7 +92,27 @@ def without_self(app: Sphinx, what: str, name: str, obj: Any, options: Any, sign
     return re.sub(r"^\((self|cls)(, )?", "(", signature) if signature else signature, returns
 
 
+def public(module: str) -> dict[str, Any]:
+    """The names that a module exports, numbers left out, and those of the public modules in it."""
+    package = importlib.import_module(module)
+    names = {f"{module}.{name}": getattr(package, name) for name in getattr(package, "__all__", ())}
+    for inner in pkgutil.iter_modules(getattr(package, "__path__", ())):
+        if not inner.name.startswith("_"):
+            names |= public(f"{module}.{inner.name}")
+    return {name: value for name, value in names.items() if not isinstance(value, (int, str))}
+
+
+def missing(app: Sphinx, env: BuildEnvironment) -> None:
+    names = public(netlink.__name__)
+    pages = env.domains["py"].data["objects"]
+    documented = [value for name, value in names.items() if name in pages]
+    for name, value in names.items():
+        if not any(value is other for other in documented):
+            logging.getLogger(__name__).warning("%s is in no page of docs/api", name)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("env-check-consistency", missing)
     app.connect("autodoc-process-signature", without_self)
     app.connect("autodoc-process-docstring", process)
     return {"parallel_read_safe": True}
