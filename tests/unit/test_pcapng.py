@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tshark
+from netlink import DecodeError
 from netlink.netfilter import nflog, pcapng
 from netlink.netfilter._nfnetlink import NfGenMsg
 from netlink.netfilter.nflog import VLAN, Packet, PacketHdr, Timestamp
@@ -444,6 +445,37 @@ def test_any_packet(payload: bytes, prefix: str, seq: int, sec: int, usec: int, 
     (found,) = written(LinkType.NFLOG, sent, snaplen=snaplen)
     assert found.data == sent.encode()[: snaplen or None]
     assert found.time == (sec * 10**9 + usec * 1000) % (1 << 64)
+
+
+WHOLE = packet(udp6(bytes(60)), IPV6, seq=9, vlan=VLAN(proto=0x8100, tci=5), l2hdr=L2, hwheader=L2).encode()
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, len(WHOLE) - 1), st.integers(0, 255)), max_size=8),
+    st.integers(4, len(WHOLE)),
+    st.integers(0, 200),
+)
+def test_any_bytes(changes: list[tuple[int, int]], size: int, snaplen: int) -> None:
+    """What can be decoded can be written, or is refused, and the blocks are whole."""
+    mutated = bytearray(WHOLE[:size])
+    for at, value in changes:
+        if at < size:
+            mutated[at] = value
+    try:
+        sent = Packet.decode(mutated)
+    except DecodeError:
+        return
+    written(LinkType.NFLOG, sent, snaplen=snaplen)
+    file = io.BytesIO()
+    with Writer(file, snaplen=snaplen) as writer:
+        try:
+            writer.write(sent)
+        except ValueError:
+            assert len(blocks(file.getvalue())) == 1
+        else:
+            (_, _, (_, body)) = blocks(file.getvalue())
+            assert sent.payload is not None
+            assert sent.payload.tobytes().endswith(Written(body).data) or 0 < snaplen < len(sent.payload)
 
 
 # tshark
