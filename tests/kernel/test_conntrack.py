@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -25,6 +27,7 @@ from kernel.flows import (
     tuples,
     varied,
 )
+from kernel.tools import Worker
 from netlink import HeaderFlags, OpError
 from netlink.netfilter import conntrack
 from netlink.netfilter.conntrack import NAT, Flow, ProtoInfo, Status, TCPInfo, Tuple
@@ -274,6 +277,60 @@ def test_g8_an_iter_dump_left_early_leaves_the_connection_usable(ct: conntrack.C
             assert len(part) == 4096
             break
         assert len(ct.dump()) == 10_000
+
+
+def added(number: int) -> Tuple:
+    """Of a flow of `netns.add_flows`."""
+    return Tuple(
+        src=f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
+        dst="192.0.2.1",
+        proto=UDP,
+        src_port=1024,
+        dst_port=53,
+    )
+
+
+def test_g29_a_dump_of_a_table_that_changes_says_nothing_of_it(ct: conntrack.Conn, work: Callable[..., Worker]) -> None:
+    lasting, passing = 5_000, 1_000
+    netns.require_conntrack(lasting + passing)
+    netns.add_flows(ct.conn, lasting)
+    over = threading.Event()
+
+    def churn() -> None:
+        with conntrack.dial() as other:
+            while not over.is_set():
+                netns.add_flows(other.conn, passing, 100_000)
+                for number in range(100_000, 100_000 + passing):
+                    other.delete(Flow(orig=added(number)))
+
+    worker = work(churn)
+    try:
+        for _ in range(10):
+            batch = ct.dump()
+            assert not batch.interrupted
+            # As the documentation of dump says to tell flows apart.
+            found = {(flow.id, flow.orig) for flow in batch}
+            assert lasting - passing < len(found) <= lasting + passing
+    finally:
+        over.set()
+        worker.result(30)
+
+
+def test_g29_what_a_dump_sets_to_0_it_has_told(ct: conntrack.Conn) -> None:
+    accounting()
+    track()
+    packets = 0
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, socket.socket(type=socket.SOCK_DGRAM) as client:
+        server.bind(("127.0.0.1", 0))
+        for _ in range(5):
+            for _ in range(3):
+                client.sendto(b"x", server.getsockname())
+            (flow,) = ct.dump(zero=True)
+            assert flow.counters_orig is not None
+            packets += flow.counters_orig.packets or 0
+        (flow,) = ct.dump()
+    assert flow.counters_orig is not None
+    assert (packets, flow.counters_orig.packets, flow.counters_orig.bytes) == (15, 0, 0)
 
 
 def test_dumps_that_are_empty(ct: conntrack.Conn) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import recorded
-from netlink.netfilter.conntrack import Flow, SCTPState, Status, TCPState
+from netlink.netfilter.conntrack import Flow, SCTPState, Status, TCPState, Tuple
 from netlink.netfilter.nflog import Packet
 from netlink.schema import Batch
 
@@ -37,6 +37,16 @@ def test_recorded_flows_have_what_makes_them_differ() -> None:
     assert any(flow.status is not None and flow.status & Status.SRC_NAT for flow in flows)
     assert any(flow.counters_orig and flow.counters_orig.bytes for flow in flows)
     assert all(flow.timestamp and flow.timestamp.start for flow in flows)
+
+
+def test_g30_what_the_kernel_leaves_out_is_none_and_never_0() -> None:
+    values = {"orig": Tuple(proto=6), "reply": Tuple(proto=6)}
+    offloaded = Flow.decode(Flow(**values, status=Status.OFFLOAD).encode())
+    assert (offloaded.timeout, offloaded.labels, offloaded.mark) == (None, None, None)
+    assert "timeout" not in offloaded.to_dict()
+    at_its_end = Flow.decode(Flow(**values, timeout=0).encode())
+    assert at_its_end.timeout == 0
+    assert at_its_end != Flow.decode(Flow(**values).encode())
 
 
 def test_recorded_packets_are_of_both_families() -> None:
