@@ -281,13 +281,8 @@ def test_g8_an_iter_dump_left_early_leaves_the_connection_usable(ct: conntrack.C
 
 def added(number: int) -> Tuple:
     """Of a flow of `netns.add_flows`."""
-    return Tuple(
-        src=f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}",
-        dst="192.0.2.1",
-        proto=UDP,
-        src_port=1024,
-        dst_port=53,
-    )
+    source = ipaddress.ip_address(0x0A000000 + number)
+    return Tuple(src=source, dst="192.0.2.1", proto=UDP, src_port=1024, dst_port=53)
 
 
 def test_g29_a_dump_of_a_table_that_changes_says_nothing_of_it(ct: conntrack.Conn, work: Callable[..., Worker]) -> None:
