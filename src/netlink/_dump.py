@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from netlink._codec import Message
+    from netlink._match import Match
     from netlink._schema import Batch, Record
     from netlink.conn import Conn
 
@@ -24,17 +25,19 @@ __all__ = ["dump", "iter_dump"]
 _ALL = (1 << 63) - 1
 
 
-def dump(conn: Conn, request: Message, declaration: type[_R]) -> Batch[_R]:
-    """The whole reply to a dump request as one batch of what follows nlmsghdr.
+def dump(conn: Conn, request: Message, declaration: type[_R], match: Match[_R] | None = None) -> Batch[_R]:
+    """The whole reply to a dump request as one batch of what follows nlmsghdr, or what of it match wants.
 
     Raises as `Conn.execute`; a malformed message is a DecodeError with path and offset, and ends the dump.
     """
-    for batch in iter_dump(conn, request, declaration, _ALL):
+    for batch in iter_dump(conn, request, declaration, _ALL, match):
         return batch
     raise AssertionError("a dump has one batch at least")
 
 
-def iter_dump(conn: Conn, request: Message, declaration: type[_R], rows: int) -> Iterator[Batch[_R]]:
+def iter_dump(
+    conn: Conn, request: Message, declaration: type[_R], rows: int, match: Match[_R] | None = None
+) -> Iterator[Batch[_R]]:
     """The reply to a dump request in batches of rows, the last one shorter: memory does not grow with the dump.
 
     The iterator holds the connection's turns to its end. Closing it early drops the rest.
@@ -45,16 +48,20 @@ def iter_dump(conn: Conn, request: Message, declaration: type[_R], rows: int) ->
                 conn._drop_abandoned()
             # What else may come between is `execute`'s to sort out.
             if not (conn._inbox.abandoned or conn._inbox.pending):
-                yield from _read(conn, request, declaration, rows)
+                yield from _read(conn, request, declaration, rows, match)
                 return
     payloads = [message.data for message in conn.execute(request)]
+    if match is not None:
+        payloads = [payload for payload in payloads if match(declaration.decode(payload))]
     for start in range(0, max(len(payloads), 1), rows):
         yield declaration.decode_many(payloads[start : start + rows])
 
 
-def _read(conn: Conn, request: Message, declaration: type[_R], rows: int) -> Iterator[Batch[_R]]:
+def _read(
+    conn: Conn, request: Message, declaration: type[_R], rows: int, match: Match[_R] | None
+) -> Iterator[Batch[_R]]:
     (sent,) = conn._prepared((request,))
-    reader = Reader(conn._sock, declaration, sent.header.sequence)
+    reader = Reader(conn._sock, declaration, sent.header.sequence, match)
     try:
         conn._sock.send(sent)
         yield from _batches(reader, rows)

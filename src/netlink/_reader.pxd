@@ -1,5 +1,6 @@
 from libc.stdint cimport uint32_t
 
+from netlink._match cimport Match
 from netlink._schema cimport Store, Table, nl_fault
 from netlink._transport cimport Socket, nl_buffer
 from netlink._wire cimport nl_verdict
@@ -9,6 +10,7 @@ cdef class Reader:
     cdef Socket sock
     cdef object cls
     cdef Table table
+    cdef Match match                # what is wanted, or None for all
     cdef uint32_t sequence
     cdef nl_buffer buffer
     cdef size_t offset              # of the next message in the datagram at hand

@@ -1,5 +1,6 @@
 from typing import Generic, Self, TypeVar, final
 
+from netlink._match import Match
 from netlink._schema import Batch, Record
 from netlink._transport import Socket
 
@@ -7,7 +8,7 @@ _R = TypeVar("_R", bound=Record)
 
 @final
 class Reader(Generic[_R]):
-    def __new__(cls, sock: Socket, declaration: type[_R], sequence: int) -> Self: ...
+    def __new__(cls, sock: Socket, declaration: type[_R], sequence: int, match: Match[_R] | None = None) -> Self: ...
     def read(self, rows: int) -> Batch[_R]: ...
     @property
     def done(self) -> bool: ...

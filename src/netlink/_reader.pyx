@@ -6,6 +6,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.errno cimport EINTR, EPROTO
 from libc.stdint cimport uint32_t
 
+from netlink._match cimport Match, match_of
 from netlink._schema cimport Batch, Store, fault_error, make_batch, nl_fault, table_of
 from netlink._transport cimport Socket, free_buffer, receive_into
 from netlink._wire cimport (
@@ -41,14 +42,15 @@ cdef class Reader:
     """Reads the reply to one dump straight into stores, without the GIL and without a Message.
 
     sock: the real socket, whose turn to receive the caller has. declaration: the class of what follows nlmsghdr.
-    sequence: of the request, which has been sent or is about to be.
+    sequence: of the request, which has been sent or is about to be. match: which records are wanted, None for all.
     """
 
-    def __cinit__(self, Socket sock not None, declaration, uint32_t sequence):
+    def __cinit__(self, Socket sock not None, declaration, uint32_t sequence, Match match=None):
         self.sock = sock
         self.cls = declaration
         self.table = table_of(declaration)
         self.sequence = sequence
+        self.match = match_of(self.table, match)
 
     def __dealloc__(self):
         free_buffer(&self.buffer)
@@ -96,6 +98,7 @@ cdef class Reader:
         cdef nl_verdict_kind kind
         cdef ssize_t got
         cdef int datagrams = 0
+        cdef size_t heap
         while True:
             cursor.at = self.buffer.data + self.offset
             cursor.left = self.size - self.offset
@@ -110,8 +113,11 @@ cdef class Reader:
                     self.interrupted = True
                 kind = nl_parse_verdict(&m.header, m.payload, m.size, verdict)
                 if kind == NL_DATA:
+                    heap = store.heap.size
                     if store.add(&self.table.set, m.payload, m.size, fault) < 0:
                         return MALFORMED
+                    if self.match is not None and not self.match.matches(store.last(&self.table.set)):
+                        store.take_back(&self.table.set, heap)
                     if store.count >= rows:
                         return ENOUGH
                 elif kind == NL_FAILED:

@@ -68,6 +68,7 @@ cdef extern from "_plan.h" nogil:
         uint32_t size
 
     struct nl_address:
+        uint8_t bytes[16]
         uint8_t family
 
     struct nl_list:
@@ -160,6 +161,7 @@ cdef class Store:
     cdef readonly Py_ssize_t count
 
     cdef int add(self, const nl_set *set, const uint8_t *payload, size_t size, nl_fault *fault) noexcept nogil
+    cdef uint8_t *last(self, const nl_set *set) noexcept nogil
     cdef void take_back(self, const nl_set *set, size_t heap) noexcept nogil
 
 

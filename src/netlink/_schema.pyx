@@ -249,6 +249,10 @@ cdef class Store:
         self.count += 1
         return 0
 
+    cdef uint8_t *last(self, const nl_set *set) noexcept nogil:
+        """The record that was added last."""
+        return self.records.data + self.records.size - set.record_size - 4
+
     cdef void take_back(self, const nl_set *set, size_t heap) noexcept nogil:
         """Forget the last record; heap: the size of the heap before it."""
         self.records.size -= set.record_size + 4

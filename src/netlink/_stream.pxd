@@ -1,5 +1,6 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from netlink._match cimport Match
 from netlink._schema cimport Batch, Field, Spare, Store, Table, nl_fault
 from netlink._transport cimport Socket, nl_ring
 from netlink._wire cimport nl_cursor, nl_message, nl_verdict
@@ -21,6 +22,7 @@ cdef class StreamReader:
     cdef Field event                # that says which kind it was, or None
     cdef Field counter              # that counts messages, or None
     cdef uint32_t next_count
+    cdef Match match                # what is wanted, or None for all
     cdef bint counts_drops
     cdef uint32_t drops
     cdef Spare spare

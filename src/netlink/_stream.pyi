@@ -1,6 +1,7 @@
 from collections.abc import Collection
 from typing import Any, Generic, Self, TypeVar, final
 
+from netlink._match import Match
 from netlink._schema import Batch, Field, Record
 from netlink._transport import Socket
 
@@ -17,6 +18,7 @@ class StreamReader(Generic[_R]):
         event: Field[Any] | None = None,
         counter: Field[Any] | None = None,
         count_drops: bool = True,
+        match: Match[_R] | None = None,
         slot: int,
         keeps: bool = False,
         sender: int = 0,

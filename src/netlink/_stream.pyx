@@ -6,6 +6,7 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.errno cimport EAGAIN, EINTR, ENOBUFS, ENOMEM
 from libc.stdint cimport UINT32_MAX
 
+from netlink._match cimport Match, match_of
 from netlink._schema cimport fault_error, make_batch, nl_area_reserve, nl_load_int, table_of
 from netlink._transport cimport drops, free_ring, init_ring, receive_at, receive_ring
 from netlink._wire cimport (
@@ -50,12 +51,13 @@ cdef class StreamReader:
     another port than sender, the kernel's. event: the field that the kind's event goes into.
     counter: a field in which the kernel counts messages from 0 on: `lost` is what is missing in it. Without one `lost`
     is what the kernel counts as dropped at the socket, unless count_drops is false.
+    match: which of the records are wanted, None for all; it sees the event, and what it leaves out is no loss.
     slot: bytes that a datagram may have; a longer one is cut, counted as lost, and makes room for the next. keeps:
     whether the declaration has fields that are views.
     """
 
     def __cinit__(self, Socket sock not None, declaration, kinds, *, Field event=None, Field counter=None,
-                  bint count_drops=True, size_t slot, bint keeps=False, uint32_t sender=0):
+                  bint count_drops=True, Match match=None, size_t slot, bint keeps=False, uint32_t sender=0):
         cdef Kind *kind
         self.sock = sock
         self.cls = declaration
@@ -69,6 +71,7 @@ cdef class StreamReader:
         self.event = event
         self.counter = counter
         self.counts_drops = count_drops and counter is None
+        self.match = match_of(self.table, match)
         self.slot = slot
         self.keeps = keeps
         self.sender = sender
@@ -181,6 +184,7 @@ cdef class StreamReader:
         cdef nl_verdict_kind said
         cdef uint8_t *record
         cdef uint32_t count
+        cdef size_t heap = self.store.heap.size
         cdef int i
         if m.header.type < MIN_TYPE:
             # DONE only closes a batch here, and says nothing of errors.
@@ -200,7 +204,7 @@ cdef class StreamReader:
             return 0
         if self.store.add(&self.table.set, m.payload, m.size, fault) < 0:
             return MALFORMED
-        record = self.store.records.data + self.store.records.size - self.table.set.record_size - 4
+        record = self.store.last(&self.table.set)
         if self.event is not None:
             record[self.event.offset] = self.kinds[i].event
             record[self.event.presence + (self.event.bit >> 3)] |= 1 << (self.event.bit & 7)
@@ -209,6 +213,8 @@ cdef class StreamReader:
             count = <uint32_t>nl_load_int(record + self.counter.offset, 4, 0)
             self.lost += <uint32_t>(count - self.next_count)
             self.next_count = count + 1
+        if self.match is not None and not self.match.matches(record):
+            self.store.take_back(&self.table.set, heap)
         return 0
 
     cdef int next_datagram(self, bint wait) noexcept nogil:

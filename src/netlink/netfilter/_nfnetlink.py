@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno as _errno
+from contextlib import contextmanager
 
 from netlink._codec import Header, Message
 from netlink._transport import Socket
@@ -12,11 +13,11 @@ from netlink.schema import Struct, be16, u8
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from netlink.config import Config
 
-__all__ = ["NfGenMsg", "hinted", "listening_socket", "request"]
+__all__ = ["NfGenMsg", "explained", "hinted", "listening_socket", "request"]
 
 _HINTS = {_errno.EPERM: "it needs CAP_NET_ADMIN in the user namespace that owns the network namespace"}
 
@@ -55,3 +56,15 @@ def hinted(error: OpError, hints: Mapping[int, str] = _HINTS) -> OpError:
     told = OpError(error.op, OSError(error.errno, f"{error.strerror}: {hint}"))
     told.message, told.offset, told.sequence = error.message, error.offset, error.sequence
     return told
+
+
+@contextmanager
+def explained(hints: Mapping[int, str]) -> Generator[None]:
+    """Errors of the block as `hinted` makes them."""
+    try:
+        yield
+    except OpError as error:
+        told = hinted(error, hints)
+        if told is error:
+            raise
+        raise told from error

@@ -11,13 +11,17 @@ Reading the table needs CAP_NET_ADMIN in the user namespace of the network names
 
 from __future__ import annotations
 
+import errno as _errno
 import socket as _socket
+from contextlib import suppress
 
 from netlink import conn as _conn
 from netlink._dump import dump, iter_dump
 from netlink.consts import Family, HeaderFlags, NetfilterSubsystem
 from netlink.errors import Overrun
+from netlink.netfilter import _sysctl
 from netlink.netfilter._events import listen
+from netlink.netfilter._filter import Filter, flush_payload, kernel_payload, match
 from netlink.netfilter._flow import (
     NAT,
     Counters,
@@ -36,7 +40,7 @@ from netlink.netfilter._flow import (
     Timestamp,
     Tuple,
 )
-from netlink.netfilter._nfnetlink import NfGenMsg, request
+from netlink.netfilter._nfnetlink import NfGenMsg, explained, request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +48,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from netlink._codec import Message
+    from netlink._match import Match
     from netlink.config import Config
+    from netlink.netfilter._sysctl import Netns
     from netlink.schema import Batch
 
 __all__ = [
@@ -53,6 +59,7 @@ __all__ = [
     "Counters",
     "DCCPInfo",
     "Event",
+    "Filter",
     "Flow",
     "Overrun",
     "ProtoInfo",
@@ -84,13 +91,18 @@ _DUMP = _REQUEST | int(HeaderFlags.DUMP)
 _CREATE = _ACK | int(HeaderFlags.CREATE) | int(HeaderFlags.EXCL)
 
 _ROWS = 4096
-# nfgenmsg.version from which ctnetlink heeds nfgenmsg.nfgen_family when it flushes.
-_VERSION_FAMILY = 1
+_HINTS = {
+    _errno.ENOENT: "there is no such flow in that zone (any more), or no such master or helper",
+    _errno.EEXIST: "there is such a flow already, or one with its reply tuple: update changes it",
+    _errno.EBUSY: "the flow has another helper, or an iter_dump of this connection is still to be read or closed",
+    _errno.ENOBUFS: "the read buffer is full: set a larger one with conn.set_read_buffer, and look what was done",
+    _errno.EOPNOTSUPP: "the kernel was built without what this needs",
+}
 
 
 def dial(config: Config | None = None) -> Conn:
     """Open a connection to conntrack. Errors are those of `netlink.dial`."""
-    return Conn(_conn.dial(Family.NETFILTER, config))
+    return Conn(_conn.dial(Family.NETFILTER, config), config.netns if config else None)
 
 
 class Conn:
@@ -100,36 +112,72 @@ class Conn:
     FileExistsError where there is one already.
     """
 
-    def __init__(self, conn: _conn.Conn) -> None:
+    def __init__(self, conn: _conn.Conn, netns: Netns = None) -> None:
+        """netns: which one conn is in, as in `netlink.Config`: to warn of its sysctls."""
         self.conn = conn
+        self._netns = netns
 
-    def dump(self, *, family: int | None = None, zero: bool = False) -> Batch[Flow]:
-        """All flows of the table.
+    def dump(self, filter: Filter | None = None, *, family: int | None = None, zero: bool = False) -> Batch[Flow]:
+        """The flows of the table, all or those that filter means.
 
+        filter: the kernel leaves out what it can tell by mark, status, zone and the tuples' protocol, IPv4 addresses,
+        TCP and UDP ports; everything is checked here, so that the answer is the same on every kernel. ValueError where
+        it asks for an event.
         family: AF_INET or AF_INET6 alone. zero: set the counters to 0 with the same look at them; where the dump is
-        cut short then, what it had read of them is lost.
+        cut short then, what it had read of them is lost. ValueError with a filter that is not the kernel's to do alone.
 
         The kernel walks a table that changes meanwhile and does not tell: a flow may come twice or not at all. Where
         that matters tell flows apart by `id` and `orig`.
         """
-        return dump(self.conn, _dump_request(_GET_CTRZERO if zero else _GET, family), Flow)
+        wanted, message = match(filter), self._dump_request(filter, family, zero)
+        if zero:
+            _sysctl.warn_of_zero(self._netns)
+        with explained(_HINTS):
+            return dump(self.conn, message, Flow, wanted)
 
-    def iter_dump(self, *, family: int | None = None, zero: bool = False) -> Iterator[Batch[Flow]]:
+    def iter_dump(
+        self,
+        filter: Filter | None = None,
+        *,
+        family: int | None = None,
+        zero: bool = False,
+    ) -> Iterator[Batch[Flow]]:
         """`dump` in batches of some thousand flows: memory does not grow with the table."""
-        return iter_dump(self.conn, _dump_request(_GET_CTRZERO if zero else _GET, family), Flow, _ROWS)
+        wanted, message = match(filter), self._dump_request(filter, family, zero)
+        if zero:
+            _sysctl.warn_of_zero(self._netns)
+        return self._parts(message, wanted)
+
+    def _parts(self, message: Message, wanted: Match[Flow] | None) -> Iterator[Batch[Flow]]:
+        with explained(_HINTS):
+            yield from iter_dump(self.conn, message, Flow, _ROWS, wanted)
+
+    def _dump_request(self, filter: Filter | None, family: int | None, zero: bool) -> Message:
+        if filter is not None and filter.event is not None:
+            raise ValueError("a dump has no events: a filter with an event is for listen")
+        payload, left = kernel_payload(filter, family)
+        if zero and left:
+            raise ValueError(
+                f"this kernel does not tell flows apart by the filter's {', '.join(left)}: zero=True would set the "
+                "counters of other flows to 0 too"
+            )
+        return request(NetfilterSubsystem.CTNETLINK, _GET_CTRZERO if zero else _GET, _DUMP, payload)
 
     def dump_dying(self) -> Batch[Flow]:
         """The flows that are on their way out and wait for their DESTROY event to be delivered."""
-        return dump(self.conn, _dump_request(_GET_DYING, None), Flow)
+        with explained(_HINTS):
+            return dump(self.conn, _whole(_GET_DYING), Flow)
 
     def dump_unconfirmed(self) -> Batch[Flow]:
         """The flows whose first packet is still on its way. Kernels since 6.4 answer with none."""
-        return dump(self.conn, _dump_request(_GET_UNCONFIRMED, None), Flow)
+        with explained(_HINTS):
+            return dump(self.conn, _whole(_GET_UNCONFIRMED), Flow)
 
     def get(self, flow: Flow) -> Flow:
         """The flow with flow's `orig` tuple, or where it has none its `reply`, in its zone."""
         wanted = _with_header(Flow(**_key(flow)))
-        (message,) = self.conn.execute(request(NetfilterSubsystem.CTNETLINK, _GET, _REQUEST, wanted.encode()))
+        with explained(_HINTS):
+            (message,) = self.conn.execute(request(NetfilterSubsystem.CTNETLINK, _GET, _REQUEST, wanted.encode()))
         return Flow.decode(message.data)
 
     def create(self, flow: Flow) -> None:
@@ -158,14 +206,26 @@ class Conn:
             values["id"] = flow.id
         self._change(_DELETE, _ACK, Flow(**values))
 
-    def flush(self, *, family: int | None = None) -> None:
-        """Delete all flows; with family, AF_INET or AF_INET6, those of that alone."""
-        header = NfGenMsg(family=_family(family), version=0 if family is None else _VERSION_FAMILY)
-        self.conn.execute(request(NetfilterSubsystem.CTNETLINK, _DELETE, _ACK, header.encode()))
+    def flush(self, filter: Filter | None = None, *, family: int | None = None) -> None:
+        """Delete all flows, or those that filter means; with family, AF_INET or AF_INET6, of that alone.
+
+        filter: by mark, status, zone, orig and reply; ValueError for any other, and for one that means every flow.
+        Where the kernel cannot tell them all apart (Linux before 6.12, ports of other protocols than TCP and UDP, IPv6
+        addresses) what a dump finds is deleted flow by flow, each by its tuple, zone and id: no other one goes.
+        """
+        payload = flush_payload(filter, family)
+        if payload is not None:
+            with explained(_HINTS):
+                self.conn.execute(request(NetfilterSubsystem.CTNETLINK, _DELETE, _ACK, payload))
+            return
+        for flow in self.dump(filter, family=family):
+            with suppress(FileNotFoundError):  # it has ended meanwhile
+                self.delete(flow)
 
     def _change(self, message: int, flags: int, flow: Flow) -> None:
         _key(flow)
-        self.conn.execute(request(NetfilterSubsystem.CTNETLINK, message, flags, _with_header(flow).encode()))
+        with explained(_HINTS):
+            self.conn.execute(request(NetfilterSubsystem.CTNETLINK, message, flags, _with_header(flow).encode()))
 
     def close(self) -> None:
         """Close the connection."""
@@ -178,18 +238,8 @@ class Conn:
         self.close()
 
 
-def _family(family: int | None) -> int:
-    if family is None:
-        return _socket.AF_UNSPEC
-    if family not in (_socket.AF_INET, _socket.AF_INET6):
-        raise ValueError(
-            f"family must be AF_INET ({_socket.AF_INET:d}), AF_INET6 ({_socket.AF_INET6:d}) or None, not {family!r}"
-        )
-    return int(family)
-
-
-def _dump_request(message: int, family: int | None) -> Message:
-    return request(NetfilterSubsystem.CTNETLINK, message, _DUMP, NfGenMsg(family=_family(family)).encode())
+def _whole(message: int) -> Message:
+    return request(NetfilterSubsystem.CTNETLINK, message, _DUMP, NfGenMsg().encode())
 
 
 def _values(flow: Flow) -> dict[str, object]:

@@ -1,0 +1,99 @@
+/* Conditions on decoded records: which of them are wanted, told from their memory alone.
+ *
+ * Plain C without Python, as _plan.h, whose records it reads. */
+#ifndef NETLINK_MATCH_H
+#define NETLINK_MATCH_H
+
+#include "_plan.h"
+
+/* A field of a record: offsets are from the record's start. */
+struct nl_source {
+    uint32_t offset;
+    uint32_t presence; /* of the byte that has its presence bit */
+    uint8_t bit;       /* the bit in that byte, as a mask */
+    uint8_t size;
+};
+
+struct nl_range {
+    uint64_t low, high; /* both included */
+};
+
+struct nl_network {
+    struct nl_address address; /* an IPv4 one as ::ffff:a.b.c.d */
+    uint8_t bits;              /* of 128 */
+};
+
+enum { NL_SOURCES_MAX = 3 };
+
+/* Whether the first source that is present has one of the values. */
+struct nl_test {
+    struct nl_source sources[NL_SOURCES_MAX];
+    uint8_t source_count;
+    uint8_t absent_is_zero; /* else what is absent has none of them */
+    uint64_t mask;          /* of the value, before it is compared */
+    const struct nl_range *ranges;
+    size_t range_count;
+    const struct nl_network *networks; /* where the sources are addresses */
+    size_t network_count;
+};
+
+/* Records of which all tests hold. */
+struct nl_clause {
+    const struct nl_test *tests;
+    size_t test_count;
+};
+
+static inline int nl_in_network(const struct nl_address *address, const struct nl_network *network)
+{
+    size_t whole = network->bits / 8u;
+    unsigned rest = network->bits % 8u;
+    if (address->family != network->address.family || memcmp(address->bytes, network->address.bytes, whole) != 0)
+        return 0;
+    return !rest || !((address->bytes[whole] ^ network->address.bytes[whole]) >> (8 - rest));
+}
+
+static inline int nl_test_holds(const struct nl_test *test, const uint8_t *record)
+{
+    const struct nl_source *source = NULL;
+    for (unsigned i = 0; i < test->source_count && !source; i++)
+        if (record[test->sources[i].presence] & test->sources[i].bit)
+            source = &test->sources[i];
+    if (!source && !test->absent_is_zero)
+        return 0;
+    if (test->network_count) {
+        struct nl_address address;
+        if (!source)
+            return 0;
+        memcpy(&address, record + source->offset, sizeof address);
+        for (size_t i = 0; i < test->network_count; i++)
+            if (nl_in_network(&address, &test->networks[i]))
+                return 1;
+        return 0;
+    }
+    uint64_t value = source ? nl_load_int(record + source->offset, source->size, 0) & test->mask : 0;
+    for (size_t i = 0; i < test->range_count; i++)
+        if (test->ranges[i].low <= value && value <= test->ranges[i].high)
+            return 1;
+    return 0;
+}
+
+static inline int nl_clause_holds(const struct nl_clause *clause, const uint8_t *record)
+{
+    for (size_t i = 0; i < clause->test_count; i++)
+        if (!nl_test_holds(&clause->tests[i], record))
+            return 0;
+    return 1;
+}
+
+/* Whether a record is of the first clause and of none of the others. */
+static inline int nl_match(const struct nl_clause *clauses, size_t count, const uint8_t *record)
+{
+    if (!nl_clause_holds(&clauses[0], record))
+        return 0;
+    for (size_t i = 1; i < count; i++)
+        if (nl_clause_holds(&clauses[i], record))
+            return 0;
+    return 1;
+}
+
+#endif

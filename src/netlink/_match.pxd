@@ -1,0 +1,53 @@
+# The Cython face of _match.h, and the class over it.
+
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
+
+from netlink._schema cimport Table, nl_address
+
+cdef extern from "_match.h" nogil:
+    enum:
+        NL_SOURCES_MAX
+
+    struct nl_source:
+        uint32_t offset
+        uint32_t presence
+        uint8_t bit
+        uint8_t size
+
+    struct nl_range:
+        uint64_t low
+        uint64_t high
+
+    struct nl_network:
+        nl_address address
+        uint8_t bits
+
+    struct nl_test:
+        nl_source sources[3]
+        uint8_t source_count
+        uint8_t absent_is_zero
+        uint64_t mask
+        const nl_range *ranges
+        size_t range_count
+        const nl_network *networks
+        size_t network_count
+
+    struct nl_clause:
+        const nl_test *tests
+        size_t test_count
+
+    bint nl_match(const nl_clause *clauses, size_t count, const uint8_t *record) noexcept
+
+
+cdef class Match:
+    cdef Table table                # of the records
+    cdef nl_clause *clauses
+    cdef size_t count
+    cdef list parts                 # what the clauses point into
+
+    cdef void *memory(self, size_t count, size_t size) except NULL
+    cdef int set_test(self, nl_test *test, spec, declaration) except -1
+    cdef bint matches(self, const uint8_t *record) noexcept nogil
+
+
+cdef Match match_of(Table table, Match match)

@@ -1,0 +1,120 @@
+"""Which records are wanted: `Condition` and `Match`, compiled once for a declaration and run in C without the GIL."""
+
+cimport cython
+from cpython.bytearray cimport PyByteArray_AS_STRING
+from libc.stdint cimport uint8_t, uint64_t
+from libc.string cimport memcpy
+
+from netlink._schema cimport (
+    NL_K_ADDRESS,
+    NL_K_EVENT,
+    NL_K_INT,
+    NL_K_NESTED,
+    NL_K_STRUCT,
+    NL_SIGNED,
+    Field,
+    Record,
+    Table,
+    table_of,
+)
+
+import collections as _collections
+
+Condition = _collections.namedtuple("Condition", ["fields", "values", "mask", "absent_is_zero"], defaults=[None, False])
+Condition.__doc__ = """Whether the first of some fields that is present has one of some values.
+
+fields: paths of names, as ("orig", "src_port"), of integers or of addresses, at most 3. values: pairs of the lowest and
+the highest for integers, `ipaddress` networks for addresses. mask: the bits of an integer that are compared; None: all.
+absent_is_zero: where no field is present the value is 0; else the test does not hold.
+"""
+
+
+@cython.final
+cdef class Match:
+    """The records of which all tests of the first clause hold, and not all tests of any other clause."""
+
+    def __init__(self, declaration, clauses):
+        cdef nl_test *tests
+        cdef Py_ssize_t i, j
+        if self.clauses is not NULL:
+            raise TypeError("a Match is made once")
+        if not clauses:
+            raise ValueError("a Match needs a clause")
+        self.table = table_of(declaration)
+        self.parts = []
+        self.clauses = <nl_clause *>self.memory(len(clauses), sizeof(nl_clause))
+        for i, clause in enumerate(clauses):
+            tests = <nl_test *>self.memory(len(clause), sizeof(nl_test))
+            for j, test in enumerate(clause):
+                self.set_test(&tests[j], test, declaration)
+            self.clauses[i].tests = tests
+            self.clauses[i].test_count = len(clause)
+        self.count = len(clauses)
+
+    cdef void *memory(self, size_t count, size_t size) except NULL:
+        """Zeroed memory that lives as long as this does."""
+        area = bytearray(max(count, 1) * size)
+        self.parts.append(area)
+        return PyByteArray_AS_STRING(area)
+
+    cdef int set_test(self, nl_test *test, spec, declaration) except -1:
+        cdef Field field = None
+        cdef nl_range *ranges
+        cdef nl_network *networks
+        cdef size_t offset
+        cdef Py_ssize_t i
+        cdef bytes packed
+        if not 0 < len(spec.fields) <= NL_SOURCES_MAX:
+            raise ValueError(f"a test is of 1 to {NL_SOURCES_MAX} fields, not {len(spec.fields)}")
+        kinds = set()
+        for i, path in enumerate(spec.fields):
+            cls, offset = declaration, 0
+            for name in path:
+                if field is not None and cls is None:
+                    raise TypeError(f"{'.'.join(path)}: {field.name} has no fields")
+                field = cls.__fields__[name]
+                cls = field.cls if field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT else None
+                offset += field.offset
+            if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS) or field.flags & NL_SIGNED:
+                raise TypeError(f"{'.'.join(path)} is no unsigned integer and no address that lies in the record")
+            kinds.add(field.kind == NL_K_ADDRESS)
+            test.sources[i].offset = offset
+            test.sources[i].presence = offset - field.offset + field.presence + (field.bit >> 3)
+            test.sources[i].bit = 1 << (field.bit & 7)
+            test.sources[i].size = field.size
+        if len(kinds) != 1 or not spec.values:
+            raise TypeError("a test has values, of one kind with its fields")
+        test.source_count = len(spec.fields)
+        test.absent_is_zero = spec.absent_is_zero
+        test.mask = <uint64_t>-1 if spec.mask is None else spec.mask
+        if not kinds.pop():
+            ranges = <nl_range *>self.memory(len(spec.values), sizeof(nl_range))
+            for i, (low, high) in enumerate(spec.values):
+                ranges[i].low, ranges[i].high = low, high
+            test.ranges, test.range_count = ranges, len(spec.values)
+            return 0
+        networks = <nl_network *>self.memory(len(spec.values), sizeof(nl_network))
+        for i, network in enumerate(spec.values):
+            packed = network.network_address.packed
+            if network.version == 4:
+                packed = b"\0" * 10 + b"\xff\xff" + packed
+            memcpy(networks[i].address.bytes, <const char *>packed, 16)
+            networks[i].address.family = network.version
+            networks[i].bits = network.prefixlen + (96 if network.version == 4 else 0)
+        test.networks, test.network_count = networks, len(spec.values)
+        return 0
+
+    cdef bint matches(self, const uint8_t *record) noexcept nogil:
+        return nl_match(self.clauses, self.count, record)
+
+    def __call__(self, Record record not None):
+        """Whether a record of the declaration is wanted."""
+        match_of(record.laid_out(), self)
+        return self.matches(record.base)
+
+
+cdef Match match_of(Table table, Match match):
+    """The match, if it is one of records that the table lays out; None is one of any."""
+    if match is not None and match.table is not table:
+        raise TypeError("a Match made for records of another declaration")
+    return match

@@ -1,0 +1,274 @@
+"""Classic BPF for a stream of records: `program`, which lets no message be dropped that a `Match` would want.
+
+The kernel runs it on each datagram, which is one message. What it cannot tell it lets pass: the match tells.
+"""
+
+from __future__ import annotations
+
+import socket as _socket
+from ipaddress import IPv4Network, IPv6Network
+
+from netlink import bpf
+from netlink._schema import NL_BIG, NL_K_ADDRESS, NL_K_EVENT, Field, Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+    from typing import Any
+
+    from netlink._match import Condition
+
+    # Message type, mask of the flags, the flags, and the event: as of StreamReader.
+    Kinds = Collection[tuple[int, int, int, int]]
+
+__all__ = ["program"]
+
+_HEADER = 16  # struct nlmsghdr
+_TYPE, _FLAGS = 4, 6  # of nlmsghdr
+_ATTRIBUTE = 4  # struct nlattr
+_LOADS = {1: bpf.BPF_B, 2: bpf.BPF_H, 4: bpf.BPF_W}
+
+
+def program(
+    clauses: Sequence[Sequence[Condition]], declaration: type[Record], kinds: Kinds, always: int
+) -> list[bpf.Instruction]:
+    """The program for the clauses of a `Match`. Messages of no kind pass.
+
+    always: type of an attribute that every message has: where it is not found the program cannot look for others, and
+    lets the message pass. ValueError where the program is longer than the kernel takes.
+    """
+    return _Compiler(declaration, kinds, always).compiled(clauses)
+
+
+class _Assembler:
+    """Instructions whose jumps go forward to labels, as far as need be."""
+
+    def __init__(self) -> None:
+        # (code, k, label, sense): a jump has a label; a conditional one jumps where its condition is `sense`.
+        self._parts: list[tuple[int, int, int | None, bool]] = []
+        self._places: dict[int, int] = {}
+        self._labels = 0
+
+    def label(self) -> int:
+        self._labels += 1
+        return self._labels
+
+    def place(self, label: int) -> None:
+        """The next instruction is where the label's jumps go."""
+        self._places[label] = len(self._parts)
+
+    def stmt(self, code: int, k: int) -> None:
+        self._parts.append((code, k, None, True))
+
+    def branch(self, condition: int, k: int, label: int, sense: bool = True) -> None:
+        """Jump to label where the condition on A is as sense says, and go on where it is not."""
+        self._parts.append((bpf.BPF_JMP | condition | bpf.BPF_K, k, label, sense))
+
+    def jump(self, label: int) -> None:
+        self._parts.append((bpf.BPF_JMP | bpf.BPF_JA, 0, label, True))
+
+    def program(self) -> list[bpf.Instruction]:
+        # A conditional jump reaches 255 instructions far; one that has farther to go jumps over, or to, a BPF_JA.
+        long: set[int] = set()
+        while True:
+            starts = [0]
+            for i in range(len(self._parts)):
+                starts.append(starts[-1] + (2 if i in long else 1))
+            more = {
+                i
+                for i, (code, _, label, _) in enumerate(self._parts)
+                if label is not None
+                and code != bpf.BPF_JMP | bpf.BPF_JA
+                and i not in long
+                # From behind the jump, and by one more: the other way of a jump is as far as 1.
+                and starts[self._places[label]] - starts[i] - 1 > 255
+            }
+            if not more:
+                break
+            long |= more
+        out: list[bpf.Instruction] = []
+        for i, (code, k, label, sense) in enumerate(self._parts):
+            if label is None:
+                out.append(bpf.stmt(code, k))
+                continue
+            far = starts[self._places[label]] - starts[i + 1]
+            if code == bpf.BPF_JMP | bpf.BPF_JA:
+                out.append(bpf.stmt(code, far))
+            elif i in long:
+                out += [
+                    bpf.jump(code, k, 0 if sense else 1, 1 if sense else 0),
+                    bpf.stmt(bpf.BPF_JMP | bpf.BPF_JA, far),
+                ]
+            else:
+                out.append(bpf.jump(code, k, far if sense else 0, 0 if sense else far))
+        return out
+
+
+class _Compiler:
+    """Each test jumps to one of three labels: it holds, it does not, or that is not to be told."""
+
+    def __init__(self, declaration: type[Record], kinds: Kinds, always: int) -> None:
+        self._declaration = declaration
+        self._kinds = kinds
+        self._always = always
+        header = declaration.__fields__["header"].cls
+        assert header is not None
+        self._start = _HEADER + (len(header().encode()) + 3) // 4 * 4
+        self._out = _Assembler()
+        self._keep, self._drop = self._out.label(), self._out.label()
+
+    def compiled(self, clauses: Sequence[Sequence[Condition]]) -> list[bpf.Instruction]:
+        out = self._out
+        wanted, *excluded = clauses
+        known = out.label()
+        out.stmt(bpf.BPF_LD | bpf.BPF_H | bpf.BPF_ABS, _TYPE)
+        for type_ in sorted({kind[0] for kind in self._kinds}):
+            out.branch(bpf.BPF_JEQ, _host16(type_), known)
+        out.jump(self._keep)
+        out.place(known)
+        self._find((self._always,), self._keep)
+        for test in wanted:
+            holds = out.label()
+            self._test(test, holds, self._drop, holds)
+            out.place(holds)
+        for clause in excluded:
+            other = out.label()
+            for test in clause:
+                holds = out.label()
+                self._test(test, holds, other, other)
+                out.place(holds)
+            out.jump(self._drop)
+            out.place(other)
+        out.place(self._keep)
+        out.stmt(bpf.BPF_RET | bpf.BPF_K, 0xFFFFFFFF)
+        out.place(self._drop)
+        out.stmt(bpf.BPF_RET | bpf.BPF_K, 0)
+        made = out.program()
+        if len(made) > bpf.BPF_MAXINSNS:
+            raise ValueError(
+                f"the filter is {len(made)} instructions long for the kernel, which takes {bpf.BPF_MAXINSNS}: "
+                "name fewer addresses, networks and ports"
+            )
+        return made
+
+    def _find(self, path: Iterable[int], absent: int) -> None:
+        """Load the offset of an attribute, given by the types of those around it and its own, into A."""
+        out = self._out
+        for depth, type_ in enumerate(path):
+            out.stmt(bpf.BPF_LDX | bpf.BPF_IMM, type_)
+            if not depth:
+                out.stmt(bpf.BPF_LD | bpf.BPF_IMM, self._start)
+            look = bpf.SKF_AD_NLATTR_NEST if depth else bpf.SKF_AD_NLATTR
+            out.stmt(bpf.BPF_LD | bpf.BPF_W | bpf.BPF_ABS, bpf.SKF_AD_OFF + look)
+            out.branch(bpf.BPF_JEQ, 0, absent)
+
+    def _point_at(self, path: Iterable[int], width: int, absent: int, doubt: int) -> None:
+        """Let X be the offset of an attribute that has width bytes."""
+        out = self._out
+        self._find(path, absent)
+        out.stmt(bpf.BPF_MISC | bpf.BPF_TAX, 0)
+        out.stmt(bpf.BPF_LD | bpf.BPF_H | bpf.BPF_IND, 0)
+        out.branch(bpf.BPF_JEQ, _host16(_ATTRIBUTE + width), doubt, sense=False)
+
+    def _test(self, test: Condition, yes: int, no: int, doubt: int) -> None:
+        out = self._out
+        for names in test.fields:
+            path, field = _resolve(self._declaration, names)
+            if field.kind == NL_K_EVENT:
+                self._event({low for low, _ in test.values}, yes, no)
+            elif field.kind == NL_K_ADDRESS:
+                self._address(test.values, path, field, yes, no, doubt)
+            elif len(field.types) != 1 or not (field.flags & NL_BIG or field.width == 1) or field.width not in _LOADS:
+                # Such as ICMP's, which other attributes stand for in IPv6.
+                out.jump(doubt)
+                return
+            else:
+                absent = out.label()
+                self._point_at(path + field.types[0][0], field.width, absent, doubt)
+                out.stmt(bpf.BPF_LD | _LOADS[field.width] | bpf.BPF_IND, _ATTRIBUTE)
+                self._compare(test, yes, no)
+                out.place(absent)
+        if test.absent_is_zero:
+            out.stmt(bpf.BPF_LD | bpf.BPF_IMM, 0)
+            self._compare(test, yes, no)
+        else:
+            out.jump(doubt)
+
+    def _compare(self, test: Condition, yes: int, no: int) -> None:
+        """Jump to yes where A has one of the values, else to no."""
+        if test.mask is not None:
+            self._out.stmt(bpf.BPF_ALU | bpf.BPF_AND | bpf.BPF_K, test.mask)
+        self._ranges(test.values, yes)
+        self._out.jump(no)
+
+    def _ranges(self, ranges: Iterable[Any], yes: int) -> None:
+        out = self._out
+        for low, high in ranges:
+            if low == high:
+                out.branch(bpf.BPF_JEQ, low, yes)
+                continue
+            below = out.label()
+            out.branch(bpf.BPF_JGE, low, below, sense=False)
+            out.branch(bpf.BPF_JGT, high, yes, sense=False)
+            out.place(below)
+
+    def _event(self, events: set[int], yes: int, no: int) -> None:
+        out = self._out
+        for type_, mask, flags, event in self._kinds:
+            other = out.label()
+            out.stmt(bpf.BPF_LD | bpf.BPF_H | bpf.BPF_ABS, _TYPE)
+            out.branch(bpf.BPF_JEQ, _host16(type_), other, sense=False)
+            if mask:
+                out.stmt(bpf.BPF_LD | bpf.BPF_H | bpf.BPF_ABS, _FLAGS)
+                out.stmt(bpf.BPF_ALU | bpf.BPF_AND | bpf.BPF_K, _host16(mask))
+                out.branch(bpf.BPF_JEQ, _host16(flags), other, sense=False)
+            out.jump(yes if event in events else no)
+            out.place(other)
+
+    def _address(self, networks: Any, path: tuple[int, ...], field: Field[Any], yes: int, no: int, doubt: int) -> None:
+        out = self._out
+        for types, width in field.types:
+            absent = out.label()
+            self._point_at(path + types, width, absent, doubt)
+            if width == 4:
+                out.stmt(bpf.BPF_LD | bpf.BPF_W | bpf.BPF_IND, _ATTRIBUTE)
+                chosen = [network for network in networks if isinstance(network, IPv4Network)]
+                self._ranges([(int(network[0]), int(network[-1])) for network in chosen], yes)
+            else:
+                for network in networks:
+                    if isinstance(network, IPv6Network):
+                        self._network(network, yes)
+            out.jump(no)
+            out.place(absent)
+
+    def _network(self, network: IPv6Network, yes: int) -> None:
+        """Jump to yes where the address of the attribute at X is in an IPv6 network."""
+        out = self._out
+        other = out.label()
+        wanted, mask = network.network_address.packed, network.netmask.packed
+        for at in range(0, 16, 4):
+            bits = int.from_bytes(mask[at : at + 4], "big")
+            if not bits:
+                break
+            out.stmt(bpf.BPF_LD | bpf.BPF_W | bpf.BPF_IND, _ATTRIBUTE + at)
+            if bits != 0xFFFFFFFF:
+                out.stmt(bpf.BPF_ALU | bpf.BPF_AND | bpf.BPF_K, bits)
+            out.branch(bpf.BPF_JEQ, int.from_bytes(wanted[at : at + 4], "big"), other, sense=False)
+        out.jump(yes)
+        out.place(other)
+
+
+def _host16(number: int) -> int:
+    """What BPF_H loads of a number in host order."""
+    return _socket.htons(number)
+
+
+def _resolve(declaration: type[Record], names: tuple[str, ...]) -> tuple[tuple[int, ...], Field[Any]]:
+    """The types of the attributes around a field, and the field."""
+    path: tuple[int, ...] = ()
+    field = declaration.__fields__[names[0]]
+    for name in names[1:]:
+        path += field.types[0][0]
+        assert field.cls is not None
+        field = field.cls.__fields__[name]
+    return path, field

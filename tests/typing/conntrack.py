@@ -1,0 +1,46 @@
+"""What type checkers must know of conntrack. Checked by mypy and pyright, never run."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import Never, assert_type
+
+from netlink.netfilter import conntrack
+from netlink.netfilter.conntrack import Event, Filter, Flow, Overrun, Status, Tuple
+from netlink.schema import Batch
+from netlink.stream import Stream
+
+
+def filters() -> Filter:
+    one = Filter(
+        mark=1,
+        mark_mask=0xFF,
+        status=Status.ASSURED,
+        zone=0,
+        orig=Tuple(proto=6),
+        proto=(6, range(17, 20)),
+        src="10.0.0.0/8",
+        dst=["fd00::/8", IPv4Address("192.0.2.1")],
+        src_port=range(1024, 65536),
+        dst_port=443,
+        event=Event.NEW | Event.DESTROY,
+        exclude=Filter(zone=1),
+    )
+    assert_type(one.mark, int | None)
+    assert_type(one.status, Status | None)
+    assert_type(one.orig, Tuple | None)
+    assert_type(one.proto, tuple[int | range, ...])
+    assert_type(one.src, tuple[IPv4Network | IPv6Network, ...])
+    assert_type(one.event, Event | None)
+    assert_type(one.exclude, tuple[Filter, ...])
+    return Filter(exclude=[one])
+
+
+def requests(ct: conntrack.Conn, chosen: Filter) -> None:
+    assert_type(ct.dump(chosen, family=2), Batch[Flow])
+    assert_type(ct.iter_dump(chosen, zero=True), Iterator[Batch[Flow]])
+    ct.flush(chosen)
+
+
+def streams(chosen: Filter) -> None:
+    assert_type(conntrack.listen(filter=chosen), Stream[Flow, Never])
+    assert_type(conntrack.listen(filter=chosen, on_overrun="mark"), Stream[Flow, Overrun])
