@@ -13,12 +13,13 @@ import pytest
 import netlink
 from bench import traffic
 from netlink import AttributeDecoder, AttributeEncoder, Header, HeaderFlags, Message, nltest
+from netlink.netfilter.conntrack import Flow
+from netlink.netfilter.nflog import Packet
+from tests import recorded
 
 Measure = Callable[..., Any]
 
 COUNTS = [0, 1, 8, 64, 512]
-MESSAGES = 109  # of 300 bytes in 32 KiB: a chunk of a conntrack dump
-PAYLOAD = 284
 
 
 @pytest.fixture
@@ -78,33 +79,73 @@ def test_encode_flow(measure: Measure) -> None:
     assert len(measure(1, traffic.flow(0).encode)) > 150
 
 
-def datagram() -> bytes:
-    """What a dump's receive brings: messages of 300 bytes."""
-    header = Header(16 + PAYLOAD, 256, HeaderFlags.MULTI, 1, 2)
-    return Message(header, bytes(PAYLOAD)).marshal_binary() * MESSAGES
+# What a kernel has sent
 
 
-def test_unmarshal_messages(measure: Measure) -> None:
-    assert len(measure(MESSAGES, netlink.unmarshal_messages, datagram())) == MESSAGES
+@pytest.mark.parametrize("name", ["conntrack_flows", "conntrack_events"])
+def test_decode_flows(measure: Measure, name: str) -> None:
+    """To a Batch."""
+    payloads = recorded.payloads(name)
+    assert len(measure(len(payloads), Flow.decode_many, payloads)) == len(payloads)
+
+
+def test_decode_packets(measure: Measure) -> None:
+    payloads = recorded.payloads("nflog_packets")
+    assert len(measure(len(payloads), Packet.decode_many, payloads)) == len(payloads)
+
+
+def test_encode_flows(measure: Measure) -> None:
+    flows = Flow.decode_many(recorded.payloads("conntrack_flows"))
+    assert all(measure(len(flows), lambda: [flow.encode() for flow in flows]))
+
+
+def test_read_3_fields(measure: Measure) -> None:
+    flows = Flow.decode_many(recorded.payloads("conntrack_flows"))
+    assert measure(len(flows), lambda: [(flow.orig.src_port, flow.status, flow.mark) for flow in flows])
+
+
+def test_flows_to_numpy(measure: Measure) -> None:
+    """However many there are."""
+    flows = Flow.decode_many(recorded.payloads("conntrack_flows"))
+    assert len(measure(1, flows.to_numpy)) == len(flows)
+
+
+@pytest.mark.parametrize("name", ["conntrack_flows", "nflog_packets", "routes", "links", "addresses", "families"])
+def test_unmarshal_messages(measure: Measure, name: str) -> None:
+    datagrams = recorded.datagrams(name)
+
+    def unmarshal() -> int:
+        return sum(len(netlink.unmarshal_messages(datagram)) for datagram in datagrams)
+
+    n = unmarshal()
+    assert measure(n, unmarshal) == n
+
+
+@pytest.mark.parametrize("name", ["routes", "links", "addresses"])
+def test_attributes_of(measure: Measure, name: str) -> None:
+    """Type and bytes of each, the header of the message aside."""
+    header = {"routes": 12, "links": 16, "addresses": 8}[name]
+    payloads = [payload[header:] for payload in recorded.payloads(name)]
+
+    def decode() -> int:
+        return sum(len(a.data) > 0 for payload in payloads for a in AttributeDecoder(payload))
+
+    assert measure(sum(len(AttributeDecoder(payload)) for payload in payloads), decode)
 
 
 def test_message_header_fields(measure: Measure) -> None:
     """Reading type and flags of every message of a datagram."""
-    messages = netlink.unmarshal_messages(datagram())
+    messages = netlink.unmarshal_messages(recorded.datagrams("conntrack_flows")[1])
 
     def read() -> int:
-        n = 0
-        for m in messages:
-            header = m.header
-            n += header.type == 256 and header.flags == 2
-        return n
+        return sum(m.header.type == 0x100 and m.header.flags == HeaderFlags.MULTI for m in messages)
 
-    assert measure(MESSAGES, read) == MESSAGES
+    assert measure(len(messages), read)
 
 
 def test_marshal_binary(measure: Measure) -> None:
-    m = Message(Header(16 + PAYLOAD, 256, HeaderFlags.MULTI, 1, 2), bytes(PAYLOAD))
-    assert len(measure(1, m.marshal_binary)) == 16 + PAYLOAD
+    message = netlink.unmarshal_messages(recorded.datagrams("conntrack_flows")[0])[0]
+    assert len(measure(1, message.marshal_binary)) == message.header.length
 
 
 def test_execute_over_nltest(measure: Measure) -> None:
@@ -115,14 +156,13 @@ def test_execute_over_nltest(measure: Measure) -> None:
 
 
 def test_execute_dump_over_nltest(measure: Measure) -> None:
-    """Conn.execute of a dump of one datagram's messages: what a reply costs per message beside parsing."""
-    parts = netlink.unmarshal_messages(datagram())
+    """Conn.execute of a dump: what a reply costs per message beside parsing."""
+    parts = [m for d in recorded.datagrams("conntrack_flows") for m in netlink.unmarshal_messages(d)]
 
     def answer(requests: list[Message]) -> list[Message]:
         sequence = requests[0].header.sequence
-        return [m.replace(sequence=sequence, pid=nltest.PID) for m in parts] + [done.replace(sequence=sequence)]
+        return [m.replace(sequence=sequence, pid=nltest.PID) for m in parts]
 
-    done = Message(Header(20, 3, HeaderFlags.MULTI, 0, nltest.PID), b"\0\0\0\0")
     request = Message(Header(type=0x101, flags=HeaderFlags.REQUEST | HeaderFlags.DUMP), bytes(4))
     with nltest.dial(answer) as conn:
-        assert len(measure(MESSAGES, conn.execute, request)) == MESSAGES
+        assert len(measure(len(parts) - 1, conn.execute, request)) == len(parts) - 1

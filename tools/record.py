@@ -1,25 +1,29 @@
-"""Records what this machine's kernel sends into tests/data: flows, events, logged packets of a private namespace.
+"""Records what this machine's kernel sends into tests/data, of what private namespaces are filled with: flows, events,
+logged packets, links, addresses, routes, the families of generic netlink, refusals.
 
     sudo .venv/bin/python tools/record.py
 
-Needs nft(8), and a kernel with ctnetlink and nfnetlink_log. All addresses are made up. Tests, fuzzers and benchmarks
-read the files by tests/recorded.py, which says what is in them. They have the byte order of the machine that wrote
-them: a little-endian one.
+Needs nft(8), ip(8), and a kernel with ctnetlink and nfnetlink_log. All addresses are made up. Tests, fuzzers and
+benchmarks read the files by tests/recorded.py, which says what is in them. They have the byte order of the machine that
+wrote them: a little-endian one.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+import struct
+import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+import netlink
 import netns
 import recorded
 from kernel import flows
-from netlink import Header, HeaderFlags, Message
+from netlink import ConnOption, Family, Header, HeaderFlags, Message
 from netlink.netfilter import conntrack, nflog
 from netlink.netfilter.conntrack import NAT, Flow, Tuple
 
@@ -37,7 +41,7 @@ def receive(fileno: int, until_done: bool = False) -> list[bytes]:
             except BlockingIOError:
                 return found
             found.append(datagram)
-            if until_done and datagram[4:6] == b"\3\0":  # NLMSG_DONE
+            if until_done and struct.unpack_from("=IH", datagram, len(datagram) - 20) == (20, 3):  # NLMSG_DONE
                 return found
 
 
@@ -59,9 +63,7 @@ def fill(ct: conntrack.Conn) -> None:
         flows.connection(address)
 
 
-def main() -> None:
-    netns.enter_private()
-    recorded.DATA.mkdir(exist_ok=True)
+def record_netfilter() -> None:
     with netns.fresh(), conntrack.dial() as ct:
         flows.accounting()
         flows.track()
@@ -80,6 +82,88 @@ def main() -> None:
                 flows.datagrams([0, 1, 10, 1000], address)
                 flows.connection(address)
             recorded.write("nflog_packets", receive(log.fileno()))
+
+
+def ip(*commands: str) -> None:
+    """By ip(8), which says what this kernel lacks and goes on."""
+    subprocess.run(["ip", "-force", "-batch", "-"], input="\n".join(commands), text=True, check=False)
+
+
+def dumped(family: int, kind: int, payload: bytes) -> list[bytes]:
+    """The reply to a dump request."""
+    with netlink.dial(family) as conn:
+        conn.send(Message(Header(type=kind, flags=HeaderFlags.REQUEST | HeaderFlags.DUMP), payload))
+        return receive(conn.fileno(), until_done=True)
+
+
+def record_route() -> None:
+    with netns.fresh():
+        ip(
+            "link add br0 type bridge",
+            "link add v0 type veth peer name v1",
+            "link add link v0 name v0.7 type vlan id 7",
+            "link add vx0 type vxlan id 42 dev v0 dstport 4789",
+            "link set dev v0 mtu 1400 alias uplink",
+            "link set v1 master br0",
+            *(f"link set {name} up" for name in ("br0", "v0", "v1")),
+            "addr add 192.0.2.1/24 dev v0 label v0:one",
+            "addr add 198.51.100.1/32 peer 198.51.100.2 dev br0",
+            "addr add 2001:db8::1/64 dev v0 nodad",
+            *(f"route add 10.{i}.0.0/16 via 192.0.2.{2 + i} dev v0 metric {i}" for i in range(20)),
+            "route add 10.100.0.0/16 nexthop via 192.0.2.7 weight 2 nexthop via 192.0.2.8 dev v0",
+            "route add 10.101.0.0/16 dev v0 src 192.0.2.1 mtu lock 1300 advmss 1200 rto_min 50ms",
+            "route add blackhole 10.102.0.0/16",
+            "route add unreachable 10.103.0.0/16 table 1000",
+            "route add prohibit 10.104.0.0/16 tos 0x10",
+            *(f"route add 2001:db8:{i}::/48 via 2001:db8::{2 + i} dev v0 pref high" for i in range(1, 6)),
+        )
+        for name, kind, payload in (
+            ("links", 18, bytes(16)),  # RTM_GETLINK, struct ifinfomsg
+            ("addresses", 22, bytes(8)),  # RTM_GETADDR, struct ifaddrmsg
+            ("routes", 26, bytes(12)),  # RTM_GETROUTE, struct rtmsg
+        ):
+            recorded.write(name, dumped(Family.ROUTE, kind, payload))
+
+
+def record_families() -> None:
+    with netns.fresh():
+        recorded.write("families", dumped(Family.GENERIC, 16, bytes([3, 2, 0, 0])))  # CTRL_CMD_GETFAMILY
+
+
+def record_errors() -> None:
+    """Acknowledgements and refusals, with and without what the kernel says beyond the number."""
+    no_link = struct.pack("=BxHiII", 0, 0, 99, 0, 0)
+    bad_name = bytes(16) + struct.pack("=HH4s", 8, 3, b"a/b")  # IFLA_IFNAME
+    bad_route = struct.pack("=8BI", 2, 33, 0, 0, 254, 4, 253, 1, 0) + struct.pack("=HH4s", 8, 1, bytes(4))
+    acknowledged = HeaderFlags.REQUEST | HeaderFlags.ACKNOWLEDGE
+    create = acknowledged | HeaderFlags.CREATE | HeaderFlags.EXCL
+    requests = [
+        Message(Header(type=1, flags=acknowledged)),  # NLMSG_NOOP
+        Message(Header(type=18, flags=acknowledged), no_link),  # RTM_GETLINK
+        Message(Header(type=16, flags=create), bad_name),  # RTM_NEWLINK
+        Message(Header(type=24, flags=create), bad_route),  # RTM_NEWROUTE
+        Message(Header(type=26, flags=acknowledged), bytes(12)),  # RTM_GETROUTE of no family
+        Message(Header(type=999, flags=acknowledged)),  # what there is not
+    ]
+    extended = (ConnOption.EXTENDED_ACKNOWLEDGE,)
+    found = []
+    with netns.fresh():
+        for options in ((), extended, (ConnOption.CAP_ACKNOWLEDGE, *extended)):
+            with netlink.dial(Family.ROUTE) as conn:
+                for option in options:
+                    conn.set_option(option, True)
+                for request in requests:
+                    conn.send(request)
+                found += receive(conn.fileno())  # the kernel answers before send returns
+    recorded.write("errors", found)
+
+
+def main() -> None:
+    if refusal := netns.enter_private():
+        raise SystemExit(refusal)
+    recorded.DATA.mkdir(exist_ok=True)
+    for record in (record_netfilter, record_route, record_families, record_errors):
+        record()
     for path in sorted(recorded.DATA.iterdir()):
         print(path.name, path.stat().st_size, "bytes", len(recorded.datagrams(path.name)), "datagrams")
 

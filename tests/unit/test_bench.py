@@ -9,6 +9,8 @@ from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+
+from bench import instructions
 from bench.runner import PATIENCE, Contender, MissingError, Round, Workload, interleave, run_workload, summarise, table
 
 ROOT = Path(__file__).parents[2]
@@ -117,6 +119,22 @@ def test_result_where_the_limit_is_missing_names_none():
 
     workload = Workload("w", "Work", "ns", "A", [A, B], lambda: nullcontext(run))
     assert run_workload(workload, 1, lambda text: None)["limit"] is None
+
+
+def test_verdict_of_an_instruction_count():
+    assert instructions.verdict(None, 100) == "no figure yet"
+    assert instructions.verdict(100, 103) == "+3.0 %"
+    assert instructions.verdict(100, 103.1) == "+3.1 % GREW"
+    assert "shrank" in instructions.verdict(100, 96)
+    assert instructions.verdict(100, 97) == "-3.0 %"
+
+
+@pytest.mark.parametrize("name", instructions.WORKS)
+def test_what_instructions_are_counted_of_works_again_and_again(name):
+    with instructions.WORKS[name]() as (run, items):
+        first, second = run(), run()
+    assert items > 0
+    assert len(first) == len(second) if hasattr(first, "__len__") else first == second
 
 
 def document(version="1", **cases):

@@ -1,0 +1,240 @@
+"""The gate for regressions that noise hides: how many instructions the recorded corpus takes, counted by valgrind.
+
+    python -m bench.instructions             compare with bench/instructions.json: status 1 where one grew by over 3 %
+    python -m bench.instructions --accept    make the figures of this machine the ones to compare with
+
+Figures hold for one architecture, Python, Cython and compiler. Where there are none for this combination, or there is
+no valgrind, that is said, and the exit status is 0. Datagrams come from a socket pair in the place of the kernel: the
+code that reads them is the same, and nobody needs to be root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing, contextmanager
+
+import netlink
+from bench.programs import ROOT
+from bench.runner import first_line, installed
+from netlink import AttributeDecoder, Config, Family
+from netlink._reader import Reader
+from netlink._stream import StreamReader
+from netlink._transport import Socket
+from netlink.netfilter import _events
+from netlink.netfilter.conntrack import Flow
+from netlink.netfilter.nflog import Packet
+from tests import recorded
+
+FIGURES = ROOT / "bench" / "instructions.json"
+TOLERANCE = 0.03
+FEW, MANY = 3, 13  # repetitions: the difference has none of the interpreter's start in it
+EVERYTHING = 1 << 62
+
+Work = Iterator[tuple[Callable[[], object], int]]  # what to do once, and of how many items that is
+
+
+@contextmanager
+def replayed(fd: int, datagrams: list[bytes]) -> Iterator[Callable[[], None]]:
+    """Make of a netlink socket one that receives datagrams, a few of them, whenever the function is called."""
+    source, end = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with source, end:
+        os.dup2(end.fileno(), fd)
+
+        def send() -> None:
+            for datagram in datagrams:
+                source.send(datagram)
+
+        yield send
+
+
+@contextmanager
+def decode() -> Work:
+    payloads = recorded.payloads("conntrack_flows")
+    yield lambda: Flow.decode_many(payloads), len(payloads)
+
+
+@contextmanager
+def decode_packets() -> Work:
+    payloads = recorded.payloads("nflog_packets")
+    yield lambda: Packet.decode_many(payloads), len(payloads)
+
+
+@contextmanager
+def encode() -> Work:
+    flows = Flow.decode_many(recorded.payloads("conntrack_flows"))
+    yield lambda: [flow.encode() for flow in flows], len(flows)
+
+
+@contextmanager
+def fields() -> Work:
+    flows = Flow.decode_many(recorded.payloads("conntrack_flows"))
+    yield lambda: [(flow.orig.src_port, flow.status, flow.mark) for flow in flows], len(flows)
+
+
+@contextmanager
+def dump_to_batch() -> Work:
+    datagrams = recorded.datagrams("conntrack_flows")
+    sequence = netlink.unmarshal_messages(datagrams[0])[0].header.sequence
+    with closing(Socket(Family.NETFILTER, Config())) as sock, replayed(sock.fileno(), datagrams) as send:
+
+        def run() -> int:
+            send()
+            return len(Reader(sock, Flow, sequence).read(EVERYTHING))
+
+        yield run, run()
+
+
+@contextmanager
+def events_to_batch() -> Work:
+    with (
+        closing(Socket(Family.NETFILTER, Config())) as sock,
+        replayed(sock.fileno(), recorded.datagrams("conntrack_events")[::50]) as send,
+    ):
+        reader = StreamReader(sock, Flow, _events._KINDS, event=Flow.event, count_drops=False, slot=_events._SLOT)
+
+        def run() -> int:
+            send()
+            return len(reader.read(EVERYTHING, False))
+
+        yield run, run()
+
+
+@contextmanager
+def receive_iter() -> Work:
+    with (
+        netlink.dial(Family.NETFILTER) as conn,
+        replayed(conn.fileno(), recorded.datagrams("conntrack_flows")) as send,
+    ):
+
+        def run() -> int:
+            send()
+            return sum(1 for _message in conn.receive_iter())
+
+        yield run, run()
+
+
+@contextmanager
+def unmarshal() -> Work:
+    datagrams = recorded.datagrams("conntrack_flows")
+
+    def run() -> int:
+        return sum(m.header.type == 0x100 for datagram in datagrams for m in netlink.unmarshal_messages(datagram))
+
+    yield run, run()
+
+
+@contextmanager
+def attributes() -> Work:
+    payloads = [payload[12:] for payload in recorded.payloads("routes")]  # behind rtmsg
+
+    def run() -> int:
+        return sum(len(a.data) for payload in payloads for a in AttributeDecoder(payload))
+
+    run()
+    yield run, len(payloads)
+
+
+WORKS: dict[str, Callable[[], AbstractContextManager[tuple[Callable[[], object], int]]]] = {
+    "decode": decode,
+    "decode packets": decode_packets,
+    "encode": encode,
+    "read 3 fields": fields,
+    "dump to Batch": dump_to_batch,
+    "events to Batch": events_to_batch,
+    "receive_iter": receive_iter,
+    "unmarshal_messages": unmarshal,
+    "AttributeDecoder": attributes,
+}
+
+
+def key() -> str:
+    """What figures depend on."""
+    python = f"{platform.python_implementation().lower()}-{'.'.join(platform.python_version_tuple()[:2])}"
+    compiler = os.environ.get("CC", "cc")
+    return f"{platform.machine()} {python} cython-{installed('cython')} cc-{first_line(compiler, '-dumpfullversion')}"
+
+
+def collected(name: str, times: int) -> int:
+    """Instructions of a Python process that does a work so many times."""
+    command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable]
+    command += ["-m", "bench.instructions", "--work", name, "--times", str(times)]
+    environment = os.environ | {"PYTHONHASHSEED": "0"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    if done.returncode or not found:
+        raise SystemExit(f"{' '.join(command)}:\n{done.stderr}")
+    return int(found[1])
+
+
+def per_item(name: str) -> float:
+    """Instructions for each item of a work."""
+    with WORKS[name]() as (_, items):
+        pass
+    return (collected(name, MANY) - collected(name, FEW)) / (MANY - FEW) / items
+
+
+def verdict(before: float | None, now: float) -> str:
+    """What is to be said of a figure; "GREW" where it fails the gate."""
+    if before is None:
+        return "no figure yet"
+    change = f"{(now / before - 1) * 100:+.1f} %"
+    if now > before * (1 + TOLERANCE):
+        return f"{change} GREW"
+    if now < before * (1 - TOLERANCE):
+        return f"{change} shrank: accept it with --accept"
+    return change
+
+
+def work(name: str, times: int) -> None:
+    gc.disable()
+    with WORKS[name]() as (run, _):
+        for _ in range(times):
+            run()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.instructions", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--accept", action="store_true", help="write the figures into bench/instructions.json")
+    parser.add_argument("--work", choices=WORKS, help=argparse.SUPPRESS)
+    parser.add_argument("--times", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.work:
+        work(options.work, options.times)
+        return 0
+    if not shutil.which("valgrind"):
+        print("instructions are not counted: there is no valgrind (Debian: valgrind)")
+        return 0
+    figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    known = figures.get(key(), {})
+    print(f"instructions per item, {key()}")
+    counted: dict[str, float] = {}
+    said: list[str] = []
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, figure in zip(WORKS, pool.map(per_item, WORKS), strict=True):
+            counted[name] = round(figure, 1)
+            said.append(verdict(known.get(name), counted[name]))
+            print(f"{name:24}{counted[name]:12,.1f}  {said[-1]}", flush=True)
+    if options.accept:
+        figures[key()] = counted
+        FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+        print(f"written to {FIGURES.relative_to(ROOT)}")
+        return 0
+    if not known:
+        print("there are no figures for this combination to compare with; --accept makes these the ones")
+    return any("GREW" in text for text in said)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
