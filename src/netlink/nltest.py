@@ -1,10 +1,12 @@
 """A connection without a kernel, for tests: a function answers instead.
 
-def answer(requests):
-    return nltest.multipart([reply_to(requests[0]), Message()])
+    def answer(requests):
+        return nltest.multipart([reply_to(requests[0]), Message()])
 
-with nltest.dial(answer) as conn:
-    ...
+    with nltest.dial(answer) as conn:
+        ...
+
+`Conn` is the real one; only the socket is a double.
 """
 
 from __future__ import annotations

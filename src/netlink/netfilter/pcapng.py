@@ -1,11 +1,13 @@
 """Logged packets into pcapng files, which Wireshark, tshark and tcpdump read (draft-ietf-opsawg-pcapng).
 
-from netlink.netfilter import nflog, pcapng
+    from netlink.netfilter import nflog, pcapng
 
-with nflog.listen(5) as log, pcapng.Writer("logged.pcapng") as out:
-    for batch in log.batches(timeout=1):
-        out.write_batch(batch)
-        out.flush()
+    with nflog.listen(5) as log, pcapng.Writer("logged.pcapng") as out:
+        for batch in log.batches(timeout=1):
+            out.write_batch(batch)
+            out.flush()
+
+A file holds whole blocks at any time, so it can be read while it grows.
 """
 
 from __future__ import annotations
