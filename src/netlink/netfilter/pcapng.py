@@ -7,7 +7,7 @@
             out.write_batch(batch)
             out.flush()
 
-A file holds whole blocks at any time, so it can be read while it grows.
+After `flush` the file holds whole blocks, and can be read while it grows.
 """
 
 from __future__ import annotations
