@@ -82,13 +82,18 @@ cdef class StreamReader:
     def __dealloc__(self):
         free_ring(&self.ring)
 
-    def read(self, Py_ssize_t rows, bint wait):
+    def read(self, Py_ssize_t rows, bint wait, list into=None):
         """A `Batch` of what has come, at most rows; an empty one where none is queued and wait is false, or where all
         that came was lost: `lost` has grown then.
 
+        into: a list that the batch is put into, too: an exception of a signal handler, which may come as soon as this
+        returns, does not lose it then.
         Raises OpError and DecodeError; what was decoded before is handed out first, and the next call goes on.
         """
-        return self.read_until(rows, wait, 0)
+        batch = self.read_until(rows, wait, 0)
+        if into is not None:
+            into.append(batch)
+        return batch
 
     def await_acknowledgement(self, uint32_t sequence):
         """Wait for the kernel's answer to a request; what else comes is handed out by the next `read`. OpError."""

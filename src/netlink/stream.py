@@ -80,6 +80,7 @@ class Stream(Generic[_R, _O]):
         # The batch that next() gives records of, never more than ROWS.
         self._rest: Batch[_R] = declaration.decode_many(())
         self._at = 0
+        self._came: list[Batch[_R]] = []  # from the reader, on its way to be that batch
         self._deadline = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: set[asyncio.Future[None]] = set()
@@ -121,13 +122,11 @@ class Stream(Generic[_R, _O]):
         return self._next_of_rest()
 
     def _next_of_all(self) -> _R | _O:
-        while self._at >= len(self._rest):
-            item = self._step(ROWS, True)
-            if not isinstance(item, Batch):
-                return item
-            if not len(item):
-                raise StopIteration
-            self._rest, self._at = item, 0
+        told = self._fill(ROWS, True)
+        if told is not None:
+            return told
+        if self._at >= len(self._rest):
+            raise StopIteration
         return self._next_of_rest()
 
     def _next_of_rest(self) -> _R:
@@ -167,40 +166,46 @@ class Stream(Generic[_R, _O]):
 
     def _step(self, rows: int, wait: bool) -> Batch[_R] | _O:
         """What comes next; an empty batch at the end of the stream, and where wait is false and there is nothing."""
-        if self._at < len(self._rest):
-            return self._first(self._rest[self._at :], rows)
-        while True:
+        told = self._fill(rows, wait)
+        if told is not None:
+            return told
+        left = self._rest[self._at :]
+        self._rest, self._at = left[rows:], 0
+        return left[:rows]
+
+    def _fill(self, rows: int, wait: bool) -> _O | None:
+        """Let `_rest` have what comes next, where it is at its end; or return what is to be told before that.
+
+        It stays at its end where the stream is, and where wait is false and there is nothing.
+        """
+        while self._at >= len(self._rest):
             if not self._lost_now:
                 self._look_for_loss()
             elif not self._backlog:
                 if self._resync is None:
                     return self._tell_of_loss()
-                batch = self._resynced(self._resync)
-                if batch is None or not len(batch):
-                    continue
-                return self._first(batch, rows)
-            batch = self._reader.read(rows, wait and not self._lost_now)
+                self._resynced(self._resync)
+                continue
+            # Between a call and what is done with its result a signal handler may raise; not between assignments.
+            if not self._came:
+                self._reader.read(rows, wait and not self._lost_now, self._came)
+            self._rest, self._at = self._came[0], 0
+            self._came.clear()
             if self._lost_now:
-                self._backlog = max(0, self._backlog - len(batch)) if len(batch) else 0
-            if len(batch):
-                return self._first(batch, rows)
+                self._backlog = max(0, self._backlog - len(self._rest)) if len(self._rest) else 0
             # What came may all have been lost.
-            if not (self._lost_now or self._look_for_loss()) and (self._reader.ended or not wait):
-                return batch
-
-    def _first(self, batch: Batch[_R], rows: int) -> Batch[_R]:
-        """The first rows of a batch; the others come next."""
-        self._rest, self._at = batch[rows:], 0
-        return batch[:rows]
+            elif not len(self._rest) and not self._look_for_loss() and (self._reader.ended or not wait):
+                break
+        return None
 
     def _look_for_loss(self) -> bool:
         """Whether something was lost that is to be told, once all that was queued before it has been read."""
         lost = self._reader.lost - self._told
         if not lost or not (self._resync or self._on_overrun):
             return False
+        self._backlog = self._sock.read_buffer() // _CHARGE_MIN
         self._told += lost
         self._lost_now = lost
-        self._backlog = self._sock.read_buffer() // _CHARGE_MIN
         return True
 
     def _tell_of_loss(self) -> _O:
@@ -209,8 +214,8 @@ class Stream(Generic[_R, _O]):
             raise overrun
         return cast("_O", overrun)
 
-    def _resynced(self, resync: Callable[[], Iterator[Batch[_R]]]) -> Batch[_R] | None:
-        """The next part of the resync, None at its end. Where one fails the next call begins another."""
+    def _resynced(self, resync: Callable[[], Iterator[Batch[_R]]]) -> None:
+        """The next part of the resync into `_rest`. Where it fails, the next call begins another."""
         if self._resyncing is None:
             self._resyncing = resync()
         try:
@@ -220,7 +225,8 @@ class Stream(Generic[_R, _O]):
             raise
         if batch is None:
             self._resyncing, self._lost_now = None, 0
-        return batch
+        else:
+            self._rest, self._at = batch, 0
 
     # In an event loop
 

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import dis
 import errno
 import gc
+import inspect
 import pickle
 import struct
+import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from enum import IntFlag
+from functools import partial
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -448,12 +453,12 @@ class Script:
         self.ended = False
         self.waits: list[bool] = []
 
-    def read(self, rows: int, wait: bool) -> Batch[Item]:
+    def read(self, rows: int, wait: bool, into: list[Batch[Item]]) -> None:
         self.waits.append(wait)
         assert self.steps or not wait, "it would wait for ever"
         came, lost = self.steps.pop(0) if self.steps else ([], 0)
         self.lost += lost
-        return batch_of(*came)
+        into.append(batch_of(*came))
 
 
 def batch_of(*of: int) -> Batch[Item]:
@@ -549,6 +554,66 @@ def test_a_resync_that_fails_is_begun_again(sock: Socket) -> None:
         assert [next(stream).number for _ in range(2)] == [101, 7]
 
 
+# Signals
+
+
+def interrupted(stream: Stream[Any, Any], call: Callable[[], Any], nth: int) -> Any:
+    """What call returns where KeyboardInterrupt is raised behind the nth call that Stream's code makes.
+
+    It is there, and where functions and rounds of loops begin, that CPython looks for signals.
+    """
+    calls = 0
+
+    def on_opcode(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal calls
+        if event == "opcode":
+            # In `with` itself: what a signal cannot do there, a trace function can.
+            if frame.f_code.co_name not in ("__next__", "_next") and called.pop(frame, False):
+                calls += 1
+                if calls == nth:
+                    raise KeyboardInterrupt
+            called[frame] = dis.opname[frame.f_code.co_code[frame.f_lasti]].startswith("CALL")
+        return on_opcode
+
+    def on_call(frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename != inspect.getfile(Stream) or frame.f_code.co_name == "__del__":
+            return None
+        frame.f_trace_opcodes = True
+        return on_opcode
+
+    called: dict[FrameType, bool] = {}
+    before = sys.gettrace()
+    sys.settrace(on_call)
+    try:
+        return call()
+    finally:
+        sys.settrace(before)
+
+
+@pytest.mark.parametrize("way", ["next", "batches", "timeout"])
+def test_an_interrupt_at_any_moment_loses_at_most_what_was_being_returned(sock: Socket, way: str) -> None:
+    for nth in range(1, 200):
+        script = Script(([1, 2, 3, 4], 0), ([5], 0))
+        stream = scripted(sock, script, on_overrun="raise")
+        ways: dict[str, Callable[[], Any]] = {
+            "next": partial(next, stream),
+            "batches": partial(next, stream.batches(1)),
+            "timeout": partial(next, stream.batches(1, timeout=60)),
+        }
+        try:
+            interrupted(stream, ways[way], nth)
+        except KeyboardInterrupt:
+            # And the turn was given back.
+            assert next(stream).number in (1, 2)
+        else:
+            assert nth > 3, "it was never interrupted"
+            assert next(stream).number == 2
+            stream._turns.close()
+            return
+        stream._turns.close()
+    raise AssertionError("it never came to its end")
+
+
 # Closing
 
 
@@ -604,11 +669,11 @@ def test_a_timeout_holds_while_another_thread_reads(stream: Stream[Any, Any], pe
 
 def test_what_is_read_from_within_a_read_is_told_and_no_deadlock(sock: Socket) -> None:
     class Nosy(Script):
-        def read(self, rows: int, wait: bool) -> Batch[Item]:
+        def read(self, rows: int, wait: bool, into: list[Batch[Item]]) -> None:
             with pytest.raises(OpError) as caught:
                 next(stream)
             assert caught.value.errno == errno.EBUSY
-            return super().read(rows, wait)
+            super().read(rows, wait, into)
 
     with scripted(sock, Nosy(([1], 0))) as stream:
         assert next(stream).number == 1
@@ -802,8 +867,8 @@ def test_two_streams_in_one_loop(stream: Stream[Any, Any], peer: Peer) -> None:
 
 def test_a_stream_that_never_runs_dry_lets_other_tasks_run(sock: Socket) -> None:
     class Endless(Script):
-        def read(self, rows: int, wait: bool) -> Batch[Item]:
-            return batch_of(1)
+        def read(self, rows: int, wait: bool, into: list[Batch[Item]]) -> None:
+            into.append(batch_of(1))
 
     with scripted(sock, Endless()) as stream:
 
