@@ -5,7 +5,20 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Never, assert_type
 
 from netlink.netfilter import conntrack
-from netlink.netfilter.conntrack import Event, Filter, Flow, Overrun, Status, Tuple
+from netlink.netfilter.conntrack import (
+    Event,
+    Expect,
+    ExpectFlags,
+    ExpectNAT,
+    Filter,
+    Flow,
+    Overrun,
+    Stats,
+    StatsExpect,
+    StatsGlobal,
+    Status,
+    Tuple,
+)
 from netlink.schema import Batch
 from netlink.stream import Stream
 
@@ -39,6 +52,28 @@ def requests(ct: conntrack.Conn, chosen: Filter) -> None:
     assert_type(ct.dump(chosen, family=2), Batch[Flow])
     assert_type(ct.iter_dump(chosen, zero=True), Iterator[Batch[Flow]])
     ct.flush(chosen)
+
+
+def expectations(ct: conntrack.Conn) -> None:
+    assert_type(ct.dump_expect(family=2), Batch[Expect])
+    expect = ct.get_expect(Expect(tuple=Tuple(proto=6)))
+    assert_type(expect.master, Tuple)
+    assert_type(expect.mask, Tuple)
+    assert_type(expect.flags, ExpectFlags | None)
+    assert_type(expect.nat, ExpectNAT | None)
+    assert_type(expect.helper, str | None)
+    ct.create_expect(expect)
+    ct.delete_expect(expect)
+    ct.flush_expect(helper="ftp")
+
+
+def counters(ct: conntrack.Conn) -> None:
+    assert_type(ct.stats(), Batch[Stats])
+    assert_type(ct.stats()[0].cpu, int)
+    assert_type(ct.stats()[0].insert_failed, int | None)
+    assert_type(ct.stats_expect(), Batch[StatsExpect])
+    assert_type(ct.stats_global(), StatsGlobal)
+    assert_type(ct.stats_global().entries, int | None)
 
 
 def streams(chosen: Filter) -> None:

@@ -21,7 +21,8 @@ from netlink.consts import Family, HeaderFlags, NetfilterSubsystem
 from netlink.errors import Overrun
 from netlink.netfilter import _sysctl
 from netlink.netfilter._events import listen
-from netlink.netfilter._filter import Filter, flush_payload, kernel_payload, match
+from netlink.netfilter._expect import Expect, ExpectFlags, ExpectNAT
+from netlink.netfilter._filter import Filter, address_family, flush_payload, kernel_payload, match
 from netlink.netfilter._flow import (
     NAT,
     Counters,
@@ -41,6 +42,7 @@ from netlink.netfilter._flow import (
     Tuple,
 )
 from netlink.netfilter._nfnetlink import NfGenMsg, explained, request
+from netlink.netfilter._stats import Stats, StatsExpect, StatsGlobal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,6 +61,9 @@ __all__ = [
     "Counters",
     "DCCPInfo",
     "Event",
+    "Expect",
+    "ExpectFlags",
+    "ExpectNAT",
     "Filter",
     "Flow",
     "Overrun",
@@ -66,6 +71,9 @@ __all__ = [
     "SCTPInfo",
     "SCTPState",
     "SeqAdj",
+    "Stats",
+    "StatsExpect",
+    "StatsGlobal",
     "Status",
     "SynProxy",
     "TCPFlags",
@@ -82,8 +90,15 @@ _NEW = 0  # IPCTNL_MSG_CT_NEW
 _GET = 1  # IPCTNL_MSG_CT_GET
 _DELETE = 2  # IPCTNL_MSG_CT_DELETE
 _GET_CTRZERO = 3  # IPCTNL_MSG_CT_GET_CTRZERO
+_GET_STATS_CPU = 4  # IPCTNL_MSG_CT_GET_STATS_CPU
+_GET_STATS = 5  # IPCTNL_MSG_CT_GET_STATS
 _GET_DYING = 6  # IPCTNL_MSG_CT_GET_DYING
 _GET_UNCONFIRMED = 7  # IPCTNL_MSG_CT_GET_UNCONFIRMED
+# enum ctnl_exp_msg_types
+_EXP_NEW = 0  # IPCTNL_MSG_EXP_NEW
+_EXP_GET = 1  # IPCTNL_MSG_EXP_GET
+_EXP_DELETE = 2  # IPCTNL_MSG_EXP_DELETE
+_EXP_GET_STATS_CPU = 3  # IPCTNL_MSG_EXP_GET_STATS_CPU
 
 _REQUEST = int(HeaderFlags.REQUEST)
 _ACK = _REQUEST | int(HeaderFlags.ACKNOWLEDGE)
@@ -96,7 +111,13 @@ _HINTS = {
     _errno.EEXIST: "there is such a flow already, or one with its reply tuple: update changes it",
     _errno.EBUSY: "the flow has another helper, or an iter_dump of this connection is still to be read or closed",
     _errno.ENOBUFS: "the read buffer is full: set a larger one with conn.set_read_buffer, and look what was done",
-    _errno.EOPNOTSUPP: "the kernel was built without what this needs",
+    _errno.EOPNOTSUPP: "the kernel has not, or has not loaded, what this needs, such as the helper or NAT",
+}
+_EXPECT_HINTS = _HINTS | {
+    _errno.ENOENT: "there is no such expectation in that zone (any more), or no such master in the table",
+    _errno.EOPNOTSUPP: "the master has no helper: create it with helper=, such as ftp",
+    _errno.EEXIST: "there is such an expectation already",
+    _errno.EBUSY: "an expectation overlaps with it, or an iter_dump of this connection is still to be read",
 }
 
 
@@ -222,6 +243,61 @@ class Conn:
             with suppress(FileNotFoundError):  # it has ended meanwhile
                 self.delete(flow)
 
+    def dump_expect(self, *, family: int | None = None) -> Batch[Expect]:
+        """The expectations: flows that helpers have announced; family: of AF_INET or AF_INET6 alone."""
+        message = _whole(_EXP_GET, NetfilterSubsystem.CTNETLINK_EXP, address_family(None, family))
+        with explained(_EXPECT_HINTS):
+            return dump(self.conn, message, Expect)
+
+    def get_expect(self, expect: Expect) -> Expect:
+        """The expectation with expect's `tuple`, in its zone, and where it has an `id` only if that is the same."""
+        with explained(_EXPECT_HINTS):
+            (message,) = self.conn.execute(_expect_request(_EXP_GET, _REQUEST, _expect_key(expect)))
+        return Expect.decode(message.data)
+
+    def create_expect(self, expect: Expect) -> None:
+        """Add an expectation. It needs `master`, the original tuple of a flow in the table that has a helper, `tuple`,
+        `mask` and `timeout`.
+
+        In the place of the timeout the kernel takes that of its helper's policy, where there is one.
+        """
+        self._change_expect(_EXP_NEW, _CREATE, {name: getattr(expect, name, None) for name in Expect.__fields__})
+
+    def delete_expect(self, expect: Expect) -> None:
+        """Delete the expectation with expect's `tuple`, in its zone, and where it has an `id` only if that is the same.
+
+        ValueError where it has no tuple: for the kernel that would be all, which is `flush_expect`.
+        """
+        self._change_expect(_EXP_DELETE, _ACK, _expect_key(expect))
+
+    def flush_expect(self, helper: str | None = None) -> None:
+        """Delete all expectations, or those that the helper of this name has made."""
+        with explained(_EXPECT_HINTS):
+            payload = Expect(header=NfGenMsg(), helper=helper).encode()
+            self.conn.execute(request(NetfilterSubsystem.CTNETLINK_EXP, _EXP_DELETE, _ACK, payload))
+
+    def stats(self) -> Batch[Stats]:
+        """What each CPU has counted in this network namespace."""
+        with explained({}):
+            return dump(self.conn, _whole(_GET_STATS_CPU), Stats)
+
+    def stats_expect(self) -> Batch[StatsExpect]:
+        """What each CPU has counted of expectations in this network namespace."""
+        with explained({}):
+            return dump(self.conn, _whole(_EXP_GET_STATS_CPU, NetfilterSubsystem.CTNETLINK_EXP), StatsExpect)
+
+    def stats_global(self) -> StatsGlobal:
+        """How many flows there are and may be."""
+        with explained({}):
+            (message,) = self.conn.execute(
+                request(NetfilterSubsystem.CTNETLINK, _GET_STATS, _REQUEST, NfGenMsg().encode())
+            )
+        return StatsGlobal.decode(message.data)
+
+    def _change_expect(self, message: int, flags: int, values: dict[str, object]) -> None:
+        with explained(_EXPECT_HINTS):
+            self.conn.execute(_expect_request(message, flags, values))
+
     def _change(self, message: int, flags: int, flow: Flow) -> None:
         _key(flow)
         with explained(_HINTS):
@@ -238,8 +314,22 @@ class Conn:
         self.close()
 
 
-def _whole(message: int) -> Message:
-    return request(NetfilterSubsystem.CTNETLINK, message, _DUMP, NfGenMsg().encode())
+def _whole(message: int, subsystem: int = NetfilterSubsystem.CTNETLINK, family: int = _socket.AF_UNSPEC) -> Message:
+    return request(subsystem, message, _DUMP, NfGenMsg(family=family).encode())
+
+
+def _expect_key(expect: Expect) -> dict[str, object]:
+    """What the kernel finds an expectation by."""
+    return {name: getattr(expect, name, None) for name in ("tuple", "id", "zone")}
+
+
+def _expect_request(message: int, flags: int, values: dict[str, object]) -> Message:
+    address = getattr(values.get("tuple"), "src", None)
+    if address is None:
+        raise ValueError("the expectation has no tuple with addresses to be found by")
+    header = NfGenMsg(family=_socket.AF_INET if address.version == 4 else _socket.AF_INET6)
+    payload = Expect(**(values | {"header": header})).encode()
+    return request(NetfilterSubsystem.CTNETLINK_EXP, message, flags, payload)
 
 
 def _values(flow: Flow) -> dict[str, object]:
