@@ -10,7 +10,7 @@ bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
 sources  := $(wildcard src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
 
-.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench instructions docs sanitize fuzz dist clean
+.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench instructions docs sanitize fuzz dist wheels test-wheels clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,6 +89,16 @@ fuzz: build ## FUZZ_MUTATIONS of recorded kernel messages; libFuzzer on the C th
 
 dist: $(VENV)/.tools ## the sdist, and the wheel from it
 	$(bin)/python -m build
+
+$(VENV)/.wheels: $(VENV)/.tools
+	$(pip) --group wheels
+	@touch $@
+
+wheels: $(VENV)/.wheels ## wheels for glibc and musl, x86_64 and aarch64, in wheelhouse; PYTHONS names the CPythons
+	$(bin)/python tools/wheels.py $(PYTHONS:%=--python %)
+
+test-wheels: $(VENV)/.wheels ## the tests on those wheels, where there is no compiler; PYTHONS as above
+	$(bin)/python tools/check_wheels.py $(PYTHONS:%=--python %)
 
 clean: ## remove what was built
 	rm -rf build dist wheelhouse $(VENV) $(VENV)-sanitize $(VENV)-freethreaded $(VENV)-tsan src/*.egg-info src/netlink/*.so src/netlink/*/*.so tests/fuzz/bin bench/peers/bin
