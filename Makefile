@@ -10,7 +10,7 @@ bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
 sources  := $(wildcard src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
 
-.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench instructions docs sanitize fuzz dist wheels test-wheels clean
+.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize fuzz dist wheels test-wheels clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,10 @@ $(VENV)/.docs: $(VENV)/.tools
 
 docs: build $(VENV)/.docs ## the documentation, in build/docs/html/index.html; warnings are errors
 	$(bin)/python -m sphinx -b html -W --keep-going -q -E -d build/docs/doctrees docs build/docs/html
+
+bench-report: build ## all of them, as docs/benchmarks.md with plots; RESULT=FILE for a result that there is
+	$(pip) --group bench
+	$(bin)/python -m bench.report $(RESULT)
 
 instructions: build ## count what recorded messages take, against committed figures; ACCEPT=--accept for new ones
 	$(bin)/python -m bench.instructions $(ACCEPT)

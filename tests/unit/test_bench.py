@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import instructions
+from bench import instructions, report
 from bench.runner import PATIENCE, Contender, MissingError, Round, Workload, interleave, run_workload, summarise, table
 
 ROOT = Path(__file__).parents[2]
@@ -135,6 +135,41 @@ def test_what_instructions_are_counted_of_works_again_and_again(name):
         first, second = run(), run()
     assert items > 0
     assert len(first) == len(second) if hasattr(first, "__len__") else first == second
+
+
+def test_page_has_the_figures_and_who_does_not_take_part():
+    case = {
+        "value": {"median": 1234.5, "min": 1200.0, "max": 1300.0},
+        "ratio": {"median": 1.25, "min": 1, "max": 2},
+        "cpu_ratio": 1.5,
+        "user": 10.0,
+        "sys": 20.0,
+        "rounds": 7,
+        "extra": {},
+    }
+    workload = {
+        "title": "Work",
+        "unit": "ns per piece",
+        "limit": "A",
+        "cases": {"fastnetlink": case},
+        "what": {"fastnetlink": "all of it"},
+        "skipped": {"Go": "needs go (Debian: golang-go)"},
+    }
+    about = {"cpu": "x", "cores": 2, "memory": "4 GiB", "kernel": "6", "load": 0.5, "time": "2026-01-02T03:04:05"}
+    about |= {"versions": {"python": "3.11"}, "mitigations": {}}
+    result = {
+        "machine": about,
+        "command": "python -m bench",
+        "rounds": 7,
+        "missing": {},
+        "workloads": {"work": workload},
+    }
+    text = report.page(result, {"work": "benchmarks/work.svg"})
+    assert "| **fastnetlink** | 1,234 | 1,200 | 1,300 | 1.25 | 10.0 | 20.0 | 1.50 | 7 | all of it |" in text
+    assert "- Go: needs go (Debian: golang-go)" in text
+    assert "(benchmarks/work.svg)" in text
+    assert "2026-01-02" in text
+    assert text.index("## How it is measured") < text.index("## Results")
 
 
 def document(version="1", **cases):
