@@ -714,15 +714,15 @@ cdef class AttributeIterator:
         cdef nl_attribute found
         cdef nl_step step
         cdef AttributeView view
-        # One load: a second thread on this iterator may at worst see an attribute twice.
-        cdef size_t at = self.at
         if decoder is None:
             raise StopIteration
-        cursor.at = decoder.start + at
-        cursor.left = decoder.size - at
-        step = nl_next_attribute(&cursor, &found)
+        # Without a GIL two threads may share an iterator.
+        with cython.critical_section(self):
+            cursor.at = decoder.start + self.at
+            cursor.left = decoder.size - self.at
+            step = nl_next_attribute(&cursor, &found)
+            self.at = cursor.at - decoder.start if step == NL_ITEM else decoder.size
         if step == NL_ITEM:
-            self.at = cursor.at - decoder.start
             view = AttributeView.__new__(AttributeView)
             view.owner = decoder.owner
             view.start = found.payload
@@ -731,7 +731,6 @@ cdef class AttributeIterator:
             view.swap = decoder.swap
             view.order = decoder.order
             return view
-        self.at = decoder.size
         if step == NL_BAD:
             raise wrong_attribute(&cursor, cursor.at - decoder.start)
         raise StopIteration
@@ -883,8 +882,14 @@ cdef class AttributeEncoder:
         self.put_bytes(type, inner.encode(), NL_ATTR_NESTED)
         return None
 
+    cdef int cut(self, size_t size) except -1:
+        with cython.critical_section(self):
+            self.size = min(self.size, size)
+        return 0
+
     def __len__(self):
-        return self.size
+        with cython.critical_section(self):
+            return self.size
 
     def encode(self):
         """The bytes of the attributes added so far. More can be added afterwards."""
@@ -907,14 +912,14 @@ cdef class NestedAttributes:
         self.type = type
 
     def __enter__(self):
-        self.before = self.outer.size
+        self.before = len(self.outer)
         return self.inner
 
     def __exit__(self, exception_type, exception, traceback):
         if exception_type is None:
             self.outer.put_bytes(self.type, self.inner.encode(), NL_ATTR_NESTED)
         else:
-            self.outer.size = min(self.outer.size, self.before)
+            self.outer.cut(self.before)
 
 
 def marshal_attributes(attrs):
