@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netlink._inbox import refuses_send
+from netlink._inbox import Inbox, refuses_send
 from netlink._reader import Reader
 from netlink._transport import Socket
 from netlink.conn import tells_of_loss
@@ -68,6 +68,7 @@ def _read(
     except GeneratorExit:
         if not reader.done:
             conn._inbox.abandon(sent.header.sequence)
+            _keep_rest(reader, conn._inbox)  # where the end may be, behind which nothing is to be waited for
             try:
                 conn._drop_abandoned()
             except (OpError, DecodeError) as error:
@@ -78,6 +79,14 @@ def _read(
         if not (reader.done or refuses_send(error)):
             conn._inbox.abandon(sent.header.sequence)
         raise
+    finally:
+        _keep_rest(reader, conn._inbox)
+
+
+def _keep_rest(reader: Reader[_R], inbox: Inbox) -> None:
+    """Leave to the next receive what came in one datagram with messages of a dump and is not of it."""
+    if messages := inbox.wanted(reader.rest()):
+        inbox.pending.append(messages)
 
 
 def _batches(reader: Reader[_R], rows: int) -> Iterator[Batch[_R]]:

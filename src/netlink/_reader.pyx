@@ -6,8 +6,9 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.errno cimport EINTR, EPROTO
 from libc.stdint cimport uint32_t
 
+from netlink._codec cimport parse_messages
 from netlink._match cimport Match, match_of
-from netlink._schema cimport Batch, Store, fault_error, make_batch, nl_fault, table_of
+from netlink._schema cimport Batch, Spare, Store, fault_error, make_batch, nl_fault, table_of
 from netlink._transport cimport Socket, free_buffer, receive_into
 from netlink._wire cimport (
     NL_BAD,
@@ -51,6 +52,7 @@ cdef class Reader:
         self.table = table_of(declaration)
         self.sequence = sequence
         self.match = match_of(self.table, match)
+        self.spare = Spare()
 
     def __dealloc__(self):
         free_buffer(&self.buffer)
@@ -60,7 +62,7 @@ cdef class Reader:
 
         Raises as `netlink.Conn.execute`; what was decoded for the batch at hand is dropped then.
         """
-        cdef Store store = Store()
+        cdef Store store = self.spare.store()
         cdef nl_fault fault
         cdef nl_verdict verdict
         cdef int result
@@ -74,7 +76,7 @@ cdef class Reader:
             break
         if result == ENOUGH or result == DONE:
             self.done = result == DONE
-            batch = make_batch(self.cls, store)
+            batch = make_batch(self.cls, self.spare.fitted(store))
             batch.interrupted_ = self.interrupted
             return batch
         if result == FAILED:
@@ -90,6 +92,15 @@ cdef class Reader:
         if result == FRAMING:
             raise DecodeError("a message's length field does not fit its datagram")
         raise OpError("receive", -result)
+
+    def rest(self):
+        """The messages of the datagram at hand that were not read: none where the rest of it is malformed."""
+        cdef size_t offset = self.offset, size = self.size
+        self.offset = self.size = 0
+        try:
+            return parse_messages(self.buffer.data + offset, size - offset)
+        except DecodeError:
+            return []
 
     cdef int read_into(self, Store store, Py_ssize_t rows, nl_fault *fault, nl_verdict *verdict) noexcept nogil:
         cdef nl_cursor cursor
