@@ -72,8 +72,11 @@ def require_private_netns() -> None:
 
 
 def limit() -> int:
-    """The most flows that a namespace of this machine can hold."""
-    return int((SYSCTL / "nf_conntrack_max").read_text())
+    """The most flows that a namespace of this machine can hold, 0 where the kernel tracks none."""
+    try:
+        return int((SYSCTL / "nf_conntrack_max").read_text())
+    except FileNotFoundError:
+        return 0
 
 
 def count() -> int:
@@ -112,6 +115,8 @@ class Flows:
     """n flows to put into the table of a namespace, again and again the same."""
 
     def __init__(self, n: int) -> None:
+        if not limit():
+            raise MissingError("needs a kernel that tracks connections (modprobe nf_conntrack_netlink)")
         header = Header(type=0x100, flags=CREATE)  # IPCTNL_MSG_CT_NEW
         requests = (Message(header, flow(i).encode()) for i in range(n))
         self._datagrams = list(datagrams(requests))
@@ -161,10 +166,10 @@ def first_error(conn: netlink.Conn) -> object:
 def table(n: int) -> Iterator[Flows]:
     """A private namespace whose table has n flows, with counters and timestamps: about 300 bytes each in a dump."""
     enter_private_netns()
+    flows = Flows(n)
     # Before the first flow: extensions are added when a flow is made.
     for name in ("nf_conntrack_acct", "nf_conntrack_timestamp"):
         (SYSCTL / name).write_text("1")
-    flows = Flows(n)
     flows.create()
     try:
         yield flows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import instructions, report
+from bench import instructions, programs, report
 from bench.runner import PATIENCE, Contender, MissingError, Round, Workload, interleave, run_workload, summarise, table
 
 ROOT = Path(__file__).parents[2]
@@ -220,3 +221,61 @@ def test_compare_of_what_has_nothing_in_common(compare):
     other_unit = document(a=1)
     other_unit["workloads"]["dump"]["unit"] = "ms"
     assert compare(document(a=1), other_unit)[0] == 2
+
+
+# Programs
+
+
+def test_a_program_that_lacks_something_names_what_brings_it():
+    program = programs.Program(("x",), (("libfoo (Debian: libfoo-dev)", lambda: False), ("gcc", lambda: True)))
+    with pytest.raises(MissingError, match=r"^needs libfoo \(Debian: libfoo-dev\)$"):
+        _ = program.command
+
+
+def test_a_program_is_built_once_and_again_when_its_source_changes(tmp_path):
+    source, binary, log = tmp_path / "source", tmp_path / "binary", tmp_path / "log"
+    source.touch()
+    build = ("sh", "-c", f"cp {source} {binary}; echo built >> {log}")
+
+    def command():
+        return programs.Program((str(binary),), sources=(source,), build=build).command
+
+    os.utime(source, (1, 1))
+    assert command() == command() == [str(binary)]
+    assert log.read_text() == "built\n"
+    os.utime(source, (1 << 32, 1 << 32))
+    command()
+    assert log.read_text() == "built\nbuilt\n"
+
+
+def test_a_program_that_does_not_build_says_why():
+    build = ("sh", "-c", "echo no such header >&2; exit 1")
+    with pytest.raises(MissingError, match="does not build: no such header"):
+        _ = programs.Program(("/nowhere/x",), build=build).command
+
+
+@pytest.fixture
+def program(monkeypatch):
+    def make(script):
+        monkeypatch.setitem(programs.PROGRAMS, "fake", programs.Program((sys.executable, "-c", script)))
+
+    return make
+
+
+def test_what_a_program_prints_is_its_result(program):
+    program("import sys; print('{\"items\": %s}' % sys.argv[1])")
+    assert programs.call("fake", "3") == {"items": 3}
+
+
+def test_a_backlog_is_made_between_ready_and_go(program, tmp_path):
+    queue = tmp_path / "queue"
+    program(f"print('ready', flush=True); input(); print(open({str(queue)!r}).read())")
+    assert programs.call("fake", fill=lambda: queue.write_text("[1, 2]")) == [1, 2]
+
+
+def test_a_program_that_fails_takes_no_part_and_its_last_word_is_told(program):
+    program("raise SystemExit('no room\\nno ctnetlink')")
+    with pytest.raises(MissingError, match=r"^failed: no ctnetlink$"):
+        programs.call("fake")
+    with pytest.raises(MissingError, match=r"^failed: no ctnetlink$"):
+        programs.call("fake", fill=lambda: None)
