@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import netns
+from kernel.conftest import PATIENCE
 from kernel.tools import Worker
 from netlink import AttributeDecoder, AttributeEncoder, Family, Header, HeaderFlags, Message, OpError, dial
 from netlink.netfilter import conntrack
@@ -65,7 +66,7 @@ def together(work: Work, *jobs: Callable[[], Any]) -> list[Any]:
         barrier.wait()
         return job()
 
-    return [worker.result(30) for worker in [work(run, job) for job in jobs]]
+    return [worker.result(PATIENCE) for worker in [work(run, job) for job in jobs]]
 
 
 def test_this_interpreter_runs_as_it_was_built() -> None:
@@ -155,7 +156,7 @@ def test_a_stream_for_all_threads_gives_each_record_once_and_ends_for_all(ct: co
         for number in range(count):
             ct.create(flow(number + 1))
         ct.flush()
-        assert complete.wait(30)
+        assert complete.wait(PATIENCE)
         stream.close()
         assert [reader.result(10) for reader in readers] == [errno.EBADF] * THREADS
     told = sorted(record for mine in seen for record in mine)
