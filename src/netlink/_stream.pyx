@@ -136,8 +136,6 @@ cdef class StreamReader:
             error = fault_error(self.cls, self.table, &fault)
         elif result == FRAMING:
             error = DecodeError("a message's length field does not fit its datagram")
-        elif result == -ENOMEM:
-            error = MemoryError("no memory for what was received")
         else:
             error = OpError("receive", -result)
         if not self.store.count:

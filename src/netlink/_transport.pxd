@@ -76,7 +76,7 @@ cdef class Socket:
     cdef bint send_datagram(self, str op, object datagram, bint wait) except -1
     cdef object next_datagram(self, bint wait)
     cdef int check(self, str op, int result) except -1
-    cdef int set_value(self, int level, int option, int value) noexcept
+    cdef int set_value(self, str op, int level, int option, int value) except -1
     cdef int get_value(self, str op, int option) except? -1
     cdef int set_buffer(self, str op, int option, object n) except -1
 

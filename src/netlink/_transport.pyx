@@ -41,6 +41,14 @@ cdef extern from *:
     nl_buffer *nl_swap(nl_buffer **slot, nl_buffer *value) noexcept nogil
 
 
+cdef bint interrupted(ssize_t result) except -1:
+    """Whether to call again: signals came before anything was done. Their handlers have run, and may have raised."""
+    if result != -EINTR:
+        return False
+    PyErr_CheckSignals()
+    return True
+
+
 @cython.final
 cdef class Socket:
     """A netlink socket, bound. It has the verbs of the Socket protocol of `netlink.Conn`, and all others.
@@ -61,8 +69,11 @@ cdef class Socket:
         options.netns_fd, path = namespace(config.netns)
         options.netns = NULL if path is None else PyBytes_AS_STRING(path)
         options.fixed_size = config.message_buffer_size
-        with nogil:
-            s = nl_sock_open(&options, &error)
+        while True:
+            with nogil:
+                s = nl_sock_open(&options, &error)
+            if s is not NULL or not interrupted(-error):
+                break
         if s is NULL:
             raise OpError("dial", error)
         self.s = s
@@ -133,12 +144,12 @@ cdef class Socket:
         while True:
             with nogil:
                 result = nl_sock_send(self.s, data, size, wait)
-            if result == -EAGAIN and not wait:
-                return False
-            if result != -EINTR:
-                self.check(op, result)
-                return True
-            PyErr_CheckSignals()
+            if not interrupted(result):
+                break
+        if result == -EAGAIN and not wait:
+            return False
+        self.check(op, result)
+        return True
 
     # Receiving
 
@@ -162,9 +173,8 @@ cdef class Socket:
             while True:
                 with nogil:
                     got = nl_sock_receive(self.s, buffer, wait)
-                if got != -EINTR:
+                if not interrupted(got):
                     break
-                PyErr_CheckSignals()
             if got >= 0:
                 return parse_messages(buffer.data, got)
             if got == -EAGAIN and not wait:
@@ -195,9 +205,8 @@ cdef class Socket:
             while True:
                 with nogil:
                     count = nl_sock_receive_ring(self.s, &ring.ring, wait)
-                if count != -EINTR:
+                if not interrupted(count):
                     break
-                PyErr_CheckSignals()
             if count == -EAGAIN and not wait:
                 return []
             self.check("receive", count)
@@ -214,15 +223,15 @@ cdef class Socket:
 
     def join_group(self, uint32_t group):
         """NETLINK_ADD_MEMBERSHIP."""
-        self.check("join-group", self.set_value(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, <int>group))
+        self.set_value("join-group", SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, <int>group)
 
     def leave_group(self, uint32_t group):
         """NETLINK_DROP_MEMBERSHIP."""
-        self.check("leave-group", self.set_value(SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, <int>group))
+        self.set_value("leave-group", SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, <int>group)
 
     def set_option(self, int option, bint value):
         """A NETLINK_* socket option, on or off."""
-        self.check("set-option", self.set_value(SOL_NETLINK, option, value))
+        self.set_value("set-option", SOL_NETLINK, option, value)
 
     def set_bpf(self, program):
         """SO_ATTACH_FILTER, a sequence of (code, jt, jf, k)."""
@@ -243,8 +252,11 @@ cdef class Socket:
                 filters[i].jt = jt
                 filters[i].jf = jf
                 filters[i].k = k
-            with nogil:
-                result = nl_sock_attach_filter(self.s, filters, <unsigned short>length)
+            while True:
+                with nogil:
+                    result = nl_sock_attach_filter(self.s, filters, <unsigned short>length)
+                if not interrupted(result):
+                    break
         finally:
             PyMem_Free(filters)
         self.check("set-bpf", result)
@@ -252,8 +264,11 @@ cdef class Socket:
     def remove_bpf(self):
         """SO_DETACH_FILTER."""
         cdef int result
-        with nogil:
-            result = nl_sock_detach_filter(self.s)
+        while True:
+            with nogil:
+                result = nl_sock_detach_filter(self.s)
+            if not interrupted(result):
+                break
         self.check("remove-bpf", result)
 
     def set_read_buffer(self, n):
@@ -277,21 +292,30 @@ cdef class Socket:
         """SK_MEMINFO_DROPS of linux/sock_diag.h: datagrams that the kernel dropped at this socket."""
         cdef uint32_t drops = 0
         cdef int result
-        with nogil:
-            result = nl_sock_drops(self.s, &drops)
+        while True:
+            with nogil:
+                result = nl_sock_drops(self.s, &drops)
+            if not interrupted(result):
+                break
         self.check("drops", result)
         return drops
 
-    cdef int set_value(self, int level, int option, int value) noexcept:
+    cdef int set_value(self, str op, int level, int option, int value) except -1:
         cdef int result
-        with nogil:
-            result = nl_sock_set_option(self.s, level, option, value)
-        return result
+        while True:
+            with nogil:
+                result = nl_sock_set_option(self.s, level, option, value)
+            if not interrupted(result):
+                break
+        return self.check(op, result)
 
     cdef int get_value(self, str op, int option) except? -1:
         cdef int result, value = 0
-        with nogil:
-            result = nl_sock_get_option(self.s, SOL_SOCKET, option, &value)
+        while True:
+            with nogil:
+                result = nl_sock_get_option(self.s, SOL_SOCKET, option, &value)
+            if not interrupted(result):
+                break
         self.check(op, result)
         return value
 
@@ -300,8 +324,11 @@ cdef class Socket:
         if not 0 <= n <= 0x7fffffff:
             raise ValueError(f"a buffer size must be from 0 to {0x7fffffff}, not {n}")
         value = n
-        with nogil:
-            result = nl_sock_set_buffer(self.s, option, value)
+        while True:
+            with nogil:
+                result = nl_sock_set_buffer(self.s, option, value)
+            if not interrupted(result):
+                break
         return self.check(op, result)
 
 
@@ -326,8 +353,11 @@ def read_in_netns(netns, str file not None):
     cdef ssize_t got
     fd, path = namespace(netns)
     where = NULL if path is None else PyBytes_AS_STRING(path)
-    with nogil:
-        got = nl_read_in_netns(fd, where, what, data, sizeof(data))
+    while True:
+        with nogil:
+            got = nl_read_in_netns(fd, where, what, data, sizeof(data))
+        if not interrupted(got):
+            break
     if got < 0:
         raise OSError(-got, _os.strerror(-got), file)
     return PyBytes_FromStringAndSize(data, got)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import fcntl
 import os
 import pickle
 import platform
@@ -15,6 +16,7 @@ import threading
 import time
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -45,20 +47,26 @@ _SYSCALLS = {
     "capset": (126, 91),
     "clone": (56, 220),
     "clone3": (435, 435),
+    "dup3": (292, 24),
     "epoll_wait": (232, 22),
     "eventfd2": (290, 19),
     "futex": (202, 98),
     "getsockname": (51, 204),
+    "getsockopt": (55, 209),
+    "openat": (257, 56),
     "poll": (7, 73),
     "ppoll": (271, 73),
+    "read": (0, 63),
     "recvfrom": (45, 207),
     "recvmmsg": (299, 243),
     "recvmsg": (47, 212),
+    "seccomp": (317, 277),
     "sendmsg": (46, 211),
     "sendto": (44, 206),
     "setns": (308, 268),
     "setsockopt": (54, 208),
     "socket": (41, 198),
+    "write": (1, 64),
 }
 _MACHINES = ("x86_64", "aarch64")
 
@@ -239,16 +247,22 @@ def no_peeking() -> list[Deny]:
     return [Deny("recvfrom", 5, 3, peek), Deny("recvmsg", 5, 2, peek), Deny("recvmmsg", 5, 3, peek)]
 
 
-def enter_sandbox(*denials: Deny) -> None:
-    """Let system calls of the calling thread, and of threads that it starts, fail, for good (seccomp)."""
-    program = [i for denial in denials for i in denial.instructions()]
+def _filter_calls(program: list[Instruction], flags: int = 0) -> int:
+    """Install a filter of system calls for the calling thread: seccomp(2)."""
     program.append(stmt(BPF_RET | BPF_K, 0x7FFF0000))  # SECCOMP_RET_ALLOW
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *i) for i in program))
     fprog = struct.pack("HP", len(program), ctypes.addressof(code))
     if _libc.prctl(38, ctypes.c_ulong(1), 0, 0, 0) != 0:  # PR_SET_NO_NEW_PRIVS
         pytest.skip(f"no_new_privs: {os.strerror(ctypes.get_errno())}")
-    if _libc.prctl(22, ctypes.c_ulong(2), fprog, 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
-        pytest.skip(f"seccomp: {os.strerror(ctypes.get_errno())}")
+    result: int = _libc.syscall(syscall_number("seccomp"), 1, flags, fprog)  # SECCOMP_SET_MODE_FILTER
+    if result < 0:
+        pytest.skip(f"seccomp with flags {flags}: {os.strerror(ctypes.get_errno())}")
+    return result
+
+
+def enter_sandbox(*denials: Deny) -> None:
+    """Let system calls of the calling thread, and of threads that it starts, fail, for good."""
+    _filter_calls([i for denial in denials for i in denial.instructions()])
 
 
 def sandboxed(denials: list[Deny], fn: Callable[..., Any], *args: Any) -> Callable[[], Any]:
@@ -259,6 +273,81 @@ def sandboxed(denials: list[Deny], fn: Callable[..., Any], *args: Any) -> Callab
         return fn(*args)
 
     return run
+
+
+class Script:
+    """What the next system calls of a thread end with, and how many there were.
+
+    outcomes: for each system call a negative errno or a result for each of the next calls, which the kernel does not
+    see then; None lets the kernel do that one. Calls after these are the kernel's.
+    """
+
+    def __init__(self, **outcomes: list[int | None]) -> None:
+        self._outcomes = {syscall_number(call): list(ends) for call, ends in outcomes.items()}
+        self._names = {syscall_number(call): call for call in outcomes}
+        self.calls: Counter[str] = Counter()
+
+    @property
+    def done(self) -> bool:
+        """Whether all outcomes came."""
+        return not any(self._outcomes.values())
+
+    def run(self, fn: Callable[[], Any]) -> Any:
+        """What fn returns or raises in a thread of its own, where the script is in force."""
+        ready = threading.Event()
+        listener: list[int] = []
+
+        def acted() -> Any:
+            try:
+                listener.append(_filter_calls(self._instructions(), 8))  # SECCOMP_FILTER_FLAG_NEW_LISTENER
+            finally:
+                ready.set()
+            return fn()
+
+        worker = Worker(acted)
+        ready.wait()
+        try:
+            if listener:
+                self._answer(listener[0], worker)
+            return worker.result()
+        finally:
+            for fd in listener:
+                os.close(fd)  # calls that are still asked about fail with ENOSYS
+
+    def _instructions(self) -> list[Instruction]:
+        program = [stmt(BPF_LD | BPF_W | BPF_ABS, 0)]
+        for number in self._outcomes:
+            program.append(jump(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1))
+            program.append(stmt(BPF_RET | BPF_K, 0x7FC00000))  # SECCOMP_RET_USER_NOTIF
+        return program
+
+    def _answer(self, listener: int, worker: Worker) -> None:
+        """Until nobody is left who may ask: seccomp_unotify(2)."""
+        poll = select.poll()
+        poll.register(listener, select.POLLIN)
+        while True:
+            events = poll.poll(10)
+            if not events:
+                if worker.done:
+                    return
+                continue
+            if not events[0][1] & select.POLLIN:
+                return
+            asked = bytearray(80)  # struct seccomp_notif
+            try:
+                fcntl.ioctl(listener, 0xC0502100, asked)  # SECCOMP_IOCTL_NOTIF_RECV
+            except FileNotFoundError:  # a signal ended the call
+                continue
+            (ident, number) = struct.unpack_from("=Q8xi", asked)
+            self.calls[self._names[number]] += 1
+            ends = self._outcomes[number]
+            end = ends.pop(0) if ends else None
+            if end is None:
+                answer = struct.pack("=QqiI", ident, 0, 0, 1)  # SECCOMP_USER_NOTIF_FLAG_CONTINUE
+            else:
+                answer = struct.pack("=QqiI", ident, max(end, 0), min(end, 0), 0)
+            with contextlib.suppress(FileNotFoundError):
+                fcntl.ioctl(listener, 0xC0182101, bytearray(answer))  # SECCOMP_IOCTL_NOTIF_SEND
 
 
 # Children
