@@ -38,7 +38,7 @@ from tests import recorded
 
 FIGURES = ROOT / "bench" / "instructions.json"
 TOLERANCE = 0.03
-FEW, MANY = 3, 13  # repetitions: the difference has none of the interpreter's start in it
+FEW, MANY = 1_000, 6_000  # items, about: the difference has none of the interpreter's start in it
 EVERYTHING = 1 << 62
 
 Work = Iterator[tuple[Callable[[], object], int]]  # what to do once, and of how many items that is
@@ -160,7 +160,7 @@ WORKS: dict[str, Callable[[], AbstractContextManager[tuple[Callable[[], object],
 
 def key() -> str:
     """What figures depend on."""
-    python = f"{platform.python_implementation().lower()}-{'.'.join(platform.python_version_tuple()[:2])}"
+    python = f"{platform.python_implementation().lower()}-{platform.python_version()}"
     compiler = os.environ.get("CC", "cc")
     return f"{platform.machine()} {python} cython-{installed('cython')} cc-{first_line(compiler, '-dumpfullversion')}"
 
@@ -180,8 +180,8 @@ def collected(name: str, times: int) -> int:
 def per_item(name: str) -> float:
     """Instructions for each item of a work."""
     with WORKS[name]() as (_, items):
-        pass
-    return (collected(name, MANY) - collected(name, FEW)) / (MANY - FEW) / items
+        few, many = -(-FEW // items), -(-MANY // items)
+    return (collected(name, many) - collected(name, few)) / ((many - few) * items)
 
 
 def verdict(before: float | None, now: float) -> str:
@@ -206,6 +206,7 @@ def work(name: str, times: int) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.instructions", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("works", nargs="*", metavar="WORK", help=f"some of {', '.join(WORKS)} (default: all)")
     parser.add_argument("--accept", action="store_true", help="write the figures into bench/instructions.json")
     parser.add_argument("--work", choices=WORKS, help=argparse.SUPPRESS)
     parser.add_argument("--times", type=int, help=argparse.SUPPRESS)
@@ -213,6 +214,9 @@ def main() -> int:
     if options.work:
         work(options.work, options.times)
         return 0
+    works = options.works or list(WORKS)
+    if unknown := set(works) - set(WORKS):
+        parser.error(f"there is no {', '.join(map(repr, sorted(unknown)))}")
     if not shutil.which("valgrind"):
         print("instructions are not counted: there is no valgrind (Debian: valgrind)")
         return 0
@@ -222,12 +226,12 @@ def main() -> int:
     counted: dict[str, float] = {}
     said: list[str] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for name, figure in zip(WORKS, pool.map(per_item, WORKS), strict=True):
+        for name, figure in zip(works, pool.map(per_item, works), strict=True):
             counted[name] = round(figure, 1)
             said.append(verdict(known.get(name), counted[name]))
             print(f"{name:24}{counted[name]:12,.1f}  {said[-1]}", flush=True)
     if options.accept:
-        figures[key()] = counted
+        figures[key()] = known | counted
         FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
         print(f"written to {FIGURES.relative_to(ROOT)}")
         return 0
