@@ -13,6 +13,7 @@ import errno as _errno
 import time as _time
 
 from netlink._inbox import Answer, Reply, mark_interrupted
+from netlink._loop import finish, run_in
 from netlink.conn import BaseConn, open_socket
 from netlink.debug import Debugger
 from netlink.errors import OpError
@@ -80,7 +81,7 @@ class _AsyncTurns:
                 left = min(ends) - _time.monotonic()
                 if left <= 0:
                     raise OpError(op, _errno.ETIMEDOUT)
-                timer = loop.call_later(left, _finish, future)
+                timer = loop.call_later(left, finish, future)
             await future
         finally:
             if timer:
@@ -89,7 +90,7 @@ class _AsyncTurns:
 
     def changed(self) -> None:
         for future in self._waiting:
-            _finish(future)
+            finish(future)
 
     def give_back(self, names: tuple[str, ...]) -> None:
         for name in names:
@@ -99,11 +100,6 @@ class _AsyncTurns:
     def set_deadlines(self, **deadlines: float | None) -> None:
         self.deadlines.update(deadlines)
         self.changed()
-
-
-def _finish(future: _asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
 
 
 class _AsyncTurn:
@@ -251,11 +247,7 @@ class AsyncConn(BaseConn):
         if self._turns.is_closed:
             return
         self._turns.is_closed = True
-        loop = self._turns.loop
-        if loop is None or loop.is_closed() or _running(loop):
-            self._release()
-        else:
-            loop.call_soon_threadsafe(self._release)
+        run_in(self._turns.loop, self._release)
 
     def _release(self) -> None:
         loop = self._turns.loop
@@ -269,10 +261,3 @@ class AsyncConn(BaseConn):
 
     async def __aexit__(self, *exc_info: object) -> None:
         self.close()
-
-
-def _running(loop: _asyncio.AbstractEventLoop) -> bool:
-    try:
-        return _asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False

@@ -15,6 +15,7 @@ import time as _time
 import warnings as _warnings
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+from netlink._loop import finish, run_in
 from netlink._schema import Batch, Record
 from netlink._turns import Turn, Turns
 from netlink.errors import OpError, Overrun
@@ -261,7 +262,7 @@ class Stream(Generic[_R, _O]):
         if not self._waiting:
             loop.add_reader(self._sock.fileno(), self._wake)
         self._waiting.add(future)
-        timer = None if end is None else loop.call_at(end, _finish, future)
+        timer = None if end is None else loop.call_at(end, finish, future)
         try:
             await future
         finally:
@@ -278,7 +279,7 @@ class Stream(Generic[_R, _O]):
 
     def _wake(self) -> None:
         for future in self._waiting:
-            _finish(future)
+            finish(future)
 
     # State
 
@@ -304,14 +305,7 @@ class Stream(Generic[_R, _O]):
         """Close the stream; what waits for it, in other threads and tasks too, ends with OpError (errno EBADF)."""
         if not self._turns.close():
             return
-        loop = self._loop
-        if loop is None or not loop.is_running() or _is_running(loop):
-            self._release()
-            return
-        try:
-            loop.call_soon_threadsafe(self._release)
-        except RuntimeError:  # closed meanwhile
-            self._release()
+        run_in(self._loop, self._release)
 
     def _release(self) -> None:
         if self._waiting and self._loop is not None and not self._loop.is_closed():
@@ -365,17 +359,3 @@ class Batches(Generic[_R, _O]):
 
     async def __anext__(self) -> Batch[_R] | _O:
         return await self._stream._anext(self._rows, self._timeout)
-
-
-def _finish(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-def _is_running(loop: asyncio.AbstractEventLoop) -> bool:
-    import asyncio
-
-    try:
-        return asyncio.get_running_loop() is loop
-    except RuntimeError:
-        return False

@@ -849,6 +849,23 @@ def test_close_without_a_loop_or_behind_one() -> None:
     assert conn.closed
 
 
+def test_close_while_the_loop_is_at_rest() -> None:
+    loop = asyncio.new_event_loop()
+    try:
+        conn = dial(Family.ROUTE)
+        waiting = loop.create_task(conn.receive())
+        loop.run_until_complete(until_waiting(waiting))
+        descriptor = conn.fileno()
+        conn.close()
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(descriptor)
+        with pytest.raises(OpError) as caught:
+            loop.run_until_complete(waiting)
+        assert caught.value.errno == errno.EBADF
+    finally:
+        loop.close()
+
+
 def test_one_loop_after_another() -> None:
     conn = dial(Family.USERSOCK)
 
