@@ -775,7 +775,7 @@ def test_close_from_a_thread(work: Work) -> None:
 
 def test_close_from_a_thread_ends_what_waits_behind_a_suspended_iterator(work: Work) -> None:
     def close(conn: AsyncConn, loop_thread: int) -> None:
-        wait_blocked(loop_thread, "epoll_wait")
+        wait_blocked(loop_thread, "epoll_wait", "epoll_pwait")
         conn.close()
 
     async def main() -> None:
@@ -802,7 +802,7 @@ def test_close_from_a_thread_ends_what_waits_behind_a_suspended_iterator(work: W
 
 def test_close_from_a_thread_ends_a_send_that_waits(work: Work) -> None:
     def close(conn: AsyncConn, loop_thread: int) -> None:
-        wait_blocked(loop_thread, "epoll_wait")
+        wait_blocked(loop_thread, "epoll_wait", "epoll_pwait")
         conn.close()
 
     async def main() -> None:

@@ -48,6 +48,7 @@ _SYSCALLS = {
     "clone": (56, 220),
     "clone3": (435, 435),
     "dup3": (292, 24),
+    "epoll_pwait": (281, 22),  # the one that musl uses
     "epoll_wait": (232, 22),
     "eventfd2": (290, 19),
     "futex": (202, 98),

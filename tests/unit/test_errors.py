@@ -122,7 +122,7 @@ def test_arguments(arguments: tuple[Any, ...]) -> None:
             'netlink receive: Invalid argument, offset: 0, message: "a \\"b\\" \\\\"',
         ),
         (op_error(errno.EINVAL, sequence=5), "netlink receive: Invalid argument"),
-        (op_error(524), "netlink receive: Unknown error 524"),  # ENOTSUPP of include/linux/errno.h
+        (op_error(524), f"netlink receive: {os.strerror(524)}"),  # ENOTSUPP of include/linux/errno.h
         (op_error(0x8000_0000), "netlink receive: Unknown error 2147483648"),  # -INT32_MIN
         (op_error(OSError(errno.EPROTO, "my words")), "netlink receive: my words"),
         (op_error(OSError("no errno")), "netlink receive: no errno"),
