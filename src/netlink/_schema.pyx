@@ -143,7 +143,7 @@ cdef class Table:
 cdef object fault_error(object cls, Table table, const nl_fault *fault):
     cdef Py_ssize_t i
     if fault.kind == NL_FAULT_MEMORY:
-        return MemoryError("a batch holds at most 4 GiB of variable-length data")
+        return MemoryError("no memory for the records, or over the 4 GiB of variable-length data that a batch may have")
     path = [cls.__name__]
     for i in range(<Py_ssize_t>fault.depth - 1, -1, -1):
         name = table.name_of(fault.path[i])

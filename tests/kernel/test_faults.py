@@ -8,12 +8,18 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import platform
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import netns as netns_
+import probe
+from kernel.allocations import NEED_CONNTRACK, SCENARIOS
 from kernel.flows import accounting
 from kernel.tools import Deny, Peer, Script, Worker, enter_sandbox, eventually, in_child, passed, soon
 from netlink import Config, Conn, ConnOption, Family, Header, HeaderFlags, Message, OpError, dial
@@ -415,3 +421,34 @@ def test_receives_that_fail_leave_no_memory(conn: Conn) -> None:
             return allocated() - before
 
     assert in_child(run) < 16 * times
+
+
+@pytest.fixture(scope="session")
+def failing_malloc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A library to preload, made of failing_malloc.c."""
+    if platform.libc_ver()[0] != "glibc":
+        pytest.skip("failing_malloc.c knows glibc's names of what it stands before")
+    if os.environ.get("LD_PRELOAD"):
+        pytest.skip("another library is preloaded already")
+    library = tmp_path_factory.mktemp("preloaded") / "failing_malloc.so"
+    source = Path(__file__).with_name("failing_malloc.c")
+    flags = ["-std=c11", "-D_GNU_SOURCE", "-O1", "-Wall", "-Wextra", "-Werror", "-fPIC", "-shared", "-pthread"]
+    subprocess.run([*probe.compiler(), *flags, str(source), "-o", str(library), "-ldl"], check=True)
+    return library
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_allocation_fails_once(netns: netns_.Namespace, failing_malloc: Path, scenario: str) -> None:
+    if scenario in NEED_CONNTRACK:
+        netns_.require_conntrack(300)
+        with dial(Family.NETFILTER) as conn:
+            netns_.add_flows(conn, 300)
+    program = Path(__file__).with_name("allocations.py")
+    done = subprocess.run(
+        [sys.executable, str(program), scenario],
+        env={**os.environ, "LD_PRELOAD": str(failing_malloc)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 0
