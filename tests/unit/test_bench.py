@@ -209,8 +209,11 @@ def test_compare_of_what_did_not_grow(compare):
 
 
 def test_compare_tells_what_only_one_has_and_what_differs(compare):
-    status, out = compare(document("1", a=1, gone=1), document("2", a=1, added=1))
+    after = document("2", a=1, added=1)
+    after["workloads"]["routes"] = {"unit": "ns", "cases": {"a": {"value": {"median": 1}}, "b": {}}}
+    status, out = compare(document("1", a=1, gone=1), after)
     assert status == 0
+    assert "new: routes\n" in out
     assert "gone: dump, gone" in out
     assert "new: dump, added" in out
     assert "differs: fastnetlink: 1 and 2" in out
