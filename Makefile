@@ -10,7 +10,7 @@ bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
 sources  := $(wildcard src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
 
-.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize fuzz dist wheels test-wheels clean
+.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize memcheck fuzz dist wheels test-wheels clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,7 @@ lint: build ## style, types and stubs
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	PATH="$(bin):$$PATH" cython-lint src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd
+	PATH="$(bin):$$PATH" CC="$(CC)" tools/lint-c
 	$(bin)/codespell
 	$(bin)/mypy
 	$(bin)/pyright
@@ -85,6 +86,9 @@ sanitize: $(VENV)/.tools ## unit tests and mutations with AddressSanitizer and U
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	  $(VENV)-sanitize/bin/python -m pytest tests/unit tests/fuzz/test_mutations.py
+
+memcheck: build ## unit tests, Hypothesis's left out, under valgrind; only errors and leaks of the extension modules count
+	$(bin)/python tools/memcheck.py
 
 fuzz: build ## FUZZ_MUTATIONS of recorded kernel messages; libFuzzer on the C that reads them, FUZZ_SECONDS for each target
 	$(bin)/python tests/fuzz/mutations.py $(FUZZ_MUTATIONS)

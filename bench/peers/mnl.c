@@ -192,8 +192,8 @@ static void nflog(uint16_t group, uint32_t threshold, uint32_t size, long long c
     mnl_attr_put_u32(header, NFULA_CFG_TIMEOUT, htonl(10));
     mnl_attr_put_u32(header, NFULA_CFG_QTHRESH, htonl(threshold));
     mnl_attr_put_u16(header, NFULA_CFG_FLAGS, htons(NFULNL_CFG_F_SEQ));
-    if (mnl_socket_sendto(nl, header, header->nlmsg_len) < 0 || (n = mnl_socket_recvfrom(nl, buffer, sizeof buffer)) < 0 ||
-        mnl_cb_run(buffer, (size_t)n, 0, 0, NULL, NULL) < 0)
+    if (mnl_socket_sendto(nl, header, header->nlmsg_len) < 0 ||
+        (n = mnl_socket_recvfrom(nl, buffer, sizeof buffer)) < 0 || mnl_cb_run(buffer, (size_t)n, 0, 0, NULL, NULL) < 0)
         die("bind");
     drain(nl, sizeof buffer, on_packet, count, 0);
 }
@@ -244,6 +244,7 @@ static void decode(const char *path, long long loops)
         if (mnl_cb_run(messages, size, 0, 0, on_flow, &r) < 0)
             die("mnl_cb_run");
     finish(&r, loops);
+    free(messages);
 }
 
 int main(int argc, char **argv)
@@ -252,7 +253,8 @@ int main(int argc, char **argv)
     long long read_buffer = option(argc, argv, "read_buffer", 0);
 
     if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "conntrack"))
-        dump(NETLINK_NETFILTER, (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET, sizeof(struct nfgenmsg), on_flow, loops);
+        dump(NETLINK_NETFILTER, (NFNL_SUBSYS_CTNETLINK << 8) | IPCTNL_MSG_CT_GET, sizeof(struct nfgenmsg), on_flow,
+             loops);
     else if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "route"))
         dump(NETLINK_ROUTE, RTM_GETROUTE, sizeof(struct rtmsg), on_route, loops);
     else if (is(argc, argv, 1, "events"))

@@ -1,5 +1,5 @@
-/* libnetfilter_conntrack: nfct_query and nfct_catch with a callback (query), or nfct_nlmsg_parse over libmnl as its newer
- * examples do (parse). Three attributes of every flow are read.
+/* libnetfilter_conntrack: nfct_query and nfct_catch with a callback (query), or nfct_nlmsg_parse over libmnl as its
+ * newer examples do (parse). Three attributes of every flow are read.
  *
  * nfct dump query|parse [loops=N]
  * nfct events query|parse count=N [seconds=S] [read_buffer=B]
@@ -158,6 +158,7 @@ static void decode(const char *path, long long loops)
         if (mnl_cb_run(messages, size, 0, 0, on_message, &r) < 0)
             die("mnl_cb_run");
     finish(&r, loops);
+    free(messages);
 }
 
 int main(int argc, char **argv)

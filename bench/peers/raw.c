@@ -108,7 +108,8 @@ static void events(int many, long long count, double seconds, long long read_buf
     end = r.start + seconds;
     while (seconds ? now() < end : r.items < count) {
         int got = many ? recvmmsg(fd, heads, SLOTS, MSG_DONTWAIT, NULL)
-                       : recv(fd, slots[0].iov_base, EVENT_BUFFER, MSG_DONTWAIT) >= 0 ? 1 : -1;
+                  : recv(fd, slots[0].iov_base, EVENT_BUFFER, MSG_DONTWAIT) >= 0 ? 1
+                                                                                 : -1;
         if (got > 0)
             r.items += got;
         else if (!readable(fd) && !seconds)

@@ -57,8 +57,8 @@ struct ArrowArrayStream {
 #endif
 
 enum {
-    NL_BLOCK = 256,      /* records that are gathered together */
-    NL_CHUNK = 1 << 17,  /* rows of a stream's arrays */
+    NL_BLOCK = 256,       /* records that are gathered together */
+    NL_CHUNK = 1 << 17,   /* rows of a stream's arrays */
     NL_ADDRESS_TEXT = 40, /* no address takes more */
     NL_MAC_TEXT = 17,
 };
@@ -127,7 +127,8 @@ static void nl_schema_release(struct ArrowSchema *s)
 }
 
 /* 0, or ENOMEM. */
-static int nl_schema_make(struct ArrowSchema *out, const char *name, const char *format, size_t children, int dictionary)
+static int nl_schema_make(struct ArrowSchema *out, const char *name, const char *format, size_t children,
+                          int dictionary)
 {
     size_t name_size = strlen(name) + 1, format_size = strlen(format) + 1;
     struct nl_schema_holder *holder = (struct nl_schema_holder *)calloc(1, sizeof *holder);
@@ -273,19 +274,19 @@ static size_t nl_utf8_next(const uint8_t *p, size_t size, int *valid)
 
 /* ---- builders ---- */
 
-/* The dictionary of an NL_COL_TERM column: the declared names, then the numbers that have none as they come up. It stays
- * from one array of a stream to the next, so that an index means the same in all of them. */
+/* The dictionary of an NL_COL_TERM column: the declared names, then the numbers that have none as they come up. It
+ * stays from one array of a stream to the next, so that an index means the same in all of them. */
 struct nl_terms {
-    uint64_t *values; /* by index */
-    uint32_t *slots;  /* a hash table: index + 1 */
+    uint64_t *values;         /* by index */
+    uint32_t *slots;          /* a hash table: index + 1 */
     uint32_t count, capacity; /* slots has twice the capacity, a power of two */
 };
 
 struct nl_builder {
     const struct nl_column *column;
     int64_t length, nulls;
-    int started; /* a value was there; until then, the areas are empty */
-    size_t expected; /* rows, or 0 where that is not known */
+    int started;                        /* a value was there; until then, the areas are empty */
+    size_t expected;                    /* rows, or 0 where that is not known */
     struct nl_area bits, offsets, data; /* bits: empty too while nothing is null */
     struct nl_builder *children;
     struct nl_terms terms;
@@ -326,7 +327,7 @@ static int64_t nl_term(struct nl_terms *terms, uint64_t value)
     uint32_t *slot = terms->capacity ? nl_term_slot(terms, value) : NULL;
     if (slot && *slot)
         return *slot - 1;
-    if (terms->count == terms->capacity) {
+    if (!slot || terms->count == terms->capacity) {
         int result = nl_terms_grow(terms);
         if (result)
             return -result;
@@ -554,11 +555,11 @@ static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl
     }
 }
 
-#define NL_COPY(type) \
-    for (size_t i = 0; i < n; i++) \
-        if (valid[i]) \
-            memcpy(to + i * sizeof(type), rows[i] + c->offset, sizeof(type)); \
-        else \
+#define NL_COPY(type)                                                                                                  \
+    for (size_t i = 0; i < n; i++)                                                                                     \
+        if (valid[i])                                                                                                  \
+            memcpy(to + i * sizeof(type), rows[i] + c->offset, sizeof(type));                                          \
+        else                                                                                                           \
             memset(to + i * sizeof(type), 0, sizeof(type))
 
 static int nl_gather_fixed(struct nl_builder *b, const uint8_t *const *rows, const uint8_t *valid, size_t n)
@@ -630,8 +631,8 @@ static int nl_gather_values(struct nl_builder *b, const uint8_t *const *rows, co
     return 0;
 }
 
-/* A column's values in up to NL_BLOCK records; NULL is a record that is not there. 0, ENOMEM, or EOVERFLOW where an array
- * would need offsets above INT32_MAX. */
+/* A column's values in up to NL_BLOCK records; NULL is a record that is not there. 0, ENOMEM, or EOVERFLOW where an
+ * array would need offsets above INT32_MAX. */
 static int nl_gather(struct nl_builder *b, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes)
 {
     const struct nl_column *c = b->column;

@@ -61,7 +61,7 @@ enum nl_code {
 struct nl_set;
 
 struct nl_case {
-    uint64_t number; /* of an integer sibling, or */
+    uint64_t number;  /* of an integer sibling, or */
     const char *text; /* of a string sibling */
     size_t text_size;
     const struct nl_set *set;
@@ -89,11 +89,11 @@ struct nl_set {
     const struct nl_op *const *index; /* by attribute type, NULL: unknown */
     uint16_t limit;                   /* of index */
     uint16_t op_count;
-    const struct nl_op *ops; /* as declared; where fixed, a struct's fields */
-    const struct nl_op *header;  /* NULL, or the struct before the attributes */
-    uint32_t wire_size;      /* of a struct */
-    uint32_t record_size;    /* inside another record; on its own 4 bytes follow: the nl_unknown list */
-    uint32_t presence;       /* offset of the presence bits */
+    const struct nl_op *ops;    /* as declared; where fixed, a struct's fields */
+    const struct nl_op *header; /* NULL, or the struct before the attributes */
+    uint32_t wire_size;         /* of a struct */
+    uint32_t record_size;       /* inside another record; on its own 4 bytes follow: the nl_unknown list */
+    uint32_t presence;          /* offset of the presence bits */
 };
 
 struct nl_ref {
@@ -336,10 +336,10 @@ static int nl_fail(struct nl_decoder *d, enum nl_fault_kind kind, const uint8_t 
 
 /* Where a record lies: in memory that stays, or in the heap, which moves when it grows. */
 struct nl_place {
-    uint8_t *fixed;  /* NULL: in the heap, at offset */
-    size_t offset;   /* of the record, in fixed or the heap */
-    size_t outer;    /* offset of the outermost record, which has the list of unknown attributes */
-    size_t unknown;  /* offset of that list's head */
+    uint8_t *fixed; /* NULL: in the heap, at offset */
+    size_t offset;  /* of the record, in fixed or the heap */
+    size_t outer;   /* offset of the outermost record, which has the list of unknown attributes */
+    size_t unknown; /* offset of that list's head */
 };
 
 static inline uint8_t *nl_at(const struct nl_decoder *d, const struct nl_place *place)
@@ -802,7 +802,8 @@ struct nl_bytes {
 };
 
 /* Errors: -ENOMEM, -E2BIG where an attribute's payload is over NL_ATTR_MAX. */
-static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes, struct nl_area *out);
+static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes,
+                         struct nl_area *out);
 
 static int nl_open_attribute(struct nl_area *out, uint16_t type, size_t *at)
 {
@@ -863,7 +864,8 @@ static int nl_encode_struct(const struct nl_set *set, const uint8_t *record, str
 }
 
 /* The payload of one present field. */
-static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes, struct nl_area *out)
+static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
+                           struct nl_area *out)
 {
     switch (op->kind) {
     case NL_K_INT: {
@@ -949,8 +951,8 @@ static int nl_encode_list(const struct nl_op *op, const uint8_t *from, const str
     return 0;
 }
 
-static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const uint8_t *record, const struct nl_bytes *bytes,
-                        struct nl_area *out)
+static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const uint8_t *record,
+                        const struct nl_bytes *bytes, struct nl_area *out)
 {
     const uint8_t *from = record + op->offset;
     size_t at;
@@ -976,14 +978,17 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
         return 0;
     if (op->kind == NL_K_REPEATED)
         return nl_encode_list(op, from, bytes, 0, out);
-    int nested = op->kind == NL_K_NESTED || op->kind == NL_K_RARE || op->kind == NL_K_ARRAY || op->kind == NL_K_SUBMESSAGE;
+    int nested =
+        op->kind == NL_K_NESTED || op->kind == NL_K_RARE || op->kind == NL_K_ARRAY || op->kind == NL_K_SUBMESSAGE;
     result = nl_open_attribute(out, (uint16_t)(op->type | (nested ? NL_ATTR_NESTED : 0)), &at);
     if (result == 0)
-        result = op->kind == NL_K_ARRAY ? nl_encode_list(op, from, bytes, 1, out) : nl_encode_value(op, from, bytes, out);
+        result =
+            op->kind == NL_K_ARRAY ? nl_encode_list(op, from, bytes, 1, out) : nl_encode_value(op, from, bytes, out);
     return result < 0 ? result : nl_close_attribute(out, at);
 }
 
-static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes, struct nl_area *out)
+static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes,
+                         struct nl_area *out)
 {
     for (unsigned i = 0; i < set->op_count; i++) {
         int result = nl_encode_op(set, &set->ops[i], record, bytes, out);
@@ -993,7 +998,8 @@ static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const 
     return 0;
 }
 
-static inline int nl_encode(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes, struct nl_area *out)
+static inline int nl_encode(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes,
+                            struct nl_area *out)
 {
     if (set->header) {
         int result = nl_encode_struct(set->header->set, record + set->header->offset, out);

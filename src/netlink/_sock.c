@@ -42,7 +42,7 @@ struct nl_sock {
     _Atomic int64_t read_deadline; /* CLOCK_MONOTONIC ns, 0: none */
     _Atomic int64_t write_deadline;
     int fd;
-    int wake; /* eventfd: readable when closed, and when a deadline changed under a waiting receive */
+    int wake;    /* eventfd: readable when closed, and when a deadline changed under a waiting receive */
     pid_t owner; /* the process that made wake: a fork shares it */
     uint32_t port;
     size_t fixed_size;
@@ -362,7 +362,8 @@ int nl_sock_send(struct nl_sock *s, const void *datagram, size_t size, int wait)
             result = -ETIMEDOUT;
             break;
         }
-        if (sendto(s->fd, datagram, size, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&kernel, sizeof kernel) >= 0) {
+        if (sendto(s->fd, datagram, size, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&kernel, sizeof kernel) >=
+            0) {
             result = 0;
             break;
         }

@@ -22,12 +22,12 @@
 struct nl_sock;
 
 struct nl_sock_options {
-    int family;           /* NETLINK_* */
-    uint32_t groups;      /* sockaddr_nl.nl_groups */
-    uint32_t pid;         /* sockaddr_nl.nl_pid, 0: the kernel chooses */
-    int netns_fd;         /* -1: none */
-    const char *netns;    /* path of a network namespace, NULL: none */
-    size_t fixed_size;    /* receive buffer that is never grown, 0: size by peeking */
+    int family;        /* NETLINK_* */
+    uint32_t groups;   /* sockaddr_nl.nl_groups */
+    uint32_t pid;      /* sockaddr_nl.nl_pid, 0: the kernel chooses */
+    int netns_fd;      /* -1: none */
+    const char *netns; /* path of a network namespace, NULL: none */
+    size_t fixed_size; /* receive buffer that is never grown, 0: size by peeking */
 };
 
 /* A buffer for received datagrams, grown as needed. Zero-initialised is empty. */
@@ -68,8 +68,8 @@ ssize_t nl_sock_receive(struct nl_sock *s, struct nl_buffer *b, int wait);
 ssize_t nl_sock_receive_at(struct nl_sock *s, void *to, size_t size, uint32_t *sender, int wait);
 
 /* Receives the datagrams that are queued, at least one and at most ring->slots: how many, or an error as above.
- * Slot i holds a datagram of headers[i].msg_len bytes at vectors[i].iov_base, from the port senders[i].nl_pid; MSG_TRUNC
- * is set in headers[i].msg_hdr.msg_flags where it was longer than a slot. */
+ * Slot i holds a datagram of headers[i].msg_len bytes at vectors[i].iov_base, from the port senders[i].nl_pid;
+ * MSG_TRUNC is set in headers[i].msg_hdr.msg_flags where it was longer than a slot. */
 int nl_sock_receive_ring(struct nl_sock *s, struct nl_ring *ring, int wait);
 
 int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size);

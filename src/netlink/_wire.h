@@ -154,16 +154,16 @@ static inline ptrdiff_t nl_count_attributes(const uint8_t *p, size_t n)
 
 /* What a message says of its request. */
 enum nl_verdict_kind {
-    NL_DATA,    /* nothing: an ordinary message */
-    NL_ACK,     /* ERROR with errno 0 */
-    NL_DONE,    /* the end of a multi-part reply */
-    NL_FAILED,  /* ERROR or DONE|MULTI with an errno */
+    NL_DATA,     /* nothing: an ordinary message */
+    NL_ACK,      /* ERROR with errno 0 */
+    NL_DONE,     /* the end of a multi-part reply */
+    NL_FAILED,   /* ERROR or DONE|MULTI with an errno */
     NL_TOO_SHORT /* ERROR or DONE|MULTI whose errno is cut off */
 };
 
 struct nl_verdict {
-    int64_t error;  /* errno, positive: INT32_MIN has no positive int32 */
-    uint32_t offset; /* NLMSGERR_ATTR_OFFS, or 0 */
+    int64_t error;       /* errno, positive: INT32_MIN has no positive int32 */
+    uint32_t offset;     /* NLMSGERR_ATTR_OFFS, or 0 */
     const uint8_t *text; /* NLMSGERR_ATTR_MSG without its NUL, or NULL */
     size_t text_size;
 };
@@ -178,8 +178,8 @@ static inline int nl_ends_reply(const struct nl_header *h)
 /* struct nlmsgerr of linux/netlink.h, or a DONE's int, and the attributes of
  * Documentation/userspace-api/netlink/intro.rst "Ext ACK" behind them. Malformed
  * attributes end their reading and never hide the errno. */
-static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, const uint8_t *payload,
-                                                    size_t size, struct nl_verdict *v)
+static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, const uint8_t *payload, size_t size,
+                                                    struct nl_verdict *v)
 {
     memset(v, 0, sizeof *v);
     if (!nl_ends_reply(h))

@@ -8,24 +8,25 @@
 
 #include "../../src/netlink/_arrow.h"
 
-#define CHECK(condition) \
-    do { \
-        if (!(condition)) { \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            exit(1); \
-        } \
+#define CHECK(condition)                                                                                               \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition);                                            \
+            exit(1);                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 enum { ROWS = 50, LONG = 30, PRESENT = 8, MISSING = 9, SIZE = 10 };
 
-static const struct nl_column text = {.name = "text", .format = "u", .kind = NL_COL_TEXT, .mask = 1, .presence = PRESENT};
-static const struct nl_column absent = {.name = "absent", .format = "L", .kind = NL_COL_FIXED, .mask = 1,
-                                        .presence = MISSING, .width = 8};
-static const struct nl_column state = {.name = "state", .format = "i", .kind = NL_COL_TERM, .mask = 1, .width = 4,
-                                       .presence = PRESENT, .offset = 4};
+static const struct nl_column text = {
+    .name = "text", .format = "u", .kind = NL_COL_TEXT, .mask = 1, .presence = PRESENT};
+static const struct nl_column absent = {
+    .name = "absent", .format = "L", .kind = NL_COL_FIXED, .mask = 1, .presence = MISSING, .width = 8};
+static const struct nl_column state = {
+    .name = "state", .format = "i", .kind = NL_COL_TERM, .mask = 1, .width = 4, .presence = PRESENT, .offset = 4};
 static const struct nl_column *columns[] = {&text, &absent, &state};
-static const struct nl_column root = {.name = "", .format = "+s", .kind = NL_COL_STRUCT, .child_count = 3,
-                                      .children = columns};
+static const struct nl_column root = {
+    .name = "", .format = "+s", .kind = NL_COL_STRUCT, .child_count = 3, .children = columns};
 
 static uint8_t records[ROWS][SIZE];
 static uint8_t heap[ROWS * LONG + 200];
@@ -65,6 +66,7 @@ static void test_parts(void)
         if (!array.release)
             break;
         CHECK(array.length >= 1 && array.length <= INT32_MAX / LONG);
+        CHECK(array.children && array.children[0]);
         const int32_t *offsets = (const int32_t *)array.children[0]->buffers[1];
         const char *data = (const char *)array.children[0]->buffers[2];
         for (int64_t i = 0; i < array.length; i++, rows++) {

@@ -3,19 +3,20 @@
  * With libFuzzer as fuzz_wire.c, or with -DSTANDALONE as a program that makes its own seeds and mutates them a given
  * number of times. Built with AddressSanitizer and UndefinedBehaviorSanitizer.
  *
- * Beyond not crashing it must hold: all that a record refers to lies in the heap or a kept datagram, lists end, presence bits are those of
- * fields, a failed decode says where inside the input, and what is decoded and encoded again is the same from then on.
+ * Beyond not crashing it must hold: all that a record refers to lies in the heap or a kept datagram, lists end,
+ * presence bits are those of fields, a failed decode says where inside the input, and what is decoded and encoded again
+ * is the same from then on.
  */
 #include "../../src/netlink/_plan.h"
 
 #include <stdio.h>
 
-#define CHECK(what)                                                          \
-    do {                                                                     \
-        if (!(what)) {                                                       \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);       \
-            abort();                                                         \
-        }                                                                    \
+#define CHECK(what)                                                                                                    \
+    do {                                                                                                               \
+        if (!(what)) {                                                                                                 \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                                                 \
+            abort();                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 enum { LIMIT = 48, SETS = 8, MORE = 70 };
@@ -126,8 +127,8 @@ static void make(void)
     add(&leaf, KIND(2, NL_K_STRING));
     add(&leaf, OP(.kind = NL_K_REPEATED, .type = 3, .item = item(INT(0, 4, 0))));
     finish(&leaf, &leaf);
-    for (uint16_t i = 0; i < MORE; i++)
-        add(&wide, INT(i, 1, 0));
+    for (int i = 0; i < MORE; i++)
+        add(&wide, INT((uint16_t)i, 1, 0));
     add(&wide, INT(MORE, 4, NL_BIG));
     add(&wide, KIND(MORE + 1, NL_K_STRING));
     finish(&wide, &wide);

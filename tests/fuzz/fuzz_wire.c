@@ -10,12 +10,12 @@
 
 #include <stdio.h>
 
-#define CHECK(what)                                                          \
-    do {                                                                     \
-        if (!(what)) {                                                       \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);       \
-            abort();                                                         \
-        }                                                                    \
+#define CHECK(what)                                                                                                    \
+    do {                                                                                                               \
+        if (!(what)) {                                                                                                 \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                                                 \
+            abort();                                                                                                   \
+        }                                                                                                              \
     } while (0)
 
 static volatile uint8_t sink;
