@@ -43,8 +43,8 @@ limit, C libraries, Go, Rust, and other Python. Less is better everywhere. A pee
 - Contenders do different things with what they receive. What each does and does not do is said beside its figures:
   reading three fields and throwing the rest away is less work than keeping typed records of everything.
 - The dump of a small table is the kernel's walk through all of its buckets, however few flows are in them.
-- The machine is virtual and has two cores: a stream's producer and its consumer have one each, and whatever else runs
-  disturbs both.
+- A machine with other work to do disturbs everybody. Where the scheduler is said to be "fifo" contenders ran ahead of
+  that work (`chrt -f 1`), on a core of their own; caches and memory were still shared with it.
 """
 
 
@@ -104,7 +104,7 @@ def machine(document: dict[str, Any]) -> str:
         "",
         f"- {about['time'][:10]}, by `{document['command']}`: {document['rounds']} rounds that count",
         f"- {about['cpu']}, {about['cores']} cores, {about['memory']}, Linux {about['kernel']}; "
-        f"load {about['load']:.1f} at the start",
+        f"load {about['load']:.1f} at the start, scheduler {about['scheduler']}",
         f"- {versions}",
         f"- mitigations: {', '.join(about['mitigations']) or 'none'}",
     ]

@@ -93,7 +93,7 @@ def interleave(
             spent[label] = spent.get(label, 0.0) + clock() - start
             if i or spent[label] > PATIENCE:
                 taken.setdefault(label, []).append(result)
-    return taken, skipped
+    return {c.label: taken[c.label] for c in contenders if c.label in taken}, skipped
 
 
 def spread(values: Iterable[float]) -> dict[str, float]:
@@ -181,6 +181,7 @@ def machine() -> dict[str, Any]:
         "memory": f"{memory} GiB",
         "kernel": f"{platform.release()} {platform.machine()}",
         "load": os.getloadavg()[0],
+        "scheduler": {os.SCHED_OTHER: "other", os.SCHED_FIFO: "fifo"}.get(os.sched_getscheduler(0), "another"),
         "mitigations": {
             path.name: path.read_text().strip()
             for path in sorted(Path("/sys/devices/system/cpu/vulnerabilities").glob("*"))

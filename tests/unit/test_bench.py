@@ -59,6 +59,7 @@ def test_who_is_too_slow_counts_with_the_round_that_was_waited_for():
         return Round(now[0])
 
     taken, _ = interleave([A, B], run, 3, clock=lambda: now[0])
+    assert list(taken) == ["A", "B"]
     assert len(taken["A"]) == 3
     assert len(taken["B"]) == 1
 
@@ -157,7 +158,7 @@ def test_page_has_the_figures_and_who_does_not_take_part():
         "skipped": {"Go": "needs go (Debian: golang-go)"},
     }
     about = {"cpu": "x", "cores": 2, "memory": "4 GiB", "kernel": "6", "load": 0.5, "time": "2026-01-02T03:04:05"}
-    about |= {"versions": {"python": "3.11"}, "mitigations": {}}
+    about |= {"versions": {"python": "3.11"}, "mitigations": {}, "scheduler": "other"}
     result = {
         "machine": about,
         "command": "python -m bench",
