@@ -10,7 +10,7 @@ bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
 sources  := $(wildcard src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
 
-.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize memcheck fuzz dist wheels test-wheels clean
+.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize memcheck coverage fuzz dist wheels test-wheels clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,6 +89,10 @@ sanitize: $(VENV)/.tools ## unit tests and mutations with AddressSanitizer and U
 
 memcheck: build ## unit tests, Hypothesis's left out, under valgrind; only errors and leaks of the extension modules count
 	$(bin)/python tools/memcheck.py
+
+coverage: build ## which lines of Python, Cython and C the tests reach
+	$(pip) --group coverage
+	$(bin)/python tools/coverage.py
 
 fuzz: build ## FUZZ_MUTATIONS of recorded kernel messages; libFuzzer on the C that reads them, FUZZ_SECONDS for each target
 	$(bin)/python tests/fuzz/mutations.py $(FUZZ_MUTATIONS)

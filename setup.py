@@ -3,6 +3,7 @@
 Environment, for development:
   NETLINK_SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer in every extension
   NETLINK_SANITIZE=thread   ThreadSanitizer
+  NETLINK_COVERAGE=1        count how often each line runs, for gcov
   NETLINK_WERROR=1          warnings of the C compiler in hand-written C are errors
 """
 
@@ -37,6 +38,11 @@ if chosen:
     CFLAGS += flags
     LDFLAGS += flags
     BUILD = f"build/sanitize-{chosen}"
+covered = os.environ.get("NETLINK_COVERAGE") == "1"
+if covered:
+    CFLAGS += ["--coverage", "-O0"]
+    LDFLAGS.append("--coverage")
+    BUILD = "build/coverage"
 if os.environ.get("NETLINK_WERROR") == "1":
     CFLAGS += ["-Werror", "-Wno-error=unused-function"]
 
@@ -67,6 +73,7 @@ setup(
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
         ],
         build_dir=f"{BUILD}/cython",
+        emit_linenums=covered,
         compiler_directives={
             "language_level": 3,
             "auto_pickle": False,
