@@ -31,12 +31,14 @@ def uncovered(code: types.CodeType) -> list[int | None]:
     bytecode = dis.Bytecode(code)
     entries: list[Any] = bytecode.exception_entries  # type: ignore[attr-defined]
 
-    # What turns a generator's StopIteration into a RuntimeError is no cleanup.
-    wrapper = {i.offset for i in bytecode if i.opname == "CALL_INTRINSIC_1" and "STOPITERATION" in i.argrepr}
+    # Other handlers, as of comprehensions and generators, only mend the frame and go on to the next.
+    cleanups = {i.offset for i in bytecode if i.opname == "PUSH_EXC_INFO"}
 
     def handler(offset: int) -> int | None:
-        target = next((entry.target for entry in entries if entry.start <= offset < entry.end), None)
-        return None if target in wrapper else target
+        target: int | None = offset
+        while target is not None and (target == offset or target not in cleanups):
+            target = next((entry.target for entry in entries if entry.start <= target < entry.end), None)
+        return target
 
     return [
         instruction.positions.lineno if instruction.positions else None

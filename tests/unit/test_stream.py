@@ -578,6 +578,7 @@ def interrupted(stream: Stream[Any, Any], call: Callable[[], Any], nth: int) -> 
     def on_call(frame: FrameType, event: str, argument: Any) -> Any:
         if frame.f_code.co_filename != inspect.getfile(Stream) or frame.f_code.co_name == "__del__":
             return None
+        frame.f_trace = on_opcode  # before f_trace_opcodes, which counts for nothing in CPython 3.13 without it
         frame.f_trace_opcodes = True
         return on_opcode
 
