@@ -5,12 +5,13 @@ VENV   ?= .venv
 CC     ?= cc
 FUZZ_SECONDS ?= 60
 FUZZ_MUTATIONS ?= 1000000
+SOAK_MINUTES ?= 30
 
 bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
 sources  := $(wildcard src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
 
-.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize memcheck coverage fuzz dist wheels test-wheels clean
+.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize memcheck coverage fuzz fuzz-api soak dist wheels test-wheels clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -96,8 +97,21 @@ coverage: build ## which lines of Python, Cython and C the tests reach
 
 fuzz: build ## FUZZ_MUTATIONS of recorded kernel messages; libFuzzer on the C that reads them, FUZZ_SECONDS for each target
 	$(bin)/python tests/fuzz/mutations.py $(FUZZ_MUTATIONS)
-	tests/fuzz/run fuzz_wire $(FUZZ_SECONDS)
-	tests/fuzz/run fuzz_plan $(FUZZ_SECONDS)
+	for target in fuzz_wire fuzz_plan fuzz_match fuzz_columns; do tests/fuzz/run $$target $(FUZZ_SECONDS) || exit; done
+
+fuzz-api: $(VENV)/.tools ## atheris on the Python interface and the C below, FUZZ_SECONDS; for CPythons that atheris has wheels of
+	@command -v clang >/dev/null || { echo "clang is missing. Debian, Ubuntu: apt-get install clang"; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)-fuzz
+	$(VENV)-fuzz/bin/pip --disable-pip-version-check install --quiet --upgrade pip
+	$(VENV)-fuzz/bin/pip --disable-pip-version-check install --quiet --group fuzz
+	NETLINK_SANITIZE=fuzzer CC=clang $(VENV)-fuzz/bin/pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps .
+	@mkdir -p tests/fuzz/bin/corpus-fuzz_api
+	LD_PRELOAD="$$($(VENV)-fuzz/bin/python -c 'import atheris; print(atheris.path())')/ubsan_with_fuzzer.so" \
+	  $(VENV)-fuzz/bin/python tests/fuzz/fuzz_api.py -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=tests/fuzz/bin/ \
+	  tests/fuzz/bin/corpus-fuzz_api tests/fuzz/corpus/fuzz_api
+
+soak: build ## decode 100 million messages and more for SOAK_MINUTES; memory, descriptors and threads must stay as they are
+	$(bin)/python tests/soak/soak.py --minutes $(SOAK_MINUTES)
 
 dist: $(VENV)/.tools ## the sdist, and the wheel from it
 	$(bin)/python -m build
@@ -113,4 +127,4 @@ test-wheels: $(VENV)/.wheels ## the tests on those wheels, where there is no com
 	$(bin)/python tools/check_wheels.py $(PYTHONS:%=--python %)
 
 clean: ## remove what was built
-	rm -rf build dist wheelhouse $(VENV) $(VENV)-sanitize $(VENV)-freethreaded $(VENV)-tsan src/*.egg-info src/netlink/*.so src/netlink/*/*.so tests/fuzz/bin bench/peers/bin
+	rm -rf build dist wheelhouse $(VENV) $(VENV)-sanitize $(VENV)-fuzz $(VENV)-freethreaded $(VENV)-tsan src/*.egg-info src/netlink/*.so src/netlink/*/*.so tests/fuzz/bin bench/peers/bin

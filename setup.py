@@ -3,6 +3,7 @@
 Environment, for development:
   NETLINK_SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer in every extension
   NETLINK_SANITIZE=thread   ThreadSanitizer
+  NETLINK_SANITIZE=fuzzer   what tells a fuzzer which code is reached; with CC=clang
   NETLINK_COVERAGE=1        count how often each line runs, for gcov
   NETLINK_WERROR=1          warnings of the C compiler in hand-written C are errors
 """
@@ -29,6 +30,7 @@ LDFLAGS: list[str] = []
 SANITIZERS = {
     "1": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
     "thread": ["-fsanitize=thread"],
+    "fuzzer": ["-fsanitize=fuzzer-no-link"],
 }
 chosen = os.environ.get("NETLINK_SANITIZE", "")
 if chosen:

@@ -1,4 +1,4 @@
-"""Building the C programs of this folder under the sanitizers."""
+"""What the fuzz targets are run with: their C built under the sanitizers, and their corpora."""
 
 from __future__ import annotations
 
@@ -38,3 +38,15 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         return program
 
     return build_one
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Callable[[str], list[str]]:
+    """A function from the name of a fuzz target to the paths of the inputs that are kept for it."""
+
+    def paths(target: str) -> list[str]:
+        found = sorted(str(path) for path in (HERE / "corpus" / target).iterdir())
+        assert found
+        return found
+
+    return paths

@@ -1,23 +1,14 @@
 /* Fuzz target: the schema engine in C, on one input, with a set that has a field of every kind.
  *
- * With libFuzzer as fuzz_wire.c, or with -DSTANDALONE as a program that makes its own seeds and mutates them a given
- * number of times. Built with AddressSanitizer and UndefinedBehaviorSanitizer.
+ * With libFuzzer as fuzz_wire.c, or with -DSTANDALONE as a program that makes its own seeds, mutates them a given
+ * number of times, and runs the files that it is given. Built with AddressSanitizer and UndefinedBehaviorSanitizer.
  *
  * Beyond not crashing it must hold: all that a record refers to lies in the heap or a kept datagram, lists end,
  * presence bits are those of fields, a failed decode says where inside the input, and what is decoded and encoded again
  * is the same from then on.
  */
 #include "../../src/netlink/_plan.h"
-
-#include <stdio.h>
-
-#define CHECK(what)                                                                                                    \
-    do {                                                                                                               \
-        if (!(what)) {                                                                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                                                 \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
+#include "target.h"
 
 enum { LIMIT = 48, SETS = 8, MORE = 70 };
 
@@ -262,7 +253,8 @@ static void walk_value(const struct nl_op *op, const uint8_t *from, const struct
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
         CHECK(ref.offset <= kept->size && ref.size <= kept->size - ref.offset);
-        touch(kept->data + ref.offset, ref.size);
+        if (ref.size)
+            touch(kept->data + ref.offset, ref.size);
         break;
     }
     case NL_K_STRING:
@@ -423,16 +415,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef STANDALONE
-static uint64_t state = 88172645463325252u;
-
-static uint64_t next(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-
 static const char *const texts[] = {"vlan", "", "eth0", "x"};
 
 static void seed_set(const struct nl_set *set, struct nl_area *out);
@@ -509,15 +491,14 @@ static void seed_set(const struct nl_set *set, struct nl_area *out)
     }
 }
 
-/* Prints how many inputs were run, and how many of them were decoded. */
+/* Runs so many inputs and those in the files. Prints how many of the former there were, and were decoded. */
 int main(int argc, char **argv)
 {
     static const uint8_t edges[] = {0, 1, 2, 3, 4, 5, 8, 12, 15, 16, 17, 0x7f, 0x80, 0xff};
-    long rounds = argc > 1 ? atol(argv[1]) : 10000, decoded = 0;
+    CHECK(argc >= 2);
+    long rounds = atol(argv[1]), decoded = 0;
     make();
-    /* What libFuzzer found: an empty text chooses a case while there is no heap yet. */
-    static const uint8_t empty_text[] = "\0\0\0\0\0\0\0\0\4\0\x20\0\4\0\x21";
-    LLVMFuzzerTestOneInput(empty_text, sizeof empty_text);
+    run_files(argc - 2, argv + 2);
     for (long i = 0; i < rounds; i++) {
         struct nl_area seed = {0};
         CHECK(nl_put(&seed, "\1\2\3\4\5\0\0\0", 8) == 0);

@@ -7,16 +7,7 @@
  * attributes is an upper bound of those found, and a verdict's text lies inside its message.
  */
 #include "../../src/netlink/_sock.c"
-
-#include <stdio.h>
-
-#define CHECK(what)                                                                                                    \
-    do {                                                                                                               \
-        if (!(what)) {                                                                                                 \
-            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #what);                                                 \
-            abort();                                                                                                   \
-        }                                                                                                              \
-    } while (0)
+#include "target.h"
 
 static volatile uint8_t sink;
 
@@ -86,16 +77,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 }
 
 #ifdef STANDALONE
-static uint64_t state = 88172645463325252u;
-
-static uint64_t next(void)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state;
-}
-
 int main(int argc, char **argv)
 {
     if (argc < 3) {
@@ -106,10 +87,7 @@ int main(int argc, char **argv)
     static const uint8_t edges[] = {0, 1, 2, 3, 4, 15, 16, 17, 0x7f, 0x80, 0xff};
     long rounds = atol(argv[1]), runs = 0;
     for (int file = 2; file < argc; file++) {
-        FILE *f = fopen(argv[file], "rb");
-        CHECK(f);
-        size_t size = fread(original, 1, sizeof original, f);
-        fclose(f);
+        size_t size = read_input(argv[file], original, sizeof original);
         LLVMFuzzerTestOneInput(original, size);
         for (long i = 0; i < rounds / (argc - 2); i++, runs++) {
             memcpy(mutated, original, size);

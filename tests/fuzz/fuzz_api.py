@@ -1,0 +1,387 @@
+"""Fuzz target: the Python interface, on any bytes.
+
+    python tests/fuzz/fuzz_api.py [libFuzzer's options] [CORPUS...]
+
+atheris runs it; `make fuzz-api` lets it see the C too. The first byte chooses one of `TARGETS`, and what they are given
+is made of the others. Each allows the errors that its callers are told of, and checks what must hold of what came out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import pickle
+import struct
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from enum import IntEnum
+from ipaddress import IPv6Address, ip_network
+from pathlib import Path
+from typing import Any, TypeVar
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import filters
+from netlink import (
+    AttributeDecoder,
+    DecodeError,
+    EncodeError,
+    Message,
+    OpError,
+    marshal_attributes,
+    schema,
+    unmarshal_attributes,
+    unmarshal_messages,
+    validate,
+)
+from netlink.debug import Debugger
+from netlink.netfilter import _filter, _program, pcapng
+from netlink.netfilter._events import _KINDS
+from netlink.netfilter.conntrack import Event, Expect, Filter, Flow, Stats, StatsExpect, StatsGlobal, Status, Tuple
+from netlink.netfilter.nflog import Packet
+from netlink.schema import AttributeSet, Field, Record, Struct
+
+_T = TypeVar("_T")
+
+RECORDS: tuple[type[Record], ...] = (Flow, Packet, Expect, Stats, StatsExpect, StatsGlobal)
+
+
+class Input:
+    """Values made of bytes; zeros behind their end."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    def take(self, size: int) -> bytes:
+        taken = self.data[self.at : self.at + size]
+        self.at += len(taken)
+        return taken
+
+    def number(self, width: int = 1) -> int:
+        return int.from_bytes(self.take(width), "big")
+
+    def choose(self, choices: Sequence[_T]) -> _T:
+        return choices[self.number() % len(choices)]
+
+    def rest(self) -> bytes:
+        return self.take(len(self.data))
+
+
+# The attributes and messages of the core
+
+
+def attributes(source: Input) -> None:
+    order = source.choose(("native", "little", "big"))
+    data = source.rest()
+    with contextlib.suppress(DecodeError):
+        found = unmarshal_attributes(data)
+        again = marshal_attributes(found)
+        assert unmarshal_attributes(again) == found
+        walked = walk(AttributeDecoder(data, order), 0)
+        assert walked == len(found)
+
+
+def walk(decoder: AttributeDecoder, depth: int) -> int:
+    count = len(decoder)
+    for number, attribute in enumerate(decoder):
+        assert number < count
+        size = len(attribute.data)
+        assert attribute.bytes() == attribute.do(bytes) == attribute.data
+        for width in (8, 16, 32, 64):
+            for kind in ("uint", "int"):
+                try:
+                    value = getattr(attribute, f"{kind}{width}")()
+                except DecodeError:
+                    assert size * 8 != width
+                else:
+                    assert size * 8 == width
+                    low = 0 if kind == "uint" else -1 << width - 1
+                    assert low <= value < 1 << width
+        attribute.string().encode("utf-8", "surrogateescape")
+        with contextlib.suppress(DecodeError):
+            attribute.flag()
+        with contextlib.suppress(DecodeError):
+            if depth < 6:
+                attribute.nested(lambda inner: walk(inner, depth + 1))
+    return count
+
+
+def messages(source: Input) -> None:
+    data = source.rest()
+    with contextlib.suppress(DecodeError):
+        one = Message.unmarshal_binary(data)
+        if one.header.length % 4 == 0:  # else it has no form of its own
+            assert Message.unmarshal_binary(one.marshal_binary()) == one
+        assert pickle.loads(pickle.dumps(one)) == one
+        hash(one)
+    with contextlib.suppress(DecodeError):
+        found = unmarshal_messages(data)
+        if all(message.header.length % 4 == 0 for message in found):  # as for one
+            joined = b"".join(message.marshal_binary() for message in found)
+            assert unmarshal_messages(joined) == found
+        if found:
+            with contextlib.suppress(OpError):
+                validate(found[0], found[1:])
+
+
+def debug(source: Input) -> None:
+    family = source.number() % 24
+    fmt = source.choose(("mnl", "text"))
+    out = Terminal() if source.number() % 2 else io.StringIO()
+    with contextlib.suppress(DecodeError):
+        found = unmarshal_messages(source.rest())
+        Debugger(family, fmt=fmt, stream=out).received(found)
+        assert bool(out.getvalue()) == bool(found)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+# Records
+
+
+def records(source: Input) -> None:
+    use(source.choose(RECORDS), source.rest())
+
+
+def use(declaration: type[Record], data: bytes) -> None:
+    """What holds of a record of any bytes, and of its batch."""
+    with contextlib.suppress(DecodeError):
+        record = declaration.decode(data)
+        repr(record)
+        told = record.to_dict()
+        try:
+            encoded = record.encode()
+        except EncodeError:
+            return
+        again = declaration.decode(encoded)
+        assert again.encode() == encoded
+        assert repr(again.to_dict()) == repr(told)
+        batch = declaration.decode_many([data, encoded])
+        assert batch[0] == record
+        batch.to_numpy()
+        for addresses in ("text", "binary"):
+            columns = batch.arrow(addresses)  # type: ignore[arg-type]
+            columns.__arrow_c_array__()
+        if declaration in RECORDS:  # which pickle finds by name
+            assert pickle.loads(pickle.dumps(record)) == record
+
+
+class Number(IntEnum):
+    ONE = 1
+    TWO = 2
+
+
+def declarations(source: Input) -> None:
+    """Classes of any fields."""
+    try:
+        made = declare(source, AttributeSet, 3)
+    except (TypeError, ValueError):
+        return
+    use(made, source.rest())
+
+
+INTEGERS = tuple(
+    getattr(schema, name)
+    for name in ("u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "be16", "be32", "be64", "uint", "sint")
+)
+PLAIN = (schema.string, schema.flag, schema.binary, schema.mac, schema.ipv4, schema.ipv6, schema.ip, schema.bitfield32)
+
+
+def declare(source: Input, base: type[Record], depth: int) -> type[Record]:
+    options: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
+    if base is AttributeSet and depth == 3 and source.number() % 2:
+        options["header"] = declare(source, Struct, 0)
+    for number in range(source.number() % 6):
+        fields[f"f{number}"] = (structural if base is Struct else attribute)(source, tuple(fields), depth)
+    return type(base)("Made", (base,), fields, **options)
+
+
+def structural(source: Input, names: Sequence[str], depth: int) -> Field[Any]:
+    kind = source.choose((*INTEGERS, schema.binary, schema.mac, schema.ipv4, schema.ipv6))
+    made: Field[Any] = kind(size=source.number()) if kind is schema.binary else kind()
+    return made
+
+
+def attribute(source: Input, names: Sequence[str], depth: int) -> Field[Any]:
+    type_ = source.number() % 12
+    path: Any = (type_, source.number() % 4) if source.number() % 8 == 0 else type_
+    how = source.number() % 12
+    kind: Any = source.choose((*INTEGERS, *PLAIN))
+    made: Field[Any]
+    if how < 4:
+        made = kind(path, enum=Number) if kind in INTEGERS and how == 0 else kind(path)
+    elif how == 4:
+        made = schema.view(path)
+    elif how == 5:
+        made = schema.packed(path, kind)
+    elif how == 6:
+        made = schema.binary(path, size=source.number(2))
+    elif how == 7:
+        made = schema.struct(path, declare(source, Struct, 0))
+    else:
+        inner: Any = declare(source, AttributeSet, depth - 1) if depth and source.number() % 2 else kind
+        if how == 8:
+            made = schema.repeated(path, inner)
+        elif how == 9:
+            made = schema.array(path, inner)
+        elif how == 10:
+            made = schema.nested(path, inner, rare=bool(source.number() % 2))
+        else:
+            key: Any = source.choose((0, 1, 2, 255, "", "x"))
+            made = schema.submessage(path, on=source.choose(names or ("f0",)), cases={key: inner})
+    return made
+
+
+# Families
+
+
+def blocks(source: Input) -> None:
+    """Packets as pcapng: whole blocks that say their length at both ends, or nothing."""
+    link_type = source.choose(tuple(pcapng.LinkType))
+    out = io.BytesIO()
+    with pcapng.Writer(out, link_type, snaplen=source.number()) as writer, contextlib.suppress(DecodeError):
+        packet = Packet.decode(source.rest())
+        for given in ((packet,), Packet.decode_many([packet.encode()] * 2)):
+            before = out.tell()
+            try:
+                writer.write_batch(given)
+            except ValueError:
+                assert link_type == pcapng.LinkType.RAW
+                assert out.tell() == before
+    data = out.getvalue()
+    at = 0
+    while at < len(data):
+        (length,) = struct.unpack_from("=I", data, at + 4)
+        assert length >= 12
+        assert length % 4 == 0
+        assert struct.unpack_from("=I", data, at + length - 4) == (length,)
+        at += length
+    assert at == len(data)
+
+
+def programs(source: Input) -> None:
+    """What a filter wants of any datagram, the kernel's program lets pass; and the check in C is what it says."""
+    try:
+        chosen = Filter(
+            **conditions(source), exclude=[Filter(**conditions(source)) for _ in range(source.number() % 3)]
+        )
+    except ValueError:
+        return
+    assert pickle.loads(pickle.dumps(chosen)) == chosen
+    repr(chosen)
+    _filter.kernel_payload(chosen if chosen.event is None else None, None)
+    code = _program.program(_filter.clauses(chosen, True), Flow, _KINDS, 1)
+    kind = source.choose(_KINDS)
+    payload = source.rest()
+    datagram = struct.pack("=IHHII", 16 + len(payload), kind[0], kind[2], 0, 0) + payload
+    passed = filters.run(code, datagram)
+    try:
+        flow = Flow.decode(payload)
+        orig, reply = flow.orig, flow.reply
+    except (DecodeError, AttributeError):
+        return
+    told = Flow(**{name: getattr(flow, name) for name in Flow.__fields__} | {"event": Event(kind[3])})
+    wanted = _filter.match(chosen, events=True)
+    assert wanted is not None
+    if orig.src is not None and orig.dst is not None and reply is not None:
+        assert wanted(told) == filters.means(chosen, told)
+    assert passed or not wanted(told) or repeats(payload)
+
+
+def repeats(payload: bytes) -> bool:
+    """Whether a type comes twice: the kernel never sends that, and the program looks at the first one."""
+    try:
+        return twice(unmarshal_attributes(payload[4:]), 0)
+    except DecodeError:
+        return True
+
+
+def twice(found: Iterable[Any], depth: int) -> bool:
+    types: set[int] = set()
+    for one in found:
+        if one.type & 0x3FFF in types:
+            return True
+        types.add(one.type & 0x3FFF)
+        if depth < 2:
+            with contextlib.suppress(DecodeError):
+                if twice(unmarshal_attributes(one.data), depth + 1):
+                    return True
+    return False
+
+
+def numbers(source: Input, width: int) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for _ in range(1 + source.number() % 3):
+        low, high = source.number(width), source.number(width)
+        found.append(range(low, high) if low < high else low)
+    return tuple(found)
+
+
+def networks(source: Input) -> tuple[Any, ...]:
+    found: list[Any] = []
+    for _ in range(1 + source.number() % 3):
+        if source.number() % 2:
+            found.append(ip_network((source.number(4), source.number() % 33), strict=False))
+        else:
+            found.append(ip_network((IPv6Address(source.number(16)), source.number() % 129), strict=False))
+    return tuple(found)
+
+
+def conditions(source: Input) -> dict[str, Any]:
+    makers: dict[str, Callable[[], Any]] = {
+        "zone": lambda: source.number(2),
+        "proto": lambda: numbers(source, 1),
+        "src": lambda: networks(source),
+        "dst": lambda: networks(source),
+        "src_port": lambda: numbers(source, 2),
+        "dst_port": lambda: numbers(source, 2),
+        "event": lambda: Event(1 + source.number() % 7),
+        "orig": lambda: Tuple(src=networks(source)[0].network_address, proto=source.number()),
+        "reply": lambda: Tuple(src_port=source.number(2), zone=source.number(2)),
+        "mark_mask": lambda: source.number(4),
+        "status_mask": lambda: Status(source.number(2)),
+    }
+    chosen = source.number(2)
+    values = {name: make() for bit, (name, make) in enumerate(makers.items()) if chosen >> bit & 1}
+    for name in ("mark", "status"):
+        if mask := values.get(f"{name}_mask"):
+            values[name] = source.number(4) & mask
+        else:
+            values.pop(f"{name}_mask", None)
+    return values
+
+
+TARGETS: tuple[Callable[[Input], None], ...] = (
+    attributes,
+    messages,
+    debug,
+    records,
+    declarations,
+    blocks,
+    programs,
+)
+
+
+def one_input(data: bytes) -> None:
+    source = Input(data)
+    source.choose(TARGETS)(source)
+
+
+def main() -> None:
+    try:
+        import atheris
+    except ImportError:
+        raise SystemExit("atheris is missing for this Python: pip install atheris") from None
+    atheris.instrument_all()
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

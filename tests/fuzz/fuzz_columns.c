@@ -1,0 +1,336 @@
+/* Fuzz target: Arrow columns of records that are made of the input.
+ *
+ * With libFuzzer as fuzz_wire.c, or with -DSTANDALONE as a program that makes so many inputs and takes those in
+ * files. Each value in the arrays
+ * must be that of its record, text valid UTF-8, and addresses what inet_pton reads as the same. */
+#include "../../src/netlink/_arrow.h"
+
+#include <arpa/inet.h>
+
+#include "target.h"
+
+/* The record: its fields, and a byte of presence for each. */
+struct row {
+    uint32_t number;
+    int8_t term;
+    uint8_t mac[6];
+    struct nl_address address;
+    struct nl_ref text, binary, view, packed;
+    struct nl_list list;
+    struct nl_sub sub;
+    uint32_t rare;
+    uint8_t present[16];
+};
+
+/* A list's item, and a record that lies apart. */
+struct item {
+    uint16_t number;
+    uint8_t present;
+};
+
+enum { NUMBER, TERM, ON, ADDRESS, MAC, TEXT, BINARY, VIEW, PACKED, LIST, SUB, RARE, CASE, COLUMNS, PROTOTYPES = 6 };
+
+#define AT(field, n) .offset = offsetof(struct row, field), .presence = offsetof(struct row, present) + n, .mask = 1
+#define ITEM .offset = offsetof(struct item, number), .presence = offsetof(struct item, present), .mask = 1
+
+static const uint64_t term_values[] = {1, (uint64_t)-2};
+static const char *term_names[] = {"one", "minus two"};
+static const struct nl_hop rare_hop = {offsetof(struct row, rare), NL_HOP_RARE};
+static const struct nl_hop case_hop = {offsetof(struct row, sub), 1};
+static const struct nl_column list_item = {.name = "item", .format = "S", .kind = NL_COL_FIXED, .width = 2, ITEM};
+static const struct nl_column packed_item = {.name = "item", .format = "S", .kind = NL_COL_FIXED, .width = 2};
+static const struct nl_column *list_items[] = {&list_item}, *packed_items[] = {&packed_item};
+static const struct nl_column columns[COLUMNS] = {
+    {.name = "number", .format = "I", .kind = NL_COL_FIXED, .width = 4, AT(number, NUMBER)},
+    {.name = "term",
+     .format = "i",
+     .kind = NL_COL_TERM,
+     .width = 1,
+     .flags = NL_SIGNED,
+     AT(term, TERM),
+     .term_count = 2,
+     .term_values = term_values,
+     .term_names = term_names},
+    {.name = "on", .format = "b", .kind = NL_COL_TRUE, AT(number, ON)},
+    {.name = "address", .format = "u", .kind = NL_COL_ADDRESS, AT(address, ADDRESS)},
+    {.name = "mac", .format = "u", .kind = NL_COL_MAC, AT(mac, MAC)},
+    {.name = "text", .format = "u", .kind = NL_COL_TEXT, AT(text, TEXT)},
+    {.name = "binary", .format = "z", .kind = NL_COL_BINARY, AT(binary, BINARY)},
+    {.name = "view", .format = "z", .kind = NL_COL_VIEW, AT(view, VIEW)},
+    {.name = "packed",
+     .format = "+l",
+     .kind = NL_COL_PACKED,
+     AT(packed, PACKED),
+     .child_count = 1,
+     .children = packed_items},
+    {.name = "list", .format = "+l", .kind = NL_COL_LIST, AT(list, LIST), .child_count = 1, .children = list_items},
+    {.name = "raw", .format = "z", .kind = NL_COL_RAW, AT(sub, SUB)},
+    {.name = "rare", .format = "S", .kind = NL_COL_FIXED, .width = 2, ITEM, .hop_count = 1, .hops = &rare_hop},
+    {.name = "case", .format = "S", .kind = NL_COL_FIXED, .width = 2, ITEM, .hop_count = 1, .hops = &case_hop},
+};
+static const struct nl_column *parts[COLUMNS];
+static const struct nl_column root = {
+    .name = "", .format = "+s", .kind = NL_COL_STRUCT, .child_count = COLUMNS, .children = parts};
+
+/* ---- records ---- */
+
+/* So many bytes of the input, or what is left of it. */
+static struct nl_ref refer(struct input *in, struct nl_area *area, unsigned unit)
+{
+    struct nl_ref ref = {0, byte(in)};
+    ref.size = ref.size > in->left ? (uint32_t)in->left : ref.size;
+    ref.size -= ref.size % unit;
+    if (!ref.size)
+        return ref;
+    ref.offset = (uint32_t)area->size;
+    CHECK(!nl_put(area, in->at, ref.size));
+    in->at += ref.size;
+    in->left -= ref.size;
+    return ref;
+}
+
+static uint32_t put_item(struct input *in, struct nl_area *heap, uint32_t next)
+{
+    struct item item = {(uint16_t)(byte(in) << 8 | 7), 1};
+    uint32_t at = (uint32_t)heap->size;
+    CHECK(!nl_put(heap, &next, 4) && !nl_put(heap, &item, sizeof item));
+    return at;
+}
+
+static void make_row(struct input *in, struct row *row, struct nl_area *heap, struct nl_area *kept)
+{
+    unsigned present = byte(in) | (unsigned)byte(in) << 8;
+    memset(row, 0, sizeof *row);
+    for (unsigned i = 0; i < COLUMNS; i++)
+        row->present[i] = present >> i & 1;
+    row->number = byte(in) * 0x01020304u;
+    row->term = (int8_t)byte(in);
+    for (unsigned i = 0; i < 6; i++)
+        row->mac[i] = byte(in);
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    row->address.family = present >> 15 ? 4 : 6;
+    memcpy(row->address.bytes, mapped, sizeof mapped);
+    for (unsigned i = row->address.family == 4 ? 12 : 0; i < 16; i++)
+        row->address.bytes[i] = byte(in);
+    row->text = refer(in, heap, 1);
+    row->binary = refer(in, heap, 1);
+    row->view = refer(in, kept, 1);
+    row->packed = refer(in, heap, 2);
+    for (unsigned n = byte(in) % 8 == 7 ? byte(in) * 3u : byte(in) % 4; n; n--) {
+        row->list.first = put_item(in, heap, row->list.first);
+        if (!row->list.last)
+            row->list.last = row->list.first;
+    }
+    struct nl_ref raw = refer(in, heap, 1);
+    row->sub = (struct nl_sub){raw.offset, raw.size, 0, UINT32_MAX};
+    if (row->present[SUB] && byte(in) % 2) {
+        row->sub.which = byte(in) % 2;
+        row->sub.record = put_item(in, heap, 0) + 4;
+    }
+    if (row->present[RARE])
+        row->rare = put_item(in, heap, 0) + 4;
+}
+
+/* ---- what must be in the arrays ---- */
+
+static int is_valid(const struct ArrowArray *a, int64_t i)
+{
+    const uint8_t *bits = a->buffers[0];
+    return !bits || bits[i / 8] >> (i % 8) & 1;
+}
+
+/* The bytes of a value; not ended by 0. */
+static const char *bytes_of(const struct ArrowArray *a, int64_t i, size_t *size)
+{
+    const int32_t *offsets = a->buffers[1];
+    CHECK(offsets[0] == 0 && offsets[i] >= 0 && offsets[i + 1] >= offsets[i]);
+    *size = (size_t)(offsets[i + 1] - offsets[i]);
+    return (const char *)a->buffers[2] + offsets[i];
+}
+
+static void check_bytes(const struct ArrowArray *a, int64_t i, const uint8_t *data, struct nl_ref ref)
+{
+    size_t size;
+    const char *value = bytes_of(a, i, &size);
+    CHECK(size == ref.size && (!size || !memcmp(value, data + ref.offset, size)));
+}
+
+/* By the numbers of the characters, as Unicode has it. */
+static int is_utf8(const uint8_t *p, size_t size)
+{
+    while (size) {
+        unsigned more = *p < 0x80 ? 0 : *p >> 5 == 6 ? 1 : *p >> 4 == 14 ? 2 : *p >> 3 == 30 ? 3 : 9;
+        if (more > 3 || more >= size)
+            return 0;
+        uint32_t character = more ? *p & (0x3fu >> more) : *p;
+        for (unsigned i = 1; i <= more; i++) {
+            if (p[i] >> 6 != 2)
+                return 0;
+            character = character << 6 | (p[i] & 0x3f);
+        }
+        static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+        if (character < least[more] || character > 0x10ffff || character >> 11 == 0x1b)
+            return 0;
+        p += more + 1;
+        size -= more + 1;
+    }
+    return 1;
+}
+
+static void check_text(const struct ArrowArray *a, int64_t i, const struct row *row, const uint8_t *heap)
+{
+    size_t size;
+    const char *value = bytes_of(a, i, &size);
+    CHECK(is_utf8((const uint8_t *)value, size));
+    if (is_utf8(heap + row->text.offset, row->text.size))
+        check_bytes(a, i, heap, row->text);
+    else
+        CHECK(memmem(value, size, "\xef\xbf\xbd", 3));
+}
+
+static void check_address(const struct ArrowArray *a, int64_t i, const struct nl_address *address)
+{
+    char text[NL_ADDRESS_TEXT + 1];
+    uint8_t read[16];
+    size_t size;
+    const char *value = bytes_of(a, i, &size);
+    CHECK(size <= NL_ADDRESS_TEXT);
+    memcpy(text, value, size);
+    text[size] = 0;
+    int four = address->family == 4;
+    CHECK(inet_pton(four ? AF_INET : AF_INET6, text, read) == 1);
+    CHECK(!memcmp(read, address->bytes + (four ? 12 : 0), four ? 4 : 16));
+}
+
+static void check_term(const struct ArrowArray *a, int64_t i, const struct row *row)
+{
+    char text[24];
+    size_t size;
+    const char *value = bytes_of(a->dictionary, ((const int32_t *)a->buffers[1])[i], &size);
+    if (row->term == 1 || row->term == -2)
+        snprintf(text, sizeof text, "%s", term_names[row->term == 1 ? 0 : 1]);
+    else
+        snprintf(text, sizeof text, "%d", row->term);
+    CHECK(size == strlen(text) && !memcmp(value, text, size));
+}
+
+static void check_lists(const struct ArrowArray *packed, const struct ArrowArray *list, int64_t i,
+                        const struct row *row, const uint8_t *heap)
+{
+    const int32_t *offsets = packed->buffers[1];
+    const uint16_t *numbers = packed->children[0]->buffers[1];
+    if (row->present[PACKED]) {
+        CHECK(offsets[i + 1] - offsets[i] == (int32_t)row->packed.size / 2);
+        if (row->packed.size)
+            CHECK(!memcmp(numbers + offsets[i], heap + row->packed.offset, row->packed.size));
+    }
+    offsets = list->buffers[1];
+    numbers = list->children[0]->buffers[1];
+    if (!row->present[LIST])
+        return;
+    int32_t at = offsets[i];
+    for (uint32_t entry = row->list.first; entry; entry = nl_load32(heap + entry), at++)
+        CHECK(!memcmp(numbers + at, heap + entry + 4, 2));
+    CHECK(at == offsets[i + 1] && at <= list->children[0]->length);
+}
+
+static void check_row(const struct ArrowArray *all, int64_t i, const struct row *row, const uint8_t *heap,
+                      const uint8_t *kept)
+{
+    struct ArrowArray **a = all->children;
+    uint8_t present[COLUMNS];
+    memcpy(present, row->present, COLUMNS);
+    present[SUB] = row->present[SUB] && !row->sub.record;
+    present[CASE] = row->sub.record && row->sub.which == 1;
+    for (unsigned c = 0; c < COLUMNS; c++)
+        CHECK(is_valid(a[c], i) == present[c]);
+    CHECK(((const uint32_t *)a[NUMBER]->buffers[1])[i] == (present[NUMBER] ? row->number : 0));
+    if (present[TERM])
+        check_term(a[TERM], i, row);
+    if (present[ADDRESS])
+        check_address(a[ADDRESS], i, &row->address);
+    if (present[MAC]) {
+        size_t size;
+        unsigned m[6];
+        const char *value = bytes_of(a[MAC], i, &size);
+        char text[NL_MAC_TEXT + 1] = {0};
+        CHECK(size == NL_MAC_TEXT);
+        memcpy(text, value, size);
+        CHECK(sscanf(text, "%x:%x:%x:%x:%x:%x", m, m + 1, m + 2, m + 3, m + 4, m + 5) == 6);
+        for (unsigned b = 0; b < 6; b++)
+            CHECK(m[b] == row->mac[b]);
+    }
+    if (present[TEXT])
+        check_text(a[TEXT], i, row, heap);
+    if (present[BINARY])
+        check_bytes(a[BINARY], i, heap, row->binary);
+    if (present[VIEW])
+        check_bytes(a[VIEW], i, kept, row->view);
+    if (present[SUB])
+        check_bytes(a[SUB], i, heap, (struct nl_ref){row->sub.raw, row->sub.raw_size});
+    if (present[RARE])
+        CHECK(!memcmp((const uint16_t *)a[RARE]->buffers[1] + i, heap + row->rare, 2));
+    if (present[CASE])
+        CHECK(!memcmp((const uint16_t *)a[CASE]->buffers[1] + i, heap + row->sub.record, 2));
+    check_lists(a[PACKED], a[LIST], i, row, heap);
+}
+
+static long rows_checked;
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input in = {data, size};
+    struct nl_area heap = {0}, kept = {0};
+    struct row prototypes[PROTOTYPES];
+    for (unsigned c = 0; c < COLUMNS; c++)
+        parts[c] = &columns[c];
+    size_t count = byte(&in) % 4 == 3 ? byte(&in) * 4u : byte(&in) % 16u;
+    size_t cut = count ? byte(&in) % count : 0;
+    uint8_t order[8];
+    for (unsigned i = 0; i < sizeof order; i++)
+        order[i] = byte(&in) % PROTOTYPES;
+    CHECK(!nl_put(&heap, "\0\0\0\0\0\0\0", 8) && !nl_put(&kept, "", 1));
+    for (unsigned i = 0; i < PROTOTYPES; i++)
+        make_row(&in, &prototypes[i], &heap, &kept);
+    struct row *rows = calloc(count + 1, sizeof *rows); /* the sanitizer knows where it ends */
+    CHECK(rows);
+    for (size_t i = 0; i < count; i++)
+        rows[i] = prototypes[order[i % sizeof order]];
+
+    struct nl_source source = {(const uint8_t *)rows, sizeof *rows, count, {heap.data, kept.data}};
+    struct nl_builder builder;
+    CHECK(!nl_builder_init(&builder, &root));
+    for (size_t at = 0, n = cut, turn = 0; turn < 2; turn++, at = cut, n = count - cut) {
+        struct ArrowArray array;
+        CHECK(!nl_export_rows(&builder, &source, at, n, &array));
+        CHECK(array.length == (int64_t)n && array.n_children == COLUMNS && !array.null_count);
+        for (unsigned c = 0; c < COLUMNS; c++) {
+            int64_t nulls = 0;
+            CHECK(array.children[c]->length == (int64_t)n);
+            for (size_t i = 0; i < n; i++)
+                nulls += !is_valid(array.children[c], (int64_t)i);
+            CHECK(nulls == array.children[c]->null_count);
+        }
+        for (size_t i = 0; i < n; i++)
+            check_row(&array, (int64_t)i, &rows[at + i], heap.data, kept.data);
+        array.release(&array);
+        rows_checked += (long)n;
+    }
+    nl_builder_free(&builder);
+    free(rows);
+    nl_area_free(&heap);
+    nl_area_free(&kept);
+    return 0;
+}
+
+#ifdef STANDALONE
+/* Prints how many rows were looked at. */
+int main(int argc, char **argv)
+{
+    CHECK(argc >= 2);
+    run_random(atol(argv[1]));
+    run_files(argc - 2, argv + 2);
+    printf("%ld\n", rows_checked);
+    return 0;
+}
+#endif

@@ -1,0 +1,25 @@
+"""The fuzz target of the Python interface on its corpus, and on what the kernel sent with a byte changed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import recorded
+from fuzz import fuzz_api
+
+
+def test_corpus(corpus: Callable[[str], list[str]]) -> None:
+    for path in corpus("fuzz_api"):
+        fuzz_api.one_input(Path(path).read_bytes())
+
+
+def test_records_with_a_byte_changed() -> None:
+    choice = random.Random(1)
+    seeds = recorded.payloads("conntrack_flows") + recorded.payloads("nflog_packets")
+    for _ in range(500):
+        data = bytearray(choice.choice(seeds))
+        data[choice.randrange(len(data))] = choice.randrange(256)
+        for target in range(len(fuzz_api.TARGETS)):
+            fuzz_api.one_input(bytes([target, choice.randrange(256)]) + data)
