@@ -2,8 +2,8 @@
 """Run tests under valgrind's memcheck: `memcheck.py [PYTEST ARGUMENT ...]`, tests/unit without more.
 
 What CPython and other extensions do is theirs. An error counts where an extension module of netlink did it, or called
-what did without Python code in between; a leak where such a module itself allocated the block. Tests of Hypothesis are left out: for these,
-`make sanitize` is fast enough.
+what did without Python code in between; a leak where such a module itself allocated the block. Tests of Hypothesis are
+left out: for these, `make sanitize` is fast enough.
 """
 
 from __future__ import annotations
