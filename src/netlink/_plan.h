@@ -52,6 +52,8 @@ enum nl_code {
     NL_C_SWAP32,
     NL_C_SWAP64,
     NL_C_ADDRESS4,
+    NL_C_ADDRESS6,
+    NL_C_STRUCT,
     NL_C_NESTED,
     NL_C_CONTAINER,
 };
@@ -105,6 +107,9 @@ struct nl_address {
     uint8_t family;    /* 4 or 6 */
 };
 
+/* What comes before an IPv4 address in there. */
+static const uint8_t nl_mapped[12] = {[10] = 0xff, [11] = 0xff};
+
 struct nl_list {
     uint32_t first, last; /* entries in the heap: the next one's offset, then the item */
 };
@@ -131,8 +136,12 @@ static inline void nl_op_finish(struct nl_op *op)
         op->code = NL_C_NESTED;
     else if (op->kind == NL_K_CONTAINER)
         op->code = NL_C_CONTAINER;
+    else if (op->kind == NL_K_STRUCT)
+        op->code = NL_C_STRUCT;
     else if (op->kind == NL_K_ADDRESS && op->width == 4)
         op->code = NL_C_ADDRESS4;
+    else if (op->kind == NL_K_ADDRESS && op->width == 16)
+        op->code = NL_C_ADDRESS6;
     else if (op->kind == NL_K_INT && op->width == 1)
         op->code = NL_C_8;
     else if (op->kind == NL_K_INT && op->width == 2)
@@ -400,24 +409,41 @@ static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, s
 {
     for (unsigned i = 0; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
-        size_t width = op->kind == NL_K_INT ? op->width : op->kind == NL_K_ADDRESS ? op->width : op->size;
+        size_t width = op->kind == NL_K_INT || op->kind == NL_K_ADDRESS ? op->width : op->size;
         if (op->at + width > size)
             continue; /* an older kernel's struct */
         const uint8_t *from = payload + op->at;
         uint8_t *to = record + op->offset;
-        if (op->kind == NL_K_INT) {
+        switch (op->code) {
+        case NL_C_8:
+            *to = *from;
+            break;
+        case NL_C_16:
+            memcpy(to, from, 2);
+            break;
+        case NL_C_32:
+            memcpy(to, from, 4);
+            break;
+        case NL_C_64:
+            memcpy(to, from, 8);
+            break;
+        case NL_C_SWAP16:
+        case NL_C_SWAP32:
+        case NL_C_SWAP64:
             nl_store_int(to, nl_load_int(from, op->width, op->flags), op->size, 0);
-        } else if (op->kind == NL_K_ADDRESS) {
-            struct nl_address a = {{0}, op->width == 4 ? 4 : 6};
-            if (op->width == 4) {
-                a.bytes[10] = a.bytes[11] = 0xff;
-                memcpy(a.bytes + 12, from, 4);
-            } else {
-                memcpy(a.bytes, from, 16);
-            }
-            memcpy(to, &a, sizeof a);
-        } else {
+            break;
+        case NL_C_ADDRESS4:
+            memcpy(to, nl_mapped, sizeof nl_mapped);
+            memcpy(to + 12, from, 4);
+            to[16] = 4;
+            break;
+        case NL_C_ADDRESS6:
+            memcpy(to, from, 16);
+            to[16] = 6;
+            break;
+        default:
             memcpy(to, from, op->size);
+            break;
         }
         nl_set_present(set, record, op->bit);
     }
@@ -669,7 +695,8 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
         unsigned type = a.type & NL_ATTR_TYPE;
         op = type < set->limit ? set->index[type] : NULL;
         if (!op) {
-            if (place->unknown && nl_keep_unknown(d, set, &a, place) < 0)
+            struct nl_attribute whole = a; /* a itself stays in registers */
+            if (place->unknown && nl_keep_unknown(d, set, &whole, place) < 0)
                 return -1;
             record = nl_at(d, place);
             continue;
@@ -717,15 +744,22 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
             memcpy(to, &v, 8);
             break;
         }
-        case NL_C_ADDRESS4: {
-            static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+        case NL_C_ADDRESS4:
             if (a.size != (want = 4))
                 goto width;
-            memcpy(to, mapped, 12);
+            memcpy(to, nl_mapped, sizeof nl_mapped);
             memcpy(to + 12, a.payload, 4);
             to[16] = 4;
             break;
-        }
+        case NL_C_ADDRESS6:
+            if (a.size != (want = 16))
+                goto width;
+            memcpy(to, a.payload, 16);
+            to[16] = 6;
+            break;
+        case NL_C_STRUCT:
+            nl_decode_struct(op->set, a.payload, a.size, to);
+            break;
         case NL_C_NESTED: {
             struct nl_place inside = *place;
             inside.offset += op->offset;
@@ -741,12 +775,14 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
                 goto inside;
             record = nl_at(d, place);
             continue; /* not a field: nothing to mark as present */
-        default:
-            if (nl_decode_value(d, set, op, &a, place) < 0)
+        default: {
+            struct nl_attribute whole = a;
+            if (nl_decode_value(d, set, op, &whole, place) < 0)
                 goto inside;
             record = nl_at(d, place);
             submessages |= op->kind == NL_K_SUBMESSAGE;
             continue;
+        }
         }
         if (op->bit < 64)
             seen |= UINT64_C(1) << op->bit;

@@ -117,23 +117,22 @@ static inline enum nl_step nl_next_message(struct nl_cursor *c, struct nl_messag
  * at the attribute) with 1..3 bytes left, or a length of 1..3 or past the end. */
 static inline enum nl_step nl_next_attribute(struct nl_cursor *c, struct nl_attribute *a)
 {
-    while (c->left) {
-        if (c->left < NL_ATTR_HEADER)
-            return NL_BAD;
+    while (c->left >= NL_ATTR_HEADER) {
         a->length = nl_load16(c->at);
         a->type = nl_load16(c->at + 2);
-        if (a->length == 0) {
-            nl_advance(c, NL_ATTR_HEADER);
+        a->size = a->length - (size_t)NL_ATTR_HEADER; /* huge where the length is under 4 */
+        if (__builtin_expect(a->size > c->left - NL_ATTR_HEADER, 0)) {
+            if (a->length != 0)
+                return NL_BAD;
+            c->at += NL_ATTR_HEADER;
+            c->left -= NL_ATTR_HEADER;
             continue;
         }
-        if (a->length < NL_ATTR_HEADER || a->length > c->left)
-            return NL_BAD;
         a->payload = c->at + NL_ATTR_HEADER;
-        a->size = a->length - (size_t)NL_ATTR_HEADER;
         nl_advance(c, nl_align(a->length));
         return NL_ITEM;
     }
-    return NL_END;
+    return c->left ? NL_BAD : NL_END;
 }
 
 /* How many attributes of a length other than zero there are, or -1 where an attribute's
