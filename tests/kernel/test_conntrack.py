@@ -27,7 +27,7 @@ from kernel.flows import (
     tuples,
     varied,
 )
-from kernel.tools import Worker
+from kernel.tools import Worker, unprivileged
 from netlink import HeaderFlags, OpError
 from netlink.netfilter import conntrack
 from netlink.netfilter.conntrack import NAT, Flow, ProtoInfo, Status, TCPInfo, Tuple
@@ -389,3 +389,11 @@ def test_the_late_answer_to_an_abandoned_request_is_dropped_from_a_dump(
         sent = ct.conn.send(netns.ct_request(netns.IPCTNL_MSG_CT_GET_STATS, HeaderFlags.REQUEST))
         ct.conn._inbox.abandon(sent.header.sequence)
         assert len(dump()) == 10
+
+
+@pytest.mark.parametrize("verb", ["dump", "get", "create", "delete", "flush", "dump_expect", "stats_global"])
+def test_without_the_capability_the_error_says_which(ct: conntrack.Conn, verb: str) -> None:
+    flow = Flow(**tuples(1, UDP), timeout=600)
+    arguments = (flow,) if verb in ("get", "create", "delete") else ()
+    with pytest.raises(PermissionError, match="CAP_NET_ADMIN"):
+        unprivileged(lambda: getattr(ct, verb)(*arguments))
