@@ -165,9 +165,15 @@ PROGRAMS = {
 
 def call(program: str, *arguments: str, fill: Callable[[], object] | None = None) -> dict[str, Any]:
     """Run a program and return its result. fill: what to do between its being ready and its beginning."""
-    command = [*PROGRAMS[program].command, *arguments]
     process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*PROGRAMS[program].command, *arguments],
+        cwd=ROOT,
+        # The threads of NumPy's linear algebra, which nobody needs here, would spin for a while.
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         if fill is not None:
