@@ -28,10 +28,10 @@ FAMILIES = {"C ": "#4c6a92", "Go": "#00a29c", "Rust": "#b7410e", "Python": "#c9a
 
 
 def colour(label: str, limit: str | None) -> str:
-    if label == limit:
-        return LIMIT
     if is_ours(label):
         return OURS
+    if label == limit:
+        return LIMIT
     return next((shade for start, shade in FAMILIES.items() if label.startswith(start)), OTHERS)
 
 

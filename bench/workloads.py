@@ -99,10 +99,10 @@ def dump(flows: int) -> Workload:
 # Memory
 
 MEMORY = (
-    Contender("iter_dump, peak", "fastnetlink", ("memory", "iter", "peak"), "resident, beyond what importing takes"),
-    Contender("dump, peak", "fastnetlink", ("memory", "dump", "peak"), "the same of the whole table in one Batch"),
-    Contender("dump, Batch", "fastnetlink", ("memory", "dump", "kept"), "Batch.nbytes"),
-    Contender("dump, Arrow columns", "fastnetlink-arrow", ("memory", "arrow", "kept"), "addresses as text"),
+    Contender("fastnetlink iter_dump, peak", "fastnetlink", ("memory", "iter", "peak"), "resident, less imports"),
+    Contender("fastnetlink dump, peak", "fastnetlink", ("memory", "dump", "peak"), "the same, of one Batch"),
+    Contender("fastnetlink dump, Batch", "fastnetlink", ("memory", "dump", "kept"), "Batch.nbytes"),
+    Contender("fastnetlink dump, Arrow columns", "fastnetlink-arrow", ("memory", "arrow", "kept"), "addresses as text"),
 )  # fmt: skip
 
 
@@ -372,9 +372,8 @@ def decode(flows: int) -> Workload:
 
 def growth() -> Workload:
     """Whether a flow costs more in a large Batch than in a small one, whatever the kernel's walk through its table."""
-    contenders = [
-        Contender(f"{n:,} flows", "fastnetlink", ("decode", str(n))) for n in (1_000, 10_000, 100_000, 1_000_000)
-    ]
+    sizes = 1_000, 10_000, 100_000, 1_000_000
+    contenders = [Contender(f"fastnetlink, {n:,} flows", "fastnetlink", ("decode", str(n))) for n in sizes]
 
     @contextmanager
     def prepare() -> Iterator[Callable[[Contender], Round]]:
