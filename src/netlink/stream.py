@@ -123,11 +123,13 @@ class Stream(Generic[_R, _O]):
         return self._next_of_rest()
 
     def _next_of_all(self) -> _R | _O:
-        told = self._fill(ROWS, True)
-        if told is not None:
-            return told
         if self._at >= len(self._rest):
-            raise StopIteration
+            self._set_deadline(None)  # a call with a timeout may have left one
+            told = self._fill(ROWS, True)
+            if told is not None:
+                return told
+            if self._at >= len(self._rest):
+                raise StopIteration
         return self._next_of_rest()
 
     def _next_of_rest(self) -> _R:

@@ -414,6 +414,18 @@ def test_a_timeout_brings_an_empty_batch_where_there_is_nothing_else(
     assert next(stream).number == 2
 
 
+def test_a_timeout_that_brought_something_is_over(stream: Stream[Any, Any], peer: Peer) -> None:
+    peer.send(thing(1))
+    end = time.monotonic() + 0.05
+    assert numbers(next(stream.batches(timeout=0.05))) == [1]
+    while time.monotonic() <= end:
+        time.sleep(0.01)
+    reading = Worker(lambda: next(stream).number)
+    reading.wait_receiving()
+    peer.send(thing(2))
+    assert reading.result() == 2
+
+
 def test_an_endless_timeout(stream: Stream[Any, Any], peer: Peer) -> None:
     peer.send(thing(1))
     assert numbers(next(stream.batches(timeout=float("inf")))) == [1]
