@@ -79,14 +79,16 @@ bench-report: build ## all of them, as docs/benchmarks.md with plots; RESULT=FIL
 instructions: build ## count what recorded messages take, against committed figures; ACCEPT=--accept for new ones
 	$(bin)/python -m bench.instructions $(ACCEPT)
 
-sanitize: $(VENV)/.tools ## unit tests and mutations with AddressSanitizer and UndefinedBehaviorSanitizer
+# AddressSanitizer keeps what was freed: a soak, which measures memory, has no use of it.
+sanitize: $(VENV)/.tools ## unit tests, kernel tests and mutations with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(PYTHON) -m venv --clear $(VENV)-sanitize
 	$(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --upgrade pip
 	$(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --group dev
 	NETLINK_SANITIZE=1 CC=gcc $(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --no-build-isolation --no-deps .
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
-	  $(VENV)-sanitize/bin/python -m pytest tests/unit tests/fuzz/test_mutations.py
+	  $(VENV)-sanitize/bin/python -m pytest tests/unit tests/kernel tests/fuzz/test_mutations.py \
+	  --ignore tests/kernel/test_soak.py
 
 memcheck: build ## unit tests, Hypothesis's left out, under valgrind; only errors and leaks of the extension modules count
 	$(bin)/python tools/memcheck.py
