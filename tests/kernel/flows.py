@@ -283,8 +283,8 @@ def datagrams(sizes: Iterable[int], address: str = "127.0.0.1") -> tuple[int, in
         return client.getsockname()[1], server.getsockname()[1]
 
 
-def connection(address: str = "127.0.0.1", sent: int = 1000) -> int:
-    """A TCP connection over lo, opened, used and closed: the client's port."""
+def connection(address: str = "127.0.0.1", sent: int = 1000) -> tuple[int, int]:
+    """A TCP connection over lo, opened, used and closed: the two ports."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with (
         socket.create_server((address, 0), family=family) as server,
@@ -297,8 +297,7 @@ def connection(address: str = "127.0.0.1", sent: int = 1000) -> int:
             while accepted.recv(65536):
                 pass
         assert client.recv(1) == b""
-        port: int = client.getsockname()[1]
-        return port
+        return client.getsockname()[1], server.getsockname()[1]
 
 
 def accounting() -> None:

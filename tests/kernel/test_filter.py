@@ -186,15 +186,15 @@ def test_a_filter_on_a_dump_that_comes_as_messages(
 def test_counters_are_set_to_0_of_the_flows_that_the_filter_means_alone(ct: conntrack.Conn) -> None:
     accounting()
     track()
-    ports = [datagrams([100] * 3)[0] for _ in range(2)]
+    ports = [datagrams([100] * 3) for _ in range(2)]
 
     def packets() -> list[int | None]:
-        of = {flow.orig.src_port: flow.counters_orig for flow in ct.dump()}
+        of = {(flow.orig.src_port, flow.orig.dst_port): flow.counters_orig for flow in ct.dump()}
         return [counters.packets if (counters := of[port]) else None for port in ports]
 
     assert packets() == [3, 3]
     for flow in ct.dump():
-        if flow.orig.src_port == ports[0]:
+        if (flow.orig.src_port, flow.orig.dst_port) == ports[0]:
             ct.update(Flow(orig=flow.orig, mark=1))
     if kernel_payload(Filter(mark=1), None)[1]:
         pytest.skip("this kernel does not filter by mark")
