@@ -36,5 +36,3 @@ nitpick_ignore_regex = [
     ("py:class", r".*"),
     ("py:exc", r".*"),
 ]
-# `make bench-report` writes the page of benchmarks; the site is built without it, too.
-suppress_warnings = [] if (HERE / "benchmarks.md").exists() else ["toc.not_readable"]
