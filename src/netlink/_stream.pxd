@@ -28,6 +28,7 @@ cdef class StreamReader:
     cdef Spare spare
     cdef Store store                # what is being filled, and not handed out yet
     cdef Store at_hand              # where the datagram at hand lies, if elsewhere
+    cdef bint fresh                 # it was received into the store that is being filled
     cdef object held                # an error that comes behind what was handed out
     cdef bint keeps                 # receives into the store, one datagram at a time
     cdef uint32_t sender            # the port whose messages count

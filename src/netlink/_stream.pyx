@@ -138,15 +138,19 @@ cdef class StreamReader:
             error = DecodeError("a message's length field does not fit its datagram")
         else:
             error = OpError("receive", -result)
-        if not self.store.count:
+        if sequence or not self.store.count:
             raise error
         self.held = error
         return self.handed_out()
 
     cdef Batch handed_out(self):
-        """What the store has, as a batch. What is left of the datagram at hand may be in that very store."""
+        """What the store has, as a batch. What is left of the datagram at hand lies in the store it was received to."""
         batch = make_batch(self.cls, self.spare.fitted(self.store))
-        self.at_hand = self.store if self.keeps and self.cursor.left else None
+        if not self.cursor.left:
+            self.at_hand = None
+        elif self.fresh:
+            self.at_hand = self.store
+        self.fresh = False
         self.store = None
         return batch
 
@@ -278,6 +282,7 @@ cdef class StreamReader:
             self.cursor.at = self.store.kept.data + start
             self.cursor.left = <size_t>got
             self.store.kept.size = start + <size_t>got
+            self.fresh = True
         return self.look_for_drops()
 
     cdef int look_for_drops(self) noexcept nogil:

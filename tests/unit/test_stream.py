@@ -316,6 +316,16 @@ def test_an_acknowledgement_too_short_for_an_errno(reader: Make, peer: Peer) -> 
     stream.await_acknowledgement(5)
 
 
+def test_a_malformed_message_before_an_acknowledgement_is_told_and_nothing_is_lost(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    peer.send(thing(1))
+    peer.send(MALFORMED, thing(2), told(0, 5))
+    with pytest.raises(DecodeError, match="number"):
+        stream.await_acknowledgement(5)
+    stream.await_acknowledgement(5)
+    assert numbers(stream.read(100, True)) == [1, 2]
+
+
 def test_a_reader_ends_with_the_answer_that_it_was_told_of(reader: Make, peer: Peer) -> None:
     stream = reader()
     stream.end_after(2)
@@ -341,6 +351,20 @@ def test_views_stay_what_they_were(sock: Socket, peer: Peer) -> None:
             blobs = blobs[rows:]
     gc.collect()
     assert all(view == blob and view.readonly for view, blob in views)
+
+
+def test_a_datagram_in_parts_outlives_the_batch_that_it_came_with(sock: Socket, peer: Peer) -> None:
+    stream = StreamReader(sock, Kept, KINDS, slot=1 << 16, keeps=True, sender=peer.sock.getsockname()[0])
+    peer.send(thing(0, blob=bytes(50_000)))
+    before = stream.read(1, True)
+    peer.send(*[thing(i, blob=bytes([i]) * 4000) for i in range(12)])
+    first, _ = stream.read(1, True), stream.read(1, True)
+    # The memory of one batch that is gone is kept for the next one. That of another is free for anything.
+    del before, first
+    others = [b"\xff" * size for size in range(1 << 12, 1 << 16, 1 << 10)]
+    items = [stream.read(1, True)[0] for _ in range(10)]
+    assert [(item.number, bytes(item.blob)) for item in items] == [(i, bytes([i]) * 4000) for i in range(2, 12)]
+    assert others
 
 
 def test_a_reader_needs_a_declaration_and_few_kinds(sock: Socket) -> None:
