@@ -60,13 +60,13 @@ def replayed(fd: int, datagrams: list[bytes]) -> Iterator[Callable[[], None]]:
 
 @contextmanager
 def decode() -> Work:
-    payloads = recorded.payloads("conntrack_flows")
+    payloads = recorded.payloads("conntrack_flows") * 8
     yield lambda: Flow.decode_many(payloads), len(payloads)
 
 
 @contextmanager
 def decode_packets() -> Work:
-    payloads = recorded.payloads("nflog_packets")
+    payloads = recorded.payloads("nflog_packets") * 8
     yield lambda: Packet.decode_many(payloads), len(payloads)
 
 
@@ -88,9 +88,11 @@ def dump_to_batch() -> Work:
     sequence = netlink.unmarshal_messages(datagrams[0])[0].header.sequence
     with closing(Socket(Family.NETFILTER, Config())) as sock, replayed(sock.fileno(), datagrams) as send:
 
+        reader = Reader(sock, Flow, sequence)
+
         def run() -> int:
             send()
-            return len(Reader(sock, Flow, sequence).read(EVERYTHING))
+            return len(reader.read(EVERYTHING))
 
         yield run, run()
 

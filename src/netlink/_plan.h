@@ -37,6 +37,7 @@ enum nl_kind {
     NL_K_SUBMESSAGE, /* attributes of the set that a sibling's value chooses; stored as nl_sub */
     NL_K_VIEW,       /* any bytes; stored as nl_ref into the kept datagrams instead of the heap */
     NL_K_EVENT,      /* no attribute: what the message's header tells; stored as a byte */
+    NL_KINDS,
 };
 
 enum { NL_BIG = 1, NL_SIGNED = 2 };
@@ -763,7 +764,8 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
         case NL_C_NESTED: {
             struct nl_place inside = *place;
             inside.offset += op->offset;
-            if (op->bit < 64 && seen >> op->bit & 1) /* the last one counts, as for the kernel's nla_parse */
+            /* The last one counts, as for the kernel's nla_parse. */
+            if ((op->bit < 64 && seen >> op->bit & 1) || nl_present(set, record, op->bit))
                 memset(to, 0, op->size);
             if (nl_decode_set(d, op->set, a.payload, a.size, &inside) < 0)
                 goto inside;

@@ -1,7 +1,7 @@
 from libc.stdint cimport uint32_t
 
 from netlink._match cimport Match
-from netlink._schema cimport Spare, Store, Table, nl_fault
+from netlink._schema cimport Spare, Store, Table, nl_fault, nl_shapes
 from netlink._transport cimport Socket, nl_buffer
 from netlink._wire cimport nl_verdict
 
@@ -13,6 +13,7 @@ cdef class Reader:
     cdef Match match                # what is wanted, or None for all
     cdef uint32_t sequence
     cdef Spare spare
+    cdef nl_shapes shapes
     cdef nl_buffer buffer
     cdef size_t offset              # of the next message in the datagram at hand
     cdef size_t size                # of that datagram

@@ -8,7 +8,7 @@ from libc.stdint cimport uint32_t
 
 from netlink._codec cimport parse_messages
 from netlink._match cimport Match, match_of
-from netlink._schema cimport Batch, Spare, Store, fault_error, make_batch, nl_fault, table_of
+from netlink._schema cimport Batch, Spare, Store, fault_error, make_batch, nl_fault, nl_shapes_free, table_of
 from netlink._transport cimport Socket, free_buffer, receive_into
 from netlink._wire cimport (
     NL_BAD,
@@ -56,6 +56,7 @@ cdef class Reader:
 
     def __dealloc__(self):
         free_buffer(&self.buffer)
+        nl_shapes_free(&self.shapes)
 
     def read(self, Py_ssize_t rows):
         """A `Batch` of the next rows, or of fewer at the end, where `done` becomes true.
@@ -125,7 +126,7 @@ cdef class Reader:
                 kind = nl_parse_verdict(&m.header, m.payload, m.size, verdict)
                 if kind == NL_DATA:
                     heap = store.heap.size
-                    if store.add(&self.table.set, m.payload, m.size, fault) < 0:
+                    if store.add(&self.table.set, &self.shapes, m.payload, m.size, fault) < 0:
                         return MALFORMED
                     if self.match is not None and not self.match.matches(store.last(&self.table.set)):
                         store.take_back(&self.table.set, heap)

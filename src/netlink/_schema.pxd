@@ -121,8 +121,6 @@ cdef extern from "_plan.h" nogil:
     int nl_area_reserve(nl_area *a, size_t n) noexcept
     uint64_t nl_load_int(const uint8_t *p, unsigned width, unsigned flags) noexcept
     void nl_store_int(uint8_t *p, uint64_t value, unsigned width, unsigned flags) noexcept
-    int nl_decode(const nl_set *set, const uint8_t *payload, size_t size, uint8_t *record, nl_area *heap,
-                  nl_area *kept, nl_fault *fault) noexcept
     void nl_decode_struct(const nl_set *set, const uint8_t *payload, size_t size, uint8_t *record) noexcept
     int nl_decode_value(nl_decoder *d, const nl_set *set, const nl_op *op, const nl_attribute *a,
                         const nl_place *place) noexcept
@@ -130,6 +128,14 @@ cdef extern from "_plan.h" nogil:
                              const nl_place *place) noexcept
     int nl_encode(const nl_set *set, const uint8_t *record, const nl_bytes *bytes, nl_area *out) noexcept
     int nl_encode_struct(const nl_set *set, const uint8_t *record, nl_area *out) noexcept
+
+cdef extern from "_shape.h" nogil:
+    struct nl_shapes:
+        uint32_t count
+
+    int nl_decode_shaped(nl_shapes *shapes, const nl_set *set, const uint8_t *payload, size_t size, uint8_t *record,
+                         nl_area *heap, nl_area *kept, nl_fault *fault) noexcept
+    void nl_shapes_free(nl_shapes *shapes) noexcept
 
 
 cdef class Table:
@@ -160,7 +166,8 @@ cdef class Store:
     cdef nl_area kept               # datagrams that fields are views of
     cdef readonly Py_ssize_t count
 
-    cdef int add(self, const nl_set *set, const uint8_t *payload, size_t size, nl_fault *fault) noexcept nogil
+    cdef int add(self, const nl_set *set, nl_shapes *shapes, const uint8_t *payload, size_t size,
+                 nl_fault *fault) noexcept nogil
     cdef uint8_t *last(self, const nl_set *set) noexcept nogil
     cdef void take_back(self, const nl_set *set, size_t heap) noexcept nogil
 

@@ -231,17 +231,18 @@ cdef class Store:
         nl_area_free(&self.heap)
         nl_area_free(&self.kept)
 
-    cdef int add(self, const nl_set *set, const uint8_t *payload, size_t size, nl_fault *fault) noexcept nogil:
-        """Decode one more record. -1, and all as before, where the payload is malformed."""
+    cdef int add(self, const nl_set *set, nl_shapes *shapes, const uint8_t *payload, size_t size,
+                 nl_fault *fault) noexcept nogil:
+        """Decode one more record; shapes: of this set. -1, and all as before, where the payload is malformed."""
         cdef size_t stride = set.record_size + 4, heap = self.heap.size, kept = self.kept.size
         if nl_area_reserve(&self.records, stride) < 0:
             fault.kind = NL_FAULT_MEMORY
             return -1
         cdef uint8_t *record = self.records.data + self.records.size
-        memset(record, 0, stride)
         if set.wire_size:
+            memset(record, 0, stride)
             nl_decode_struct(set, payload, size, record)
-        elif nl_decode(set, payload, size, record, &self.heap, &self.kept, fault) < 0:
+        elif nl_decode_shaped(shapes, set, payload, size, record, &self.heap, &self.kept, fault) < 0:
             self.heap.size = heap
             self.kept.size = kept
             return -1
@@ -309,17 +310,36 @@ cdef Store fill_store(object cls, object payloads):
     """A store of the records that payloads hold, buffers each."""
     cdef Table table = table_of(cls)
     cdef Store store = Store()
+    cdef nl_shapes shapes
     cdef nl_fault fault
-    cdef Py_buffer view
-    cdef int result
-    for payload in payloads:
-        PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE)
-        with nogil:
-            result = store.add(&table.set, <const uint8_t *>view.buf, view.len, &fault)
-        PyBuffer_Release(&view)
-        if result < 0:
-            raise fault_error(cls, table, &fault)
-    return store
+    cdef Py_buffer views[64]
+    # What an iterator gave may change when it is asked for more.
+    cdef int i, count, limit = 64 if type(payloads) in (list, tuple) else 1, result = 0
+    left = iter(payloads)
+    memset(&shapes, 0, sizeof(shapes))
+    try:
+        while True:
+            count = 0
+            try:
+                for payload in left:
+                    PyObject_GetBuffer(payload, &views[count], PyBUF_SIMPLE)
+                    count += 1
+                    if count == limit:
+                        break
+                with nogil:
+                    for i in range(count):
+                        result = store.add(&table.set, &shapes, <const uint8_t *>views[i].buf, views[i].len, &fault)
+                        if result < 0:
+                            break
+            finally:
+                for i in range(count):
+                    PyBuffer_Release(&views[i])
+            if result < 0:
+                raise fault_error(cls, table, &fault)
+            if count < limit:
+                return store
+    finally:
+        nl_shapes_free(&shapes)
 
 
 cdef class Record:

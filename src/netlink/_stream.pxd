@@ -1,7 +1,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from netlink._match cimport Match
-from netlink._schema cimport Batch, Field, Spare, Store, Table, nl_fault
+from netlink._schema cimport Batch, Field, Spare, Store, Table, nl_fault, nl_shapes
 from netlink._transport cimport Socket, nl_ring
 from netlink._wire cimport nl_cursor, nl_message, nl_verdict
 
@@ -33,6 +33,7 @@ cdef class StreamReader:
     cdef bint keeps                 # receives into the store, one datagram at a time
     cdef uint32_t sender            # the port whose messages count
     cdef size_t slot                # what a datagram may have
+    cdef nl_shapes shapes
     cdef nl_ring ring
     cdef int received               # datagrams in the ring
     cdef int position               # of the next of them

@@ -7,7 +7,7 @@ from libc.errno cimport EAGAIN, EINTR, ENOBUFS, ENOMEM
 from libc.stdint cimport UINT32_MAX
 
 from netlink._match cimport Match, match_of
-from netlink._schema cimport fault_error, make_batch, nl_area_reserve, nl_load_int, table_of
+from netlink._schema cimport fault_error, make_batch, nl_area_reserve, nl_load_int, nl_shapes_free, table_of
 from netlink._transport cimport drops, free_ring, init_ring, receive_at, receive_ring
 from netlink._wire cimport (
     NL_ACK,
@@ -81,6 +81,7 @@ cdef class StreamReader:
 
     def __dealloc__(self):
         free_ring(&self.ring)
+        nl_shapes_free(&self.shapes)
 
     def read(self, Py_ssize_t rows, bint wait, list into=None):
         """A `Batch` of what has come, at most rows; an empty one where none is queued and wait is false, or where all
@@ -209,7 +210,7 @@ cdef class StreamReader:
                 break
         else:
             return 0
-        if self.store.add(&self.table.set, m.payload, m.size, fault) < 0:
+        if self.store.add(&self.table.set, &self.shapes, m.payload, m.size, fault) < 0:
             return MALFORMED
         record = self.store.last(&self.table.set)
         if self.event is not None:

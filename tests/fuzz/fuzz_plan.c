@@ -4,10 +4,10 @@
  * number of times, and runs the files that it is given. Built with AddressSanitizer and UndefinedBehaviorSanitizer.
  *
  * Beyond not crashing it must hold: all that a record refers to lies in the heap or a kept datagram, lists end,
- * presence bits are those of fields, a failed decode says where inside the input, and what is decoded and encoded again
- * is the same from then on.
+ * presence bits are those of fields, a failed decode says where inside the input, what is decoded and encoded again
+ * is the same from then on, and an input's shape says of it, and of one with other values, what nl_decode says.
  */
-#include "../../src/netlink/_plan.h"
+#include "../../src/netlink/_shape.h"
 #include "target.h"
 
 enum { LIMIT = 48, SETS = 8, MORE = 70 };
@@ -349,6 +349,7 @@ static void walk(const struct nl_set *set, const uint8_t *record, const struct n
 struct result {
     uint8_t *record;
     struct nl_area heap, kept, out;
+    struct nl_fault fault;
     int decoded, encoded;
 };
 
@@ -360,7 +361,8 @@ static void free_result(struct result *r)
     nl_area_free(&r->out);
 }
 
-static struct result once(const uint8_t *data, size_t size)
+/* shapes: NULL for nl_decode. */
+static struct result once(const uint8_t *data, size_t size, struct nl_shapes *shapes)
 {
     struct result r = {0};
     struct nl_fault fault = {0};
@@ -373,7 +375,13 @@ static struct result once(const uint8_t *data, size_t size)
     int in_place = size && size % 2;
     if (in_place)
         r.kept = (struct nl_area){p, size, size};
-    r.decoded = nl_decode(&outer.set, p, size, r.record, &r.heap, &r.kept, &fault);
+    if (shapes) {
+        memset(r.record, 0xa5, outer.set.record_size + 4);
+        r.decoded = nl_decode_shaped(shapes, &outer.set, p, size, r.record, &r.heap, &r.kept, &fault);
+    } else {
+        r.decoded = nl_decode(&outer.set, p, size, r.record, &r.heap, &r.kept, &fault);
+    }
+    r.fault = fault;
     CHECK(!in_place || (r.kept.data == p && r.kept.size == size));
     if (r.decoded < 0) {
         CHECK(fault.kind > NL_FAULT_NONE && fault.kind < NL_FAULT_MEMORY);
@@ -399,12 +407,66 @@ static struct result once(const uint8_t *data, size_t size)
     return r;
 }
 
+static void same_unknown(const struct result *one, const struct result *two)
+{
+    struct nl_unknown u, v;
+    uint32_t at = nl_load32(one->record + outer.set.record_size), its = nl_load32(two->record + outer.set.record_size);
+    for (; at && its; at = u.next, its = v.next) {
+        memcpy(&u, one->heap.data + at, sizeof u);
+        memcpy(&v, two->heap.data + its, sizeof v);
+        CHECK(u.owner == v.owner && u.size == v.size && u.type == v.type);
+        CHECK(!memcmp(one->heap.data + at + sizeof u, two->heap.data + its + sizeof v, u.size));
+    }
+    CHECK(at == its);
+}
+
+/* data, which has this shape: by it and without. */
+static void both_ways(const uint8_t *data, size_t size, struct nl_shapes *shapes)
+{
+    uint32_t hits = shapes->known[0]->hits;
+    struct result plain = once(data, size, NULL), shaped = once(data, size, shapes);
+    CHECK(shapes->known[0]->hits == hits + 1);
+    CHECK(plain.decoded == shaped.decoded);
+    if (plain.decoded == 0) {
+        CHECK(plain.encoded == shaped.encoded && plain.out.size == shaped.out.size);
+        CHECK(!plain.out.size || !memcmp(plain.out.data, shaped.out.data, plain.out.size));
+        same_unknown(&plain, &shaped);
+    } else {
+        CHECK(plain.fault.kind == shaped.fault.kind && plain.fault.offset == shaped.fault.offset);
+        CHECK(plain.fault.depth == shaped.fault.depth);
+    }
+    free_result(&plain);
+    free_result(&shaped);
+}
+
+static void by_shape(const uint8_t *data, size_t size)
+{
+    struct nl_shapes shapes = {0};
+    struct nl_shape *s = nl_shape_of(&outer.set, data, size);
+    uint8_t *other = malloc(size ? size : 1);
+    CHECK(other);
+    if (s) {
+        shapes.count = 1;
+        shapes.known[0] = s;
+        shapes.size[0] = s->size;
+        shapes.rest[0] = s->rest;
+        both_ways(data, size, &shapes);
+        for (size_t i = 0; i < size; i++)
+            other[i] = data[i] ^ (i < s->size && ((uint8_t *)s->mask)[i] ? 0 : (uint8_t)(i * 29 + size));
+        both_ways(other, size, &shapes);
+    }
+    free(other);
+    nl_shapes_free(&shapes);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     make();
-    struct result first = once(data, size);
+    struct result first = once(data, size, NULL);
+    if (first.decoded == 0)
+        by_shape(data, size);
     if (first.decoded == 0 && first.encoded == 0) {
-        struct result again = once(first.out.data, first.out.size);
+        struct result again = once(first.out.data, first.out.size, NULL);
         CHECK(again.decoded == 0 && again.encoded == 0);
         CHECK(again.out.size == first.out.size);
         CHECK(!memcmp(again.out.data, first.out.data, first.out.size));
@@ -510,7 +572,7 @@ int main(int argc, char **argv)
             for (uint64_t n = next() % 4; length && n; n--)
                 seed.data[next() % length] = next() % 2 ? edges[next() % sizeof edges] : (uint8_t)next();
         }
-        struct result r = once(seed.data, length);
+        struct result r = once(seed.data, length, NULL);
         decoded += r.decoded == 0;
         free_result(&r);
         LLVMFuzzerTestOneInput(seed.data, length);

@@ -58,6 +58,11 @@ from netlink.schema import (
 Build = Callable[[AttributeEncoder], Any]
 
 
+class Pair(AttributeSet):
+    one = u8(1)
+    two = u8(2)
+
+
 def wire(build: Build) -> bytes:
     encoder = AttributeEncoder()
     build(encoder)
@@ -846,6 +851,14 @@ def test_last_of_duplicates_wins() -> None:
     assert Scalars.decode(attr(1, b"\5") + attr(1, b"\6")).a_u8 == 6
     assert Kinds.decode(attr(2, b"ab") + attr(2, b"c")).text == "c"
     assert Kinds.decode(attr(9, b"\1\2\3\4") + attr(10, bytes(16))).two == IPv6Address("::")
+
+
+@pytest.mark.parametrize("before", [0, 63, 64, 70])
+def test_last_of_duplicate_sets_counts_alone(before: int) -> None:
+    fields: dict[str, Any] = {f"f{n}": u8(n + 1) for n in range(before)}
+    cls: Any = type("Wide", (AttributeSet,), {**fields, "pair": nested(before + 1, Pair)})
+    twice = cls.decode(attr(before + 1, attr(1, b"\5")) + attr(before + 1, attr(2, b"\6")))
+    assert (twice.pair.one, twice.pair.two) == (None, 6)
 
 
 @pytest.mark.parametrize("bad", [None, 5, "text", [1]])

@@ -1,0 +1,493 @@
+/* Decoding by shape. Most messages of a kind have the same attributes, of the same lengths in the same order, and
+ * differ in values alone. What such a layout comes to is written down once: which bytes of the payload must be as they
+ * were (the attributes' headers), what every record of it has in common, and which bytes then go where. A payload whose
+ * headers are the same is decoded by that list, without a look at sets or types.
+ *
+ * A shape is made of a payload that nl_decode has taken, and says what nl_decode would do with another whose headers
+ * are equal: all of its decisions come from those. What cannot be said this way has no shape and is left to nl_decode.
+ */
+#ifndef NETLINK_SHAPE_H
+#define NETLINK_SHAPE_H
+
+#include <stddef.h>
+
+#include "_plan.h"
+
+enum {
+    NL_SHAPES = 16,        /* that are known at one time */
+    NL_SHAPE_WORDS = 128,  /* of 8 bytes of payload */
+    NL_SHAPE_MODEL = 2048, /* bytes of all records of a shape */
+    NL_SHAPE_MOVES = 128,
+    NL_SHAPE_PARTS = 4,
+    NL_SHAPE_CALLS = 16,
+    NL_SHAPE_PATIENCE = 4, /* payloads of no known shape before one of them is taken for a new shape */
+    NL_SHAPE_LOYALTY = 64, /* the same where it replaces another */
+};
+
+/* How a value gets from the payload into the record. */
+enum nl_carry {
+    NL_CARRY_8,
+    NL_CARRY_16,
+    NL_CARRY_32,
+    NL_CARRY_64,
+    NL_CARRY_128,
+    NL_CARRY_SWAP16,
+    NL_CARRY_SWAP32,
+    NL_CARRY_SWAP64,
+    NL_CARRIES,
+};
+
+struct nl_move {
+    uint16_t from, to; /* in the payload, in the part */
+};
+
+/* A record: the outermost, or that of a rare set, which lies in the heap. */
+struct nl_part {
+    uint16_t model, size;  /* where what all such records have in common lies in the shape */
+    uint16_t parent, slot; /* of one in the heap: where its offset is kept */
+    uint16_t moves;        /* the first */
+    uint16_t counts[NL_CARRIES];
+};
+
+/* An attribute that nl_decode_value is called for, or, where op is NULL, nl_keep_unknown. */
+struct nl_call {
+    const struct nl_set *set;
+    const struct nl_op *op;
+    uint16_t part, offset; /* of the record that it is a field of */
+    uint16_t at, size;     /* of its payload */
+    uint16_t length, type;
+};
+
+struct nl_shape {
+    uint32_t size; /* of the payload, or of its beginning where there is a rest */
+    uint8_t rest;  /* behind it comes a view and what follows: anything */
+    uint8_t words, parts, calls;
+    uint32_t hits;
+    uint64_t mask[NL_SHAPE_WORDS], same[NL_SHAPE_WORDS];
+    struct nl_part part[NL_SHAPE_PARTS];
+    struct nl_move move[NL_SHAPE_MOVES];
+    struct nl_call call[NL_SHAPE_CALLS];
+    uint8_t model[NL_SHAPE_MODEL];
+};
+
+/* The shapes of one declaration's payloads. All zero: none yet. */
+struct nl_shapes {
+    uint32_t count, missed;
+    uint32_t size[NL_SHAPES]; /* of each: looked at without touching the others */
+    uint8_t rest[NL_SHAPES];
+    struct nl_shape *known[NL_SHAPES];
+};
+
+static inline void nl_shapes_free(struct nl_shapes *all)
+{
+    for (unsigned i = 0; i < all->count; i++)
+        free(all->known[i]);
+    memset(all, 0, sizeof *all);
+}
+
+/* ---- making one ---- */
+
+struct nl_drawing {
+    struct nl_shape *shape;
+    const uint8_t *start;
+    uint8_t *mask, *same; /* the shape's, by byte */
+    unsigned moves, model;
+    uint8_t part[NL_SHAPE_MOVES], carry[NL_SHAPE_MOVES];
+    struct nl_move move[NL_SHAPE_MOVES];
+};
+
+/* The records in the model, as nl_place. */
+struct nl_spot {
+    unsigned part, offset;
+};
+
+static inline uint8_t *nl_modelled(struct nl_drawing *d, struct nl_spot spot)
+{
+    return d->shape->model + d->shape->part[spot.part].model + spot.offset;
+}
+
+static int nl_draw_part(struct nl_drawing *d, size_t size, struct nl_spot parent, unsigned *part)
+{
+    struct nl_shape *s = d->shape;
+    if (s->parts == NL_SHAPE_PARTS || size > NL_SHAPE_MODEL - d->model)
+        return -1;
+    *part = s->parts++;
+    s->part[*part] = (struct nl_part){.model = (uint16_t)d->model,
+                                      .size = (uint16_t)size,
+                                      .parent = (uint16_t)parent.part,
+                                      .slot = (uint16_t)parent.offset};
+    memset(s->model + d->model, 0, size);
+    d->model += (unsigned)size;
+    return 0;
+}
+
+static int nl_draw_move(struct nl_drawing *d, enum nl_carry carry, const uint8_t *from, struct nl_spot spot,
+                        uint32_t to)
+{
+    if (d->moves == NL_SHAPE_MOVES)
+        return -1;
+    d->part[d->moves] = (uint8_t)spot.part;
+    d->carry[d->moves] = (uint8_t)carry;
+    d->move[d->moves++] = (struct nl_move){(uint16_t)(from - d->start), (uint16_t)(spot.offset + to)};
+    return 0;
+}
+
+static int nl_draw_bytes(struct nl_drawing *d, const uint8_t *from, uint32_t size, struct nl_spot spot, uint32_t to)
+{
+    while (size) {
+        static const enum nl_carry carries[] = {NL_CARRY_8, NL_CARRY_16, NL_CARRY_32, NL_CARRY_64};
+        unsigned k = size >= 8 ? 3 : size >= 4 ? 2 : size >= 2 ? 1 : 0;
+        if (nl_draw_move(d, carries[k], from, spot, to) < 0)
+            return -1;
+        from += 1u << k;
+        to += 1u << k;
+        size -= 1u << k;
+    }
+    return 0;
+}
+
+/* A field of fixed size, from an attribute or a struct. */
+static int nl_draw_value(struct nl_drawing *d, const struct nl_set *set, const struct nl_op *op, const uint8_t *from,
+                         struct nl_spot spot)
+{
+    uint8_t *record = nl_modelled(d, spot), *to = record + op->offset;
+    uint32_t at = op->offset;
+    enum nl_carry carry;
+    if (nl_present(set, record, op->bit)) /* twice: the last one counts */
+        return -1;
+    switch (op->code) {
+    case NL_C_8:
+        carry = NL_CARRY_8;
+        break;
+    case NL_C_16:
+        carry = NL_CARRY_16;
+        break;
+    case NL_C_32:
+        carry = NL_CARRY_32;
+        break;
+    case NL_C_64:
+        carry = NL_CARRY_64;
+        break;
+    case NL_C_SWAP16:
+        carry = NL_CARRY_SWAP16;
+        break;
+    case NL_C_SWAP32:
+        carry = NL_CARRY_SWAP32;
+        break;
+    case NL_C_SWAP64:
+        carry = NL_CARRY_SWAP64;
+        break;
+    case NL_C_ADDRESS4:
+        memcpy(to, nl_mapped, sizeof nl_mapped);
+        to[16] = 4;
+        at += sizeof nl_mapped;
+        carry = NL_CARRY_32;
+        break;
+    case NL_C_ADDRESS6:
+        to[16] = 6;
+        carry = NL_CARRY_128;
+        break;
+    default:
+        if (op->kind != NL_K_FIXED)
+            return -1;
+        nl_set_present(set, record, op->bit);
+        return nl_draw_bytes(d, from, op->size, spot, at);
+    }
+    nl_set_present(set, record, op->bit);
+    return nl_draw_move(d, carry, from, spot, at);
+}
+
+/* As nl_decode_struct. */
+static int nl_draw_struct(struct nl_drawing *d, const struct nl_set *set, const uint8_t *payload, size_t size,
+                          struct nl_spot spot)
+{
+    for (unsigned i = 0; i < set->op_count; i++) {
+        const struct nl_op *op = &set->ops[i];
+        size_t width = op->kind == NL_K_INT || op->kind == NL_K_ADDRESS ? op->width : op->size;
+        if (op->at + width <= size && nl_draw_value(d, set, op, payload + op->at, spot) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int nl_draw_call(struct nl_drawing *d, const struct nl_set *set, const struct nl_op *op,
+                        const struct nl_attribute *a, struct nl_spot spot)
+{
+    struct nl_shape *s = d->shape;
+    if (s->calls == NL_SHAPE_CALLS)
+        return -1;
+    s->call[s->calls++] = (struct nl_call){.set = set,
+                                           .op = op,
+                                           .part = (uint16_t)spot.part,
+                                           .offset = (uint16_t)spot.offset,
+                                           .at = (uint16_t)(a->payload - d->start),
+                                           .size = (uint16_t)a->size,
+                                           .length = a->length,
+                                           .type = a->type};
+    return 0;
+}
+
+/* As nl_decode_set. 1: a view comes, behind which the shape ends. */
+static int nl_draw_set(struct nl_drawing *d, const struct nl_set *set, const uint8_t *payload, size_t size,
+                       struct nl_spot spot, int outermost)
+{
+    struct nl_cursor c = {payload, size};
+    struct nl_attribute a;
+    const uint8_t *expected = payload;
+    while (nl_next_attribute(&c, &a) == NL_ITEM) {
+        const uint8_t *header = a.payload - NL_ATTR_HEADER;
+        unsigned type = a.type & NL_ATTR_TYPE;
+        const struct nl_op *op = type < set->limit ? set->index[type] : NULL;
+        int result = 0;
+        if (header != expected) /* attributes of length 0 between the two */
+            return -1;
+        if (op && op->kind == NL_K_VIEW) {
+            d->shape->size = (uint32_t)(header - d->start);
+            return outermost ? 1 : -1;
+        }
+        if ((size_t)(a.payload - d->start) + a.size > sizeof d->shape->mask)
+            return -1;
+        memcpy(d->same + (header - d->start), header, NL_ATTR_HEADER);
+        memset(d->mask + (header - d->start), 0xff, NL_ATTR_HEADER);
+        expected = c.at;
+        struct nl_spot inside = spot;
+        switch (op ? op->kind : NL_KINDS) {
+        case NL_KINDS: /* unknown */
+            result = nl_draw_call(d, set, NULL, &a, spot);
+            break;
+        case NL_K_CONTAINER:
+            result = nl_draw_set(d, op->set, a.payload, a.size, spot, 0);
+            break;
+        case NL_K_STRUCT:
+        case NL_K_NESTED:
+        case NL_K_RARE:
+            if (nl_present(set, nl_modelled(d, spot), op->bit))
+                return -1;
+            nl_set_present(set, nl_modelled(d, spot), op->bit);
+            inside.offset += op->offset;
+            if (op->kind == NL_K_RARE) {
+                result = nl_draw_part(d, op->set->record_size + 4, inside, &inside.part);
+                inside.offset = 0;
+            }
+            if (result == 0)
+                result = op->kind == NL_K_STRUCT ? nl_draw_struct(d, op->set, a.payload, a.size, inside)
+                                                 : nl_draw_set(d, op->set, a.payload, a.size, inside, 0);
+            break;
+        case NL_K_SUBMESSAGE:
+            return -1;
+        default:
+            result = op->code == NL_C_OTHER && op->kind != NL_K_FIXED ? nl_draw_call(d, set, op, &a, spot)
+                                                                      : nl_draw_value(d, set, op, a.payload, spot);
+            break;
+        }
+        if (result < 0)
+            return -1;
+    }
+    return expected == c.at ? 0 : -1;
+}
+
+/* Sorts the moves by part and, within it, by how they are carried. */
+static void nl_sort_moves(struct nl_drawing *d)
+{
+    struct nl_shape *s = d->shape;
+    uint16_t next[NL_SHAPE_PARTS][NL_CARRIES], moves = 0;
+    for (unsigned i = 0; i < d->moves; i++)
+        s->part[d->part[i]].counts[d->carry[i]]++;
+    for (unsigned part = 0; part < s->parts; part++) {
+        s->part[part].moves = moves;
+        for (unsigned carry = 0; carry < NL_CARRIES; carry++) {
+            next[part][carry] = moves;
+            moves = (uint16_t)(moves + s->part[part].counts[carry]);
+        }
+    }
+    for (unsigned i = 0; i < d->moves; i++)
+        s->move[next[d->part[i]][d->carry[i]]++] = d->move[i];
+}
+
+static int nl_draw(struct nl_drawing *d, const struct nl_set *set, size_t size)
+{
+    struct nl_shape *s = d->shape;
+    struct nl_spot spot = {0, 0};
+    unsigned outermost;
+    size_t header = 0;
+    if (nl_draw_part(d, set->record_size + 4, spot, &outermost) < 0)
+        return -1;
+    if (set->header) {
+        struct nl_spot inside = {0, set->header->offset};
+        header = nl_align(set->header->set->wire_size);
+        if (header > size)
+            header = size;
+        nl_set_present(set, s->model, set->header->bit);
+        if (nl_draw_struct(d, set->header->set, d->start, set->header->set->wire_size, inside) < 0)
+            return -1;
+    }
+    return nl_draw_set(d, set, d->start + header, size - header, spot, 1);
+}
+
+/* The shape of a payload that nl_decode has taken, or NULL where it has none, or for want of memory. */
+static struct nl_shape *nl_shape_of(const struct nl_set *set, const uint8_t *payload, size_t size)
+{
+    struct nl_shape *s = (struct nl_shape *)malloc(sizeof *s);
+    if (!s)
+        return NULL;
+    size_t known = size < sizeof s->mask ? size : sizeof s->mask;
+    memset(s, 0, offsetof(struct nl_shape, mask));
+    memset(s->mask, 0, known);
+    memset(s->same, 0, known);
+    s->size = (uint32_t)size;
+    struct nl_drawing d;
+    d.shape = s;
+    d.start = payload;
+    d.mask = (uint8_t *)s->mask;
+    d.same = (uint8_t *)s->same;
+    d.moves = d.model = 0;
+    int result = nl_draw(&d, set, size);
+    if (result < 0 || s->size < 8 || s->size > sizeof s->mask) {
+        free(s);
+        return NULL;
+    }
+    s->rest = result == 1;
+    s->words = (uint8_t)(s->size / 8);
+    nl_sort_moves(&d);
+    return s;
+}
+
+/* ---- using one ---- */
+
+/* Whether the headers in a payload of at least 8 bytes, and no shorter than the shape, are the shape's. */
+static inline int nl_shape_fits(const struct nl_shape *s, const uint8_t *payload)
+{
+    unsigned i = 0;
+    for (; i + 8 <= s->words; i += 8) {
+        uint64_t other = 0;
+        for (unsigned k = 0; k < 8; k++)
+            other |= (nl_load64(payload + 8 * (i + k)) ^ s->same[i + k]) & s->mask[i + k];
+        if (other)
+            return 0;
+    }
+    uint64_t other = 0;
+    for (; i < s->words; i++)
+        other |= (nl_load64(payload + 8 * i) ^ s->same[i]) & s->mask[i];
+    if (s->size & 7) { /* the last 8 bytes again: no read goes beyond the end */
+        const uint8_t *same = (const uint8_t *)s->same, *mask = (const uint8_t *)s->mask;
+        other |= (nl_load64(payload + s->size - 8) ^ nl_load64(same + s->size - 8)) & nl_load64(mask + s->size - 8);
+    }
+    return !other;
+}
+
+static inline void nl_carry_out(const struct nl_shape *s, const struct nl_part *part, const uint8_t *payload,
+                                uint8_t *record)
+{
+    const struct nl_move *m = &s->move[part->moves];
+    memcpy(record, s->model + part->model, part->size);
+    for (unsigned n = part->counts[NL_CARRY_8]; n; n--, m++)
+        record[m->to] = payload[m->from];
+    for (unsigned n = part->counts[NL_CARRY_16]; n; n--, m++)
+        memcpy(record + m->to, payload + m->from, 2);
+    for (unsigned n = part->counts[NL_CARRY_32]; n; n--, m++)
+        memcpy(record + m->to, payload + m->from, 4);
+    for (unsigned n = part->counts[NL_CARRY_64]; n; n--, m++)
+        memcpy(record + m->to, payload + m->from, 8);
+    for (unsigned n = part->counts[NL_CARRY_128]; n; n--, m++)
+        memcpy(record + m->to, payload + m->from, 16);
+    for (unsigned n = part->counts[NL_CARRY_SWAP16]; n; n--, m++) {
+        uint16_t v = __builtin_bswap16(nl_load16(payload + m->from));
+        memcpy(record + m->to, &v, 2);
+    }
+    for (unsigned n = part->counts[NL_CARRY_SWAP32]; n; n--, m++) {
+        uint32_t v = __builtin_bswap32(nl_load32(payload + m->from));
+        memcpy(record + m->to, &v, 4);
+    }
+    for (unsigned n = part->counts[NL_CARRY_SWAP64]; n; n--, m++) {
+        uint64_t v = __builtin_bswap64(nl_load64(payload + m->from));
+        memcpy(record + m->to, &v, 8);
+    }
+}
+
+/* The parts in the heap and what is in no model. */
+static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, const uint8_t *payload, size_t size,
+                           uint8_t *record, struct nl_decoder *d)
+{
+    uint32_t at[NL_SHAPE_PARTS] = {0};
+    for (unsigned i = 1; i < s->parts; i++) {
+        const struct nl_part *part = &s->part[i];
+        at[i] = nl_heap_take(d->heap, part->size);
+        if (!at[i])
+            return -1;
+        nl_carry_out(s, part, payload, d->heap->data + at[i]);
+        memcpy((part->parent ? d->heap->data + at[part->parent] : record) + part->slot, &at[i], 4);
+    }
+    for (unsigned i = 0; i < s->calls; i++) {
+        const struct nl_call *call = &s->call[i];
+        struct nl_attribute a = {
+            .length = call->length, .type = call->type, .payload = payload + call->at, .size = call->size};
+        struct nl_place place = {call->part ? NULL : record, at[call->part] + call->offset, at[call->part],
+                                 at[call->part] + s->part[call->part].size - 4};
+        if ((call->op ? nl_decode_value(d, call->set, call->op, &a, &place)
+                      : nl_keep_unknown(d, call->set, &a, &place)) < 0)
+            return -1;
+    }
+    if (s->rest) {
+        struct nl_place place = {record, 0, 0, set->record_size};
+        return nl_decode_set(d, set, payload + s->size, size - s->size, &place);
+    }
+    return 0;
+}
+
+/* Takes a shape of a payload that had none, now and then. */
+static void nl_shapes_learn(struct nl_shapes *all, const struct nl_set *set, const uint8_t *payload, size_t size)
+{
+    if (++all->missed < (all->count < NL_SHAPES ? NL_SHAPE_PATIENCE : NL_SHAPE_LOYALTY))
+        return;
+    all->missed = 0;
+    struct nl_shape *s = nl_shape_of(set, payload, size);
+    if (!s)
+        return;
+    unsigned place = all->count;
+    if (place < NL_SHAPES) {
+        all->count++;
+    } else {
+        place = 0;
+        for (unsigned i = 1; i < NL_SHAPES; i++)
+            if (all->known[i]->hits < all->known[place]->hits)
+                place = i;
+        free(all->known[place]);
+        for (unsigned i = 0; i < NL_SHAPES; i++)
+            if (i != place)
+                all->known[i]->hits /= 2;
+    }
+    all->known[place] = s;
+    all->size[place] = s->size;
+    all->rest[place] = s->rest;
+}
+
+/* As nl_decode, into memory that need not be zeroed, by a known shape where there is one. */
+static inline int nl_decode_shaped(struct nl_shapes *all, const struct nl_set *set, const uint8_t *payload, size_t size,
+                                   uint8_t *record, struct nl_area *heap, struct nl_area *kept, struct nl_fault *fault)
+{
+    for (unsigned i = 0; i < all->count; i++) {
+        if (all->size[i] != size && !(all->rest[i] && size > all->size[i]))
+            continue;
+        struct nl_shape *s = all->known[i];
+        if (!nl_shape_fits(s, payload))
+            continue;
+        s->hits++;
+        nl_carry_out(s, &s->part[0], payload, record);
+        if (s->parts == 1 && !s->calls && !s->rest)
+            return 0;
+        size_t heap_size = heap->size, kept_size = kept->size;
+        struct nl_decoder d = {payload, heap, kept, fault};
+        if (nl_shape_finish(s, set, payload, size, record, &d) == 0)
+            return 0;
+        heap->size = heap_size; /* nl_decode says what is wrong */
+        kept->size = kept_size;
+        break;
+    }
+    memset(record, 0, set->record_size + 4);
+    int result = nl_decode(set, payload, size, record, heap, kept, fault);
+    if (result == 0)
+        nl_shapes_learn(all, set, payload, size);
+    return result;
+}
+
+#endif

@@ -1,0 +1,223 @@
+"""Payloads whose attributes are as those of others before them: what is decoded by shape is what is decoded alone."""
+
+from __future__ import annotations
+
+import random
+import struct as cstruct
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import recorded
+from netlink import NESTED, AttributeEncoder, DecodeError
+from netlink.netfilter.conntrack import Flow
+from netlink.netfilter.nflog import Packet
+from netlink.schema import (
+    AttributeSet,
+    Struct,
+    be32,
+    binary,
+    flag,
+    ip,
+    nested,
+    repeated,
+    s8,
+    string,
+    struct,
+    submessage,
+    u8,
+    u16,
+    u32,
+    u64,
+    uint,
+    view,
+)
+
+TIMES = 12  # enough for a shape
+
+
+class Head(Struct):
+    number = u16()
+    letter = s8()
+
+
+class Fixed(Struct):
+    """11 bytes of text, which no one move carries."""
+
+    text = binary(size=11)
+    end = u32()
+
+
+class Inner(AttributeSet):
+    one = u8(1)
+    name = string(2)
+
+
+class Rare(AttributeSet):
+    value = be32(1)
+    inner = nested(2, Inner, rare=True)
+    text = string(3)
+
+
+class Bonded(AttributeSet):
+    mode = u8(1)
+
+
+class All(AttributeSet, header=Head):
+    number = u32(1)
+    big = be32(2)
+    wide = u64(3)
+    any_width = uint(4)
+    set_ = flag(5)
+    fixed = struct(6, Fixed)
+    inner = nested(7, Inner)
+    rare = nested(8, Rare, rare=True)
+    address = ip((9, 1), (9, 2))
+    names = repeated(10, string)
+    kind = string(11)
+    data = submessage(12, on="kind", cases={"bond": Bonded})
+    payload = view(13)
+
+
+def head(number: int = 7) -> bytes:
+    return cstruct.pack("=Hbx", number, -3)
+
+
+def attr(type_: int, payload: bytes) -> bytes:
+    return cstruct.pack("=HH", 4 + len(payload), type_) + payload + bytes(-len(payload) % 4)
+
+
+def agrees(cls: Any, payloads: list[bytes]) -> None:
+    """Decoded together they are what each is on its own."""
+    batch = cls.decode_many(payloads)
+    assert len(batch) == len(payloads)
+    for record, payload in zip(batch, payloads, strict=True):
+        alone = cls.decode(payload)
+        assert record == alone
+        assert record.unknown == alone.unknown
+        assert record.encode() == alone.encode()
+
+
+@pytest.mark.parametrize("name", ["conntrack_flows", "conntrack_events", "nflog_packets"])
+def test_recorded_messages(name: str) -> None:
+    payloads = recorded.payloads(name) * 3
+    random.Random(name).shuffle(payloads)
+    agrees(Packet if name == "nflog_packets" else Flow, payloads)
+
+
+ATTRIBUTES = {
+    "u32": lambda n: attr(1, cstruct.pack("=I", n)),
+    "be32": lambda n: attr(2, cstruct.pack(">I", n)),
+    "u64": lambda n: attr(3, cstruct.pack("=Q", n << 33)),
+    "uint": lambda n: attr(4, cstruct.pack("=H", n)),
+    "flag": lambda _: attr(5, b""),
+    "struct": lambda n: attr(6, bytes(range(n, n + 11)) + cstruct.pack("=xI", n)),
+    "short struct": lambda n: attr(6, bytes(range(n, n + 11))),
+    "nested": lambda n: attr(7 | NESTED, attr(1, bytes([n])) + attr(2, b"x%02d" % n)),
+    "empty nested": lambda _: attr(7, b""),
+    "rare": lambda n: attr(8, attr(1, cstruct.pack(">I", n)) + attr(2, attr(1, bytes([n]))) + attr(3, b"%03d" % n)),
+    "IPv4": lambda n: attr(9, attr(1, bytes([10, 0, 0, n]))),
+    "IPv6": lambda n: attr(9, attr(2, bytes(15) + bytes([n]))),
+    "repeated": lambda n: attr(10, b"%02d" % n) + attr(10, b"b\0"),
+    "trailing NULs": lambda n: attr(11, b"ab\0" if n % 2 else b"a\0\0"),
+    "submessage": lambda n: attr(11, b"bond" if n % 2 else b"team") + attr(12, attr(1, bytes([n]))),
+    "unknown": lambda n: attr(99, bytes([n])) + attr(7, attr(98, bytes([n, n]))) + attr(97, b""),
+    "duplicate": lambda n: attr(1, cstruct.pack("=I", n)) + attr(1, cstruct.pack("=I", n + 1)),
+    "duplicate nested": lambda n: attr(7, attr(1, bytes([n]))) + attr(7, attr(2, b"%02d" % n)),
+    "both addresses": lambda n: attr(9, attr(1, bytes([10, 0, 0, n])) + attr(2, bytes(16))),
+    "length 0": lambda n: bytes(4) + attr(1, cstruct.pack("=I", n)) + bytes(8),
+    "view": lambda n: attr(13, bytes(n)),
+    "behind a view": lambda n: attr(13, bytes(n)) + attr(1, cstruct.pack("=I", n)) + attr(99, b"a" * n),
+}
+
+
+@pytest.mark.parametrize("kind", ATTRIBUTES)
+def test_each_kind(kind: str) -> None:
+    agrees(All, [head(n) + ATTRIBUTES[kind](n) for n in range(TIMES)])
+
+
+def test_kinds_together_and_in_turn() -> None:
+    choice = random.Random(5)
+    order = [name for name in ATTRIBUTES if name not in ("view", "behind a view")] + ["behind a view"]
+    mixes = [[name for name in order if choice.random() < 0.4] for _ in range(6)]
+    payloads = [head(n) + b"".join(ATTRIBUTES[name](n) for name in mixes[n % 6]) for n in range(8 * TIMES)]
+    agrees(All, payloads)
+
+
+def test_more_shapes_than_are_remembered() -> None:
+    """New ones replace others, in their turn."""
+    payloads = [head() + attr(11, bytes([65 + n % 26]) * size) for size in range(1, 60) for n in range(150)]
+    agrees(All, payloads)
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 900, 1000, 1012, 1013, 1014, 1015, 1016, 1017, 1020, 1030, 5000])
+def test_payloads_about_as_long_as_a_shape_may_be(size: int) -> None:
+    agrees(All, [head(n) + attr(11, bytes([65 + n]) * size) for n in range(TIMES)])
+    agrees(All, [(head(n) + attr(11, bytes([65 + n]) * size))[: 8 + size] for n in range(TIMES)])  # no padding
+
+
+def test_a_header_alone() -> None:
+    agrees(All, [head(n) for n in range(TIMES)])
+
+
+@pytest.mark.parametrize(
+    ("bad", "text"),
+    [
+        (head() + attr(1, b"123"), "All.number"),
+        (head() + attr(8, attr(2, attr(1, b""))), "All.rare.inner.one"),
+        (head()[:2], "All"),
+        (head() + attr(1, b"1234")[:6], "All"),
+        (head() + attr(8, attr(1, b"1234") + b"\1\0\0\0"), "All.rare"),
+        (head() + attr(13, b"") + attr(1, b"12"), "All.number"),
+    ],
+)
+def test_a_malformed_one_among_many_is_told_as_alone(bad: bytes, text: str) -> None:
+    good = [head() + attr(1, b"1234"), head() + attr(13, b"abc"), head() + attr(8, attr(2, attr(1, b"1")))] * TIMES
+    with pytest.raises(DecodeError) as alone:
+        All.decode(bad)
+    assert text in str(alone.value)
+    with pytest.raises(DecodeError) as among:
+        All.decode_many([*good, bad, *good])
+    assert str(among.value) == str(alone.value)
+
+
+def test_an_iterator_may_use_its_buffer_again() -> None:
+    buffer = bytearray(64)
+
+    def received() -> Iterator[memoryview]:
+        for n in range(TIMES):
+            payload = head(n) + attr(1, cstruct.pack("=I", n))
+            buffer[: len(payload)] = payload
+            yield memoryview(buffer)[: len(payload)]
+
+    assert [record.number for record in All.decode_many(received())] == list(range(TIMES))
+
+
+def test_a_list_is_released_and_may_be_changed_afterwards() -> None:
+    payloads: list[Any] = [bytearray(head() + attr(1, b"1234")) for _ in range(3 * 64)]
+    batch = All.decode_many(payloads)
+    for payload in payloads:
+        payload.clear()  # BufferError where it is still exported
+    assert len({record.number for record in batch}) == 1
+    with pytest.raises(TypeError):
+        All.decode_many([*(bytes(4) for _ in range(70)), "text"])
+    broken: list[Any] = [bytearray(head() + attr(1, b"123")), bytearray(4), None]
+    with pytest.raises((DecodeError, TypeError)):
+        All.decode_many(broken)
+    broken[0].clear()
+    broken[1].clear()
+
+
+def test_encoder_and_shape_agree_on_the_widest_record() -> None:
+    """As many moves as there may be, and one more."""
+    for count in (126, 127, 128, 129):
+        cls: Any = type("Wide", (AttributeSet,), {f"f{n}": u8(n + 1) for n in range(count)})
+        payloads = []
+        for first in range(TIMES):
+            encoder = AttributeEncoder()
+            for n in range(count):
+                encoder.uint8(n + 1, (first + n) % 256)
+            payloads.append(encoder.encode())
+        agrees(cls, payloads)
+        assert cls.decode_many(payloads)[-1].to_dict() == {f"f{n}": (TIMES - 1 + n) % 256 for n in range(count)}
