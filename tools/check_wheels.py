@@ -2,11 +2,12 @@
 """Runs the tests on the wheels that `make wheels` built, installed where there is no compiler and no source.
 
 Each wheel for glibc and this machine's processor: unit and kernel tests, on every CPython at hand of the wheel's ABI.
+Those of a free-threaded CPython of which there were only headers are not run, but told.
 Each wheel for musl: every symbol that it asks of libc is one that musl has. The one of the CPython that
 tools/musl-python builds runs the unit and kernel tests too.
-Wheels for aarch64: the one of Debian's CPython runs the unit tests of codec and schema, by qemu-user with Debian's
+Wheels for aarch64: those of Debian's CPythons run the unit tests of codec and schema, by qemu-user with Debian's
 arm64 packages as root folder. Few netlink families are known to qemu-user, so that what wants a socket is left out.
-The others differ from it by their CPython only, and have been checked for processor and libraries when built.
+The others differ from them by their CPython only, and have been checked for processor and libraries when built.
 
 `make test-wheels` runs this; PYTHONS=... names the CPythons for the first kind.
 """
@@ -29,12 +30,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packaging.utils import parse_wheel_filename
-from wheels import ROOT, Interpreter, WheelError, interpreters, require_tools, run, unpack, virtual_environment
+from wheels import ROOT, Interpreter, WheelError, debian, interpreters, require_tools, run, unpack, virtual_environment
 
 COMPILER = re.compile(r"(.*-)?(cc|c\+\+|c89|c99|cpp|gcc|g\+\+|clang|clang\+\+|tcc|zig)(-[\d.]+)?")
 SUITES = ["tests/unit", "tests/kernel"]
 # Under qemu-user: what needs no socket.
 UNITS = ("attributes", "config", "encoder", "errors", "messages", "nlenc", "schema", "validate", "verdict")
+MUSL = "cp313"  # what tools/musl-python builds
+ARM = ("cp313", "cp314")  # Debian's, this release's and testing's
 EMULATED = [f"tests/unit/test_{unit}.py" for unit in UNITS]
 
 
@@ -114,7 +117,7 @@ def check_native(wheel: Wheel, python: Interpreter, tree: Path, env: dict[str, s
 
 
 def check_foreign(wheel: Wheel, python: list[str | Path], tree: Path, env: dict[str, str], tests: list[str]) -> None:
-    """The wheel in a folder beside a CPython 3.13 that runs by a command."""
+    """The wheel in a folder beside a CPython of its ABI that runs by a command."""
     print(f"{wheel.path.name}: {' '.join(map(str, python))}", flush=True)
     with tempfile.TemporaryDirectory() as temporary:
         site = Path(temporary)
@@ -124,7 +127,8 @@ def check_foreign(wheel: Wheel, python: list[str | Path], tree: Path, env: dict[
         launcher.chmod(0o755)
         (site / "sitecustomize.py").write_text(f"import sys\n\nsys.executable = {str(launcher)!r}\n")
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
-        pip += ["--only-binary", ":all:", "--python-version", "3.13", "--implementation", "cp", "--abi", "cp313"]
+        pip += ["--only-binary", ":all:", "--implementation", "cp", "--abi", wheel.abi]
+        pip += ["--python-version", f"3.{wheel.abi.removeprefix('cp3')}"]
         # What the tests need may ask for a newer libc than the wheel.
         glibc = ["manylinux2014", *(f"manylinux_2_{minor}" for minor in range(17, 42))]
         for libc in glibc if wheel.is_for("manylinux", "") else ["musllinux_1_2"]:
@@ -157,28 +161,29 @@ def check_symbols(wheel: Wheel, libc: Path) -> None:
                     )
 
 
-def debian(architecture: str, *packages: str) -> Path:
-    """A folder with Debian's packages of an architecture, fetched once."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnetlink"
-    directory = cache / "-".join([architecture, *packages])
-    if not directory.exists():
-        fetched = Path(f"{directory}.part")
-        shutil.rmtree(fetched, ignore_errors=True)
-        run([ROOT / "tools/debian", "packages", architecture, fetched, *packages])
-        fetched.rename(directory)
-    return directory
-
-
-def check_all(directory: Path, named: list[Path]) -> None:
-    sdist, wheels = wheels_in(directory)
-    pythons = interpreters(named)
-    lacking = {wheel.abi for wheel in wheels} - {python.abi for python in pythons}
-    if lacking and not named:
+def runnable(wheels: list[Wheel], named: list[str]) -> list[Interpreter]:
+    """The CPythons to test on; WheelError if one of them has no wheel, or, of those not named, a wheel has none."""
+    found = interpreters(named)
+    pythons = [python for python in found if not python.derived]
+    headers = {python.abi for python in found if python.derived}
+    if named and headers:
+        raise WheelError(f"{', '.join(sorted(headers))}: these are headers, with no CPython to run tests on")
+    built = {wheel.abi for wheel in wheels}
+    if useless := [python for python in pythons if python.abi not in built]:
+        raise WheelError(f"there is no wheel for {useless[0].path}, {useless[0].abi}. `make wheels` makes them.")
+    lacking = built - {python.abi for python in pythons}
+    if lacking - headers and not named:
         raise WheelError(
             f"No CPython here to test wheels of {', '.join(sorted(lacking))}. PYTHONS=... names what to test"
         )
-    if useless := [python for python in pythons if python.abi not in {wheel.abi for wheel in wheels}]:
-        raise WheelError(f"{directory} has no wheel for {useless[0].path}, {useless[0].abi}. `make wheels` makes them.")
+    for abi in sorted(lacking):
+        print(f"{abi}: not run, " + ("for there is no such CPython here" if abi in headers else "as it is not named"))
+    return pythons
+
+
+def check_all(directory: Path, named: list[str]) -> None:
+    sdist, wheels = wheels_in(directory)
+    pythons = runnable(wheels, named)
     here = debian("amd64", "musl", "qemu-user")
     arm = debian("arm64", "base-files", "libstdc++6", "musl", "python3.13")
     for processor, root in (("x86_64", here), ("aarch64", arm)):
@@ -193,20 +198,24 @@ def check_all(directory: Path, named: list[Path]) -> None:
                 for python in pythons:
                     if python.abi == wheel.abi:
                         check_native(wheel, python, tree, env)
-            elif wheel.abi != "cp313":
-                continue  # there is no other CPython for it
-            elif wheel.is_for("musllinux", "x86_64"):
+            elif wheel.is_for("musllinux", "x86_64") and wheel.abi == MUSL:
                 musl = run([ROOT / "tools/musl-python", sys.executable]).splitlines()[-1]
                 check_foreign(wheel, [musl], tree, env, SUITES)
-            elif wheel.is_for("manylinux", "aarch64"):
-                qemu = [here / "usr/bin/qemu-aarch64", "-L", arm, arm / "usr/bin/python3.13"]
+            elif wheel.is_for("manylinux", "aarch64") and wheel.abi in ARM:
+                program = f"python3.{wheel.abi.removeprefix('cp3')}"
+                root = debian("arm64", "base-files", "libstdc++6", "musl", program)
+                qemu = [here / "usr/bin/qemu-aarch64", "-L", root, root / f"usr/bin/{program}"]
                 check_foreign(wheel, qemu, tree, env, EMULATED)
 
 
 def main() -> None:
     usage = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     usage.add_argument(
-        "--python", action="append", default=[], metavar="PATH", type=Path, help="a CPython to test on; may be repeated"
+        "--python",
+        action="append",
+        default=[],
+        metavar="PROGRAM|VERSION",
+        help="a CPython to test on, or which one of Debian's; may be repeated",
     )
     usage.add_argument("--dir", type=Path, default=ROOT / "wheelhouse", help="the folder of the wheels (%(default)s)")
     args = usage.parse_args()

@@ -6,8 +6,13 @@ of every CPython that is found, with its headers, are built for every target, to
 what they are built for. auditwheel then names the wheels by the symbols they need; check-wheel-contents and twine have
 to like them. What was built appears in the output folder only when all of it is right.
 
-CPythons are looked for on PATH, among pyenv's versions, and where tools/freethreaded-python keeps what it built; one of
-each ABI is used. `make wheels` installs the tools and runs this; `make wheels PYTHONS=...` names the CPythons instead.
+CPythons are looked for on PATH, among pyenv's versions, and where tools/freethreaded-python keeps what it built; one
+of each ABI is used. Of the ABIs in [tool.cibuildwheel], those not found are taken from Debian's packages, where need be
+of its testing release, unpacked into ~/.cache/fastnetlink. Debian has no free-threaded CPython: headers for one are
+those of the other with Py_GIL_DISABLED defined, which is all that --disable-gil changes in them.
+
+`make wheels` installs the tools and runs this; `make wheels PYTHONS="python3.13 3.14 3.14t"` names the CPythons
+instead: programs, or versions to take from Debian's packages.
 """
 
 from __future__ import annotations
@@ -17,6 +22,8 @@ import concurrent.futures
 import importlib.util
 import json
 import os
+import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +33,7 @@ import tomllib
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -34,6 +41,8 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent  # where the tools are commands
 NEEDED = ("auditwheel", "build", "elftools", "ziglang")  # what [dependency-groups] wheels brings
 OLDEST = (3, 11)
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnetlink"
+RELEASE = re.compile(r"3\.\d+t?")
 # What a compiler's name stands for is all in the sysconfig module; these would be added to it.
 FLAGS = ("CC", "CXX", "CPP", "CFLAGS", "CPPFLAGS", "LDFLAGS", "LDSHARED", "AR", "ARFLAGS", "SETUPTOOLS_EXT_SUFFIX")
 
@@ -93,6 +102,11 @@ class Interpreter:
     sysconfig: str  # the module that holds its build's variables
     include: Path
     pyconfig: Path  # the pyconfig.h that counts; Debian's is in a folder of the processor's
+    derived: bool = False  # the path is that of the CPython with a GIL, of the same version
+
+    @property
+    def free_threaded(self) -> bool:
+        return self.abi.endswith("t")
 
 
 PROBE = """
@@ -137,7 +151,7 @@ def candidates() -> Iterator[Path]:
         yield from (Path(directory, name) for name in names)
     if pyenv := shutil.which("pyenv"):
         yield from sorted(Path(run([pyenv, "root"]).strip(), "versions").glob("*/bin/python"))
-    cache = Path(os.environ.get("FREETHREADED_CACHE") or Path.home() / ".cache/fastnetlink")
+    cache = Path(os.environ.get("FREETHREADED_CACHE") or CACHE)
     yield from sorted(cache.glob("*-freethreaded/bin/python3.*t"))
 
 
@@ -147,7 +161,9 @@ def interpreter(path: Path) -> Interpreter:
         out = subprocess.run([path, "-I", "-c", PROBE], capture_output=True, check=True, timeout=60)
         found = json.loads(out.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as error:
-        raise WheelError(f"{path} does not run as a Python 3.11 or newer: {error}") from None
+        said = getattr(error, "stderr", None) or b""
+        reason = "\n".join([str(error), *said.decode(errors="replace").splitlines()[-1:]])
+        raise WheelError(f"{path} does not run as a Python 3.11 or newer: {reason}") from None
     if not found["fit"] or tuple(found["number"]) < OLDEST:
         raise WheelError(f"{path} is no CPython 3.11 or newer, 64-bit, as released: {found['version']}")
     minor = found["version"].rpartition(".")[0]
@@ -157,10 +173,44 @@ def interpreter(path: Path) -> Interpreter:
     return Interpreter(path, found["version"], found["abi"], found["name"], found["sysconfig"], include, pyconfig)
 
 
-def interpreters(named: list[Path]) -> list[Interpreter]:
-    """The CPythons that were named, each of which has to do; or else, of those found, one of each ABI."""
+def debian(architecture: str, *packages: str, alone: tuple[str, ...] = ()) -> Path:
+    """A folder with Debian's packages of an architecture, fetched once; those alone come without what they need."""
+    directory = CACHE / "-".join([architecture, *packages, *alone])
+    if not directory.exists():
+        fetched = Path(f"{directory}.part")
+        shutil.rmtree(fetched, ignore_errors=True)
+        run([ROOT / "tools/debian", "packages", architecture, fetched, *packages])
+        if alone:
+            run([ROOT / "tools/debian", "alone", architecture, fetched, *alone])
+        fetched.rename(directory)
+    return directory
+
+
+def from_debian(release: str) -> Interpreter:
+    """Debian's CPython of a release, such as 3.14; for 3.14t the same, to build for the one without a GIL."""
+    minor = release.removesuffix("t")
+    architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
+    try:
+        folder = debian(architecture, f"python{minor}", alone=(f"libpython{minor}-dev",))
+    except WheelError as problem:
+        raise WheelError(f"{problem}\nNo CPython {minor} in Debian's packages. PYTHONS=... can name another") from None
+    found = interpreter(folder / f"usr/bin/python{minor}")
+    if release == minor:
+        return found
+    return replace(found, abi=f"{found.abi}t", name=f"{found.name}t", derived=True)
+
+
+def supported() -> list[str]:
+    """The ABIs that wheels are published for."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["cibuildwheel"]
+    return [pattern.partition("-")[0] for pattern in settings["build"].split()]
+
+
+def interpreters(named: list[str]) -> list[Interpreter]:
+    """The CPythons that were named, each of which has to do; or else, of those found, one of each ABI, and Debian's
+    for the ABIs that are supported but were not found."""
     if named:
-        return [interpreter(path) for path in named]
+        return [from_debian(name) if RELEASE.fullmatch(name) else interpreter(Path(name)) for name in named]
     fit: dict[str, Interpreter] = {}
     unfit: dict[str, None] = {}
     for path in candidates():
@@ -172,11 +222,28 @@ def interpreters(named: list[Path]) -> list[Interpreter]:
                 print(f"left out: {problem}", file=sys.stderr)
             except WheelError as problem:
                 unfit[str(problem)] = None
+    for abi in supported():
+        if abi not in fit:
+            try:
+                fit[abi] = from_debian(f"3.{abi.removeprefix('cp3')}")
+            except WheelError as problem:
+                unfit[str(problem)] = None
+                print(f"left out: {abi}, of which no CPython with its headers is here. {problem}", file=sys.stderr)
     if not fit:
         reasons = "".join(f"\n  {reason}" for reason in unfit)
         advice = "Debian, Ubuntu: apt-get install python3-dev"
         raise WheelError(f"No CPython 3.11 or newer with its headers. {advice}{reasons}")
     return sorted(fit.values(), key=lambda one: (len(one.abi), one.abi))
+
+
+def without_gil(pyconfig: str) -> str:
+    """The pyconfig.h of a free-threaded CPython, from that of the other."""
+    undefined = "/* #undef Py_GIL_DISABLED */"
+    if pyconfig.count(undefined) != 1:
+        raise WheelError(
+            f"pyconfig.h does not say {undefined}: headers of a free-threaded CPython cannot be made of it"
+        )
+    return pyconfig.replace(undefined, "#define Py_GIL_DISABLED 1")
 
 
 def virtual_environment(python: Interpreter, directory: Path, *packages: str | Path, **kwargs: Any) -> Path:
@@ -196,7 +263,8 @@ def prepare(python: Interpreter, directory: Path) -> None:
     requires = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
     virtual_environment(python, directory / "venv", "build", *requires)
     shutil.copytree(python.include, directory / "include")
-    shutil.copyfile(python.pyconfig, directory / "include/pyconfig.h")
+    pyconfig = python.pyconfig.read_text()
+    (directory / "include/pyconfig.h").write_text(without_gil(pyconfig) if python.derived else pyconfig)
 
 
 def sysconfig_module(python: Interpreter, target: Target, include: Path, directory: Path) -> dict[str, str]:
@@ -216,6 +284,7 @@ def sysconfig_module(python: Interpreter, target: Target, include: Path, directo
         "SOABI": soabi,
         "EXT_SUFFIX": f".{soabi}.so",
         "MULTIARCH": target.triplet,
+        "Py_GIL_DISABLED": int(python.free_threaded),
     }
     name = "_sysconfigdata_target"
     directory.mkdir()
@@ -347,7 +416,7 @@ def build_all(pythons: list[Interpreter], targets: list[Target], out: Path) -> N
         print("sdist", flush=True)
         sdist = build_sdist(done)
         for python in pythons:
-            print(f"{python.abi}: {python.path} {python.version}", flush=True)
+            print(f"{python.abi}: {python.path} {python.version}{', its headers' * python.derived}", flush=True)
             prepare(python, work / python.abi)
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             jobs = [
@@ -374,9 +443,8 @@ def main() -> None:
         "--python",
         action="append",
         default=[],
-        metavar="PATH",
-        type=Path,
-        help="a CPython to build for; may be repeated",
+        metavar="PROGRAM|VERSION",
+        help="a CPython to build for, or which one of Debian's; may be repeated",
     )
     platforms = [target.platform for target in TARGETS]
     usage.add_argument(

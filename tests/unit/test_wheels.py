@@ -39,8 +39,8 @@ def python(tmp_path):
         (include / header).touch()
 
     def make(**changes):
-        program = tmp_path / "python"
         answer = FOUND | {"include": str(include), "pyconfig": str(include / "pyconfig.h")} | changes
+        program = tmp_path / answer["name"]
         program.write_text(f"#!/bin/sh\necho '{json.dumps(answer)}'\n")
         program.chmod(0o755)
         return program
@@ -84,9 +84,91 @@ def test_what_is_no_python(tmp_path, script):
         wheels.interpreter(program)
 
 
+def test_a_python_that_does_not_run_says_why(tmp_path):
+    program = tmp_path / "python"
+    program.write_text("#!/bin/sh\necho 'libc.so.6: version GLIBC_2.99 not found' >&2\nexit 1\n")
+    program.chmod(0o755)
+    with pytest.raises(WheelError, match=r"GLIBC_2\.99 not found"):
+        wheels.interpreter(program)
+
+
 def test_a_python_that_is_named_has_to_do(tmp_path):
     with pytest.raises(WheelError, match="does not run"):
-        wheels.interpreters([tmp_path / "python3.13"])
+        wheels.interpreters([str(tmp_path / "python3.13")])
+
+
+@pytest.fixture
+def archive(python, tmp_path, monkeypatch):
+    """Debian's archive, which has Python 3.14 alone; a list of what was asked of it."""
+    asked = []
+    programs = tmp_path / "usr" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "python3.14").symlink_to(python(version="3.14.8", number=[3, 14], abi="cp314", name="cpython-314"))
+
+    def fetch(architecture, *packages, alone=()):
+        asked.append((*packages, *alone))
+        if packages != ("python3.14",):
+            raise WheelError(f"there is no {packages[0]}")
+        return tmp_path
+
+    monkeypatch.setattr(wheels, "debian", fetch)
+    return asked
+
+
+def test_a_version_that_is_named_is_debians(archive):
+    (found,) = wheels.interpreters(["3.14"])
+    assert archive == [("python3.14", "libpython3.14-dev")]
+    assert (found.abi, found.name, found.derived, found.free_threaded) == ("cp314", "cpython-314", False, False)
+
+
+def test_a_free_threaded_one_is_made_of_the_other(archive):
+    (found,) = wheels.interpreters(["3.14t"])
+    assert (found.version, found.abi, found.name) == ("3.14.8", "cp314t", "cpython-314t")
+    assert found.derived
+    assert found.free_threaded
+
+
+def test_what_debian_does_not_have(archive):
+    with pytest.raises(WheelError, match=r"there is no python3\.12\n.*PYTHONS="):
+        wheels.interpreters(["3.12"])
+
+
+def test_what_is_not_found_is_debians_or_left_out(archive, python, monkeypatch, capsys):
+    here = python()
+    monkeypatch.setattr(wheels, "candidates", lambda: [here, here])
+    monkeypatch.setattr(wheels, "supported", lambda: ["cp312", "cp313", "cp314", "cp314t"])
+    found = wheels.interpreters([])
+    assert [one.abi for one in found] == ["cp313", "cp314", "cp314t"]
+    told = capsys.readouterr().err
+    assert told.startswith("left out: cp312")
+    assert "there is no python3.12" in told
+
+
+def test_nothing_at_hand_is_an_error(archive, monkeypatch):
+    monkeypatch.setattr(wheels, "candidates", list)
+    monkeypatch.setattr(wheels, "supported", lambda: ["cp312"])
+    with pytest.raises(WheelError, match=r"apt-get install python3-dev\n.*there is no python3\.12"):
+        wheels.interpreters([])
+
+
+def test_what_is_supported():
+    assert {"cp311", "cp314", "cp314t"} <= set(wheels.supported())
+
+
+def test_headers_without_a_gil():
+    assert wheels.without_gil("a\n/* #undef Py_GIL_DISABLED */\nb\n") == "a\n#define Py_GIL_DISABLED 1\nb\n"
+    with pytest.raises(WheelError, match="Py_GIL_DISABLED"):
+        wheels.without_gil("#define Py_GIL_DISABLED 1\n")
+
+
+def ask(env):
+    """What a Python in an environment says of its target."""
+    script = """import json, sysconfig
+from sysconfig import get_config_var as var
+compiler = var("CC").partition("-target ")[2]
+print(json.dumps([sysconfig.get_platform(), var("EXT_SUFFIX"), compiler, var("INCLUDEPY"), var("Py_GIL_DISABLED")]))
+"""
+    return json.loads(subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, check=True).stdout)
 
 
 @pytest.mark.parametrize("target", wheels.TARGETS, ids=lambda target: target.platform)
@@ -95,16 +177,22 @@ def test_setuptools_is_told_of_the_target(target, tmp_path):
         Path(sys.executable), "3", "cp3", "cpython-3", sysconfig._get_sysconfigdata_name(), tmp_path, tmp_path
     )
     env = wheels.sysconfig_module(this, target, tmp_path / "include", tmp_path / "module")
-    ask = """import json, sysconfig
-from sysconfig import get_config_var as var
-print(json.dumps([sysconfig.get_platform(), var("EXT_SUFFIX"), var("CC").partition("-target ")[2], var("INCLUDEPY")]))
-"""
-    out = subprocess.run([sys.executable, "-c", ask], env=env, capture_output=True, check=True).stdout
-    platform, suffix, compiler, include = json.loads(out)
+    platform, suffix, compiler, include, free_threaded = ask(env)
     assert platform == f"linux-{target.processor}"
     assert suffix == f".cpython-3-{target.processor}-linux-{target.libc}.so"
     assert compiler == target.zig
     assert include == str(tmp_path / "include")
+    assert not free_threaded
+
+
+def test_setuptools_is_told_of_free_threading(tmp_path):
+    this = wheels.Interpreter(
+        Path(sys.executable), "3", "cp3t", "cpython-3t", sysconfig._get_sysconfigdata_name(), tmp_path, tmp_path, True
+    )
+    env = wheels.sysconfig_module(this, Target("x86_64", "gnu"), tmp_path, tmp_path / "module")
+    _, suffix, _, _, free_threaded = ask(env)
+    assert suffix == ".cpython-3t-x86_64-linux-gnu.so"
+    assert free_threaded
 
 
 def test_what_the_caller_compiles_with_stays_out(tmp_path, monkeypatch):
@@ -154,3 +242,37 @@ def test_wheels_are_told_apart(tmp_path):
     assert {wheel.abi for wheel in found} == {"cp313t"}
     kinds = [("manylinux", "x86_64"), ("manylinux", "aarch64"), ("musllinux", "x86_64"), ("musllinux", "aarch64")]
     assert [sum(wheel.is_for(*kind) for wheel in found) for kind in kinds] == [1, 1, 1, 0]
+
+
+def built(abi):
+    return check_wheels.Wheel(Path(f"{abi}.whl"), abi, frozenset({"manylinux_2_17_x86_64"}))
+
+
+def here(abi, derived=False):
+    return wheels.Interpreter(Path(abi), "3", abi, "", "", Path(), Path(), derived)
+
+
+def test_wheels_of_headers_alone_are_not_run_but_told(monkeypatch, capsys):
+    monkeypatch.setattr(check_wheels, "interpreters", lambda named: [here("cp314"), here("cp314t", derived=True)])
+    assert check_wheels.runnable([built("cp314"), built("cp314t")], []) == [here("cp314")]
+    assert capsys.readouterr().out.startswith("cp314t: not run, ")
+
+
+def test_what_was_not_named_is_told(monkeypatch, capsys):
+    monkeypatch.setattr(check_wheels, "interpreters", lambda named: [here("cp314")])
+    assert check_wheels.runnable([built("cp313"), built("cp314")], ["3.14"]) == [here("cp314")]
+    assert capsys.readouterr().out.startswith("cp313: not run, ")
+
+
+@pytest.mark.parametrize(
+    ("named", "pythons", "problem"),
+    [
+        ([], [here("cp314")], "No CPython here to test wheels of cp313"),
+        ([], [here("cp312"), here("cp313"), here("cp314")], r"no wheel for .*cp312"),
+        (["3.14t"], [here("cp314t", derived=True)], "cp314t: these are headers"),
+    ],
+)
+def test_wheels_and_pythons_that_do_not_match(monkeypatch, named, pythons, problem):
+    monkeypatch.setattr(check_wheels, "interpreters", lambda _: pythons)
+    with pytest.raises(WheelError, match=problem):
+        check_wheels.runnable([built("cp313"), built("cp314"), built("cp314t")], named)
