@@ -37,33 +37,111 @@ enum {
 struct nl_sock {
     /* How many calls use the descriptors, one more while it is open, and the CLOSED bit. */
     _Atomic uint32_t state;
+    _Atomic unsigned forks;        /* of the process that state and wake belong to */
     _Atomic int waiting;           /* a receive is in poll, or about to be */
     _Atomic int dumping;           /* a dump was asked for and its end has not been received */
     _Atomic int64_t read_deadline; /* CLOCK_MONOTONIC ns, 0: none */
     _Atomic int64_t write_deadline;
     int fd;
-    int wake;    /* eventfd: readable when closed, and when a deadline changed under a waiting receive */
-    pid_t owner; /* the process that made wake: a fork shares it */
+    int wake; /* eventfd: readable when closed, and when a deadline changed under a waiting receive */
     uint32_t port;
     size_t fixed_size;
 };
 
-/* ---- lifetime ---- */
+/* ---- forks ---- */
 
-static int enter(struct nl_sock *s)
+static unsigned forks;  /* from the process that loaded this to the one that it runs in */
+static int fork_unseen; /* an errno, where they cannot be counted */
+static pthread_mutex_t taking_over = PTHREAD_MUTEX_INITIALIZER;
+
+/* Held during a fork, so that no child finds it locked by a thread that it does not have. */
+static void before_fork(void)
 {
-    uint32_t state = atomic_load(&s->state);
-    do {
-        if (state & CLOSED)
-            return -EBADF;
-    } while (!atomic_compare_exchange_weak(&s->state, &state, state + 1));
-    return 0;
+    pthread_mutex_lock(&taking_over);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&taking_over);
+}
+
+static void after_fork_in_child(void)
+{
+    forks++;
+    pthread_mutex_unlock(&taking_over);
+}
+
+__attribute__((constructor)) static void count_forks(void)
+{
+    fork_unseen = pthread_atfork(before_fork, after_fork, after_fork_in_child);
+}
+
+unsigned nl_forks(void)
+{
+    return forks;
+}
+
+static int is_inherited(struct nl_sock *s)
+{
+    return atomic_load(&s->forks) != forks;
 }
 
 static void close_descriptors(struct nl_sock *s)
 {
     close(s->fd);
     close(s->wake);
+}
+
+/* Makes an inherited socket one of this process, before any call of it uses the socket: the parent's threads that were
+ * in a call do not exist here and will never leave, and its eventfd is one for both processes, so that a wake of one
+ * would be a wake of the other. */
+static int take_over(struct nl_sock *s)
+{
+    int result = 0;
+    pthread_mutex_lock(&taking_over);
+    if (is_inherited(s) && !(atomic_load(&s->state) & CLOSED)) {
+        int mine = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        if (mine < 0 || dup3(mine, s->wake, O_CLOEXEC) < 0)
+            result = -errno;
+        if (mine >= 0)
+            close(mine);
+        if (result == 0) {
+            atomic_store(&s->waiting, 0);
+            atomic_store(&s->state, 1);
+            atomic_store(&s->forks, forks);
+        }
+    }
+    pthread_mutex_unlock(&taking_over);
+    return result;
+}
+
+/* Closes a socket that no call of this process has used, and nobody waits for. */
+static int close_inherited(struct nl_sock *s)
+{
+    int result = 0;
+    uint32_t state = atomic_load(&s->state);
+    if (state & CLOSED)
+        result = -EBADF;
+    if (state != CLOSED) /* else the parent had closed it */
+        close_descriptors(s);
+    atomic_store(&s->state, CLOSED);
+    atomic_store(&s->forks, forks);
+    return result;
+}
+
+/* ---- lifetime ---- */
+
+static int enter(struct nl_sock *s)
+{
+    int result = is_inherited(s) ? take_over(s) : 0;
+    if (result < 0)
+        return result;
+    uint32_t state = atomic_load(&s->state);
+    do {
+        if (state & CLOSED)
+            return -EBADF;
+    } while (!atomic_compare_exchange_weak(&s->state, &state, state + 1));
+    return 0;
 }
 
 static void leave(struct nl_sock *s)
@@ -86,15 +164,15 @@ static void wake(struct nl_sock *s)
 
 int nl_sock_close(struct nl_sock *s)
 {
-    uint32_t before = atomic_fetch_or(&s->state, CLOSED);
-    if (before & CLOSED)
-        return -EBADF;
-    if (getpid() != s->owner) {
-        /* Threads of the parent that were in a call do not exist here, and will never leave. Its eventfd is
-         * shared with us: leave that alone. */
-        close_descriptors(s);
-        return 0;
+    if (is_inherited(s)) {
+        pthread_mutex_lock(&taking_over);
+        int inherited = is_inherited(s), result = inherited ? close_inherited(s) : 0;
+        pthread_mutex_unlock(&taking_over);
+        if (inherited)
+            return result;
     }
+    if (atomic_fetch_or(&s->state, CLOSED) & CLOSED)
+        return -EBADF;
     wake(s);
     leave(s);
     return 0;
@@ -178,15 +256,15 @@ static int visit(struct visit *v)
 
 struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error)
 {
-    struct nl_sock *s = calloc(1, sizeof *s);
+    struct nl_sock *s = fork_unseen ? NULL : calloc(1, sizeof *s);
     if (!s) {
         *error = ENOMEM;
         return NULL;
     }
     s->fd = s->wake = -1;
-    s->owner = getpid();
     s->fixed_size = options->fixed_size;
     atomic_init(&s->state, 1);
+    atomic_init(&s->forks, forks);
 
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_pid = options->pid, .nl_groups = options->groups};
     socklen_t size = sizeof address;
@@ -250,10 +328,11 @@ static int passed(const _Atomic int64_t *deadline)
     return at != 0 && now() >= at;
 }
 
-void nl_sock_set_deadlines(struct nl_sock *s, const int64_t *read_at, const int64_t *write_at)
+int nl_sock_set_deadlines(struct nl_sock *s, const int64_t *read_at, const int64_t *write_at)
 {
-    if (enter(s) < 0)
-        return;
+    int result = enter(s);
+    if (result < 0)
+        return result;
     if (write_at)
         atomic_store(&s->write_deadline, *write_at); /* a waiting send looks at it again by itself */
     if (read_at) {
@@ -262,33 +341,12 @@ void nl_sock_set_deadlines(struct nl_sock *s, const int64_t *read_at, const int6
             wake(s);
     }
     leave(s);
-}
-
-/* After a fork the eventfd is one for both processes, and a wake of one would be a wake of the other. */
-static int own_wake(struct nl_sock *s)
-{
-    pid_t me = getpid();
-    if (me == s->owner)
-        return 0;
-    int mine = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (mine < 0)
-        return -errno;
-    int moved = dup3(mine, s->wake, O_CLOEXEC);
-    int error = errno;
-    close(mine);
-    if (moved < 0)
-        return -error;
-    s->owner = me;
-    atomic_store(&s->state, (atomic_load(&s->state) & CLOSED) | 2); /* open, and this call */
     return 0;
 }
 
 /* Until there is something to read. The caller has entered. */
 static int wait_readable(struct nl_sock *s)
 {
-    int result = own_wake(s);
-    if (result < 0)
-        return result;
     for (;;) {
         /* Said before the deadline is read: whoever changes it afterwards writes to wake. */
         atomic_store(&s->waiting, 1);
@@ -411,9 +469,25 @@ void nl_buffer_free(struct nl_buffer *b)
     b->capacity = 0;
 }
 
-/* One try, without waiting. */
-static ssize_t receive_now(struct nl_sock *s, struct nl_buffer *b)
+/* A way to receive what is queued, without waiting: what came, or an error. */
+typedef ssize_t receive_now(struct nl_sock *s, void *to);
+
+/* Tries until something came, wait is 0 or the deadline has passed. */
+static ssize_t receive(struct nl_sock *s, receive_now *try, void *to, int wait)
 {
+    ssize_t result = enter(s);
+    if (result < 0)
+        return result;
+    do
+        result = passed(&s->read_deadline) ? -ETIMEDOUT : try(s, to);
+    while (result == -EAGAIN && wait && (result = wait_readable(s)) == 0);
+    leave(s);
+    return result;
+}
+
+static ssize_t to_buffer(struct nl_sock *s, void *to)
+{
+    struct nl_buffer *b = to;
     size_t size = s->fixed_size;
     if (!size) {
         /* A dump's chunks are as long as the largest receive so far, up to 32 KiB, and always fit. Whatever else
@@ -445,39 +519,50 @@ static ssize_t receive_now(struct nl_sock *s, struct nl_buffer *b)
 
 ssize_t nl_sock_receive(struct nl_sock *s, struct nl_buffer *b, int wait)
 {
-    ssize_t result = enter(s);
-    if (result < 0)
-        return result;
-    do {
-        if (passed(&s->read_deadline)) {
-            result = -ETIMEDOUT;
-            break;
-        }
-        result = receive_now(s, b);
-    } while (result == -EAGAIN && wait && (result = wait_readable(s)) == 0);
-    leave(s);
-    return result;
+    return receive(s, to_buffer, b, wait);
+}
+
+struct place {
+    void *at;
+    size_t size;
+    uint32_t sender;
+};
+
+static ssize_t to_place(struct nl_sock *s, void *to)
+{
+    struct place *p = to;
+    struct sockaddr_nl from = {0};
+    socklen_t length = sizeof from;
+    ssize_t got = recvfrom(s->fd, p->at, p->size, MSG_TRUNC | MSG_DONTWAIT, (struct sockaddr *)&from, &length);
+    p->sender = from.nl_pid;
+    return got < 0 ? -errno : got;
 }
 
 ssize_t nl_sock_receive_at(struct nl_sock *s, void *to, size_t size, uint32_t *sender, int wait)
 {
-    ssize_t result = enter(s);
-    if (result < 0)
-        return result;
-    do {
-        if (passed(&s->read_deadline)) {
-            result = -ETIMEDOUT;
-            break;
-        }
-        struct sockaddr_nl from = {0};
-        socklen_t length = sizeof from;
-        result = recvfrom(s->fd, to, size, MSG_TRUNC | MSG_DONTWAIT, (struct sockaddr *)&from, &length);
-        if (result < 0)
-            result = -errno;
-        *sender = from.nl_pid;
-    } while (result == -EAGAIN && wait && (result = wait_readable(s)) == 0);
-    leave(s);
+    struct place place = {to, size, 0};
+    ssize_t result = receive(s, to_place, &place, wait);
+    *sender = place.sender;
     return result;
+}
+
+static ssize_t to_ring(struct nl_sock *s, void *to)
+{
+    struct nl_ring *ring = to;
+    /* recvmmsg's own timeout is looked at only between datagrams: not used. */
+    int count = recvmmsg(s->fd, ring->headers, ring->slots, MSG_DONTWAIT | MSG_TRUNC, NULL);
+    if (count < 0)
+        return -errno;
+    for (int i = 0; i < count; i++)
+        if (atomic_load(&s->dumping) && ring->headers[i].msg_len <= ring->slot_size &&
+            ends_dump(ring->vectors[i].iov_base, ring->headers[i].msg_len))
+            atomic_store(&s->dumping, 0);
+    return count;
+}
+
+int nl_sock_receive_ring(struct nl_sock *s, struct nl_ring *ring, int wait)
+{
+    return (int)receive(s, to_ring, ring, wait);
 }
 
 int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size)
@@ -513,29 +598,6 @@ void nl_ring_free(struct nl_ring *ring)
     free(ring->vectors);
     free(ring->senders);
     memset(ring, 0, sizeof *ring);
-}
-
-int nl_sock_receive_ring(struct nl_sock *s, struct nl_ring *ring, int wait)
-{
-    int result = enter(s);
-    if (result < 0)
-        return result;
-    do {
-        if (passed(&s->read_deadline)) {
-            result = -ETIMEDOUT;
-            break;
-        }
-        /* recvmmsg's own timeout is looked at only between datagrams: not used. */
-        result = recvmmsg(s->fd, ring->headers, ring->slots, MSG_DONTWAIT | MSG_TRUNC, NULL);
-        if (result < 0)
-            result = -errno;
-    } while (result == -EAGAIN && wait && (result = wait_readable(s)) == 0);
-    for (int i = 0; i < result; i++)
-        if (atomic_load(&s->dumping) && ring->headers[i].msg_len <= ring->slot_size &&
-            ends_dump(ring->vectors[i].iov_base, ring->headers[i].msg_len))
-            atomic_store(&s->dumping, 0);
-    leave(s);
-    return result;
 }
 
 /* ---- options ---- */

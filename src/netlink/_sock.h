@@ -8,6 +8,10 @@
  * nl_sock_open and nl_sock_free. nl_sock_close wakes every waiter, and the
  * descriptors are closed by the last call that uses them, so that a number is
  * never given to somebody else under a call in flight.
+ *
+ * Forks: a child has the same socket, and may call anything but for what its
+ * parent is using it for. The first call takes the child's side over, and may
+ * fail as eventfd(2) does.
  */
 #ifndef NETLINK_SOCK_H
 #define NETLINK_SOCK_H
@@ -46,6 +50,10 @@ struct nl_ring {
     struct sockaddr_nl *senders;
 };
 
+/* How many forks lie between the process that loaded this and the one that asks: another number than before says that
+ * what other threads were in the middle of stayed behind. */
+unsigned nl_forks(void);
+
 struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error);
 int nl_sock_close(struct nl_sock *s); /* 0, or -EBADF where it was closed already */
 void nl_sock_free(struct nl_sock *s);
@@ -53,8 +61,8 @@ void nl_sock_free(struct nl_sock *s);
 int nl_sock_fd(struct nl_sock *s); /* -1 once closed */
 uint32_t nl_sock_port(const struct nl_sock *s);
 
-/* Absolute, CLOCK_MONOTONIC nanoseconds, 0: none. Wakes a blocked receive. */
-void nl_sock_set_deadlines(struct nl_sock *s, const int64_t *read, const int64_t *write);
+/* Absolute, CLOCK_MONOTONIC nanoseconds, 0: none. Wakes a blocked receive, of which there may be one. */
+int nl_sock_set_deadlines(struct nl_sock *s, const int64_t *read, const int64_t *write);
 
 /* Sends one datagram to the kernel: 0 or an error, -EAGAIN where wait is 0 and it would have to wait. */
 int nl_sock_send(struct nl_sock *s, const void *datagram, size_t size, int wait);

@@ -46,12 +46,13 @@ cdef extern from "_sock.h" nogil:
         iovec *vectors
         sockaddr_nl *senders
 
+    unsigned nl_forks() noexcept
     nl_sock *nl_sock_open(const nl_sock_options *options, int *error) noexcept
     int nl_sock_close(nl_sock *s) noexcept
     void nl_sock_free(nl_sock *s) noexcept
     int nl_sock_fd(nl_sock *s) noexcept
     uint32_t nl_sock_port(const nl_sock *s) noexcept
-    void nl_sock_set_deadlines(nl_sock *s, const int64_t *read, const int64_t *write) noexcept
+    int nl_sock_set_deadlines(nl_sock *s, const int64_t *read, const int64_t *write) noexcept
     int nl_sock_send(nl_sock *s, const void *datagram, size_t size, int wait) noexcept
     ssize_t nl_sock_receive(nl_sock *s, nl_buffer *b, int wait) noexcept
     ssize_t nl_sock_receive_at(nl_sock *s, void *to, size_t size, uint32_t *sender, int wait) noexcept
@@ -90,6 +91,7 @@ cdef class Ring:
 cdef ssize_t receive_into(Socket sock, nl_buffer *buffer, int wait) noexcept nogil
 cdef ssize_t receive_at(Socket sock, void *to, size_t size, uint32_t *sender, int wait) noexcept nogil
 cdef int receive_ring(Socket sock, nl_ring *ring, int wait) noexcept nogil
+cdef unsigned forks() noexcept nogil
 cdef int drops(Socket sock, uint32_t *count) noexcept nogil
 cdef void free_buffer(nl_buffer *buffer) noexcept nogil
 cdef int init_ring(nl_ring *ring, unsigned slots, size_t slot_size) noexcept nogil

@@ -8,7 +8,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.errno cimport EAGAIN, EBADF, EINTR, EINVAL, EMSGSIZE, ENOMEM
+from libc.errno cimport EAGAIN, EINTR, EINVAL, EMSGSIZE, ENOMEM
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free
 
@@ -115,13 +115,12 @@ cdef class Socket:
         """set_deadlines(read=..., write=...): absolute time.monotonic() seconds, None for none."""
         cdef int64_t read, write
         cdef bint set_read = "read" in deadlines, set_write = "write" in deadlines
-        if nl_sock_fd(self.s) < 0:
-            raise OpError("set-deadline", EBADF)
         if set_read:
             read = nanoseconds(deadlines["read"])
         if set_write:
             write = nanoseconds(deadlines["write"])
-        nl_sock_set_deadlines(self.s, &read if set_read else NULL, &write if set_write else NULL)
+        self.check("set-deadline",
+                   nl_sock_set_deadlines(self.s, &read if set_read else NULL, &write if set_write else NULL))
 
     # Sending
 
@@ -376,6 +375,11 @@ cdef ssize_t receive_at(Socket sock, void *to, size_t size, uint32_t *sender, in
 cdef int receive_ring(Socket sock, nl_ring *ring, int wait) noexcept nogil:
     """nl_sock_receive_ring of the socket."""
     return nl_sock_receive_ring(sock.s, ring, wait)
+
+
+cdef unsigned forks() noexcept nogil:
+    """nl_forks of this process."""
+    return nl_forks()
 
 
 cdef int drops(Socket sock, uint32_t *count) noexcept nogil:

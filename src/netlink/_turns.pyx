@@ -7,8 +7,8 @@ between taking a turn and the statement that gives it back there must be none.
 cimport cython
 from libc.errno cimport EBADF, EBUSY, ETIMEDOUT
 from libc.stdint cimport uint64_t
-from posix.types cimport pid_t
-from posix.unistd cimport getpid
+
+from netlink._transport cimport forks
 
 import threading as _threading
 import time as _time
@@ -39,32 +39,33 @@ cdef class Turns:
     cdef uint64_t receiver
     cdef Py_ssize_t waiting
     cdef bint closed
-    cdef pid_t process
+    cdef unsigned forks             # of the process whose threads these are
     cdef object send_deadline       # time.monotonic() seconds, or None
     cdef object receive_deadline
 
     def __cinit__(self):
+        self.forks = forks() - 1
         self.reset()
 
     cdef int reset(self) except -1:
+        """Start again, unless another thread of this process did so."""
         mutex = _threading.Lock()
-        self.changed = _threading.Condition(mutex)
-        self.mutex = mutex
-        self.sender = self.receiver = 0
-        self.waiting = 0
-        self.process = getpid()
+        changed = _threading.Condition(mutex)
+        with cython.critical_section(self):
+            if self.forks != forks():
+                self.forks = forks()
+                self.mutex = mutex
+                self.changed = changed
+                self.sender = self.receiver = 0
+                self.waiting = 0
         return 0
 
     cdef object lock(self):
         """The mutex, locked."""
+        if self.forks != forks():
+            self.reset()
         mutex = self.mutex
-        if not mutex.acquire(False):
-            # Only now: whether this is another process costs a system call.
-            with cython.critical_section(self):
-                if getpid() != self.process:
-                    self.reset()
-            mutex = self.mutex
-            mutex.acquire()
+        mutex.acquire()
         return mutex
 
     cdef int take(self, str op, bint send, bint receive, object deadline) except -1:
@@ -72,11 +73,10 @@ cdef class Turns:
         mutex = self.lock()
         try:
             while not self.closed and ((send and self.sender) or (receive and self.receiver)):
-                if getpid() != self.process:
-                    self.process = getpid()
-                    self.sender = self.receiver = 0
-                    self.waiting = 0
-                    break
+                if self.forks != forks():  # in a signal handler, while this thread waited
+                    mutex.release()
+                    mutex = self.lock()
+                    continue
                 if (send and self.sender == me) or (receive and self.receiver == me):
                     raise OpError(op, OSError(EBUSY, "this thread is in the middle of another reply: "
                                                      "finish or close its receive_iter first"))
@@ -121,6 +121,8 @@ cdef class Turns:
 
     def hand_over(self):
         """The receive turn now belongs to the calling thread, which goes on with a suspended iterator."""
+        if self.forks != forks():
+            self.reset()
         self.receiver = PyThreadState_GetID(PyThreadState_Get())
 
     def set_deadlines(self, **deadlines):

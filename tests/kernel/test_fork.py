@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable
 
 import pytest
 
 import netns
 from kernel.tools import Child, Peer, Worker, eventually, in_child, passed, readable, soon
-from netlink import Conn, Family, Header, HeaderFlags, Message, OpError, dial
+from netlink import Conn, Family, Header, HeaderFlags, HeaderType, Message, OpError, dial
 from netns import RTM_GETLINK
 
 Work = Callable[..., Worker]
@@ -142,6 +144,56 @@ def test_a_child_that_receives_and_closes_does_not_wake_the_parent(
 
     assert in_child(run) == errno.EBADF
     goes_on(blocked, peer)
+
+
+def test_the_threads_of_a_child_take_turns(user: Conn, peer: Peer) -> None:
+    def run() -> tuple[list[int], list[int]]:
+        first = Worker(user.receive)
+        first.wait_receiving()
+        second = Worker(user.receive)
+        second.wait_turn()
+        peer.send(message(17, HeaderFlags.MULTI))
+        first.wait_receiving()
+        peer.send(message(HeaderType.DONE, HeaderFlags.MULTI))
+        got = types(first.result())
+        peer.send(message(18))
+        return got, types(second.result())
+
+    assert in_child(run) == ([17], [18])
+
+
+def test_the_first_receive_of_a_child_may_come_in_the_middle_of_a_send() -> None:
+    """What the first call does for the process must not forget another one: its close would leave descriptors open."""
+    with contextlib.ExitStack() as stack:
+        conns = [stack.enter_context(dial(Family.ROUTE)) for _ in range(20)]
+        for conn in conns:
+            conn.set_write_buffer(4 << 20)
+        size = min(conns[0].write_buffer() // 2, 3 << 20)
+        ignored = Message(Header(type=16), bytes(size - 1024))  # it is no request
+
+        def run() -> int:
+            before = len(os.listdir("/proc/self/fd"))
+            for conn in conns:
+                sent = threading.Event()
+
+                def busy(conn: Conn = conn, sent: threading.Event = sent) -> None:
+                    with contextlib.suppress(OpError):
+                        while True:
+                            conn.send(ignored)
+                            sent.set()
+
+                worker = Worker(busy)
+                assert sent.wait(10)
+                conn.set_read_deadline(time.monotonic() + 0.01)
+                with pytest.raises(TimeoutError):
+                    conn.receive()
+                conn.close()
+                with pytest.raises(OpError, match="Bad file descriptor"):
+                    conn._sock.read_buffer()
+                worker.result()
+            return before - len(os.listdir("/proc/self/fd"))
+
+        assert in_child(run) == 2 * len(conns)
 
 
 def test_the_parents_close_does_not_end_the_childs_receive(user: Conn, peer: Peer, blocked: Worker) -> None:
