@@ -87,7 +87,6 @@ def dump_to_batch() -> Work:
     datagrams = recorded.datagrams("conntrack_flows")
     sequence = netlink.unmarshal_messages(datagrams[0])[0].header.sequence
     with closing(Socket(Family.NETFILTER, Config())) as sock, replayed(sock.fileno(), datagrams) as send:
-
         reader = Reader(sock, Flow, sequence)
 
         def run() -> int:

@@ -191,11 +191,13 @@ cdef class Field:
     cdef readonly object enum
     cdef readonly bint required
     cdef readonly object cls
+    cdef Table inner                    # the table of cls
     cdef readonly object item
     cdef readonly int form
     cdef readonly object on
     cdef readonly object cases
     cdef readonly object owner
+    cdef Table layout                   # the table of owner
     cdef readonly str name
     cdef readonly uint32_t offset
     cdef readonly uint16_t bit

@@ -11,6 +11,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.number cimport PyNumber_Index
+from cpython.object cimport PyObject
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.errno cimport E2BIG
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -23,6 +24,19 @@ import collections as _collections
 import ipaddress as _ipaddress
 
 from netlink.errors import DecodeError, EncodeError
+
+cdef extern from *:
+    """
+    /* cls.__new__(cls), without looking it up. */
+    static inline PyObject *nl_new_object(PyObject *cls, PyObject *args)
+    {
+        return ((PyTypeObject *)cls)->tp_new((PyTypeObject *)cls, args, NULL);
+    }
+    """
+    object new_object "nl_new_object"(object cls, tuple args)
+    void PyObject_GC_UnTrack(PyObject *op)
+
+cdef tuple NOTHING = ()
 
 IPv4Address = _ipaddress.IPv4Address
 IPv6Address = _ipaddress.IPv6Address
@@ -286,12 +300,13 @@ cdef object kept_view(Store store, const nl_ref *ref):
 
 cdef Record new_view(object cls, Table table, Store store, const uint8_t *base, const uint8_t *outer,
                      const uint8_t *unknown):
-    cdef Record view = <Record>cls.__new__(cls)
+    cdef Record view = <Record>new_object(cls, NOTHING)
     view.store = store
     view.table = table
     view.base = base
     view.outer = outer
     view.unknown_list = unknown
+    PyObject_GC_UnTrack(<PyObject *>view)  # it refers to nothing that could refer to it
     return view
 
 
@@ -518,6 +533,7 @@ cdef class Field:
         self.members = None if enum is None else enum._value2member_map_
         self.required = required
         self.cls = cls
+        self.inner = None if cls is None else table_of(cls)
         self.item = item
         self.form = form
         self.on = on
@@ -536,6 +552,12 @@ cdef class Field:
         self.bit = bit
         self.presence = presence
 
+    def lay_out(self, Table layout not None):
+        """The table of its owner, which is complete."""
+        if self.layout is not None:
+            raise TypeError(f"{self.name}: its class is complete")
+        self.layout = layout
+
     def __get__(self, instance, owner):
         if instance is None:
             return self
@@ -548,7 +570,8 @@ cdef class Field:
         return value
 
     cdef object load(self, Record record):
-        record.laid_out()
+        if record.table is not self.layout or self.layout is None:
+            record.laid_out()
         if not record.base[self.presence + (self.bit >> 3)] >> (self.bit & 7) & 1:
             return None
         return self.load_value(record, record.store, record.base + self.offset)
@@ -563,7 +586,7 @@ cdef class Field:
         if self.kind == NL_K_ADDRESS:
             return address(at)
         if self.kind == NL_K_NESTED or self.kind == NL_K_STRUCT:
-            return new_view(self.cls, table_of(self.cls), store, at, record.outer, record.unknown_list)
+            return new_view(self.cls, self.inner, store, at, record.outer, record.unknown_list)
         if self.kind == NL_K_STRING:
             memcpy(&ref, at, sizeof(ref))
             if not ref.size:
@@ -584,7 +607,7 @@ cdef class Field:
             return True
         if self.kind == NL_K_RARE:
             memcpy(&offset, at, 4)
-            return outermost(self.cls, table_of(self.cls), store, heap + offset)
+            return outermost(self.cls, self.inner, store, heap + offset)
         if self.kind == NL_K_REPEATED or self.kind == NL_K_ARRAY:
             return self.load_list(store, at)
         if self.kind == NL_K_PACKED:
@@ -606,7 +629,7 @@ cdef class Field:
         entry = entries.first
         while entry:
             if item.kind == NL_K_NESTED:
-                values.append(outermost(item.cls, table_of(item.cls), store, store.heap.data + entry + 4))
+                values.append(outermost(item.cls, item.inner, store, store.heap.data + entry + 4))
             else:
                 values.append(item.load_value(None, store, store.heap.data + entry + 4))
             memcpy(&entry, store.heap.data + entry, 4)
@@ -655,7 +678,7 @@ cdef class Field:
             store_address(self, record + self.offset, value)
         elif self.kind == NL_K_STRUCT:
             data = self.part(self.cls, value)
-            nl_decode_struct(&table_of(self.cls).set, <const uint8_t *>PyBytes_AS_STRING(data),
+            nl_decode_struct(&self.inner.set, <const uint8_t *>PyBytes_AS_STRING(data),
                              PyBytes_GET_SIZE(data), record + self.offset)
         elif self.kind == NL_K_FIXED:
             data = self.fixed(value)
@@ -833,6 +856,29 @@ cdef int store_address(Field field, uint8_t *to, object value) except -1:
     return 0
 
 
+@cython.final
+cdef class Records:
+    """The iterator of a batch."""
+
+    cdef Batch batch
+    cdef Py_ssize_t next
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        cdef Py_ssize_t i
+        with cython.critical_section(self):
+            i = self.next
+            if self.batch is None or i >= self.batch.length:
+                raise StopIteration
+            self.next = i + 1
+        return self.batch.view(i)
+
+    def __length_hint__(self):
+        return 0 if self.batch is None else self.batch.length - self.next
+
+
 cdef Batch make_batch(object cls, Store store):
     cdef Batch batch = Batch.__new__(Batch)
     batch.cls = cls
@@ -886,9 +932,9 @@ cdef class Batch:
         return self.view(i if i >= 0 else i + self.length)
 
     def __iter__(self):
-        cdef Py_ssize_t i
-        for i in range(self.length):
-            yield self.view(i)
+        cdef Records records = Records.__new__(Records)
+        records.batch = self
+        return records
 
     def __reversed__(self):
         return iter(self[::-1])

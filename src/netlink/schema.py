@@ -368,6 +368,13 @@ def _lay_out(cls: type[Record], fields: dict[str, Field[Any]]) -> int:
     return presence
 
 
+def _finish(cls: Any, table: Table) -> None:
+    """A declaration has its table now."""
+    type.__setattr__(cls, "__table__", table)
+    for field in cls.__fields__.values():
+        field.lay_out(table)
+
+
 def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
     op: dict[str, Any] = {
         "kind": field.kind,
@@ -471,7 +478,7 @@ class AttributeSet(Record, metaclass=_Declared):
             for i, (path, width) in enumerate(field.types):
                 level.add(field, path, width, 6 if i else 4)
         head = None if header is None else _op(fields["header"], 0, 0)
-        type.__setattr__(cls, "__table__", level.table(cls.__size__, presence, head))
+        _finish(cls, level.table(cls.__size__, presence, head))
         if _depth(cls) > _DEPTH_MAX:
             raise TypeError(f"{cls.__name__} is nested more than {_DEPTH_MAX} deep")
 
@@ -493,7 +500,7 @@ class Struct(Record, metaclass=_Declared):
         for field in fields.values():
             ops.append({**_op(field, 0, 0), "at": at})
             at += field.size if field.kind == _schema.NL_K_FIXED else field.width
-        type.__setattr__(cls, "__table__", Table().fill(ops, {}, -1, at, cls.__size__, presence))
+        _finish(cls, Table().fill(ops, {}, -1, at, cls.__size__, presence))
 
 
 def dtype(cls: type[Record]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections.abc
 import copy
 import gc
+import operator
 import pickle
 import struct as cstruct
 import subprocess
@@ -845,6 +846,18 @@ def test_malformed_lengths(tail: bytes, at: int) -> None:
 
 def test_missing_padding_at_the_end_is_taken() -> None:
     assert Scalars.decode(attr(1, b"\5")[:5]).a_u8 == 5
+
+
+def test_a_batch_is_iterated_as_often_as_wanted() -> None:
+    batch = Scalars.decode_many([attr(1, bytes([n])) for n in range(5)])
+    records = iter(batch)
+    assert iter(records) is records
+    assert operator.length_hint(records) == 5
+    assert [next(records).a_u8, next(iter(batch)).a_u8, next(records).a_u8] == [0, 0, 1]
+    assert operator.length_hint(records) == 3
+    assert [record.a_u8 for record in records] == [2, 3, 4]
+    assert list(records) == []
+    assert list(type(records)()) == []
 
 
 def test_last_of_duplicates_wins() -> None:
