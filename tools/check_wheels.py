@@ -55,6 +55,11 @@ class Wheel:
         return any(one.startswith(prefix) and one.endswith(processor) for one in self.platforms)
 
 
+def program(abi: str) -> str:
+    """What the CPython of an ABI is called: python3.13 for cp313."""
+    return f"python3.{abi.removeprefix('cp3')}"
+
+
 def wheels_in(directory: Path) -> tuple[Path, list[Wheel]]:
     """The sdist and the wheels of a folder."""
     sdists = list(directory.glob("*.tar.gz"))
@@ -128,7 +133,7 @@ def check_foreign(wheel: Wheel, python: list[str | Path], tree: Path, env: dict[
         (site / "sitecustomize.py").write_text(f"import sys\n\nsys.executable = {str(launcher)!r}\n")
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
         pip += ["--only-binary", ":all:", "--implementation", "cp", "--abi", wheel.abi]
-        pip += ["--python-version", f"3.{wheel.abi.removeprefix('cp3')}"]
+        pip += ["--python-version", program(wheel.abi).removeprefix("python")]
         # What the tests need may ask for a newer libc than the wheel.
         glibc = ["manylinux2014", *(f"manylinux_2_{minor}" for minor in range(17, 42))]
         for libc in glibc if wheel.is_for("manylinux", "") else ["musllinux_1_2"]:
@@ -184,9 +189,11 @@ def runnable(wheels: list[Wheel], named: list[str]) -> list[Interpreter]:
 def check_all(directory: Path, named: list[str]) -> None:
     sdist, wheels = wheels_in(directory)
     pythons = runnable(wheels, named)
+    # First all that may be missing, then tests, which take long.
     here = debian("amd64", "musl", "qemu-user")
-    arm = debian("arm64", "base-files", "libstdc++6", "musl", "python3.13")
-    for processor, root in (("x86_64", here), ("aarch64", arm)):
+    arm = {abi: debian("arm64", "base-files", "libstdc++6", "musl", program(abi)) for abi in ARM}
+    musl = run([ROOT / "tools/musl-python", sys.executable]).splitlines()[-1]
+    for processor, root in (("x86_64", here), ("aarch64", arm[ARM[0]])):
         for wheel in wheels:
             if wheel.is_for("musllinux", processor):
                 print(f"{wheel.path.name}: symbols", flush=True)
@@ -199,12 +206,10 @@ def check_all(directory: Path, named: list[str]) -> None:
                     if python.abi == wheel.abi:
                         check_native(wheel, python, tree, env)
             elif wheel.is_for("musllinux", "x86_64") and wheel.abi == MUSL:
-                musl = run([ROOT / "tools/musl-python", sys.executable]).splitlines()[-1]
                 check_foreign(wheel, [musl], tree, env, SUITES)
             elif wheel.is_for("manylinux", "aarch64") and wheel.abi in ARM:
-                program = f"python3.{wheel.abi.removeprefix('cp3')}"
-                root = debian("arm64", "base-files", "libstdc++6", "musl", program)
-                qemu = [here / "usr/bin/qemu-aarch64", "-L", root, root / f"usr/bin/{program}"]
+                root = arm[wheel.abi]
+                qemu = [here / "usr/bin/qemu-aarch64", "-L", root, root / "usr/bin" / program(wheel.abi)]
                 check_foreign(wheel, qemu, tree, env, EMULATED)
 
 

@@ -40,6 +40,7 @@ from netlink.bpf import (
 )
 
 _libc = ctypes.CDLL(None, use_errno=True)
+MUSL = platform.libc_ver()[0] != "glibc"
 
 # asm/unistd.h: x86_64, aarch64 (which has no poll and no epoll_wait, but a ppoll and an epoll_pwait)
 _SYSCALLS = {
@@ -54,7 +55,7 @@ _SYSCALLS = {
     "futex": (202, 98),
     "getsockname": (51, 204),
     "getsockopt": (55, 209),
-    "openat": (257, 56),
+    "openat": (2 if MUSL else 257, 56),  # for musl's open() it is open, where there is one
     "poll": (7, 73),
     "ppoll": (271, 73),
     "read": (0, 63),
