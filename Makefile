@@ -90,7 +90,7 @@ sanitize: $(VENV)/.tools ## unit tests, kernel tests and mutations with AddressS
 	  $(VENV)-sanitize/bin/python -m pytest tests/unit tests/kernel tests/fuzz/test_mutations.py \
 	  --ignore tests/kernel/test_soak.py
 
-memcheck: build ## unit tests, Hypothesis's left out, under valgrind; only errors and leaks of the extension modules count
+memcheck: build ## unit tests, Hypothesis's left out, under valgrind; errors and leaks of the extension modules count
 	$(bin)/python tools/memcheck.py
 
 coverage: build ## which lines of Python, Cython and C the tests reach
