@@ -511,6 +511,8 @@ static inline int nl_width(struct nl_decoder *d, const struct nl_attribute *a, s
     return nl_fail(d, NL_FAULT_WIDTH, a->payload, want, a->size);
 }
 
+/* A value of any kind but those that nl_decode_set spells out, and of those that an element of a list or a field of a
+ * record that is being made may have. */
 static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
                            const struct nl_attribute *a, const struct nl_place *place)
 {
@@ -573,9 +575,6 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
             return -1;
         break;
     }
-    case NL_K_CONTAINER:
-        /* Not a field itself: nothing to mark as present. */
-        return nl_decode_set(d, op->set, a->payload, a->size, place);
     case NL_K_RARE: {
         uint32_t offset;
         if (nl_decode_apart(d, op->set, a->payload, a->size, 0, &offset) < 0)
@@ -583,9 +582,6 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         memcpy(nl_at(d, place) + op->offset, &offset, 4);
         break;
     }
-    case NL_K_STRUCT:
-        nl_decode_struct(op->set, a->payload, a->size, to);
-        break;
     case NL_K_REPEATED:
         if (nl_decode_item(d, op, a, place) < 0)
             return -1;

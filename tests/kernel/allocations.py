@@ -70,6 +70,8 @@ def construct() -> None:
 
 class Inner(AttributeSet):
     at = schema.u32(1)
+    family = schema.u8(2, enum=Family)
+    name = schema.string(3)
 
 
 class Outer(AttributeSet):
@@ -83,10 +85,13 @@ class Outer(AttributeSet):
     inners = schema.array(6, Inner)
 
 
+INNERS = [Inner(at=n, family=n, name="x" * (n % 5)) for n in range(256)] * 2
+# The later ones lack what the first ones have, and the last one has much of it.
 OUTERS = [
-    Outer(name="x" * n, inner=Inner(at=n), family=n % 3, address="::1", numbers=[n] * n, inners=[Inner(at=n)]).encode()
-    for n in range(300)
+    Outer(name="x" * n, inner=Inner(at=n), family=n % 256, address="::1", numbers=[n] * n, inners=INNERS[:1]).encode()
+    for n in range(260)
 ]
+OUTERS += [b"", Outer(name="last", numbers=range(300), inners=INNERS).encode()]
 
 
 def arrow_array() -> None:

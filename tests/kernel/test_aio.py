@@ -7,6 +7,7 @@ import errno
 import gc
 import math
 import os
+import struct
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -209,6 +210,48 @@ def test_what_a_reply_is() -> None:
                     await until_waiting(reply)
                     peer.send(part)
                 assert types(await reply) == [22, 23]
+
+    run(main)
+
+
+def refused(number: int = errno.EPERM) -> Message:
+    return message(HeaderType.ERROR, 0, struct.pack("=i", -number) + bytes(16))
+
+
+def test_a_reply_that_ends_in_an_error() -> None:
+    async def main() -> None:
+        async with dial(Family.USERSOCK) as conn:
+            with Peer(conn.pid) as peer:
+                peer.send(message(16), refused())
+                await fails(conn.receive(), "receive", errno.EPERM)
+                peer.send(message(17), refused())
+                replies = conn.receive_iter()
+                assert (await anext(replies)).header.type == 17
+                await fails(anext(replies), "receive", errno.EPERM)
+                peer.send(message(18))
+                assert types(await conn.receive()) == [18]
+
+    run(main)
+
+
+def test_a_dump_that_was_interrupted() -> None:
+    async def main() -> None:
+        async with dial(Family.USERSOCK) as conn:
+            with Peer(conn.pid) as peer:
+                end = done().replace(flags=MULTI | HeaderFlags.DUMP_INTERRUPTED)
+                peer.send(message(16, MULTI), message(17, MULTI), end)
+                first, last = await conn.receive()
+                assert not first.header.flags & HeaderFlags.DUMP_INTERRUPTED
+                assert last.header.flags & HeaderFlags.DUMP_INTERRUPTED
+
+                async def asked(m: Message) -> bool:
+                    peer.send(message(18, MULTI).replace(sequence=9), end.replace(sequence=9))
+                    return True
+
+                conn._send = lambda op, requests: asked(*requests)  # type: ignore[assignment, method-assign]
+                request = Message(Header(type=18, flags=HeaderFlags.REQUEST | DUMP, sequence=9))
+                (last,) = await conn.execute(request)
+                assert last.header.flags & HeaderFlags.DUMP_INTERRUPTED
 
     run(main)
 

@@ -4,12 +4,15 @@ import errno
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from kernel.tools import Worker
 from netlink import Config, Family, Header, Message, OpError
 from netlink._transport import Ring, Socket
+
+Work = Callable[..., Worker]
 
 
 @pytest.fixture
@@ -74,6 +77,18 @@ def test_deadline_and_close_end_a_wait(sock: Socket) -> None:
         sock.receive_ring(ring)
     closer.join()
     assert caught.value.errno == errno.EBADF
+
+
+def test_a_ring_is_one_receive_s_at_a_time(sock: Socket, peer: socket.socket, work: Work) -> None:
+    ring = Ring(2, 32)
+    waiting = work(sock.receive_ring, ring)
+    waiting.wait_receiving()
+    with pytest.raises(OpError, match="in use by another receive") as caught:
+        sock.receive_ring(ring)
+    assert caught.value.errno == errno.EINVAL
+    peer.send(datagram(1))
+    assert sequences(waiting.result()) == [1]
+    assert sock.receive_ring(ring, wait=False) == []
 
 
 def test_sizes() -> None:

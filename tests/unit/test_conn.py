@@ -17,6 +17,8 @@ from netlink import (
     OpError,
     nltest,
 )
+from netlink._inbox import Inbox
+from netlink._loop import run_in
 
 R, A, M = HeaderFlags.REQUEST, HeaderFlags.ACKNOWLEDGE, HeaderFlags.MULTI
 DUMP = HeaderFlags.DUMP
@@ -425,3 +427,49 @@ def test_an_exception_of_the_socket_passes_through() -> None:
     conn = nltest.dial(lambda requests: (_ for _ in ()).throw(KeyError("fn")))
     with pytest.raises(KeyError, match="fn"):
         conn.receive()
+
+
+# What few callers see
+
+
+def test_data_behind_an_acknowledgement_is_of_the_same_reply() -> None:
+    conn = Conn(Script([ack(), message(b"a"), ack(), message(b"b")]), 1)
+    assert [m.data for m in conn.receive() if m.header.type != HeaderType.ERROR] == [b"a", b"b"]
+
+
+def test_data_between_an_end_and_its_acknowledgement() -> None:
+    conn = Conn(Script([done(), part(b"late"), ack()], [message(b"next", sequence=6)]), 1)
+    assert datas(conn.execute(request(A))) == [b"late"]
+    assert datas(conn.receive()) == [b"next"]
+
+
+def test_the_oldest_of_many_abandoned_replies_is_forgotten() -> None:
+    inbox = Inbox()
+    inbox.abandon(0)
+    assert not inbox.abandoned
+    for sequence in range(1, 1026):
+        inbox.abandon(sequence)
+    assert (min(inbox.abandoned), max(inbox.abandoned), len(inbox.abandoned)) == (2, 1025, 1024)
+
+
+def test_a_loss_while_an_iterator_is_left_is_told() -> None:
+    conn = Conn(Script([part(b"a")], OpError("receive", errno.ENOBUFS), [part(b"b"), done()], [message(b"next")]), 1)
+    iterator = conn.receive_iter()
+    next(iterator)
+    with pytest.raises(OpError) as caught:
+        iterator.close()  # type: ignore[attr-defined]
+    assert caught.value.errno == errno.ENOBUFS
+    assert datas(conn.receive()) == [b"next"]
+
+
+def test_what_is_for_a_loop_that_closes_meanwhile_is_done_at_once() -> None:
+    class Closing:
+        def is_running(self) -> bool:
+            return True
+
+        def call_soon_threadsafe(self, call: object) -> None:
+            raise RuntimeError("Event loop is closed")
+
+    done: list[int] = []
+    run_in(Closing(), lambda: done.append(1))  # type: ignore[arg-type]
+    assert done == [1]

@@ -411,3 +411,20 @@ def test_a_match_refuses_what_it_cannot_compare() -> None:
         Match(Flow, [[Condition((), ((1, 1),))]])
     with pytest.raises(ValueError, match="clause"):
         Match(Flow, [])
+
+
+def test_an_address_that_is_absent_is_in_no_network() -> None:
+    everywhere = (ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("::/0"))
+    for absent_is_zero in (False, True):
+        wanted = Match(Flow, [[Condition((("orig", "src"),), everywhere, None, absent_is_zero)]])
+        assert wanted(Flow(orig=Tuple(src="0.0.0.0")))
+        assert wanted(Flow(orig=Tuple(src="::")))
+        assert not wanted(Flow(orig=Tuple(dst="::")))
+        assert not wanted(Flow())
+
+
+def test_a_match_is_made_once() -> None:
+    wanted = Match(Flow, [[Condition((("mark",),), ((1, 1),))]])
+    with pytest.raises(TypeError, match="made once"):
+        wanted.__init__(Flow, [[Condition((("mark",),), ((2, 2),))]])  # type: ignore[misc]
+    assert wanted(Flow(mark=1))

@@ -218,8 +218,9 @@ def test_a_prefix_that_is_no_text() -> None:
     odd = Packet.decode(packet(udp4(), prefix=None).encode() + struct.pack("=HH2s2x", 6, 10, b"\xffa"))
     (found,) = written(LinkType.RAW, odd)
     assert found.options[1] == b"\\xffa"
-    (found,) = written(LinkType.RAW, packet(udp4(), prefix=""))
-    assert 1 not in found.options
+    for without in ("", None):
+        (found,) = written(LinkType.RAW, packet(udp4(), prefix=without))
+        assert 1 not in found.options
     (found,) = written(LinkType.RAW, packet(udp4(), prefix="\udcff" * 20_000))
     assert len(found.options[1]) == 65535
 

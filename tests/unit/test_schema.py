@@ -1491,3 +1491,66 @@ def test_an_inner_set_has_no_header() -> None:
         assert seen.flow.a == 7
         assert seen.flow.header is None
         assert [flow.a for flow in seen.flows or ()] == [7, 7]
+
+
+# What is made once stays as it was made
+
+
+def test_what_is_declared_stays_as_it_is() -> None:
+    class Only(AttributeSet):
+        number = u8(1)
+
+    table = Only.__table__  # type: ignore[attr-defined]
+    with pytest.raises(TypeError, match="filled once"):
+        table.fill([], {}, -1, 0, 1, 0)
+    with pytest.raises(TypeError, match="declared once"):
+        Only.number.__init__(0, (2,))
+    assert Only.decode(Only(number=5).encode()).number == 5
+
+
+def test_columns_are_of_one_batch() -> None:
+    batch = Port.decode_many([Port(number=1).encode()])
+    columns = batch.arrow()
+    with pytest.raises(TypeError, match="one batch"):
+        columns.__init__(Port.decode_many([]), "binary")
+
+
+# Lists at their limits
+
+
+class Lists(AttributeSet):
+    blobs = array(1, binary)
+    flags = repeated(2, flag)
+    parts = array(3, Kinds)
+    again = repeated(4, Kinds)
+
+
+@pytest.mark.parametrize("name", ["blobs", "parts"])
+def test_an_element_that_does_not_fit_is_refused(name: str) -> None:
+    def made(size: int) -> Any:
+        return bytes(size) if name == "blobs" else Kinds(data=bytes(size - 4))
+
+    # An array is an attribute itself: of 65531 bytes, of which the element's header takes 4.
+    (fits,) = getattr(Lists.decode(Lists(**{name: [made(65524)]}).encode()), name)
+    assert (fits if name == "blobs" else fits.encode()[4:])[-1:] == b"\0"
+    for size in (65532, 70_000):
+        with pytest.raises(EncodeError, match="65531"):
+            Lists(**{name: [made(size)]}).encode()
+    with pytest.raises(EncodeError, match="65531"):
+        Lists(**{name: [made(65528)]}).encode()
+
+
+def test_a_flag_in_a_list_is_true() -> None:
+    assert Lists.decode(Lists(flags=[True, True]).encode()).flags == (True, True)
+    for wrong in (False, 1, None):
+        with pytest.raises(TypeError, match=r"flags: a flag in a list is True"):
+            Lists(flags=[True, wrong])
+
+
+def test_an_element_of_what_is_repeated_does_not_fit_either() -> None:
+    (fits,) = Lists.decode(Lists(again=[Kinds(data=bytes(65524))]).encode()).again or ()
+    assert fits.data == bytes(65524)
+    for again in ([Kinds(data=bytes(65531))], [Kinds(), Kinds(data=bytes(65529))]):
+        record = Lists(again=again)
+        with pytest.raises(EncodeError, match="65531"):
+            record.encode()

@@ -866,6 +866,27 @@ def test_tasks_share_a_stream(stream: Stream[Any, Any], peer: Peer) -> None:
     assert sorted(n for part in parts for n in part) == list(range(total))
 
 
+def test_an_event_loop_is_told_of_losses_in_line(sock: Socket) -> None:
+    async def main() -> list[Any]:
+        script = Script(([1], 5), ([2], 0), ([], 0), ([3], 0))
+        with scripted(sock, script, on_overrun="mark") as stream:
+            return [await anext(stream) for _ in range(4)]
+
+    seen = asyncio.run(main())
+    assert [item.lost if isinstance(item, Overrun) else item.number for item in seen] == [1, 2, 5, 3]
+
+
+def test_a_stream_closed_before_its_first_wait(stream: Stream[Any, Any]) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(stream.close)  # while it lets the others run
+        with pytest.raises(OpError) as caught:
+            await anext(stream)
+        assert caught.value.errno == errno.EBADF
+
+    asyncio.run(main())
+
+
 def test_a_datagram_of_two_records_serves_two_tasks(stream: Stream[Any, Any], peer: Peer) -> None:
     async def main() -> list[Any]:
         tasks = [asyncio.ensure_future(anext(stream)) for _ in range(2)]
