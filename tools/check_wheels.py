@@ -5,9 +5,9 @@ Each wheel for glibc and this machine's processor: unit and kernel tests, on eve
 Those of a free-threaded CPython of which there were only headers are not run, but told.
 Each wheel for musl: every symbol that it asks of libc is one that musl has. The one of the CPython that
 tools/musl-python builds runs the unit and kernel tests too.
-Wheels for aarch64: those of Debian's CPythons run the unit tests of codec and schema, by qemu-user with Debian's
-arm64 packages as root folder. Few netlink families are known to qemu-user, so that what wants a socket is left out.
-The others differ from them by their CPython only, and have been checked for processor and libraries when built.
+Wheels for aarch64: those of Debian's CPythons run the unit tests of all that decodes and encodes, by qemu-user with
+Debian's arm64 packages as root folder. Few netlink families are known to qemu-user, so that what wants a socket is left
+out. The others differ from them by their CPython only, and have been checked for processor and libraries when built.
 
 `make test-wheels` runs this; PYTHONS=... names the CPythons for the first kind.
 """
@@ -35,7 +35,8 @@ from wheels import ROOT, Interpreter, WheelError, debian, interpreters, require_
 COMPILER = re.compile(r"(.*-)?(cc|c\+\+|c89|c99|cpp|gcc|g\+\+|clang|clang\+\+|tcc|zig)(-[\d.]+)?")
 SUITES = ["tests/unit", "tests/kernel"]
 # Under qemu-user: what needs no socket.
-UNITS = ("attributes", "config", "encoder", "errors", "messages", "nlenc", "schema", "validate", "verdict")
+UNITS = ("attributes", "bpf", "config", "conntrack_names", "encoder", "errors", "filter", "messages", "nlenc")
+UNITS += ("pcapng", "recorded", "schema", "shapes", "validate", "verdict")
 MUSL = "cp313"  # what tools/musl-python builds
 ARM = ("cp313", "cp314")  # Debian's, this release's and testing's
 EMULATED = [f"tests/unit/test_{unit}.py" for unit in UNITS]

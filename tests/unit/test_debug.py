@@ -411,7 +411,7 @@ fragments = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(max_examples=300)
 @given(
     family=st.integers(0, 32) | u16,
     mtype=st.integers(0, 130) | u16,
@@ -559,7 +559,7 @@ trees = st.lists(
 ).map(b"".join)
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.builds(message, st.integers(16, 0xFFFF), trees, u16, u32, u32), min_size=1, max_size=10))
 def test_any_well_formed_messages_like_libmnl(mnl: Path, messages: list[Message]) -> None:
     assert table(USERSOCK, *messages) == without_colour(libmnl(mnl, 0, *messages))
