@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tokenize
 from collections import defaultdict
 from pathlib import Path
 
@@ -30,6 +31,25 @@ def spans(lines: list[int]) -> str:
     return ", ".join(f"{a}" if a == b else f"{a}-{b}" for a, b in found)
 
 
+def without_code(source: Path) -> set[int]:
+    """Lines of a Cython file that have no code of their own, and that Cython names for what it adds elsewhere: those
+    of comments, docstrings, imports and declarations without a value, and those that are empty."""
+    found = set(range(1, source.read_bytes().count(b"\n") + 1))
+    line: list[tokenize.TokenInfo] = []
+    with tokenize.open(source) as file:
+        for token in tokenize.generate_tokens(file.readline):
+            if token.type not in (tokenize.NEWLINE, tokenize.ENDMARKER):
+                if token.type not in (tokenize.COMMENT, tokenize.NL, tokenize.INDENT, tokenize.DEDENT):
+                    line.append(token)
+                continue
+            names = [part.string for part in line]
+            declares = names[:1] == ["cdef"] and "=" not in names and "(" not in names
+            if line and not (line[0].type == tokenize.STRING or declares or "cimport" in names or "import" in names):
+                found.difference_update(range(line[0].start[0], line[-1].end[0] + 1))
+            line = []
+    return found
+
+
 def counts() -> dict[Path, dict[int, int]]:
     """How often each line of each file of ours ran, over all extension modules that have it."""
     sources = {path.name: path for path in (ROOT / "src/netlink").rglob("*") if path.suffix in {".pyx", ".c", ".h"}}
@@ -45,7 +65,8 @@ def counts() -> dict[Path, dict[int, int]]:
     for source, lines in found.items():
         # What Cython makes of other files may bear the name of this one.
         end = source.read_bytes().count(b"\n")
-        for line in [line for line in lines if line > end]:
+        empty = without_code(source) if source.suffix == ".pyx" else set()
+        for line in [line for line in lines if line > end or line in empty]:
             del lines[line]
     return found
 

@@ -107,7 +107,7 @@ class Overrun(OpError):  # noqa: N818 - what happened to the stream is an overru
         pass
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Overrun, (self.lost,)
+        return Overrun, (self.lost,), self.__dict__
 
 
 class NetlinkWarning(UserWarning):

@@ -97,3 +97,34 @@ def test_sizes() -> None:
             Ring(slots, slot_size)
     with pytest.raises((MemoryError, ValueError)):
         Ring(0xFFFFFFFF, 0xFFFFFFFFFFFFFFF)
+
+
+def test_a_closed_socket_refuses() -> None:
+    sock = Socket(Family.USERSOCK, Config())
+    ring = Ring(1, 32)
+    assert sock.close()
+    assert not sock.close()
+    calls: dict[str, Callable[[], object]] = {
+        "set-deadline": lambda: sock.set_deadlines(read=None),
+        "send": lambda: sock.send(Message.unmarshal_binary(datagram(1))),
+        "receive": lambda: sock.receive_ring(ring),
+        "set-option": lambda: sock.set_option(5, True),
+        "get-read-buffer": sock.read_buffer,
+        "set-bpf": lambda: sock.set_bpf([(6, 0, 0, 0)]),
+        "remove-bpf": sock.remove_bpf,
+        "drops": lambda: sock.drops,
+    }
+    for op, call in calls.items():
+        with pytest.raises(OpError) as caught:
+            call()
+        assert (caught.value.op, caught.value.errno) == (op, errno.EBADF)
+
+
+def test_two_receives_at_a_time_have_a_buffer_each(sock: Socket, peer: socket.socket, work: Work) -> None:
+    waiting = [work(sock.receive), work(sock.receive)]
+    for worker in waiting:
+        worker.wait_receiving()
+    for n in (1, 2):
+        peer.send(datagram(n, 64))
+    got = [m for worker in waiting for m in worker.result()]
+    assert sorted((m.header.sequence, m.data) for m in got) == [(n, bytes([n]) * 48) for n in (1, 2)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from netlink import DecodeError, EncodeError, OpError
+from netlink import DecodeError, EncodeError, OpError, Overrun
 
 BUILTINS = {
     BlockingIOError: {"EAGAIN", "EALREADY", "EWOULDBLOCK", "EINPROGRESS"},
@@ -188,8 +188,9 @@ def test_no_errno_is_neither() -> None:
         OpError("receive", ValueError("text"), message="m"),
         OpError("receive", TimeoutError("too slow")),
         OpError("validate", OSError(errno.EPROTO, "sequence number 3 in a reply to 2"), sequence=2),
+        Overrun(7),
     ],
-    ids=str,
+    ids=lambda err: str(err)[:60],
 )
 def test_copies_are_the_same(err: OpError) -> None:
     pickles = [pickle.loads(pickle.dumps(err, n)) for n in range(pickle.HIGHEST_PROTOCOL + 1)]
@@ -202,6 +203,13 @@ def test_copies_are_the_same(err: OpError) -> None:
 
 
 def test_notes_survive_a_pickle() -> None:
-    err = op_error(errno.ENOENT)
-    err.add_note("while dumping")
-    assert pickle.loads(pickle.dumps(err)).__notes__ == ["while dumping"]
+    for err in (op_error(errno.ENOENT), Overrun(7)):
+        err.add_note("while dumping")
+        assert pickle.loads(pickle.dumps(err)).__notes__ == ["while dumping"]
+
+
+def test_an_overrun_counts_what_was_lost() -> None:
+    again = pickle.loads(pickle.dumps(Overrun(1)))
+    assert (again.lost, again.errno) == (1, errno.ENOBUFS)
+    assert "1 event was lost" in str(again)
+    assert "2 events were lost" in str(Overrun(2))
