@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 from netlink._inbox import Inbox, refuses_send
 from netlink._reader import Reader
 from netlink._transport import Socket
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dump", "iter_dump"]
 
-_ALL = (1 << 63) - 1
+_ALL = sys.maxsize
 
 
 def dump(conn: Conn, request: Message, declaration: type[_R], match: Match[_R] | None = None) -> Batch[_R]:

@@ -823,7 +823,8 @@ cdef object address(const uint8_t *at):
     """An ipaddress object, made without its constructor's parsing."""
     if at[16] == 4:
         v4 = IPv4Address.__new__(IPv4Address)
-        v4._ip = (<uint32_t>at[12] << 24) | (<uint32_t>at[13] << 16) | (<uint32_t>at[14] << 8) | at[15]
+        # Cast as a whole: Cython takes it for a long, where that has 32 bits negative from 128.0.0.0 on.
+        v4._ip = <uint32_t>((<uint32_t>at[12] << 24) | (<uint32_t>at[13] << 16) | (<uint32_t>at[14] << 8) | at[15])
         return v4
     return IPv6Address(PyBytes_FromStringAndSize(<const char *>at, 16))
 

@@ -24,6 +24,9 @@ from netlink._wire cimport (
 
 from netlink.errors import DecodeError, OpError
 
+cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
+
 cdef enum:
     SLOTS = 64
     # Datagrams between two looks at signals.
@@ -98,7 +101,7 @@ cdef class StreamReader:
 
     def await_acknowledgement(self, uint32_t sequence):
         """Wait for the kernel's answer to a request; what else comes is handed out by the next `read`. OpError."""
-        self.read_until(1 << 62, True, sequence)
+        self.read_until(PY_SSIZE_T_MAX, True, sequence)
 
     def end_after(self, uint32_t sequence):
         """Let the stream end, `ended`, with the kernel's answer to a request that was sent, or where nothing is queued:
