@@ -221,8 +221,8 @@ static inline int nl_area_reserve(struct nl_area *a, size_t n)
     return 0;
 }
 
-/* n zeroed bytes in a heap: their offset, or 0 for no memory. */
-static inline uint32_t nl_heap_take(struct nl_area *heap, size_t n)
+/* n bytes in a heap, to be written: their offset, or 0 for no memory. */
+static inline uint32_t nl_heap_room(struct nl_area *heap, size_t n)
 {
     if (!heap->size) {
         if (nl_area_reserve(heap, 8) < 0)
@@ -233,8 +233,16 @@ static inline uint32_t nl_heap_take(struct nl_area *heap, size_t n)
     if (n > UINT32_MAX - heap->size || nl_area_reserve(heap, n) < 0)
         return 0;
     uint32_t offset = (uint32_t)heap->size;
-    memset(heap->data + offset, 0, n);
     heap->size += n;
+    return offset;
+}
+
+/* The same, zeroed. */
+static inline uint32_t nl_heap_take(struct nl_area *heap, size_t n)
+{
+    uint32_t offset = nl_heap_room(heap, n);
+    if (offset)
+        memset(heap->data + offset, 0, n);
     return offset;
 }
 
@@ -377,13 +385,22 @@ static inline int nl_keep(struct nl_decoder *d, const uint8_t *bytes, size_t siz
     ref->offset = ref->size = 0;
     if (!size)
         return 0;
-    uint32_t offset = nl_heap_take(d->heap, size);
+    uint32_t offset = nl_heap_room(d->heap, size);
     if (!offset)
         return nl_fail(d, NL_FAULT_MEMORY, bytes, 0, 0);
     memcpy(d->heap->data + offset, bytes, size);
     ref->offset = offset;
     ref->size = (uint32_t)size;
     return 0;
+}
+
+/* Without the NULs at the end of a string. */
+static inline size_t nl_text_size(const struct nl_op *op, const uint8_t *bytes, size_t size)
+{
+    if (op->kind == NL_K_STRING)
+        while (size && bytes[size - 1] == 0)
+            size--;
+    return size;
 }
 
 /* As nl_keep, in the kept datagrams: nothing to do where the bytes are in one. */
@@ -492,7 +509,7 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
 static int nl_keep_unknown(struct nl_decoder *d, const struct nl_set *set, const struct nl_attribute *a,
                            const struct nl_place *place)
 {
-    uint32_t entry = nl_heap_take(d->heap, sizeof(struct nl_unknown) + a->size);
+    uint32_t entry = nl_heap_room(d->heap, sizeof(struct nl_unknown) + a->size);
     if (!entry)
         return nl_fail(d, NL_FAULT_MEMORY, a->payload, 0, 0);
     uint8_t *head = (place->fixed ? place->fixed : d->heap->data) + place->unknown;
@@ -538,12 +555,8 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         break;
     case NL_K_STRING:
     case NL_K_BINARY: {
-        size_t size = a->size;
         struct nl_ref ref;
-        if (op->kind == NL_K_STRING)
-            while (size && a->payload[size - 1] == 0)
-                size--;
-        if (nl_keep(d, a->payload, size, &ref) < 0)
+        if (nl_keep(d, a->payload, nl_text_size(op, a->payload, a->size), &ref) < 0)
             return -1;
         record = nl_at(d, place);
         memcpy(record + op->offset, &ref, sizeof ref);

@@ -216,6 +216,8 @@ static int nl_draw_call(struct nl_drawing *d, const struct nl_set *set, const st
     struct nl_shape *s = d->shape;
     if (s->calls == NL_SHAPE_CALLS)
         return -1;
+    if (op && (op->kind == NL_K_STRING || op->kind == NL_K_BINARY))
+        nl_set_present(set, nl_modelled(d, spot), op->bit);
     s->call[s->calls++] = (struct nl_call){.set = set,
                                            .op = op,
                                            .part = (uint16_t)spot.part,
@@ -404,6 +406,27 @@ static inline void nl_carry_out(const struct nl_shape *s, const struct nl_part *
     }
 }
 
+/* What is no part of the shape. Mostly one view, and nothing behind it. */
+static inline int nl_shape_rest(const struct nl_shape *s, const struct nl_set *set, const uint8_t *payload, size_t size,
+                                uint8_t *record, struct nl_decoder *d)
+{
+    struct nl_place place = {record, 0, 0, set->record_size};
+    struct nl_cursor c = {payload + s->size, size - s->size};
+    struct nl_attribute a;
+    if (nl_next_attribute(&c, &a) == NL_ITEM && !c.left && (a.type & NL_ATTR_TYPE) < set->limit) {
+        const struct nl_op *op = set->index[a.type & NL_ATTR_TYPE];
+        struct nl_ref ref;
+        if (op && op->kind == NL_K_VIEW) {
+            if (nl_keep_view(d, a.payload, a.size, &ref) < 0)
+                return -1;
+            memcpy(record + op->offset, &ref, sizeof ref);
+            nl_set_present(set, record, op->bit);
+            return 0;
+        }
+    }
+    return nl_decode_set(d, set, payload + s->size, size - s->size, &place);
+}
+
 /* The parts in the heap and what is in no model. */
 static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, const uint8_t *payload, size_t size,
                            uint8_t *record, struct nl_decoder *d)
@@ -411,7 +434,7 @@ static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, c
     uint32_t at[NL_SHAPE_PARTS] = {0};
     for (unsigned i = 1; i < s->parts; i++) {
         const struct nl_part *part = &s->part[i];
-        at[i] = nl_heap_take(d->heap, part->size);
+        at[i] = nl_heap_room(d->heap, part->size);
         if (!at[i])
             return -1;
         nl_carry_out(s, part, payload, d->heap->data + at[i]);
@@ -419,19 +442,23 @@ static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, c
     }
     for (unsigned i = 0; i < s->calls; i++) {
         const struct nl_call *call = &s->call[i];
-        struct nl_attribute a = {
-            .length = call->length, .type = call->type, .payload = payload + call->at, .size = call->size};
+        const struct nl_op *op = call->op;
+        const uint8_t *from = payload + call->at;
+        if (op && (op->kind == NL_K_STRING || op->kind == NL_K_BINARY)) { /* present in the model */
+            struct nl_ref ref;
+            if (nl_keep(d, from, nl_text_size(op, from, call->size), &ref) < 0)
+                return -1;
+            uint8_t *base = call->part ? d->heap->data + at[call->part] : record;
+            memcpy(base + call->offset + op->offset, &ref, sizeof ref);
+            continue;
+        }
+        struct nl_attribute a = {.length = call->length, .type = call->type, .payload = from, .size = call->size};
         struct nl_place place = {call->part ? NULL : record, at[call->part] + call->offset, at[call->part],
                                  at[call->part] + s->part[call->part].size - 4};
-        if ((call->op ? nl_decode_value(d, call->set, call->op, &a, &place)
-                      : nl_keep_unknown(d, call->set, &a, &place)) < 0)
+        if ((op ? nl_decode_value(d, call->set, op, &a, &place) : nl_keep_unknown(d, call->set, &a, &place)) < 0)
             return -1;
     }
-    if (s->rest) {
-        struct nl_place place = {record, 0, 0, set->record_size};
-        return nl_decode_set(d, set, payload + s->size, size - s->size, &place);
-    }
-    return 0;
+    return s->rest ? nl_shape_rest(s, set, payload, size, record, d) : 0;
 }
 
 /* Takes a shape of a payload that had none, now and then. */
