@@ -14,8 +14,9 @@
 #include "_plan.h"
 
 enum {
-    NL_SHAPES = 16,        /* that are known at one time */
-    NL_SHAPE_WORDS = 128,  /* of 8 bytes of payload */
+    NL_SHAPES = 16,    /* that are known at one time */
+    NL_SHAPE_MIN = 16, /* bytes of payload */
+    NL_SHAPE_MAX = 1024,
     NL_SHAPE_MODEL = 2048, /* bytes of all records of a shape */
     NL_SHAPE_MOVES = 128,
     NL_SHAPE_PARTS = 4,
@@ -61,9 +62,9 @@ struct nl_call {
 struct nl_shape {
     uint32_t size; /* of the payload, or of its beginning where there is a rest */
     uint8_t rest;  /* behind it comes a view and what follows: anything */
-    uint8_t words, parts, calls;
+    uint8_t parts, calls;
     uint32_t hits;
-    uint64_t mask[NL_SHAPE_WORDS], same[NL_SHAPE_WORDS];
+    uint8_t mask[NL_SHAPE_MAX], same[NL_SHAPE_MAX]; /* of the payload's bytes: which count, and as what */
     struct nl_part part[NL_SHAPE_PARTS];
     struct nl_move move[NL_SHAPE_MOVES];
     struct nl_call call[NL_SHAPE_CALLS];
@@ -90,7 +91,6 @@ static inline void nl_shapes_free(struct nl_shapes *all)
 struct nl_drawing {
     struct nl_shape *shape;
     const uint8_t *start;
-    uint8_t *mask, *same; /* the shape's, by byte */
     unsigned moves, model;
     uint8_t part[NL_SHAPE_MOVES], carry[NL_SHAPE_MOVES];
     struct nl_move move[NL_SHAPE_MOVES];
@@ -247,10 +247,10 @@ static int nl_draw_set(struct nl_drawing *d, const struct nl_set *set, const uin
             d->shape->size = (uint32_t)(header - d->start);
             return outermost ? 1 : -1;
         }
-        if ((size_t)(a.payload - d->start) + a.size > sizeof d->shape->mask)
+        if ((size_t)(a.payload - d->start) + a.size > NL_SHAPE_MAX)
             return -1;
-        memcpy(d->same + (header - d->start), header, NL_ATTR_HEADER);
-        memset(d->mask + (header - d->start), 0xff, NL_ATTR_HEADER);
+        memcpy(d->shape->same + (header - d->start), header, NL_ATTR_HEADER);
+        memset(d->shape->mask + (header - d->start), 0xff, NL_ATTR_HEADER);
         expected = c.at;
         struct nl_spot inside = spot;
         switch (op ? op->kind : NL_KINDS) {
@@ -332,7 +332,7 @@ static struct nl_shape *nl_shape_of(const struct nl_set *set, const uint8_t *pay
     struct nl_shape *s = (struct nl_shape *)malloc(sizeof *s);
     if (!s)
         return NULL;
-    size_t known = size < sizeof s->mask ? size : sizeof s->mask;
+    size_t known = size < NL_SHAPE_MAX ? size : NL_SHAPE_MAX;
     memset(s, 0, offsetof(struct nl_shape, mask));
     memset(s->mask, 0, known);
     memset(s->same, 0, known);
@@ -340,41 +340,49 @@ static struct nl_shape *nl_shape_of(const struct nl_set *set, const uint8_t *pay
     struct nl_drawing d;
     d.shape = s;
     d.start = payload;
-    d.mask = (uint8_t *)s->mask;
-    d.same = (uint8_t *)s->same;
     d.moves = d.model = 0;
     int result = nl_draw(&d, set, size);
-    if (result < 0 || s->size < 8 || s->size > sizeof s->mask) {
+    if (result < 0 || s->size < NL_SHAPE_MIN || s->size > NL_SHAPE_MAX) {
         free(s);
         return NULL;
     }
     s->rest = result == 1;
-    s->words = (uint8_t)(s->size / 8);
     nl_sort_moves(&d);
     return s;
 }
 
 /* ---- using one ---- */
 
-/* Whether the headers in a payload of at least 8 bytes, and no shorter than the shape, are the shape's. */
+/* 16 bytes at a time, where the machine can. */
+typedef uint64_t nl_pair __attribute__((vector_size(16)));
+
+static inline nl_pair nl_load_pair(const void *p)
+{
+    nl_pair v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+/* Where bytes that count are not the shape's. */
+static inline nl_pair nl_shape_differs(const struct nl_shape *s, const uint8_t *payload, size_t at)
+{
+    return (nl_load_pair(payload + at) ^ nl_load_pair(s->same + at)) & nl_load_pair(s->mask + at);
+}
+
+/* Whether the headers in a payload no shorter than the shape are the shape's. */
 static inline int nl_shape_fits(const struct nl_shape *s, const uint8_t *payload)
 {
-    unsigned i = 0;
-    for (; i + 8 <= s->words; i += 8) {
-        uint64_t other = 0;
-        for (unsigned k = 0; k < 8; k++)
-            other |= (nl_load64(payload + 8 * (i + k)) ^ s->same[i + k]) & s->mask[i + k];
-        if (other)
+    size_t at = 0, last = s->size - 16;
+    for (; at + 48 <= last; at += 64) {
+        nl_pair other = nl_shape_differs(s, payload, at) | nl_shape_differs(s, payload, at + 16) |
+                        nl_shape_differs(s, payload, at + 32) | nl_shape_differs(s, payload, at + 48);
+        if (other[0] | other[1])
             return 0;
     }
-    uint64_t other = 0;
-    for (; i < s->words; i++)
-        other |= (nl_load64(payload + 8 * i) ^ s->same[i]) & s->mask[i];
-    if (s->size & 7) { /* the last 8 bytes again: no read goes beyond the end */
-        const uint8_t *same = (const uint8_t *)s->same, *mask = (const uint8_t *)s->mask;
-        other |= (nl_load64(payload + s->size - 8) ^ nl_load64(same + s->size - 8)) & nl_load64(mask + s->size - 8);
-    }
-    return !other;
+    nl_pair other = nl_shape_differs(s, payload, last); /* overlapping: no read goes beyond the end */
+    for (; at < last; at += 16)
+        other |= nl_shape_differs(s, payload, at);
+    return !(other[0] | other[1]);
 }
 
 static inline void nl_carry_out(const struct nl_shape *s, const struct nl_part *part, const uint8_t *payload,

@@ -452,7 +452,7 @@ static void by_shape(const uint8_t *data, size_t size)
         shapes.rest[0] = s->rest;
         both_ways(data, size, &shapes);
         for (size_t i = 0; i < size; i++)
-            other[i] = data[i] ^ (i < s->size && ((uint8_t *)s->mask)[i] ? 0 : (uint8_t)(i * 29 + size));
+            other[i] = data[i] ^ (i < s->size && s->mask[i] ? 0 : (uint8_t)(i * 29 + size));
         both_ways(other, size, &shapes);
     }
     free(other);
