@@ -141,6 +141,10 @@ EVENTS = (
     Contender("Rust netlink-packet", "rust", ("events", "-"), RUST),
     Contender("Python socket and struct", "plain", ("events", "-"), STRUCT),
 )  # fmt: skip
+PACED = (
+    Contender("C recvmmsg, 10 ms apart", "raw", ("events", "recvmmsg", "pause=10"), "the same, asleep between"),
+    Contender("fastnetlink batches, 10 ms apart", "fastnetlink", ("events", "batch", "pause=10"), BATCHES),
+)  # fmt: skip
 
 
 def drain(events: int) -> Workload:
@@ -214,7 +218,8 @@ def stream(seconds: int) -> Workload:
         yield run
 
     title = f"Stream of conntrack events, {seconds} s at the producer's full speed"
-    return Workload("stream", title, "ns of CPU per event received", RECVMMSG, EVENTS, prepare)
+    contenders = (*EVENTS[:4], *PACED, *EVENTS[4:])
+    return Workload("stream", title, "ns of CPU per event received", RECVMMSG, contenders, prepare)
 
 
 # Logged packets

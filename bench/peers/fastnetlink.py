@@ -2,7 +2,7 @@
 
 dump batch|fields|numpy|arrow|iter|messages|execute [loops=N]    the table of conntrack
 dump routes|route-messages|route-execute [loops=N]
-events batch|fields count=N [seconds=S] [read_buffer=B]
+events batch|fields count=N [seconds=S pause=MS] [read_buffer=B]
 nflog batch|fields group=N count=N threshold=N size=N [read_buffer=B]
 request noop|getlink count=N [threads=N connections=N]           threads=0: asyncio
 decode FILE [loops=N times=N]             messages of conntrack, one behind the other, all of them so many times
@@ -203,16 +203,18 @@ DUMPS = {
 # Streams
 
 
-def events(fields: bool, count: int, seconds: int, read_buffer: int) -> Result:
+def events(fields: bool, count: int, seconds: int, read_buffer: int, pause: int) -> Result:
     with conntrack.listen(read_buffer=read_buffer, on_overrun="mark") as stream:
         await_backlog()
         result = Result()
         end = time.perf_counter() + seconds if seconds else 0.0
-        for batch in stream.batches(timeout=1):
+        for batch in stream.batches(timeout=0 if pause else 1):
             if isinstance(batch, Batch):
                 if fields:
                     result.sum += sum_flows(batch)
                 result.items += len(batch)
+                if pause and not batch:
+                    time.sleep(pause / 1000)
             if (not end and (result.items >= count or not batch)) or (end and time.perf_counter() >= end):
                 break
         result.lost = stream.lost
@@ -332,7 +334,7 @@ def main() -> None:
     if work == "dump":
         DUMPS[what](loops).finish(loops)
     elif work == "events":
-        events(what == "fields", count, option("seconds"), read_buffer).finish()
+        events(what == "fields", count, option("seconds"), read_buffer, option("pause")).finish()
     elif work == "nflog":
         packets(what == "fields", count, read_buffer).finish()
     elif work == "request":

@@ -1,7 +1,7 @@
 /* The limit: ask the kernel, receive into one buffer, look at no more than is needed to know the end, throw it away.
  *
  * raw dump conntrack|route [loops=N]        recv() of a dump, 32 KiB at a time
- * raw events recv|recvmmsg count=N [seconds=S] [read_buffer=B]
+ * raw events recv|recvmmsg count=N [seconds=S pause=MS] [read_buffer=B]
  * raw nflog recv group=N count=N threshold=N size=N [read_buffer=B]
  * raw request noop|getlink count=N          sendto() and recv() */
 
@@ -85,7 +85,7 @@ static void dump_route(long long loops)
 }
 
 /* count events, or all that come in some seconds. */
-static void events(int many, long long count, double seconds, long long read_buffer)
+static void events(int many, long long count, double seconds, long long read_buffer, long long pause)
 {
     struct mmsghdr heads[SLOTS];
     struct iovec slots[SLOTS];
@@ -112,6 +112,8 @@ static void events(int many, long long count, double seconds, long long read_buf
                                                                                  : -1;
         if (got > 0)
             r.items += got;
+        else if (pause)
+            usleep((useconds_t)pause * 1000);
         else if (!readable(fd) && !seconds)
             break;
     }
@@ -213,7 +215,7 @@ int main(int argc, char **argv)
         dump_route(option(argc, argv, "loops", 1));
     else if (is(argc, argv, 1, "events"))
         events(is(argc, argv, 2, "recvmmsg"), count, (double)option(argc, argv, "seconds", 0),
-               option(argc, argv, "read_buffer", 0));
+               option(argc, argv, "read_buffer", 0), option(argc, argv, "pause", 0));
     else if (is(argc, argv, 1, "nflog")) {
         int fd = dial(NETLINK_NETFILTER);
         set_read_buffer(fd, option(argc, argv, "read_buffer", 0));
