@@ -33,7 +33,7 @@ cdef class Turns:
 
     A forked child starts with all turns free: the threads that held them stayed in the parent.
     """
-    cdef object mutex               # threading.Lock
+    cdef object mutex               # threading.RLock: a signal's handler may come while this very thread has it
     cdef object changed             # threading.Condition of it
     cdef uint64_t sender            # thread, 0: nobody
     cdef uint64_t receiver
@@ -49,7 +49,7 @@ cdef class Turns:
 
     cdef int reset(self) except -1:
         """Start again, unless another thread of this process did so."""
-        mutex = _threading.Lock()
+        mutex = _threading.RLock()
         changed = _threading.Condition(mutex)
         with cython.critical_section(self):
             if self.forks != forks():

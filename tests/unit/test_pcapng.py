@@ -7,6 +7,7 @@ import os
 import struct
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -347,6 +348,22 @@ def test_a_closed_writer_refuses() -> None:
             call()
     assert file.getvalue() == before
     assert "closed" in repr(writer)
+
+
+@pytest.mark.parametrize("call", ["write", "write_batch", "write_statistics", "flush", "close"])
+def test_a_call_in_the_middle_of_another_one(call: str) -> None:
+    file = io.BytesIO()
+    with Writer(file) as writer:
+        arguments = {"write": (packet(udp4()),), "write_batch": ((),), "write_statistics": (None,)}
+
+        def packets() -> Iterator[Packet]:
+            yield packet(udp4())
+            getattr(writer, call)(*arguments.get(call, ()))
+
+        with pytest.raises(RuntimeError, match="middle of another call"):
+            writer.write_batch(packets())
+        writer.write(packet(udp4()))
+    assert [kind for kind, _ in blocks(file.getvalue())] == [SECTION, INTERFACE, PACKET]
 
 
 def test_a_file_that_was_closed_by_others() -> None:

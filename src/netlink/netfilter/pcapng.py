@@ -16,7 +16,7 @@ import io as _io
 import os as _os
 import struct as _struct
 import time as _time
-from _thread import allocate_lock as _allocate_lock
+from _thread import RLock as _RLock
 from enum import IntEnum
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -25,7 +25,7 @@ from netlink.netfilter._packet import Packet as _Packet
 from netlink.netfilter._pcapng import Blocks as _Blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from types import TracebackType
     from typing import Protocol, Self
 
@@ -62,6 +62,9 @@ def _block(kind: int, body: bytes) -> bytes:
 class Writer:
     """Writes packets of `netlink.netfilter.nflog` to a pcapng file. Threads may share it; `with` closes it.
 
+    A call in the middle of another one of the same thread, by a signal handler or by what gives the packets, is a
+    RuntimeError.
+
     The packets' group is the interface, `nflog:5`; their direction is in `epb_flags` where they have only an `indev`
     or only an `outdev`. The time is the packet's `timestamp`, nanoseconds that the kernel gives to the microsecond.
     It gives none for what this machine sends: then it is the time of writing.
@@ -88,7 +91,8 @@ class Writer:
             raise ValueError(f"snaplen must be an int from 0 to {0xFFFFFFFF}, not {snaplen!r}")
         self._link_type = LinkType(link_type)
         self._blocks = _Blocks(_Packet, link_type, link_type == LinkType.RAW, snaplen)
-        self._lock = _allocate_lock()
+        self._lock = _RLock()
+        self._within = False  # a call of the thread that has the lock
         self._broken = False
         self._own: BinaryIO | None = None
         if isinstance(file, (str, _os.PathLike)):
@@ -116,18 +120,30 @@ class Writer:
 
         Where one cannot be written, as for `write`, none is: the ValueError says which.
         """
-        with self._lock:
-            self._check_open()
-            self._put(self._blocks.packets(packets, _time.time_ns()))
+        self._alone(lambda: self._put(self._blocks.packets(packets, _time.time_ns())))
 
     def write_statistics(self, log: Log) -> None:
         """Write how many packets a log has lost since it began (`isb_ifdrop`): at the end, and whenever one likes."""
+        self._alone(lambda: self._put_statistics(log))
+
+    def _put_statistics(self, log: Log) -> None:
+        number, blocks = self._blocks.interface(log.group)
+        now = _time.time_ns()
+        body = _struct.pack("=3I", number, now >> 32, now & 0xFFFFFFFF)
+        self._put(blocks + _block(_STATISTICS, body + _option(_ISB_IFDROP, _struct.pack("=Q", log.lost))))
+
+    def _alone(self, do: Callable[[], None], *, closing: bool = False) -> None:
+        """Do something with the file, which no other call is using."""
         with self._lock:
-            self._check_open()
-            number, blocks = self._blocks.interface(log.group)
-            now = _time.time_ns()
-            body = _struct.pack("=3I", number, now >> 32, now & 0xFFFFFFFF)
-            self._put(blocks + _block(_STATISTICS, body + _option(_ISB_IFDROP, _struct.pack("=Q", log.lost))))
+            if self._within:
+                raise RuntimeError("the writer is in the middle of another call of this thread")
+            if not closing:
+                self._check_open()
+            self._within = True
+            try:
+                do()
+            finally:
+                self._within = False
 
     def _check_open(self) -> None:
         if self._closed:
@@ -150,11 +166,12 @@ class Writer:
 
     def flush(self) -> None:
         """Hand what is buffered to the operating system. No-op where the file has no flush()."""
-        with self._lock:
-            self._check_open()
-            flush = getattr(self._file, "flush", None)
-            if flush is not None:
-                flush()
+        self._alone(self._flush)
+
+    def _flush(self) -> None:
+        flush = getattr(self._file, "flush", None)
+        if flush is not None:
+            flush()
 
     @property
     def closed(self) -> bool:
@@ -163,16 +180,16 @@ class Writer:
 
     def close(self) -> None:
         """Close the file that the writer opened; flush one that it was given. OSError where that fails."""
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-            if self._own is not None:
-                self._own.close()
-            elif not getattr(self._file, "closed", False):
-                flush = getattr(self._file, "flush", None)
-                if flush is not None:
-                    flush()
+        self._alone(self._close, closing=True)
+
+    def _close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        if self._own is not None:
+            self._own.close()
+        elif not getattr(self._file, "closed", False):
+            self._flush()
 
     def __enter__(self) -> Self:
         return self
