@@ -3,8 +3,9 @@
  * were (the attributes' headers), what every record of it has in common, and which bytes then go where. A payload whose
  * headers are the same is decoded by that list, without a look at sets or types.
  *
- * A shape is made of a payload that nl_decode has taken, and says what nl_decode would do with another whose headers
- * are equal: all of its decisions come from those. What cannot be said this way has no shape and is left to nl_decode.
+ * A shape says what nl_decode would do with a payload whose headers are equal: all of its decisions come from those.
+ * What cannot be said this way, and what nl_decode would refuse, has no shape and is left to nl_decode. Of that a shape
+ * makes sure by itself: memory that others write to meanwhile may say something else than it said to nl_decode.
  */
 #ifndef NETLINK_SHAPE_H
 #define NETLINK_SHAPE_H
@@ -235,8 +236,9 @@ static int nl_draw_set(struct nl_drawing *d, const struct nl_set *set, const uin
 {
     struct nl_cursor c = {payload, size};
     struct nl_attribute a;
+    enum nl_step step;
     const uint8_t *expected = payload;
-    while (nl_next_attribute(&c, &a) == NL_ITEM) {
+    while ((step = nl_next_attribute(&c, &a)) == NL_ITEM) {
         const uint8_t *header = a.payload - NL_ATTR_HEADER;
         unsigned type = a.type & NL_ATTR_TYPE;
         const struct nl_op *op = type < set->limit ? set->index[type] : NULL;
@@ -278,14 +280,18 @@ static int nl_draw_set(struct nl_drawing *d, const struct nl_set *set, const uin
         case NL_K_SUBMESSAGE:
             return -1;
         default:
-            result = op->code == NL_C_OTHER && op->kind != NL_K_FIXED ? nl_draw_call(d, set, op, &a, spot)
-                                                                      : nl_draw_value(d, set, op, a.payload, spot);
+            if (op->code == NL_C_OTHER && op->kind != NL_K_FIXED)
+                result = nl_draw_call(d, set, op, &a, spot);
+            else if (a.size == (op->kind == NL_K_FIXED ? op->size : op->width))
+                result = nl_draw_value(d, set, op, a.payload, spot);
+            else
+                result = -1;
             break;
         }
         if (result < 0)
             return -1;
     }
-    return expected == c.at ? 0 : -1;
+    return step == NL_END && expected == c.at ? 0 : -1;
 }
 
 /* Sorts the moves by part and, within it, by how they are carried. */
@@ -317,6 +323,8 @@ static int nl_draw(struct nl_drawing *d, const struct nl_set *set, size_t size)
     if (set->header) {
         struct nl_spot inside = {0, set->header->offset};
         header = nl_align(set->header->set->wire_size);
+        if (size < set->header->set->wire_size)
+            return -1;
         if (header > size)
             header = size;
         nl_set_present(set, s->model, set->header->bit);
@@ -326,7 +334,7 @@ static int nl_draw(struct nl_drawing *d, const struct nl_set *set, size_t size)
     return nl_draw_set(d, set, d->start + header, size - header, spot, 1);
 }
 
-/* The shape of a payload that nl_decode has taken, or NULL where it has none, or for want of memory. */
+/* The shape of a payload, or NULL where it has none, or for want of memory. */
 static struct nl_shape *nl_shape_of(const struct nl_set *set, const uint8_t *payload, size_t size)
 {
     struct nl_shape *s = (struct nl_shape *)malloc(sizeof *s);
