@@ -160,10 +160,11 @@ def interpreter(path: Path) -> Interpreter:
     try:
         out = subprocess.run([path, "-I", "-c", PROBE], capture_output=True, check=True, timeout=60)
         found = json.loads(out.stdout)
-    except (OSError, subprocess.SubprocessError, ValueError) as error:
-        said = getattr(error, "stderr", None) or b""
-        reason = "\n".join([str(error), *said.decode(errors="replace").splitlines()[-1:]])
-        raise WheelError(f"{path} does not run as a Python 3.11 or newer: {reason}") from None
+    except subprocess.CalledProcessError as error:
+        said = error.stderr.decode(errors="replace").strip() or f"status {error.returncode}"
+        raise WheelError(f"{path} does not run as a Python 3.11 or newer: {said}") from None
+    except (OSError, subprocess.TimeoutExpired, ValueError) as error:
+        raise WheelError(f"{path} does not run as a Python 3.11 or newer: {error}") from None
     if not found["fit"] or tuple(found["number"]) < OLDEST:
         raise WheelError(f"{path} is no CPython 3.11 or newer, 64-bit, as released: {found['version']}")
     minor = found["version"].rpartition(".")[0]
