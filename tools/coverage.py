@@ -2,7 +2,8 @@
 """Run tests and say which lines of Python, Cython and C they reach: `coverage.py [PYTEST ARGUMENT ...]`.
 
 The extension modules are built for gcov, in build/coverage, beside those that are in use. What a test runs in a child
-that ends with os._exit is not counted.
+that ends with os._exit is not counted. Tests of interrupts at any moment are left out: one that hits coverage.py's own
+code leaves its lock taken.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def main(arguments: list[str]) -> int:
     subprocess.run(build, cwd=ROOT, env={**os.environ, "NETLINK_COVERAGE": "1"}, check=True)
     (library,) = BUILD.glob(f"lib.*-cpython-{sys.version_info[0]}{sys.version_info[1]}*")
     env = {**os.environ, "PYTHONPATH": str(library), "COVERAGE_FILE": str(BUILD / "python")}
-    run = [sys.executable, "-m", "coverage", "run", "--source=netlink", "-m", "pytest", *(arguments or ["tests"])]
+    run = [sys.executable, "-m", "coverage", "run", "--source=netlink", "-m", "pytest"]
+    run += ["-k", "not at_any_moment", *(arguments or ["tests"])]
     status = subprocess.run(run, cwd=ROOT, env=env).returncode
     subprocess.run([sys.executable, "-m", "coverage", "report", "--skip-covered", "-m"], cwd=ROOT, env=env)
     for source, lines in sorted(counts().items()):
