@@ -910,6 +910,21 @@ static int nl_encode_struct(const struct nl_set *set, const uint8_t *record, str
     return 0;
 }
 
+/* An integer of fixed width with its header, in one go. */
+static int nl_encode_int(const struct nl_op *op, const uint8_t *from, struct nl_area *out)
+{
+    uint16_t length = (uint16_t)(NL_ATTR_HEADER + op->width);
+    if (nl_area_reserve(out, NL_ATTR_HEADER + 8) < 0)
+        return -ENOMEM;
+    uint8_t *to = out->data + out->size;
+    memcpy(to, &length, 2);
+    memcpy(to + 2, &op->type, 2);
+    memset(to + NL_ATTR_HEADER, 0, 4); /* narrow ones are padded */
+    nl_store_int(to + NL_ATTR_HEADER, nl_load_int(from, op->size, 0), op->width, op->flags);
+    out->size += nl_align(length);
+    return 0;
+}
+
 /* The payload of one present field. */
 static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
                            struct nl_area *out)
@@ -1023,6 +1038,8 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
         return 0;
     if (op->family && op->family != (record[op->at + 16] == 6 ? 6 : 4))
         return 0;
+    if (op->kind == NL_K_INT && op->width)
+        return nl_encode_int(op, from, out);
     if (op->kind == NL_K_REPEATED)
         return nl_encode_list(op, from, bytes, 0, out);
     int nested =
