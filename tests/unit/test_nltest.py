@@ -1,6 +1,7 @@
 """netlink.nltest, the test double that users get."""
 
 import errno
+import struct
 
 import pytest
 
@@ -125,7 +126,7 @@ def test_check_request() -> None:
 
 
 def test_must_marshal_attributes() -> None:
-    assert nltest.must_marshal_attributes([Attribute(1, b"\1")]) == b"\5\0\1\0\1\0\0\0"
+    assert nltest.must_marshal_attributes([Attribute(1, b"\1")]) == struct.pack("=HHB3x", 5, 1, 1)
     with pytest.raises(AssertionError, match="do not encode"):
         nltest.must_marshal_attributes([Attribute(1, b"", length=3)])
 

@@ -238,7 +238,7 @@ def egress(payload: bytes, **values: Any) -> Packet:
 def test_the_netdev_family_on_its_way_out() -> None:
     (found,) = written(LinkType.RAW, egress(L2 + udp4()))
     assert found.data == udp4()
-    assert found.options[2] == b"\x02\0\0\0"
+    assert found.options[2] == struct.pack("=I", 2)
 
 
 @pytest.mark.parametrize(
