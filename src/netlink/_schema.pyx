@@ -12,6 +12,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
 from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
+from cpython.slice cimport PySlice_AdjustIndices, PySlice_Unpack
 from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.errno cimport E2BIG
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -913,15 +914,15 @@ cdef class Batch:
         return outermost(self.cls, self.table, self.store, base)
 
     def __getitem__(self, index):
-        cdef Py_ssize_t i
+        cdef Py_ssize_t i, start, stop, step
         cdef Batch part
         if isinstance(index, slice):
-            start, _, step = index.indices(self.length)
+            PySlice_Unpack(index, &start, &stop, &step)
             part = Batch.__new__(Batch)
             part.cls = self.cls
             part.table = self.table
             part.store = self.store
-            part.length = len(range(*index.indices(self.length)))
+            part.length = PySlice_AdjustIndices(self.length, &start, &stop, step)
             part.first = self.first + start * self.step if part.length else 0
             part.step = self.step * step if part.length > 1 else 1
             part.interrupted_ = self.interrupted_

@@ -50,3 +50,4 @@ cdef class StreamReader:
     cdef int receive_kept(self, bint wait) noexcept nogil
     cdef int look_for_drops(self) noexcept nogil
     cdef Batch handed_out(self)
+    cdef Batch read_until(self, Py_ssize_t rows, bint wait, uint32_t sequence)

@@ -108,7 +108,7 @@ cdef class StreamReader:
         the answer is lost then."""
         self.last = sequence
 
-    def read_until(self, Py_ssize_t rows, bint wait, uint32_t sequence):
+    cdef Batch read_until(self, Py_ssize_t rows, bint wait, uint32_t sequence):
         cdef nl_fault fault
         cdef nl_verdict verdict
         cdef int result

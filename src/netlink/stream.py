@@ -79,7 +79,8 @@ class Stream(Generic[_R, _O]):
         self._backlog = 0  # what may have been queued before that loss, and is to be read first
         self._resyncing: Iterator[Batch[_R]] | None = None
         # The batch that next() gives records of, never more than ROWS.
-        self._rest: Batch[_R] = declaration.decode_many(())
+        self._none: Batch[_R] = declaration.decode_many(())
+        self._rest = self._none
         self._at = 0
         self._came: list[Batch[_R]] = []  # from the reader, on its way to be that batch
         self._deadline = False
@@ -172,6 +173,9 @@ class Stream(Generic[_R, _O]):
         told = self._fill(rows, wait)
         if told is not None:
             return told
+        if not self._at and len(self._rest) <= rows:
+            whole, self._rest = self._rest, self._none
+            return whole
         left = self._rest[self._at :]
         self._rest, self._at = left[rows:], 0
         return left[:rows]
