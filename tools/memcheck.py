@@ -63,8 +63,8 @@ def shown(error: ElementTree.Element) -> str:
 
 def errors(report: Path) -> Iterator[ElementTree.Element]:
     """The errors of netlink in one process's report, which is cut short where it was killed or ran another program."""
-    with contextlib.suppress(ElementTree.ParseError):
-        for _, element in ElementTree.iterparse(report):
+    with report.open("rb") as stream, contextlib.suppress(ElementTree.ParseError):
+        for _, element in ElementTree.iterparse(stream):
             if element.tag == "error":
                 if counts(element):
                     yield element
