@@ -235,9 +235,13 @@ def test_an_interrupt_at_any_moment_of_a_dump_leaves_the_connection_usable(conn:
             for _ in conn.receive_iter():
                 pass
 
-    start = time.monotonic()
-    run()
-    takes = time.monotonic() - start
+    def takes_now() -> float:
+        start = time.monotonic()
+        run()
+        return time.monotonic() - start
+
+    # The least of several: one that had to wait for a processor would put most shots behind the end.
+    takes = min(takes_now() for _ in range(5))
     main = threading.get_ident()
     # Written in C: unlike a Semaphore's lock, it is not left taken where an interrupt meets it.
     go: queue.SimpleQueue[bool] = queue.SimpleQueue()
