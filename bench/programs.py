@@ -25,7 +25,7 @@ CRATES = Path("/usr/share/cargo/registry")  # where its librust-*-dev packages a
 
 # The most seconds that any run may take: a peer that never ends is not to be waited for.
 TIME_LIMIT = 600
-BACKED = 256 << 20  # bytes, more than any contender keeps
+BACKED = 512 << 20  # bytes, more than any contender keeps
 
 Need = tuple[str, Callable[[], bool]]
 
