@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_schema_properties import Everything, Stats, Status, all_stats, attributes, integers, macs, optional, values
 
@@ -319,6 +319,8 @@ def test_numbers_that_an_enum_has_not() -> None:
 
 @some
 @given(st.lists(st.binary(max_size=9) | st.text(max_size=3).map(lambda t: t.encode("utf-8", "surrogatepass"))))
+@example([b"\xe0\x9f\xbf", b"\xe0\xa0\x80", b"\xed\x9f\xbf", b"\xed\xa0\x80"])  # too long, fits; the last, a surrogate
+@example([b"\xf0\x8f\xbf\xbf", b"\xf0\x90\x80\x80", b"\xf4\x8f\xbf\xbf", b"\xf4\x90\x80\x80", b"\xf4\x8f"])
 def test_strings_are_utf8_always(texts: list[bytes]) -> None:
     payloads = [(4 + len(t)).to_bytes(2, sys.byteorder) + (1).to_bytes(2, sys.byteorder) + t for t in texts]
     got = table(One.decode_many(payloads))["text"].to_pylist()
