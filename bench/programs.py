@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,12 +167,7 @@ PROGRAMS = {
 
 def back_memory() -> None:
     """Touch and free memory: what the host of a virtual machine took back while nobody used it costs ten times as much
-    as other memory when it is touched first, and whether it did depends on what ran before.
-
-    The kernel reports free memory to the host some 2 seconds after the first piece of it became free: before, so that
-    it does not happen again until the contender is done.
-    """
-    time.sleep(2.2)
+    as other memory when it is touched first, and whether it did depends on what ran before."""
     with mmap.mmap(-1, BACKED) as memory:
         memory.madvise(mmap.MADV_HUGEPAGE)
         for at in range(0, BACKED, mmap.PAGESIZE):
@@ -182,6 +176,8 @@ def back_memory() -> None:
 
 def call(program: str, *arguments: str, fill: Callable[[], object] | None = None) -> dict[str, Any]:
     """Run a program and return its result. fill: what to do between its being ready and its beginning."""
+    if fill is None:
+        back_memory()
     process = subprocess.Popen(
         [*PROGRAMS[program].command, *arguments],
         cwd=ROOT,
@@ -197,6 +193,7 @@ def call(program: str, *arguments: str, fill: Callable[[], object] | None = None
             assert process.stdout is not None
             if process.stdout.readline().strip() == "ready":
                 fill()
+                back_memory()
         out, err = process.communicate("go\n" if fill else "", timeout=TIME_LIMIT)
     finally:
         if process.poll() is None:

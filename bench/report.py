@@ -35,9 +35,9 @@ limit, C libraries, Go, Rust, and other Python. Less is better everywhere. A pee
   nanoseconds for each item; the kernel shares them out between user and kernel by samples, their sum is exact.
 - Everything happens in private network namespaces on one machine. The kernel does its part of the work inside the
   receiving call, so the limit has the kernel's time in it, and a ratio says what a contender adds.
-- Memory is touched and freed before a round of 100,000 flows and more. A virtual machine's host may take back what
-  nobody uses for some seconds, and whoever touches it then waits for the host: here half a microsecond for a kept flow
-  instead of 30 ns.
+- Memory is touched and freed before each round. A virtual machine's host may take back what nobody uses for some
+  seconds, and whoever touches it then waits for the host: here half a microsecond for a kept flow instead of 30 ns.
+  That does not always help: where the least is far below the median some rounds met such memory all the same.
 - A contender that has had more than half a minute has no further round: a column says how many it had.
 
 ## What that does not show

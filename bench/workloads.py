@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import traffic
-from bench.programs import PROGRAMS, ROOT, back_memory, call
+from bench.programs import PROGRAMS, ROOT, call
 from bench.runner import Contender, MissingError, Round, Workload
 
 RAW = "C recv"
@@ -74,8 +74,6 @@ DUMP = (
     Contender("pyroute2", "pyroute2", ("dump", "conntrack"), "Conntrack.dump_entries, 3 fields read"),
 )  # fmt: skip
 
-LARGE = 100_000  # flows that take memory enough for it to matter where it comes from
-
 
 def dump(flows: int) -> Workload:
     """The whole table."""
@@ -87,8 +85,6 @@ def dump(flows: int) -> Workload:
         sums = Sums()
 
         def run(contender: Contender) -> Round:
-            if flows >= LARGE:
-                back_memory()
             times = 1 if contender.program == "pyroute2" else loops
             result = call(contender.program, *contender.arguments, f"loops={times}")
             sums.check(contender, result)
@@ -395,8 +391,6 @@ def growth() -> Workload:
             def run(contender: Contender) -> Round:
                 work, flows = contender.arguments
                 n = int(flows)
-                if n >= LARGE:
-                    back_memory()
                 options = (f"loops={max(1, 1_000_000 // n)}", f"times={n // recorded}")
                 return nanoseconds(call(contender.program, work, file.name, *options), n)
 
