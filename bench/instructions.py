@@ -38,7 +38,14 @@ from tests import recorded
 
 FIGURES = ROOT / "bench" / "instructions.json"
 TOLERANCE = 0.03
-LAYOUTS = 6
+LAYOUTS = 8
+# Classes take numbers.
+START = """
+for _ in range({classes}): hasattr(type("", (), {{}}), "x")
+import sys
+from bench.instructions import main
+sys.exit(main())
+"""
 FEW, MANY = 1_000, 6_000  # items, about: the difference has none of the interpreter's start in it
 EVERYTHING = 1 << 62
 
@@ -168,10 +175,11 @@ def key() -> str:
 
 
 def collected(name: str, times: int, layout: int) -> int:
-    """Instructions of a Python process that does a work so many times. layout: of its memory, a number for each."""
+    """Instructions of a Python process that does a work so many times. layout: of its caches, a number for each."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable]
-    command += ["-m", "bench.instructions", "--work", name, "--times", str(times)]
-    environment = os.environ | {"PYTHONHASHSEED": "0", "BENCH_LAYOUT": "x" * 100 * layout}
+    command += ["-c", START.format(classes=41 * layout), "--work", name, "--times", str(times)]
+    # With malloc's own threshold, which moves, a growing batch is copied or not by what lies behind it.
+    environment = os.environ | {"PYTHONHASHSEED": "0", "MALLOC_MMAP_THRESHOLD_": "65536"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     found = re.search(r"Collected : (\d+)", done.stderr)
     if done.returncode or not found:
@@ -187,8 +195,8 @@ def per_item(name: str, layout: int = 0) -> float:
 
 
 def least(name: str, known: float | None) -> float:
-    """The same, in other layouts too where there are more than known: where names lie in memory decides which of them
-    share a place in the interpreter's cache of attributes, and a miss there is a tenth of reading a field."""
+    """The same, in other layouts too where there are more than known: where names lie in memory, and the number of its
+    class, decide which attributes share a place in the interpreter's cache; a miss is a tenth of reading a field."""
     figure = per_item(name)
     for layout in range(1, LAYOUTS):
         if known is None or figure <= known * (1 + TOLERANCE):
