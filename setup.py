@@ -49,6 +49,9 @@ if os.environ.get("NETLINK_WERROR") == "1":
     CFLAGS += ["-Werror", "-Wno-error=unused-function"]
 
 
+RECORDS = ("_area.h", "_plan.h", "_shape.h", "_wire.h")
+
+
 def extension(name: str, *sources: str, depends: tuple[str, ...] = ()) -> Extension:
     """One extension of the package, from sources below src/netlink."""
     return Extension(
@@ -65,12 +68,12 @@ setup(
     ext_modules=cythonize(
         [
             extension("_codec", "_codec.pyx", depends=("_wire.h",)),
-            extension("_schema", "_schema.pyx", depends=("_plan.h", "_shape.h", "_wire.h")),
-            extension("_arrow", "_arrow.pyx", depends=("_arrow.h", "_plan.h", "_wire.h")),
-            extension("_match", "_match.pyx", depends=("_match.h", "_plan.h", "_shape.h", "_wire.h")),
-            extension("_reader", "_reader.pyx", depends=("_match.h", "_plan.h", "_shape.h", "_wire.h")),
-            extension("_stream", "_stream.pyx", depends=("_match.h", "_plan.h", "_shape.h", "_wire.h")),
-            extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=("_plan.h", "_shape.h", "_wire.h")),
+            extension("_schema", "_schema.pyx", depends=RECORDS),
+            extension("_arrow", "_arrow.pyx", depends=("_arrow.h", *RECORDS)),
+            extension("_match", "_match.pyx", depends=("_match.h", *RECORDS)),
+            extension("_reader", "_reader.pyx", depends=("_match.h", *RECORDS)),
+            extension("_stream", "_stream.pyx", depends=("_match.h", *RECORDS)),
+            extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
             extension("_turns", "_turns.pyx"),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
         ],

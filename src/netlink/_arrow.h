@@ -777,6 +777,7 @@ static int nl_array_make(struct ArrowArray *out, size_t children, struct nl_zero
 static void nl_give(struct nl_array_holder *holder, int which, struct nl_area *area)
 {
     static const uint64_t nothing; /* where a buffer has no bytes */
+    nl_area_trim(area);
     holder->areas[which] = *area;
     holder->buffers[which] = area->data ? area->data : (const uint8_t *)&nothing;
     memset(area, 0, sizeof *area);
@@ -785,7 +786,7 @@ static void nl_give(struct nl_array_holder *holder, int which, struct nl_area *a
 static int nl_export_terms(const struct nl_builder *b, struct ArrowArray *out)
 {
     const struct nl_column *c = b->column;
-    struct nl_area offsets = {NULL, 0, 0}, data = {NULL, 0, 0};
+    struct nl_area offsets = {0}, data = {0};
     int result = nl_array_make(out, 0, NULL);
     if (result)
         return result;

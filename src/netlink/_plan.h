@@ -14,10 +14,7 @@
 #ifndef NETLINK_PLAN_H
 #define NETLINK_PLAN_H
 
-#include <errno.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-
+#include "_area.h"
 #include "_wire.h"
 
 enum nl_kind {
@@ -155,72 +152,6 @@ static inline void nl_op_finish(struct nl_op *op)
 
 /* ---- memory ---- */
 
-/* Bytes that grow. From NL_AREA_MAPPED on they are a mapping of their own, aligned to huge pages: these make the first
- * touch cheap, and growing moves them instead of copying. */
-struct nl_area {
-    uint8_t *data;
-    size_t size, capacity;
-};
-
-enum { NL_HUGE_PAGE = 2 << 20, NL_AREA_MAPPED = NL_HUGE_PAGE };
-
-static inline void nl_area_free(struct nl_area *a)
-{
-    if (a->capacity >= NL_AREA_MAPPED)
-        munmap(a->data, a->capacity);
-    else
-        free(a->data);
-    memset(a, 0, sizeof *a);
-}
-
-/* A mapping of size bytes, a multiple of huge pages, that starts with one; NULL for no memory. */
-static inline uint8_t *nl_map(size_t size)
-{
-    uint8_t *all = (uint8_t *)mmap(NULL, size + NL_HUGE_PAGE, PROT_READ | PROT_WRITE,
-                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (all == MAP_FAILED)
-        return NULL;
-    size_t before = -(uintptr_t)all & (NL_HUGE_PAGE - 1);
-    if (before)
-        munmap(all, before);
-    munmap(all + before + size, NL_HUGE_PAGE - before);
-    madvise(all + before, size, MADV_HUGEPAGE);
-    return all + before;
-}
-
-/* Room for n more bytes. They are not zeroed. */
-static inline int nl_area_reserve(struct nl_area *a, size_t n)
-{
-    if (n <= a->capacity - a->size)
-        return 0;
-    if (n > SIZE_MAX / 4 || a->size > SIZE_MAX / 4)
-        return -ENOMEM;
-    size_t capacity = a->capacity ? a->capacity : 256;
-    while (capacity < a->size + n)
-        capacity *= 2;
-    uint8_t *data;
-    if (capacity < NL_AREA_MAPPED) {
-        data = (uint8_t *)realloc(a->data, capacity);
-        if (!data)
-            return -ENOMEM;
-    } else {
-        data = nl_map(capacity);
-        if (!data)
-            return -ENOMEM;
-        if (a->capacity < NL_AREA_MAPPED) {
-            if (a->size)
-                memcpy(data, a->data, a->size);
-            free(a->data);
-        } else if (mremap(a->data, a->capacity, a->capacity, MREMAP_MAYMOVE | MREMAP_FIXED, data) == MAP_FAILED) {
-            munmap(data, capacity);
-            return -ENOMEM;
-        }
-    }
-    a->data = data;
-    a->capacity = capacity;
-    return 0;
-}
-
 /* n bytes in a heap, to be written: their offset, or 0 for no memory. */
 static inline uint32_t nl_heap_room(struct nl_area *heap, size_t n)
 {
@@ -324,7 +255,8 @@ enum nl_fault_kind {
     NL_FAULT_WIDTH,     /* want and got bytes */
     NL_FAULT_ATTRIBUTE, /* an attribute's length field is wrong, or its header cut off */
     NL_FAULT_HEADER,    /* the payload is shorter than its header struct */
-    NL_FAULT_MEMORY,
+    NL_FAULT_MEMORY,    /* there is none */
+    NL_FAULT_LIMIT,     /* offsets in a record reach no further */
 };
 
 struct nl_fault {
@@ -352,6 +284,12 @@ static int nl_fail(struct nl_decoder *d, enum nl_fault_kind kind, const uint8_t 
     return -1;
 }
 
+/* As nl_fail, where n bytes do not go into an area that records refer to. */
+static int nl_fail_full(struct nl_decoder *d, const struct nl_area *area, const uint8_t *at, size_t n)
+{
+    return nl_fail(d, n > UINT32_MAX - area->size ? NL_FAULT_LIMIT : NL_FAULT_MEMORY, at, 0, 0);
+}
+
 /* Where a record lies: in memory that stays, or in the heap, which moves when it grows. */
 struct nl_place {
     uint8_t *fixed; /* NULL: in the heap, at offset */
@@ -372,9 +310,10 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
 static int nl_decode_apart(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
                            size_t before, uint32_t *offset)
 {
-    *offset = nl_heap_take(d->heap, before + set->record_size + 4);
+    size_t room = before + set->record_size + 4;
+    *offset = nl_heap_take(d->heap, room);
     if (!*offset)
-        return nl_fail(d, NL_FAULT_MEMORY, payload, 0, 0);
+        return nl_fail_full(d, d->heap, payload, room);
     size_t record = *offset + before;
     struct nl_place place = {NULL, record, record, record + set->record_size};
     return nl_decode_set(d, set, payload, size, &place);
@@ -387,7 +326,7 @@ static inline int nl_keep(struct nl_decoder *d, const uint8_t *bytes, size_t siz
         return 0;
     uint32_t offset = nl_heap_room(d->heap, size);
     if (!offset)
-        return nl_fail(d, NL_FAULT_MEMORY, bytes, 0, 0);
+        return nl_fail_full(d, d->heap, bytes, size);
     memcpy(d->heap->data + offset, bytes, size);
     ref->offset = offset;
     ref->size = (uint32_t)size;
@@ -414,7 +353,7 @@ static inline int nl_keep_view(struct nl_decoder *d, const uint8_t *bytes, size_
     if (offset >= kept->size) {
         offset = kept->size;
         if (size > UINT32_MAX - offset || nl_area_reserve(kept, size) < 0)
-            return nl_fail(d, NL_FAULT_MEMORY, bytes, 0, 0);
+            return nl_fail_full(d, kept, bytes, size);
         memcpy(kept->data + offset, bytes, size);
         kept->size += size;
     }
@@ -494,9 +433,10 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
             return -1;
     } else {
         /* One field, in a record of its own that has a byte of presence before it. */
-        entry = nl_heap_take(d->heap, 4 + item->size + 1);
+        size_t room = 4 + item->size + 1;
+        entry = nl_heap_take(d->heap, room);
         if (!entry)
-            return nl_fail(d, NL_FAULT_MEMORY, a->payload, 0, 0);
+            return nl_fail_full(d, d->heap, a->payload, room);
         struct nl_set alone = {NULL, 0, 0, NULL, NULL, 0, item->size + 1, item->size};
         struct nl_place inside = {NULL, entry + 4, entry + 4, 0};
         if (nl_decode_value(d, &alone, item, a, &inside) < 0)
@@ -509,9 +449,10 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
 static int nl_keep_unknown(struct nl_decoder *d, const struct nl_set *set, const struct nl_attribute *a,
                            const struct nl_place *place)
 {
-    uint32_t entry = nl_heap_room(d->heap, sizeof(struct nl_unknown) + a->size);
+    size_t room = sizeof(struct nl_unknown) + a->size;
+    uint32_t entry = nl_heap_room(d->heap, room);
     if (!entry)
-        return nl_fail(d, NL_FAULT_MEMORY, a->payload, 0, 0);
+        return nl_fail_full(d, d->heap, a->payload, room);
     uint8_t *head = (place->fixed ? place->fixed : d->heap->data) + place->unknown;
     struct nl_unknown u = {0, (uint32_t)(place->offset + set->presence - place->outer), (uint32_t)a->size, a->type};
     memcpy(&u.next, head, 4); /* newest first */

@@ -30,6 +30,7 @@ cdef extern from "_plan.h" nogil:
         NL_FAULT_ATTRIBUTE
         NL_FAULT_HEADER
         NL_FAULT_MEMORY
+        NL_FAULT_LIMIT
 
     struct nl_case:
         uint64_t number
@@ -118,6 +119,7 @@ cdef extern from "_plan.h" nogil:
 
     void nl_op_finish(nl_op *op) noexcept
     void nl_area_free(nl_area *a) noexcept
+    void nl_area_trim(nl_area *a) noexcept
     int nl_area_reserve(nl_area *a, size_t n) noexcept
     uint64_t nl_load_int(const uint8_t *p, unsigned width, unsigned flags) noexcept
     void nl_store_int(uint8_t *p, uint64_t value, unsigned width, unsigned flags) noexcept

@@ -158,7 +158,9 @@ cdef class Table:
 cdef object fault_error(object cls, Table table, const nl_fault *fault):
     cdef Py_ssize_t i
     if fault.kind == NL_FAULT_MEMORY:
-        return MemoryError("no memory for the records, or over the 4 GiB of variable-length data that a batch may have")
+        return MemoryError("no memory for the records")
+    if fault.kind == NL_FAULT_LIMIT:
+        return OverflowError("a batch has room for 4 GiB of variable-length data: decode in parts, as iter_dump does")
     path = [cls.__name__]
     for i in range(<Py_ssize_t>fault.depth - 1, -1, -1):
         name = table.name_of(fault.path[i])
@@ -697,7 +699,9 @@ cdef class Field:
                 if result == 0 and self.kind == NL_K_SUBMESSAGE:
                     result = nl_decode_submessage(&decoder, set, op, attribute.payload, attribute.size, &place)
                 if result < 0:
-                    raise MemoryError if fault.kind == NL_FAULT_MEMORY else EncodeError(f"{self.name}: {value!r}")
+                    if fault.kind >= NL_FAULT_MEMORY:
+                        raise fault_error(self.owner, self.layout, &fault)
+                    raise EncodeError(f"{self.name}: {value!r}")
             if self.kind == NL_K_SUBMESSAGE and isinstance(value, Record):
                 memcpy(&sub, record + self.offset, sizeof(sub))
                 if not sub.record or self.cases[sub.which][1] is not type(value):
@@ -883,6 +887,9 @@ cdef class Records:
 
 cdef Batch make_batch(object cls, Store store):
     cdef Batch batch = Batch.__new__(Batch)
+    nl_area_trim(&store.records)
+    nl_area_trim(&store.heap)
+    nl_area_trim(&store.kept)
     batch.cls = cls
     batch.table = table_of(cls)
     batch.store = store

@@ -14,8 +14,8 @@ SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 
 @pytest.fixture(scope="session")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """A function from the name of a source file to the program made of it."""
+def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """A function from the name of a source file to the program made of it, without sanitizers where it is told so."""
     compiler = shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("neither gcc nor clang is installed")
@@ -28,11 +28,12 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     if probe.returncode:
         pytest.skip(f"{compiler} cannot link the sanitizers: {probe.stderr.strip()}")
 
-    def build_one(source: str) -> Path:
-        program = folder / source.removesuffix(".c")
+    def build_one(source: str, sanitized: bool = True) -> Path:
+        program = folder / (source.removesuffix(".c") + ("" if sanitized else "-plain"))
+        flags = SANITIZE if sanitized else []
         subprocess.run(
             [compiler, "-std=c11", "-D_GNU_SOURCE", "-DSTANDALONE", "-Wall", "-Wextra", "-Werror", "-g", "-O1",
-             "-Wno-unused-function", "-pthread", *SANITIZE, str(HERE / source), "-o", str(program)],
+             "-Wno-unused-function", "-pthread", *flags, str(HERE / source), "-o", str(program)],
             check=True,
         )  # fmt: skip
         return program

@@ -374,7 +374,7 @@ static struct result once(const uint8_t *data, size_t size, struct nl_shapes *sh
     /* Every other input as a stream has it: received where it is kept. */
     int in_place = size && size % 2;
     if (in_place)
-        r.kept = (struct nl_area){p, size, size};
+        r.kept = (struct nl_area){.data = p, .size = size, .capacity = size};
     if (shapes) {
         memset(r.record, 0xa5, outer.set.record_size + 4);
         r.decoded = nl_decode_shaped(shapes, &outer.set, p, size, r.record, &r.heap, &r.kept, &fault);

@@ -16,10 +16,11 @@ import pytest
 import netns as netns_
 from kernel.tools import HangError, Peer, Worker, eventually
 from netlink import Conn, Family, dial
+from pace import SLOWNESS
 
 HERE = Path(__file__).parent
-# Seconds for one test. ThreadSanitizer makes everything many times slower.
-PATIENCE = 400 if "TSAN_OPTIONS" in os.environ else 40
+# Seconds for one test.
+PATIENCE = round(40 * SLOWNESS)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

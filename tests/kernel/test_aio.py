@@ -34,6 +34,7 @@ from netlink import (
 from netlink.aio import AsyncConn, dial
 from netlink.bpf import BPF_K, BPF_RET, stmt
 from netns import ACK, DUMP, RTM_GETLINK, RTM_NEWLINK
+from pace import SLOWNESS
 
 Work = Callable[..., Worker]
 NOTHING_PASSES = [stmt(BPF_RET | BPF_K, 0)]
@@ -60,7 +61,7 @@ def ours(messages: list[Message]) -> int:
     return sum(map(netns.is_ours, messages))
 
 
-def run(main: Callable[[], Coroutine[Any, Any, Any]], seconds: float = 20) -> Any:
+def run(main: Callable[[], Coroutine[Any, Any, Any]], seconds: float = 20 * SLOWNESS) -> Any:
     """asyncio.run, for no longer than that."""
 
     async def bounded() -> Any:

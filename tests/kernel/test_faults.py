@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
+import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -20,11 +21,12 @@ import netns as netns_
 import probe
 from kernel.allocations import NEED_CONNTRACK, SCENARIOS
 from kernel.flows import accounting
-from kernel.tools import MUSL, Deny, Peer, Script, Worker, enter_sandbox, eventually, in_child, passed, soon
+from kernel.tools import MUSL, Deny, Peer, Script, Worker, enter_sandbox, eventually, in_child, passed, sandboxed, soon
 from netlink import Config, Conn, ConnOption, Family, Header, HeaderFlags, Message, OpError, dial
 from netlink._transport import Ring, Socket, read_in_netns
 from netlink.bpf import BPF_K, BPF_RET, stmt
 from netlink.netfilter import conntrack
+from netlink.netfilter.conntrack import Flow
 
 # What any system call may give where a machine is out of something, or where one is not trusted.
 ANY = (errno.ENOMEM, errno.ENOBUFS, errno.EPERM, errno.EACCES, errno.EMFILE, errno.ENFILE, errno.EIO, errno.EINVAL)
@@ -268,6 +270,40 @@ def test_a_setting_of_a_namespace(conn: Conn, call: str) -> None:
         assert caught.value.errno == number
     assert script(call, 0, *[-errno.EINTR] * 3).run(read) == wanted
     assert script("read", 0, 0).run(read) == b""
+
+
+# Batches that grow
+
+MANY = 40_000  # records: several doublings of what is a mapping of its own
+MARKS = [Flow(mark=mark).encode() for mark in range(100)]
+
+
+def marks() -> None:
+    """A batch that grows through several doublings."""
+    batch = Flow.decode_many([*MARKS] * (MANY // len(MARKS)))
+    assert len(batch) == MANY
+    assert batch.nbytes > 8 << 20
+    assert all(batch[i].mark == i % len(MARKS) for i in range(0, MANY, 7))
+
+
+@pytest.mark.parametrize("number", [errno.EFAULT, errno.ENOMEM, errno.EPERM])
+def test_memory_that_must_not_be_moved(work: Callable[..., Worker], number: int) -> None:
+    work(sandboxed([Deny("mremap", number)], marks)).result()
+
+
+@pytest.mark.parametrize("more", [4 << 20, 8 << 20])
+def test_memory_that_cannot_grow_where_it_is(work: Callable[..., Worker], more: int) -> None:
+    """It is copied to other memory then."""
+    work(sandboxed([Deny("mprotect", errno.ENOMEM, 1, more)], marks)).result()
+
+
+def test_no_addresses_to_spare() -> None:
+    def run() -> None:
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (1 << 30),) * 2)
+        marks()
+
+    in_child(run)
 
 
 # A ring and streams

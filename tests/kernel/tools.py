@@ -39,6 +39,7 @@ from netlink.bpf import (
     jump,
     stmt,
 )
+from pace import SLOWNESS
 
 _libc = ctypes.CDLL(None, use_errno=True)
 MUSL = platform.libc_ver()[0] != "glibc"
@@ -56,6 +57,9 @@ _SYSCALLS = {
     "futex": (202, 98),
     "getsockname": (51, 204),
     "getsockopt": (55, 209),
+    "mmap": (9, 222),
+    "mprotect": (10, 226),
+    "mremap": (25, 216),
     "openat": (2 if MUSL else 257, 56),  # for musl's open() it is open, where there is one
     "poll": (7, 73),
     "ppoll": (271, 73),
@@ -88,6 +92,7 @@ class HangError(BaseException):
 
 def eventually(predicate: Callable[[], Any], what: str, seconds: float = 10) -> Any:
     """What predicate returns once that is true."""
+    seconds *= SLOWNESS
     end = time.monotonic() + seconds
     while not (value := predicate()):
         if time.monotonic() > end:
@@ -101,7 +106,7 @@ def passed() -> float:
     return time.monotonic() - 1
 
 
-def soon(seconds: float = 10) -> float:
+def soon(seconds: float = 10 * SLOWNESS) -> float:
     """A deadline that a test which is right never sees."""
     return time.monotonic() + seconds
 
@@ -188,7 +193,7 @@ class Worker(threading.Thread):
         """Until it waits, without a deadline, for another thread to be done."""
         self.wait_blocked("futex")
 
-    def result(self, seconds: float = 10) -> Any:
+    def result(self, seconds: float = 10 * SLOWNESS) -> Any:
         self.join(seconds)
         assert not self.is_alive(), f"still running after {seconds} seconds"
         if self._error is not None:
@@ -367,7 +372,7 @@ class Child:
             self.pid = os.fork()
         if self.pid == 0:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(20)
+            signal.alarm(round(20 * SLOWNESS))
             try:
                 outcome = self._outcome(fn)
                 os.write(write, outcome)

@@ -1,0 +1,20 @@
+"""How slow this machine is. What tests wait for, at most, is multiplied by it: under an emulator it is ten times as much."""
+
+from __future__ import annotations
+
+import time
+
+# Seconds that the loop below takes on the machines that the tests' limits were chosen for, with much to spare.
+REFERENCE = 0.02
+
+
+def _loop() -> float:
+    begin = time.perf_counter()
+    total = 0
+    for number in range(200_000):
+        total += number & 3
+    return time.perf_counter() - begin
+
+
+# ThreadSanitizer makes this as slow as it makes all else.
+SLOWNESS = max(1.0, min(10.0, min(_loop() for _ in range(3)) / REFERENCE))
