@@ -6,12 +6,14 @@ CC     ?= cc
 FUZZ_SECONDS ?= 60
 FUZZ_MUTATIONS ?= 1000000
 SOAK_MINUTES ?= 30
+KERNELS ?= 6.1 6.12
+VM_SECONDS ?= 2400
 
 bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
 sources  := $(wildcard src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
 
-.PHONY: help build demo test test-userns test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize memcheck coverage fuzz fuzz-api soak dist wheels test-wheels clean
+.PHONY: help build demo test test-userns test-vm test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize memcheck coverage fuzz fuzz-api soak dist wheels test-wheels clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -42,6 +44,9 @@ test: build ## all tests
 
 test-userns: build ## the kernel tests as an unprivileged user sees them: in a user namespace
 	NETLINK_TEST_USERNS=1 $(bin)/python -m pytest tests/kernel
+
+test-vm: build ## the kernel tests on other kernels, in qemu; KERNELS="5.10 newest" or all, TESTS=tests/kernel for all tests
+	$(bin)/python tools/guest/matrix.py --kernels "$(KERNELS)" --limit $(VM_SECONDS) $(TESTS)
 
 test-freethreaded: ## all tests on a free-threaded CPython, which is built first, once
 	tools/freethreaded-tests

@@ -106,7 +106,7 @@ def enter_private() -> str | None:
     if _host is not None:
         return _refusal
     _host = current()
-    for name in ("rmem_max", "wmem_max"):
+    for name in ("rmem_max", "wmem_max", "optmem_max"):
         with contextlib.suppress(OSError):
             _limits[name] = int(Path("/proc/sys/net/core", name).read_text())
     _refusal = _leave_host()
@@ -153,7 +153,7 @@ def in_user_namespace() -> bool:
 
 
 def limit(name: str) -> int:
-    """net.core.rmem_max or wmem_max of the host, as it was found."""
+    """net.core.rmem_max, wmem_max or optmem_max of the host, as it was found."""
     if name not in _limits:
         pytest.skip(f"net.core.{name} cannot be read")
     return _limits[name]

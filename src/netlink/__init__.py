@@ -25,7 +25,7 @@ from netlink.conn import Conn, Socket, dial
 from netlink.consts import NESTED, NET_BYTE_ORDER, ConnOption, Family, HeaderFlags, HeaderType
 from netlink.errors import DecodeError, EncodeError, NetlinkWarning, OpError, Overrun
 
-__version__ = "0.1.0"
+__version__ = "0.1.1"
 
 __all__ = [
     "NESTED",

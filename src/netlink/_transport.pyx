@@ -258,6 +258,8 @@ cdef class Socket:
                     break
         finally:
             PyMem_Free(filters)
+        if result == -ENOMEM:
+            raise OpError("set-bpf", OSError(ENOMEM, f"{_os.strerror(ENOMEM)}: it does not fit net.core.optmem_max"))
         self.check("set-bpf", result)
 
     def remove_bpf(self):

@@ -168,7 +168,8 @@ class BaseConn:
 
         program: instructions `(code, jt, jf, k)`, as `netlink.bpf.Instruction`, over the datagram from its nlmsghdr
         on. It sees whole datagrams: on a dump it drops whole parts, the one with DONE too. ValueError for an empty one,
-        OpError(op="set-bpf", EINVAL) for one that the kernel does not accept.
+        OpError(op="set-bpf") for one that the kernel does not accept (EINVAL), or that takes more than
+        net.core.optmem_max (ENOMEM): with 20,480, the default of older kernels, some hundred instructions fit.
         """
         self._verb("set_bpf", "set-bpf")(program)
 

@@ -265,6 +265,9 @@ def blocks(source: Input) -> None:
     assert at == len(data)
 
 
+ABLE = ("mark", "status", "zone", "orig", "reply")
+
+
 def programs(source: Input) -> None:
     """What a filter wants of any datagram, the kernel's program lets pass; and the check in C is what it says."""
     try:
@@ -275,7 +278,7 @@ def programs(source: Input) -> None:
         return
     assert pickle.loads(pickle.dumps(chosen)) == chosen
     repr(chosen)
-    _filter.kernel_payload(chosen if chosen.event is None else None, None)
+    _filter.kernel_payload(chosen if chosen.event is None else None, None, lambda: ABLE)
     code = _program.program(_filter.clauses(chosen, True), Flow, _KINDS, 1)
     kind = source.choose(_KINDS)
     payload = source.rest()

@@ -54,6 +54,9 @@ def test_a_dump_is_what_conntrack_prints(ct: conntrack.Conn) -> None:
         # Seconds that passed between the two.
         assert 0 <= flow["timeout"] - theirs[key]["timeout"] < 60
         theirs[key]["timeout"] = flow["timeout"]
+        # Older kernels hold one more reference while they print a flow.
+        assert abs(flow["use"] - theirs[key]["use"]) <= 1
+        theirs[key]["use"] = flow["use"]
         assert flow == theirs[key]
     assert beyond_xml(batch) == listed_beyond_xml()
     assert len(beyond_xml(batch)) == 30 * 2 * (3 + 8)
@@ -100,6 +103,7 @@ def test_real_packets_are_counted_and_timed_as_conntrack_prints(ct: conntrack.Co
     ours, theirs = by_identity(map(told, batch)), by_identity(listed())
     for flow in (*ours.values(), *theirs.values()):
         assert flow.pop("timeout") is not None
+        assert flow.pop("use") in (1, 2)  # older kernels hold one more reference while they print a flow
         assert flow["start"] > 1_700_000_000_000_000_000
     assert ours == theirs
     # One port alone may be taken twice, by another protocol or after it was closed.

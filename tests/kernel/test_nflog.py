@@ -58,13 +58,20 @@ def log_output(group: int = GROUP, options: str = "") -> None:
     chain("inet", "output", f'udp dport {PORT} log group {group} prefix "out: " {options}')
 
 
+SO_TIMESTAMPNS = 35  # SO_TIMESTAMPNS_OLD, asm-generic/socket.h
+
+
 class Sender:
-    """A UDP socket that sends to PORT on this machine, where nobody reads."""
+    """A UDP socket that sends to PORT on this machine, where nobody reads.
+
+    Older kernels give packets a time of arrival where some socket asks for it, as this one does.
+    """
 
     def __init__(self, family: int = socket.AF_INET) -> None:
         self.here = "127.0.0.1" if family == socket.AF_INET else "::1"
         self.sink = socket.socket(family, socket.SOCK_DGRAM)
         self.sink.bind((self.here, PORT))
+        self.sink.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.sock = socket.socket(family, socket.SOCK_DGRAM)
         self.sock.connect((self.here, PORT))
 

@@ -34,10 +34,15 @@ def raised(call: Callable[[], Any], op: str, number: int) -> OpError:
     return caught.value
 
 
-def read_option(conn: Conn, level: int, option: int) -> int:
+def read_option(conn: Conn, level: int, option: int) -> int | None:
+    """None where this kernel can set the option and not read it."""
     with socket.socket(fileno=conn.fileno()) as sock:
         try:
             return sock.getsockopt(level, option)
+        except OSError as error:
+            if error.errno != errno.ENOPROTOOPT or option != ConnOption.LISTEN_ALL_NSID:
+                raise
+            return None
         finally:
             sock.detach()
 
@@ -60,8 +65,8 @@ def test_join_and_leave(conn: Conn, other: Conn) -> None:
 
 
 def test_groups_above_32(conn: Conn, other: Conn) -> None:
-    conn.join_group(36)  # RTNLGRP_STATS: no events here; the kernel knows it
-    conn.leave_group(36)
+    conn.join_group(33)  # RTNLGRP_BRVLAN: no events here; the kernel knows it
+    conn.leave_group(33)
     conn.join_group(28)
     conn.join_group(28)  # again is no error
     conn.leave_group(28)
@@ -108,7 +113,7 @@ def test_listen_all_nsid(conn: Conn) -> None:
     if netns.in_user_namespace():
         pytest.skip("NETLINK_LISTEN_ALL_NSID needs CAP_NET_BROADCAST in the first user namespace")
     conn.set_option(ConnOption.LISTEN_ALL_NSID, True)
-    assert read_option(conn, SOL_NETLINK, ConnOption.LISTEN_ALL_NSID) == 1
+    assert read_option(conn, SOL_NETLINK, ConnOption.LISTEN_ALL_NSID) in (1, None)
 
 
 def test_no_such_option(conn: Conn) -> None:

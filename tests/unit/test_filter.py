@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import pickle
 import socket
@@ -13,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import means, run
-from netlink import bpf
+from netlink import AttributeDecoder, Message, OpError, bpf
 from netlink._match import Condition, Match
 from netlink.netfilter import _filter
 from netlink.netfilter._events import _KINDS
-from netlink.netfilter._filter import clauses, flush_payload, kernel_payload, match
+from netlink.netfilter._filter import abilities, check_flush, clauses, kernel_payload, match
 from netlink.netfilter._nfnetlink import NfGenMsg
 from netlink.netfilter._program import program
 from netlink.netfilter.conntrack import Counters, Event, Filter, Flow, Status, Tuple
@@ -129,28 +130,22 @@ def test_only_keywords() -> None:
 # What the kernel is asked for
 
 
+ABLE = frozenset({"mark", "status", "zone", "orig", "reply", "flush"})
+
+
 def asked(chosen: Filter, family: int | None = None) -> tuple[dict[str, Any], list[str]]:
-    payload, left = kernel_payload(chosen, family)
+    payload, left = kernel_payload(chosen, family, lambda: ABLE)
     return _filter.Request.decode(payload).to_dict(), left
 
 
-@pytest.fixture
-def release(monkeypatch: pytest.MonkeyPatch) -> Any:
-    def be(*numbers: int) -> None:
-        monkeypatch.setattr(_filter, "_release", lambda: numbers)
-
-    be(6, 12)
-    return be
-
-
-def test_g24_the_flags_of_the_tuples_are_in_host_byte_order(release: Any) -> None:
-    payload, left = kernel_payload(Filter(orig=Tuple(src="10.0.0.1", proto=6, dst_port=80)), None)
+def test_g24_the_flags_of_the_tuples_are_in_host_byte_order() -> None:
+    payload, left = kernel_payload(Filter(orig=Tuple(src="10.0.0.1", proto=6, dst_port=80)), None, lambda: ABLE)
     assert left == []
     assert struct.pack("=HHI", 8, 1, 1 | 8 | 32) in payload
     assert payload[0] == socket.AF_INET
 
 
-def test_what_the_kernel_compares_is_asked_for_and_the_rest_is_left(release: Any) -> None:
+def test_what_the_kernel_compares_is_asked_for_and_the_rest_is_left() -> None:
     v4 = {"header": {"family": socket.AF_INET, "version": 1, "res_id": 0}}
     assert asked(Filter(mark=1, mark_mask=3, zone=0))[1] == []
     assert asked(Filter(status=8)) == (
@@ -168,26 +163,56 @@ def test_what_the_kernel_compares_is_asked_for_and_the_rest_is_left(release: Any
     assert "orig" not in asked(Filter(orig=Tuple(src="fd00::1")))[0]
     assert asked(Filter(orig=Tuple(zone=1, proto=6)), socket.AF_INET)[1] == ["orig"]
     assert asked(Filter(src="10.0.0.1", exclude=Filter(mark=1)))[1] == ["exclude", "src"]
+    # What is none of the kernel's is nothing to ask it about.
+    assert kernel_payload(Filter(src="10.0.0.1"), None, lambda: 1 / 0)[1] == ["src"]  # type: ignore[arg-type,return-value]
 
 
-def test_an_older_kernel_is_not_asked_for_what_it_ignores_or_gets_wrong(release: Any) -> None:
-    chosen = Filter(mark=1, status=8, zone=0, orig=Tuple(src="10.0.0.1"))
-    for numbers, left in [
-        ((6, 12), []),
-        ((6, 11), ["orig"]),
-        ((6, 8), ["orig", "zone"]),
-        ((5, 17), ["orig", "status", "zone"]),
-        ((4, 4), ["mark", "orig", "status", "zone"]),
-        ((0, 0), ["mark", "orig", "status", "zone"]),
+def test_an_older_kernel_is_not_asked_for_what_it_ignores_or_gets_wrong() -> None:
+    chosen = Filter(mark=1, status=8, zone=0, orig=Tuple(src="10.0.0.1"), reply=Tuple(dst="10.0.0.1"))
+    # As 6.12, 6.1, 5.10 and 5.4 answer: what of a dump is left to do, and what of a flush.
+    for able, of_a_dump, of_a_flush in [
+        (ABLE, [], []),
+        (ABLE - {"flush", "zone"}, ["zone"], ["orig", "reply", "zone"]),
+        (frozenset({"mark", "orig"}), ["reply", "status", "zone"], ["orig", "reply", "status", "zone"]),
+        (frozenset(), ["mark", "orig", "reply", "status", "zone"], ["mark", "orig", "reply", "status", "zone"]),
     ]:
-        release(*numbers)
-        payload, found = kernel_payload(chosen, None)
-        assert found == left
-        assert not _filter.Request.decode(payload).to_dict().keys() & left
-        assert (flush_payload(chosen, None) is None) == bool(left)
+        for flush, left in ((False, of_a_dump), (True, of_a_flush)):
+            payload, found = kernel_payload(chosen, None, lambda able=able: able, flush)
+            assert found == left
+            assert not _filter.Request.decode(payload).to_dict().keys() & left
 
 
-def test_a_flush_refuses_what_it_is_not_limited_by(release: Any) -> None:
+class OldKernel:
+    """Answers to what `abilities` asks: known are the types of attributes that it knows."""
+
+    def __init__(self, known: set[int], flushes: bool, unknown: int = errno.EOPNOTSUPP) -> None:
+        self.known, self.flushes, self.unknown = known, flushes, unknown
+
+    def __call__(self, message: Message) -> None:
+        assert message.data[0] == 0  # a flow of no address family is none
+        attributes = {a.type: a.data for a in AttributeDecoder(message.data[4:])}
+        assert 1 in attributes  # without a tuple a delete is a flush
+        if any(kind in self.known and attributes.get(kind) == b"?" for kind in (25, 26)):
+            raise OpError("receive", errno.ERANGE)
+        if message.header.type & 0xFF == 2 and 25 in self.known and self.flushes:
+            raise OpError("receive", errno.EINVAL)
+        raise OpError("receive", self.unknown)
+
+
+@pytest.mark.parametrize("unknown", [errno.EOPNOTSUPP, errno.ENOENT])
+def test_what_a_kernel_can_do_is_asked_of_it(unknown: int) -> None:
+    assert abilities(OldKernel({25, 26}, True, unknown)) == ABLE
+    assert abilities(OldKernel({25, 26}, False, unknown)) == ABLE - {"flush", "zone"}
+    assert abilities(OldKernel({25}, False, unknown)) == {"mark", "orig"}
+    assert abilities(OldKernel(set(), False, unknown)) == set()
+    assert abilities(lambda message: None) == set()
+    for number in (errno.EPERM, errno.ETIMEDOUT, errno.EBADF, errno.ENOBUFS):
+        with pytest.raises(OpError) as caught:
+            abilities(OldKernel(set(), False, number))
+        assert caught.value.errno == number
+
+
+def test_a_flush_refuses_what_it_is_not_limited_by() -> None:
     for chosen, named in [
         (Filter(event=NEW), "event"),
         (Filter(src="10.0.0.0/8", proto=6), "proto, src"),
@@ -195,13 +220,13 @@ def test_a_flush_refuses_what_it_is_not_limited_by(release: Any) -> None:
         (Filter(src_port=1, dst_port=2), "dst_port, src_port"),
     ]:
         with pytest.raises(ValueError, match=f"not by {named}$"):
-            flush_payload(chosen, None)
+            check_flush(chosen)
     with pytest.raises(ValueError, match="every flow"):
-        flush_payload(Filter(), None)
+        check_flush(Filter())
     with pytest.raises(ValueError, match="AF_INET"):
-        flush_payload(None, 1)
+        kernel_payload(None, 1, lambda: ABLE, flush=True)
     with pytest.raises(ValueError, match="one address family"):
-        flush_payload(Filter(orig=Tuple(src="10.0.0.1")), socket.AF_INET6)
+        kernel_payload(Filter(orig=Tuple(src="10.0.0.1")), socket.AF_INET6, lambda: ABLE, flush=True)
 
 
 # What it means: the check in C and the kernel's program against plain Python

@@ -14,7 +14,7 @@ from netlink.conn import dial
 from netlink.consts import ConnOption, Family, NetfilterGroup, NetfilterSubsystem
 from netlink.errors import OpError, Overrun
 from netlink.netfilter import _sysctl
-from netlink.netfilter._filter import clauses, kernel_payload, match
+from netlink.netfilter._filter import abilities, clauses, kernel_payload, match
 from netlink.netfilter._flow import Event, Flow
 from netlink.netfilter._nfnetlink import hinted, listening_socket, request
 from netlink.netfilter._program import program
@@ -52,9 +52,7 @@ _KINDS = (
 # More than an event has, and not a power of 2: slots side by side would fall on the same lines of the cache.
 _SLOT = 8192 + 64
 _READ_BUFFER = 16 << 20
-_TOO_LONG = {
-    errno.ENOMEM: "the filter does not fit net.core.optmem_max: name fewer addresses, networks and ports, or raise it"
-}
+_TOO_LONG = {errno.ENOMEM: "name fewer addresses, networks and ports in the filter, or raise it"}
 
 
 @overload
@@ -133,7 +131,7 @@ def listen(
         owns: tuple[Conn, ...] = ()
         if on_overrun == "resync":
             table = opened.enter_context(dial(Family.NETFILTER, config))
-            payload, _ = kernel_payload(filter, None)
+            payload, _ = kernel_payload(filter, None, partial(abilities, table.execute))
             whole = request(NetfilterSubsystem.CTNETLINK, 1, 0x301, payload)  # IPCTNL_MSG_CT_GET, a dump
             resync, owns = partial(iter_dump, table, whole, Flow, ROWS, match(filter)), (table,)
         try:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
+import errno as _errno
 import ipaddress as _ipaddress
-import os as _os
-import re as _re
 import socket as _socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
+from netlink._codec import Attribute, marshal_attributes
 from netlink._match import Condition, Match
+from netlink.consts import HeaderFlags, NetfilterSubsystem
+from netlink.errors import OpError
 from netlink.netfilter._flow import Event, Flow, Status, Tuple
-from netlink.netfilter._nfnetlink import NfGenMsg
+from netlink.netfilter._nfnetlink import NfGenMsg, request
 from netlink.schema import AttributeSet, be16, be32, nested, u32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
     from typing import Any, Never
+
+    from netlink._codec import Message
 
     Network = IPv4Network | IPv6Network
     Networks = str | IPv4Address | IPv6Address | Network | Iterable[str | IPv4Address | IPv6Address | Network]
     Numbers = int | range | Iterable[int | range]
 
-__all__ = ["Filter", "address_family", "clauses", "flush_payload", "kernel_payload", "match"]
+__all__ = ["Filter", "abilities", "address_family", "check_flush", "clauses", "kernel_payload", "match"]
 
 _ALL_BITS = 0xFFFFFFFF
 _EVENTS = int(Event.NEW | Event.UPDATE | Event.DESTROY)
@@ -362,38 +366,76 @@ class Request(AttributeSet, header=NfGenMsg):
     status_mask = be32(26)  # CTA_STATUS_MASK
 
 
-# The release from which ctnetlink heeds them in dumps and flushes alike, and rightly. Before, it ignored what it did
-# not know, took zone 0 (6.8) for every zone, and read the reply tuple by the original's flags (5.8 to 5.15).
-_SINCE = {"mark": (5, 8), "status": (5, 18), "zone": (6, 9), "tuples": (6, 12)}
 # CTA_FILTER_F_*, net/netfilter/nf_internals.h
 _FLAGS = {"src": 1 << 0, "dst": 1 << 1, "proto": 1 << 3, "src_port": 1 << 4, "dst_port": 1 << 5}
+# What the kernel can be asked for, if it is of a kind that does it.
+_KERNELS = {"mark", "mark_mask", "status", "status_mask", "zone", "orig", "reply"}
+_ACK = int(HeaderFlags.REQUEST | HeaderFlags.ACKNOWLEDGE)
+_GET, _DELETE = 1, 2  # IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_DELETE
+_FILTER, _STATUS_MASK = 25, 26  # CTA_FILTER, CTA_STATUS_MASK
 _VERSION_FAMILY = 1  # nfgenmsg.version from which nfgenmsg.nfgen_family counts for a flush
 
 
-def _release() -> tuple[int, int]:
-    """Of the running kernel, (0, 0) where it is not to be told: nothing is left to such a one."""
-    found = _re.match(r"(\d+)\.(\d+)", _os.uname().release)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+def abilities(execute: Callable[[Message], object]) -> frozenset[str]:
+    """What this kernel's ctnetlink can do of a filter: names of `Filter`, and "flush".
+
+    Asked of the kernel, which ignores what it does not know. An attribute of a wrong width is ERANGE where it is known,
+    before anything else is looked at. Every request names a tuple of no address family, which no flow can have, so that
+    nothing is ever found, or deleted. execute: of a connection. OpError for whatever is no answer to that.
+
+    "mark" and "status" hold for dumps and flushes alike; "orig", "reply" for dumps; "flush" says that flushes heed the
+    tuples, too, and with that came "zone".
+    """
+    nobody = Request(header=NfGenMsg(), orig=Tuple(src="0.0.0.0", dst="0.0.0.0", proto=255))
+
+    def answer(message: int, payload: bytes) -> int | None:
+        try:
+            execute(request(NetfilterSubsystem.CTNETLINK, message, _ACK, payload))
+        except OpError as error:
+            if error.errno not in (_errno.ERANGE, _errno.EINVAL, _errno.ENOENT, _errno.EOPNOTSUPP):
+                raise
+            return error.errno
+        return None
+
+    def knows(kind: int) -> bool:
+        return answer(_GET, nobody.encode() + marshal_attributes([Attribute(kind, b"?")])) == _errno.ERANGE
+
+    found: set[str] = set()
+    if knows(_FILTER):
+        found |= {"mark", "orig"}
+        # A kernel whose flushes heed CTA_FILTER misses the tuple that the flags are of; any other looks for the flow.
+        refused = Request(header=NfGenMsg(), orig=nobody.orig, filter=FilterFlags(reply_flags=_FLAGS["src"]))
+        if answer(_DELETE, refused.encode()) == _errno.EINVAL:
+            found |= {"zone", "flush"}
+    if knows(_STATUS_MASK):
+        found |= {"status", "reply"}  # older ones read the reply tuple by the flags of the other one
+    return frozenset(found)
 
 
-def kernel_payload(wanted: Filter | None, family: int | None) -> tuple[bytes, list[str]]:
-    """The payload of a request that asks this kernel for what it can do of the filter, and what it leaves to do."""
+def kernel_payload(
+    wanted: Filter | None, family: int | None, ask: Callable[[], Container[str]], flush: bool = False
+) -> tuple[bytes, list[str]]:
+    """The payload of a request that asks the kernel for what it can do of the filter, and what it leaves to do.
+
+    ask: gives its `abilities`, called where they matter. flush: the request is for a flush and not for a dump.
+    """
     number = address_family(wanted, family)
     values: dict[str, Any] = {"header": NfGenMsg(family=number, version=_VERSION_FAMILY if number else 0)}
     left: set[str] = set()
     if wanted is not None:
         asked = wanted.given()
-        release = _release()
+        able = ask() if asked.keys() & _KERNELS else ()
         for name in ("mark", "status", "zone"):
             if name in asked:
-                if release >= _SINCE[name]:
+                if name in able:
                     values |= {key: asked[key] for key in (name, f"{name}_mask") if key in asked}
                 else:
                     left.add(name)
         flags: dict[str, int] = {}
         for name in ("orig", "reply"):
             if name in asked:
-                fields = _comparable(asked[name], number) if release >= _SINCE["tuples"] else {}
+                can = name in able and (not flush or "flush" in able)
+                fields = _comparable(asked[name], number) if can else {}
                 if fields:
                     values[name] = Tuple(**fields)
                     flags[f"{name}_flags"] = sum(_FLAGS[field] for field in fields)
@@ -401,7 +443,7 @@ def kernel_payload(wanted: Filter | None, family: int | None) -> tuple[bytes, li
                     left.add(name)
         if flags:
             values["filter"] = FilterFlags(**flags)
-        left |= asked.keys() - {"mark", "mark_mask", "status", "status_mask", "zone", "orig", "reply"}
+        left |= asked.keys() - _KERNELS
     return Request(**values).encode(), sorted(left)
 
 
@@ -421,19 +463,11 @@ def _comparable(one: Tuple, family: int) -> dict[str, Any]:
     return {name: value for name in names if (value := getattr(one, name)) is not None}
 
 
-def flush_payload(wanted: Filter | None, family: int | None) -> bytes | None:
-    """The payload of a request that flushes what the filter means and no more; None where the kernel cannot do that.
-
-    ValueError for a filter that means what no flush is limited by.
-    """
-    if wanted is not None:
-        asked = wanted.given()
-        beyond = asked.keys() - {"mark", "mark_mask", "status", "status_mask", "zone", "orig", "reply"}
-        if beyond:
-            raise ValueError(
-                f"a flush is limited by mark, status, zone, orig and reply, not by {', '.join(sorted(beyond))}"
-            )
-        if not asked:
-            raise ValueError("the filter means every flow: call flush() without one for that")
-    payload, left = kernel_payload(wanted, family)
-    return None if left else payload
+def check_flush(wanted: Filter) -> None:
+    """ValueError for a filter that means what no flush is limited by."""
+    asked = wanted.given()
+    beyond = asked.keys() - _KERNELS
+    if beyond:
+        raise ValueError(f"a flush is limited by mark, status, zone, orig and reply, not by {', '.join(sorted(beyond))}")
+    if not asked:
+        raise ValueError("the filter means every flow: call flush() without one for that")

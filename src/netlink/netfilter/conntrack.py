@@ -22,7 +22,7 @@ from netlink.errors import Overrun
 from netlink.netfilter import _sysctl
 from netlink.netfilter._events import listen
 from netlink.netfilter._expect import Expect, ExpectFlags, ExpectNAT
-from netlink.netfilter._filter import Filter, address_family, flush_payload, kernel_payload, match
+from netlink.netfilter._filter import Filter, abilities, address_family, check_flush, kernel_payload, match
 from netlink.netfilter._flow import (
     NAT,
     Counters,
@@ -137,6 +137,7 @@ class Conn:
         """netns: which one conn is in, as in `netlink.Config`: to warn of its sysctls."""
         self.conn = conn
         self._netns = netns
+        self._able: frozenset[str] | None = None
 
     def dump(self, filter: Filter | None = None, *, family: int | None = None, zero: bool = False) -> Batch[Flow]:
         """The flows of the table, all or those that filter means.
@@ -176,13 +177,20 @@ class Conn:
     def _dump_request(self, filter: Filter | None, family: int | None, zero: bool) -> Message:
         if filter is not None and filter.event is not None:
             raise ValueError("a dump has no events: a filter with an event is for listen")
-        payload, left = kernel_payload(filter, family)
+        payload, left = kernel_payload(filter, family, self._abilities)
         if zero and left:
             raise ValueError(
                 f"this kernel does not tell flows apart by the filter's {', '.join(left)}: zero=True would set the "
                 "counters of other flows to 0 too"
             )
         return request(NetfilterSubsystem.CTNETLINK, _GET_CTRZERO if zero else _GET, _DUMP, payload)
+
+    def _abilities(self) -> frozenset[str]:
+        """What the kernel can do of a filter; it is asked once for each connection."""
+        if self._able is None:
+            with explained(_HINTS):
+                self._able = abilities(self.conn.execute)
+        return self._able
 
     def dump_dying(self) -> Batch[Flow]:
         """The flows that are on their way out and wait for their DESTROY event to be delivered."""
@@ -231,11 +239,14 @@ class Conn:
         """Delete all flows, or those that filter means; with family, AF_INET or AF_INET6, of that alone.
 
         filter: by mark, status, zone, orig and reply; ValueError for any other, and for one that means every flow.
-        Where the kernel cannot tell them all apart (Linux before 6.12, ports of other protocols than TCP and UDP, IPv6
-        addresses) what a dump finds is deleted flow by flow, each by its tuple, zone and id: no other one goes.
+        Where the kernel cannot tell them all apart (tuples and zones before Linux 6.12, ports of other protocols than
+        TCP and UDP, IPv6 addresses) what a dump finds is deleted flow by flow, each by its tuple, zone and id: no other
+        one goes.
         """
-        payload = flush_payload(filter, family)
-        if payload is not None:
+        if filter is not None:
+            check_flush(filter)
+        payload, left = kernel_payload(filter, family, self._abilities, flush=True)
+        if not left:
             with explained(_HINTS):
                 self.conn.execute(request(NetfilterSubsystem.CTNETLINK, _DELETE, _ACK, payload))
             return
@@ -268,7 +279,15 @@ class Conn:
 
         ValueError where it has no tuple: for the kernel that would be all, which is `flush_expect`.
         """
-        self._change_expect(_EXP_DELETE, _ACK, _expect_key(expect))
+        key = _expect_key(expect)
+        try:
+            self._change_expect(_EXP_DELETE, _ACK, key)
+        except FileNotFoundError:
+            if expect.id is None:
+                raise
+            # The deletes of older kernels compare the id with another number than the one that they give out.
+            self.get_expect(expect)
+            self._change_expect(_EXP_DELETE, _ACK, key | {"id": None})
 
     def flush_expect(self, helper: str | None = None) -> None:
         """Delete all expectations, or those that the helper of this name has made."""
