@@ -1,4 +1,4 @@
-"""How slow this machine is. What tests wait for, at most, is multiplied by it: under an emulator it is ten times as much."""
+"""How slow this machine is: what tests wait for at most is multiplied by it."""
 
 from __future__ import annotations
 

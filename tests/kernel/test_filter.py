@@ -15,7 +15,7 @@ from filters import means
 from kernel.flows import ICMP, SCTP, TCP, UDP, accounting, datagrams, track, tuples, varied
 from netlink import HeaderFlags, NetlinkWarning, OpError, _dump
 from netlink.consts import NetfilterSubsystem
-from netlink.netfilter import _filter, conntrack
+from netlink.netfilter import conntrack
 from netlink.netfilter._filter import abilities, kernel_payload
 from netlink.netfilter._nfnetlink import request
 from netlink.netfilter.conntrack import Event, Filter, Flow, Overrun, Status, Tuple

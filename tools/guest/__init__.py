@@ -1,8 +1,8 @@
 """Other kernels: Debian's, each booted in a guest of qemu that sees this machine's files and runs one command.
 
-Neither KVM nor a disk image is needed: qemu emulates the processor, and the guest's root is this machine's over 9p, with
-an overlay in memory, so that what the guest writes goes nowhere. The current directory alone is shared for writing. A
-boot takes five to seven seconds. Kernels are fetched once and kept in ~/.cache/fastnetlink/kernels.
+Neither KVM nor a disk image is needed: qemu emulates the processor, and the guest's root is this machine's over 9p,
+with an overlay in memory, so that what the guest writes goes nowhere. The current directory alone is shared for
+writing. A boot takes five to seven seconds. Kernels are fetched once and kept in ~/.cache/fastnetlink/kernels.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ class Kernel:
         run([ROOT / "tools/debian", "alone", "amd64", self.folder, *packages], env=env)
 
     def _unpack_kernel(self) -> None:
-        """An ELF image of the compressed one, where that is possible: it boots without unpacking itself, which takes 3 s."""
+        """Make an ELF image of the compressed one, where that is possible: it boots 3 s sooner."""
         image = self._image.read_bytes()
         for found in re.finditer(re.escape(b"\x28\xb5\x2f\xfd"), image):
             out = subprocess.run(["zstd", "-dcq"], input=image[found.start() :], capture_output=True, check=False)

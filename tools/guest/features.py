@@ -1,7 +1,7 @@
 """What kernels differ in, as this library meets it: the table of docs/kernels.md, measured on each of them.
 
-    features.py           what the running kernel does, as JSON; root, nft(8)
-    features.py --all     ask the kernels of `make test-vm KERNELS=all`, and write the table into docs/kernels.md
+features.py           what the running kernel does, as JSON; root, nft(8)
+features.py --all     ask the kernels of `make test-vm KERNELS=all`, and write the table into docs/kernels.md
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -49,7 +50,7 @@ def rtnetlink() -> Iterator[tuple[str, str]]:
         yield "`Config(strict=True)`", yes(permitted(lambda: dial(Family.ROUTE, Config(strict=True)).close()))
         yield "every `ConnOption`", yes(all(permitted(lambda o=o: conn.set_option(o, True)) for o in ConnOption))
         group = 1
-        while permitted(lambda: conn.join_group(group)):
+        while permitted(partial(conn.join_group, group)):
             group += 1
         yield "rtnetlink groups, up to", str(group - 1)
 
@@ -81,7 +82,8 @@ def events() -> Iterator[tuple[str, str]]:
 
     yield "`net.netfilter.nf_conntrack_events` in a new namespace", setting("net/netfilter/nf_conntrack_events")
     Path("/proc/sys/net/netfilter/nf_conntrack_timestamp").write_text("1")
-    nft("table inet t { chain in { type filter hook input priority 0; ct state new counter; udp dport 9 log group 5; }; }")
+    rules = f"ct state new counter; udp dport {PORT} log group {GROUP};"
+    nft(f"table inet t {{ chain c {{ type filter hook input priority 0; {rules} }}; }}")
     glue = True
     try:
         nflog.listen(GROUP, conntrack=True).close()

@@ -468,6 +468,8 @@ def check_flush(wanted: Filter) -> None:
     asked = wanted.given()
     beyond = asked.keys() - _KERNELS
     if beyond:
-        raise ValueError(f"a flush is limited by mark, status, zone, orig and reply, not by {', '.join(sorted(beyond))}")
+        raise ValueError(
+            f"a flush is limited by mark, status, zone, orig and reply, not by {', '.join(sorted(beyond))}"
+        )
     if not asked:
         raise ValueError("the filter means every flow: call flush() without one for that")
