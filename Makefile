@@ -11,7 +11,7 @@ VM_SECONDS ?= 2400
 
 bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
-sources  := $(wildcard src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*.c src/netlink/*.h) setup.py pyproject.toml
+sources  := $(wildcard src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*/*.pxd src/netlink/*.c src/netlink/*.h src/netlink/*/*.h) setup.py pyproject.toml
 
 .PHONY: help build demo test test-userns test-vm test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize memcheck coverage fuzz fuzz-api soak dist wheels test-wheels clean
 
@@ -54,7 +54,7 @@ test-freethreaded: ## all tests on a free-threaded CPython, which is built first
 lint: build ## style, types and stubs
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
-	PATH="$(bin):$$PATH" cython-lint src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd
+	PATH="$(bin):$$PATH" cython-lint src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*/*.pxd
 	PATH="$(bin):$$PATH" CC="$(CC)" tools/lint-c
 	$(bin)/codespell
 	$(bin)/mypy

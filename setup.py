@@ -49,7 +49,7 @@ if os.environ.get("NETLINK_WERROR") == "1":
     CFLAGS += ["-Werror", "-Wno-error=unused-function"]
 
 
-RECORDS = ("_area.h", "_plan.h", "_shape.h", "_wire.h")
+RECORDS = ("_engine/area.h", "_engine/plan.h", "_engine/shape.h", "_wire.h")
 
 
 def extension(name: str, *sources: str, depends: tuple[str, ...] = ()) -> Extension:
@@ -68,13 +68,13 @@ setup(
     ext_modules=cythonize(
         [
             extension("_codec", "_codec.pyx", depends=("_wire.h",)),
-            extension("_schema", "_schema.pyx", depends=RECORDS),
-            extension("_arrow", "_arrow.pyx", depends=("_arrow.h", *RECORDS)),
-            extension("_match", "_match.pyx", depends=("_match.h", *RECORDS)),
-            extension("_reader", "_reader.pyx", depends=("_match.h", *RECORDS)),
-            extension("_stream", "_stream.pyx", depends=("_match.h", *RECORDS)),
+            extension("_engine.record", "_engine/record.pyx", depends=RECORDS),
+            extension("_engine.arrow", "_engine/arrow.pyx", depends=("_engine/arrow.h", *RECORDS)),
+            extension("_engine.match", "_engine/match.pyx", depends=("_engine/match.h", *RECORDS)),
+            extension("_engine.receive", "_engine/receive.pyx", depends=("_engine/match.h", *RECORDS)),
+            extension("_engine.stream", "_engine/stream.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
-            extension("_turns", "_turns.pyx"),
+            extension("_io.locks", "_io/locks.pyx"),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
         ],
         build_dir=f"{BUILD}/cython",

@@ -28,11 +28,10 @@ import netlink
 from bench.programs import ROOT
 from bench.runner import first_line, installed
 from netlink import AttributeDecoder, Config, Family
-from netlink._reader import Reader
-from netlink._stream import StreamReader
+from netlink._engine.receive import Reader
+from netlink._engine.stream import StreamReader
 from netlink._transport import Socket
-from netlink.netfilter import _events
-from netlink.netfilter.conntrack import Flow
+from netlink.netfilter.conntrack import Flow, events
 from netlink.netfilter.nflog import Packet
 from tests import recorded
 
@@ -110,7 +109,7 @@ def events_to_batch() -> Work:
         closing(Socket(Family.NETFILTER, Config())) as sock,
         replayed(sock.fileno(), recorded.datagrams("conntrack_events")[::50]) as send,
     ):
-        reader = StreamReader(sock, Flow, _events._KINDS, event=Flow.event, count_drops=False, slot=_events._SLOT)
+        reader = StreamReader(sock, Flow, events._KINDS, event=Flow.event, count_drops=False, slot=events._SLOT)
 
         def run() -> int:
             send()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from netlink._inbox import Inbox, refuses_send
-from netlink._reader import Reader
+from netlink._engine.receive import Reader
+from netlink._io.exchange import Inbox, refuses_send
 from netlink._transport import Socket
 from netlink.conn import tells_of_loss
 from netlink.errors import DecodeError, OpError
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from netlink._codec import Message
-    from netlink._match import Match
-    from netlink._schema import Batch, Record
+    from netlink._engine.match import Match
+    from netlink._engine.record import Batch, Record
     from netlink.conn import Conn
 
     _R = TypeVar("_R", bound=Record)

@@ -12,8 +12,8 @@ import asyncio as _asyncio
 import errno as _errno
 import time as _time
 
-from netlink._inbox import Answer, Reply, mark_interrupted
-from netlink._loop import finish, run_in
+from netlink._io.exchange import Answer, Reply, mark_interrupted
+from netlink._io.readiness import finish, run_in
 from netlink.conn import BaseConn, open_socket
 from netlink.debug import Debugger
 from netlink.errors import OpError

@@ -7,9 +7,9 @@ import os as _os
 import warnings as _warnings
 
 from netlink._codec import filled
-from netlink._inbox import Answer, Inbox, Reply, mark_interrupted
+from netlink._io.exchange import Answer, Inbox, Reply, mark_interrupted
+from netlink._io.locks import Turn, Turns
 from netlink._transport import Socket as _NetlinkSocket
-from netlink._turns import Turn, Turns
 from netlink.config import Config
 from netlink.consts import ConnOption
 from netlink.debug import Debugger

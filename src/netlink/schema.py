@@ -29,11 +29,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, overload
 
-from netlink import _schema
-from netlink._schema import Batch, Bitfield32, Field, MissingAttribute, Record, Table
+from netlink._engine import record as _record
+from netlink._engine.compile import compile_attributes, compile_struct, dtype
+from netlink._engine.record import Batch, Bitfield32, Field, MissingAttribute, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from enum import IntEnum, IntFlag
     from ipaddress import IPv4Address, IPv6Address
 
@@ -82,7 +83,6 @@ _E = TypeVar("_E", bound="IntEnum | IntFlag")
 _R = TypeVar("_R", bound=Record)
 
 _TYPE_MAX = 0x3FFF  # NLA_TYPE_MASK
-_DEPTH_MAX = 16
 _ADDRESS_SIZE, _REF_SIZE, _LIST_SIZE, _SUB_SIZE = 17, 8, 8, 16
 
 
@@ -140,7 +140,7 @@ class _Integer:
             raise TypeError("type6 is the type beside an IPv6 address, and of= names the field of that address")
         size = self.width or 8
         return Field(
-            _schema.NL_K_INT,
+            _record.NL_K_INT,
             _types(type, self.width) + (() if type6 is None else _types(type6, self.width)),
             width=self.width,
             flags=self.flags,
@@ -162,34 +162,34 @@ u32 = _Integer("u32", 4, 0)
 """An unsigned integer of 4 bytes in host byte order."""
 u64 = _Integer("u64", 8, 0)
 """An unsigned integer of 8 bytes in host byte order."""
-s8 = _Integer("s8", 1, _schema.NL_SIGNED)
+s8 = _Integer("s8", 1, _record.NL_SIGNED)
 """A signed integer of 1 byte."""
-s16 = _Integer("s16", 2, _schema.NL_SIGNED)
+s16 = _Integer("s16", 2, _record.NL_SIGNED)
 """A signed integer of 2 bytes in host byte order."""
-s32 = _Integer("s32", 4, _schema.NL_SIGNED)
+s32 = _Integer("s32", 4, _record.NL_SIGNED)
 """A signed integer of 4 bytes in host byte order."""
-s64 = _Integer("s64", 8, _schema.NL_SIGNED)
+s64 = _Integer("s64", 8, _record.NL_SIGNED)
 """A signed integer of 8 bytes in host byte order."""
-be16 = _Integer("be16", 2, _schema.NL_BIG)
+be16 = _Integer("be16", 2, _record.NL_BIG)
 """An unsigned integer of 2 bytes in network byte order."""
-be32 = _Integer("be32", 4, _schema.NL_BIG)
+be32 = _Integer("be32", 4, _record.NL_BIG)
 """An unsigned integer of 4 bytes in network byte order."""
-be64 = _Integer("be64", 8, _schema.NL_BIG)
+be64 = _Integer("be64", 8, _record.NL_BIG)
 """An unsigned integer of 8 bytes in network byte order."""
 uint = _Integer("uint", 0, 0)
 """An unsigned integer of 1, 2, 4 or 8 bytes in host byte order (NLA_UINT); encoded in 4 where it fits, else in 8."""
-sint = _Integer("sint", 0, _schema.NL_SIGNED)
+sint = _Integer("sint", 0, _record.NL_SIGNED)
 """A signed integer of 1, 2, 4 or 8 bytes in host byte order (NLA_SINT); encoded in 4 where it fits, else in 8."""
 
 
 def flag(type: Path) -> Field[Literal[True] | None]:  # noqa: A002
     """An attribute without payload (NLA_FLAG): True where it is there."""
-    return Field(_schema.NL_K_FLAG, _types(type), size=1)
+    return Field(_record.NL_K_FLAG, _types(type), size=1)
 
 
 def string(type: Path) -> Field[str | None]:  # noqa: A002
     """Text: UTF-8, other bytes as lone surrogates, trailing NULs removed. Encoded with one NUL (NLA_NUL_STRING)."""
-    return Field(_schema.NL_K_STRING, _types(type), size=_REF_SIZE)
+    return Field(_record.NL_K_STRING, _types(type), size=_REF_SIZE)
 
 
 def binary(type: Path | None = None, size: int | None = None) -> Field[bytes | None]:  # noqa: A002
@@ -197,10 +197,10 @@ def binary(type: Path | None = None, size: int | None = None) -> Field[bytes | N
     if size is None:
         if type is None:
             raise TypeError("a binary field of a Struct needs a size")
-        return Field(_schema.NL_K_BINARY, _types(type), size=_REF_SIZE)
+        return Field(_record.NL_K_BINARY, _types(type), size=_REF_SIZE)
     if not 1 <= size <= 65531:
         raise TypeError(f"a fixed size is from 1 to 65531 bytes, not {size}")
-    return Field(_schema.NL_K_FIXED, _types(type), size=size)
+    return Field(_record.NL_K_FIXED, _types(type), size=size)
 
 
 def view(type: Path) -> Field[memoryview | None]:  # noqa: A002
@@ -208,7 +208,7 @@ def view(type: Path) -> Field[memoryview | None]:  # noqa: A002
 
     The memory lives as long as the view does; it is that of the whole batch.
     """
-    return Field(_schema.NL_K_VIEW, _types(type), size=_REF_SIZE)
+    return Field(_record.NL_K_VIEW, _types(type), size=_REF_SIZE)
 
 
 def event(enum: type[_E]) -> Field[_E | None]:
@@ -216,27 +216,27 @@ def event(enum: type[_E]) -> Field[_E | None]:
 
     A stream of events fills it in; None in what comes otherwise. It is not encoded. enum: values from 0 to 255.
     """
-    return Field(_schema.NL_K_EVENT, (), width=1, size=1, enum=enum)
+    return Field(_record.NL_K_EVENT, (), width=1, size=1, enum=enum)
 
 
 def mac(type: Path | None = None) -> Field[str | None]:  # noqa: A002
     """An Ethernet address of 6 bytes, as "02:00:00:00:00:01"."""
-    return Field(_schema.NL_K_FIXED, _types(type), size=6, form=_schema.FORM_MAC)
+    return Field(_record.NL_K_FIXED, _types(type), size=6, form=_record.FORM_MAC)
 
 
 def bitfield32(type: Path) -> Field[Bitfield32 | None]:  # noqa: A002
     """struct nla_bitfield32 of linux/netlink.h: a value and the selector of the bits in it that count."""
-    return Field(_schema.NL_K_FIXED, _types(type), size=8, form=_schema.FORM_BITFIELD32)
+    return Field(_record.NL_K_FIXED, _types(type), size=8, form=_record.FORM_BITFIELD32)
 
 
 def ipv4(type: Path | None = None) -> Field[IPv4Address | None]:  # noqa: A002
     """An IPv4 address of 4 bytes."""
-    return Field(_schema.NL_K_ADDRESS, _types(type, 4), width=4, size=_ADDRESS_SIZE)
+    return Field(_record.NL_K_ADDRESS, _types(type, 4), width=4, size=_ADDRESS_SIZE)
 
 
 def ipv6(type: Path | None = None) -> Field[IPv6Address | None]:  # noqa: A002
     """An IPv6 address of 16 bytes."""
-    return Field(_schema.NL_K_ADDRESS, _types(type, 16), width=16, size=_ADDRESS_SIZE)
+    return Field(_record.NL_K_ADDRESS, _types(type, 16), width=16, size=_ADDRESS_SIZE)
 
 
 @overload
@@ -248,7 +248,7 @@ def ip(type: Path, type6: Path | None = None, *, required: Literal[True]) -> Fie
 def ip(type: Path, type6: Path | None = None, *, required: bool = False) -> Field[Any]:  # noqa: A002
     """An address of either family: told by its length, 4 or 16 bytes, or by its type where IPv6 has type6."""
     types = _types(type) if type6 is None else _types(type, 4) + _types(type6, 16)
-    return Field(_schema.NL_K_ADDRESS, types, size=_ADDRESS_SIZE, required=required)
+    return Field(_record.NL_K_ADDRESS, types, size=_ADDRESS_SIZE, required=required)
 
 
 @overload
@@ -262,14 +262,14 @@ def nested(type: Path, cls: type[Any], *, required: bool = False, rare: bool = F
     """
     size = _compiled("nested", cls, AttributeSet)
     if rare:
-        return Field(_schema.NL_K_RARE, _types(type), size=4, cls=cls, required=required)
-    return Field(_schema.NL_K_NESTED, _types(type), size=size, cls=cls, required=required)
+        return Field(_record.NL_K_RARE, _types(type), size=4, cls=cls, required=required)
+    return Field(_record.NL_K_NESTED, _types(type), size=size, cls=cls, required=required)
 
 
 def struct(type: Path, cls: type[_R]) -> Field[_R | None]:  # noqa: A002
     """A C struct as the payload: a record of a `Struct`."""
     size = _compiled("struct", cls, Struct)
-    return Field(_schema.NL_K_STRUCT, _types(type), size=size, cls=cls)
+    return Field(_record.NL_K_STRUCT, _types(type), size=size, cls=cls)
 
 
 @overload
@@ -278,7 +278,7 @@ def repeated(type: Path, kind: type[_R]) -> Field[tuple[_R, ...] | None]: ...
 def repeated(type: Path, kind: Any) -> Field[tuple[Any, ...] | None]: ...
 def repeated(type: Path, kind: Any) -> Field[Any]:  # noqa: A002
     """One attribute after the other of the same type, each of a kind such as `u32` or an `AttributeSet`: a tuple."""
-    return Field(_schema.NL_K_REPEATED, _types(type), size=_LIST_SIZE, item=_item("repeated", kind))
+    return Field(_record.NL_K_REPEATED, _types(type), size=_LIST_SIZE, item=_item("repeated", kind))
 
 
 @overload
@@ -287,14 +287,14 @@ def array(type: Path, cls: type[_R]) -> Field[tuple[_R, ...] | None]: ...
 def array(type: Path, cls: Any) -> Field[tuple[Any, ...] | None]: ...
 def array(type: Path, cls: Any) -> Field[Any]:  # noqa: A002
     """Attributes in an attribute whose types only number them: a tuple of records, or of values of a kind."""
-    return Field(_schema.NL_K_ARRAY, _types(type), size=_LIST_SIZE, item=_item("array", cls))
+    return Field(_record.NL_K_ARRAY, _types(type), size=_LIST_SIZE, item=_item("array", cls))
 
 
 def packed(type: Path, kind: _Integer) -> Field[tuple[int, ...] | None]:  # noqa: A002
     """Integers side by side in one payload: a tuple. kind: one of fixed width, such as `u32`."""
     if not isinstance(kind, _Integer) or not kind.width:
         raise TypeError(f"packed takes an integer kind of fixed width such as u32, not {kind!r}")
-    return Field(_schema.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE)
+    return Field(_record.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE)
 
 
 def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R | bytes | None]:  # noqa: A002
@@ -303,7 +303,7 @@ def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R |
         raise TypeError("a submessage needs cases")
     for cls in cases.values():
         _compiled("a case of submessage", cls, AttributeSet)
-    return Field(_schema.NL_K_SUBMESSAGE, _types(type), size=_SUB_SIZE, on=on, cases=tuple(cases.items()))
+    return Field(_record.NL_K_SUBMESSAGE, _types(type), size=_SUB_SIZE, on=on, cases=tuple(cases.items()))
 
 
 def _item(what: str, kind: Any) -> Field[Any]:
@@ -325,7 +325,7 @@ def _compiled(what: str, cls: Any, base: type[Record]) -> int:
     return size
 
 
-# The compiler
+# The bases of declarations
 
 
 class _Declared(type):
@@ -353,106 +353,6 @@ def _fields(cls: type[Record], base: type[Record]) -> dict[str, Field[Any]]:
     return fields
 
 
-def _lay_out(cls: type[Record], fields: dict[str, Field[Any]]) -> int:
-    """Give every field its offset and presence bit: where the presence bits are, which end the record.
-
-    Side by side without padding: memory is what a large table costs, and unaligned access costs nothing.
-    """
-    presence = sum(field.size for field in fields.values())
-    offset = 0
-    for bit, (name, field) in enumerate(fields.items()):
-        field.place(cls, name, offset, bit, presence)
-        offset += field.size
-    type.__setattr__(cls, "__fields__", fields)
-    type.__setattr__(cls, "__size__", presence + (len(fields) + 7) // 8)
-    return presence
-
-
-def _finish(cls: Any, table: Table) -> None:
-    """A declaration has its table now."""
-    type.__setattr__(cls, "__table__", table)
-    for field in cls.__fields__.values():
-        field.lay_out(table)
-
-
-def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
-    op: dict[str, Any] = {
-        "kind": field.kind,
-        "name": field.name,
-        "type": type_,
-        "width": width or field.width,
-        "flags": field.flags,
-        "bit": field.bit,
-        "offset": field.offset,
-        "size": field.size,
-    }
-    if field.cls is not None:
-        op["set"] = field.cls.__table__
-    if field.item is not None:
-        item = field.item
-        item.place(type(None), field.name, 0, 0, item.size)
-        op["item"] = Table().fill([_op(item, 0, item.width)], {}, -1, 0, item.size + 1, item.size)
-    if field.cases is not None:
-        op["cases"] = [(key, case.__table__) for key, case in field.cases]
-    return op
-
-
-class _Level:
-    """The attributes of one set or container while they are collected."""
-
-    def __init__(self, cls: type[Record], where: str) -> None:
-        self.cls = cls
-        self.where = where
-        self.ops: list[dict[str, Any]] = []
-        self.index: dict[int, int] = {}
-        self.inner: dict[int, _Level] = {}
-
-    def add(self, field: Field[Any], path: tuple[int, ...], width: int, family: int) -> None:
-        type_ = path[0]
-        if len(path) > 1:
-            if type_ not in self.inner:
-                self.claim(type_, f"the container of {field.name}")
-                self.inner[type_] = _Level(self.cls, f"{self.where}{type_}.")
-                self.ops.append({"kind": _schema.NL_K_CONTAINER, "type": type_, "name": None})
-            self.inner[type_].add(field, path[1:], width, family)
-            return
-        self.claim(type_, str(field.name))
-        op = _op(field, type_, width)
-        if field.kind == _schema.NL_K_INT and field.on is not None:
-            address = self.cls.__fields__.get(field.on)
-            if address is None or address.kind != _schema.NL_K_ADDRESS:
-                raise TypeError(f"{self.cls.__name__}.{field.name}: of={field.on!r} names no field that is an address")
-            op.update(family=family, at=address.offset)
-        self.ops.append(op)
-
-    def claim(self, type_: int, who: str) -> None:
-        if type_ in self.index:
-            other = self.ops[self.index[type_]]["name"] or "a container"
-            raise TypeError(f"{self.cls.__name__}: {other} and {who} both have attribute type {self.where}{type_}")
-        self.index[type_] = len(self.ops)
-
-    def table(self, size: int, presence: int, header: dict[str, Any] | None = None) -> Table:
-        for op in self.ops:
-            if op["kind"] == _schema.NL_K_CONTAINER:
-                op["set"] = self.inner[op["type"]].table(size, presence)
-            elif "cases" in op:
-                op["sibling"] = self.sibling(op)
-        ops = self.ops if header is None else [*self.ops, header]
-        return Table().fill(ops, self.index, -1 if header is None else len(self.ops), 0, size, presence)
-
-    def sibling(self, op: dict[str, Any]) -> int:
-        fields: dict[str, Field[Any]] = self.cls.__fields__
-        on = fields[op["name"]].on
-        keys = [key for key, _ in fields[op["name"]].cases or ()]
-        for position, other in enumerate(self.ops):
-            if other["name"] == on and other["kind"] in (_schema.NL_K_INT, _schema.NL_K_STRING):
-                kind = str if other["kind"] == _schema.NL_K_STRING else int
-                if not all(isinstance(key, kind) for key in keys):
-                    raise TypeError(f"{self.cls.__name__}.{op['name']}: the cases of {on!r} must be {kind.__name__}s")
-                return position
-        raise TypeError(f"{self.cls.__name__}.{op['name']}: there is no integer or string field {on!r} beside it")
-
-
 class AttributeSet(Record, metaclass=_Declared):
     """The base of declarations of attributes. `header=` is the `Struct` between nlmsghdr and the attributes: the
     field `header`."""
@@ -466,21 +366,13 @@ class AttributeSet(Record, metaclass=_Declared):
             if "header" in fields:
                 raise TypeError(f"{cls.__name__}.header: the name is taken by the header struct")
             size = _compiled("header=", header, Struct)
-            field: Field[Any] = Field(_schema.NL_K_STRUCT, (), size=size, cls=header)
+            field: Field[Any] = Field(_record.NL_K_STRUCT, (), size=size, cls=header)
             type.__setattr__(cls, "header", field)
             fields["header"] = field
         for name, field in fields.items():
-            if not (field.types or field.kind == _schema.NL_K_EVENT or (name == "header" and header is not None)):
+            if not (field.types or field.kind == _record.NL_K_EVENT or (name == "header" and header is not None)):
                 raise TypeError(f"{cls.__name__}.{name}: a field of an AttributeSet needs its attribute type")
-        presence = _lay_out(cls, fields)
-        level = _Level(cls, "")
-        for field in fields.values():
-            for i, (path, width) in enumerate(field.types):
-                level.add(field, path, width, 6 if i else 4)
-        head = None if header is None else _op(fields["header"], 0, 0)
-        _finish(cls, level.table(cls.__size__, presence, head))
-        if _depth(cls) > _DEPTH_MAX:
-            raise TypeError(f"{cls.__name__} is nested more than {_DEPTH_MAX} deep")
+        compile_attributes(cls, fields, None if header is None else fields["header"])
 
 
 class Struct(Record, metaclass=_Declared):
@@ -488,57 +380,10 @@ class Struct(Record, metaclass=_Declared):
 
     def __init_subclass__(cls) -> None:
         fields = _fields(cls, Struct)
-        allowed = {_schema.NL_K_INT, _schema.NL_K_FIXED, _schema.NL_K_ADDRESS}
+        allowed = {_record.NL_K_INT, _record.NL_K_FIXED, _record.NL_K_ADDRESS}
         for name, field in fields.items():
             if field.types:
                 raise TypeError(f"{cls.__name__}.{name}: a field of a Struct has no attribute type")
-            if field.kind not in allowed or (field.kind != _schema.NL_K_FIXED and not field.width):
+            if field.kind not in allowed or (field.kind != _record.NL_K_FIXED and not field.width):
                 raise TypeError(f"{cls.__name__}.{name}: a Struct holds integers, binaries and addresses of fixed size")
-        presence = _lay_out(cls, fields)
-        ops: list[dict[str, Any]] = []
-        at = 0
-        for field in fields.values():
-            ops.append({**_op(field, 0, 0), "at": at})
-            at += field.size if field.kind == _schema.NL_K_FIXED else field.width
-        _finish(cls, Table().fill(ops, {}, -1, at, cls.__size__, presence))
-
-
-def dtype(cls: type[Record]) -> Any:
-    """The NumPy dtype of a declaration's records: see `Batch.to_numpy`."""
-    import numpy
-
-    names: list[str] = []
-    formats: list[Any] = []
-    offsets: list[int] = []
-    for name, format_, offset in _columns(cls, "", 0):
-        names.append(name)
-        formats.append(format_)
-        offsets.append(offset)
-    size = cls.__size__ + 4  # and the list of unknown attributes
-    return numpy.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
-
-
-def _columns(cls: type[Record], prefix: str, base: int) -> Iterator[tuple[str, Any, int]]:
-    """Name, NumPy format and offset of every field that lies in the record itself."""
-    for name, field in cls.__fields__.items():
-        name, offset = prefix + name, base + field.offset
-        if field.kind in (_schema.NL_K_INT, _schema.NL_K_EVENT):
-            yield name, f"{'i' if field.flags & _schema.NL_SIGNED else 'u'}{field.size}", offset
-        elif field.kind == _schema.NL_K_FLAG:
-            yield name, "?", offset
-        elif field.kind == _schema.NL_K_ADDRESS:
-            yield name, ("u1", (16,)), offset
-        elif field.kind == _schema.NL_K_FIXED:
-            yield name, ("u1", (field.size,)), offset
-        elif field.kind in (_schema.NL_K_NESTED, _schema.NL_K_STRUCT) and field.cls is not None:
-            yield from _columns(field.cls, f"{name}_", offset)
-
-
-def _depth(cls: type[Record]) -> int:
-    fields: dict[str, Field[Any]] = cls.__fields__
-    inner: list[type[Record]] = []
-    for field in fields.values():
-        inner += [part for part in (field.cls, field.item and field.item.cls) if part]
-        inner += [case for _, case in field.cases or ()]
-    paths = max((len(path) for field in fields.values() for path, _ in field.types), default=1)
-    return paths + max(map(_depth, inner), default=0)
+        compile_struct(cls, fields)

@@ -15,9 +15,9 @@ import time as _time
 import warnings as _warnings
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
-from netlink._loop import finish, run_in
-from netlink._schema import Batch, Record
-from netlink._turns import Turn, Turns
+from netlink._engine.record import Batch, Record
+from netlink._io.locks import Turn, Turns
+from netlink._io.readiness import finish, run_in
 from netlink.errors import OpError, Overrun
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Protocol, Self
 
-    from netlink._stream import StreamReader
+    from netlink._engine.stream import StreamReader
     from netlink._transport import Socket
 
     class _Closable(Protocol):

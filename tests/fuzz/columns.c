@@ -6,7 +6,7 @@
 #undef INT32_MAX
 #define INT32_MAX 100
 
-#include "../../src/netlink/_arrow.h"
+#include "../../src/netlink/_engine/arrow.h"
 
 #define CHECK(condition)                                                                                               \
     do {                                                                                                               \

@@ -35,10 +35,12 @@ from netlink import (
     unmarshal_messages,
     validate,
 )
+from netlink._engine import bpf_filter
 from netlink.debug import Debugger
-from netlink.netfilter import _filter, _program, pcapng
-from netlink.netfilter._events import _KINDS
+from netlink.netfilter import pcapng
 from netlink.netfilter.conntrack import Event, Expect, Filter, Flow, Stats, StatsExpect, StatsGlobal, Status, Tuple
+from netlink.netfilter.conntrack import filter as filter_
+from netlink.netfilter.conntrack.events import _KINDS
 from netlink.netfilter.nflog import Packet
 from netlink.schema import AttributeSet, Field, Record, Struct
 
@@ -278,8 +280,8 @@ def programs(source: Input) -> None:
         return
     assert pickle.loads(pickle.dumps(chosen)) == chosen
     repr(chosen)
-    _filter.kernel_payload(chosen if chosen.event is None else None, None, lambda: ABLE)
-    code = _program.program(_filter.clauses(chosen, True), Flow, _KINDS, 1)
+    filter_.kernel_payload(chosen if chosen.event is None else None, None, lambda: ABLE)
+    code = bpf_filter.program(filter_.clauses(chosen, True), Flow, _KINDS, 1)
     kind = source.choose(_KINDS)
     payload = source.rest()
     datagram = struct.pack("=IHHII", 16 + len(payload), kind[0], kind[2], 0, 0) + payload
@@ -290,7 +292,7 @@ def programs(source: Input) -> None:
     except (DecodeError, AttributeError):
         return
     told = Flow(**{name: getattr(flow, name) for name in Flow.__fields__} | {"event": Event(kind[3])})
-    wanted = _filter.match(chosen, events=True)
+    wanted = filter_.match(chosen, events=True)
     assert wanted is not None
     if orig.src is not None and orig.dst is not None and reply is not None:
         assert wanted(told) == filters.means(chosen, told)

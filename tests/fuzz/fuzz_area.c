@@ -49,7 +49,7 @@ static int asked_madvise(void *at, size_t size, int advice)
 #define munmap asked_munmap
 #define mprotect asked_mprotect
 #define madvise asked_madvise
-#include "../../src/netlink/_area.h"
+#include "../../src/netlink/_engine/area.h"
 
 /* Of the bytes at multiples of this the tests know the values. */
 enum { STRIDE = 509 };

@@ -3,7 +3,7 @@
  * With libFuzzer as fuzz_wire.c, or with -DSTANDALONE as a program that makes so many inputs and takes those in
  * files. Each value in the arrays
  * must be that of its record, text valid UTF-8, and addresses what inet_pton reads as the same. */
-#include "../../src/netlink/_arrow.h"
+#include "../../src/netlink/_engine/arrow.h"
 
 #include <arpa/inet.h>
 

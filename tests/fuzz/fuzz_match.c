@@ -3,7 +3,7 @@
  * With libFuzzer as fuzz_wire.c, or with -DSTANDALONE as a program that makes so many inputs and takes those in
  * files. It must read nothing
  * beside the record, and say the same as conditions that are looked at bit by bit. */
-#include "../../src/netlink/_match.h"
+#include "../../src/netlink/_engine/match.h"
 #include "target.h"
 
 enum { RECORD = 48, CLAUSES = 3, TESTS = 3, VALUES = 3 };

@@ -7,12 +7,12 @@
  * presence bits are those of fields, a failed decode says where inside the input, what is decoded and encoded again
  * is the same from then on, and an input's shape says of it, and of one with other values, what nl_decode says.
  */
-#include "../../src/netlink/_shape.h"
+#include "../../src/netlink/_engine/shape.h"
 #include "target.h"
 
 enum { LIMIT = 48, SETS = 8, MORE = 70 };
 
-/* A set while it is made: what the compiler in schema.py and _schema.pyx does. */
+/* A set while it is made: what the compiler in schema.py and _engine/record.pyx does. */
 struct table {
     struct nl_op ops[LIMIT + MORE];
     const struct nl_op *index[LIMIT + MORE + 1];

@@ -23,10 +23,10 @@ if __name__ == "__main__":
 import recorded
 from kernel.tools import Peer
 from netlink import Config, DecodeError, Family
-from netlink._stream import StreamReader
+from netlink._engine.stream import StreamReader
 from netlink._transport import Socket
-from netlink.netfilter import _events, nflog
-from netlink.netfilter.conntrack import Flow
+from netlink.netfilter import nflog
+from netlink.netfilter.conntrack import Flow, events
 from netlink.netfilter.nflog import Packet
 from netlink.schema import Batch
 
@@ -130,7 +130,7 @@ def of_datagrams(count: int, choice: random.Random) -> Counter[str]:
 
 def through_a_reader(declaration: type[Flow] | type[Packet], mutator: Mutator, count: int) -> Counter[str]:
     outcomes: Counter[str] = Counter()
-    kinds = _events._KINDS if declaration is Flow else nflog._KINDS
+    kinds = events._KINDS if declaration is Flow else nflog._KINDS
     event = Flow.event if declaration is Flow else None
     counter = Packet.seq if declaration is Packet else None
     with closing(Socket(Family.USERSOCK, Config())) as sock, Peer(sock.pid) as peer:

@@ -16,9 +16,9 @@ from kernel.flows import ICMP, SCTP, TCP, UDP, accounting, datagrams, track, tup
 from netlink import HeaderFlags, NetlinkWarning, OpError, _dump
 from netlink.consts import NetfilterSubsystem
 from netlink.netfilter import conntrack
-from netlink.netfilter._filter import abilities, kernel_payload
 from netlink.netfilter._nfnetlink import request
 from netlink.netfilter.conntrack import Event, Filter, Flow, Overrun, Status, Tuple
+from netlink.netfilter.conntrack.filter import abilities, kernel_payload
 
 NEW, UPDATE, DESTROY = Event.NEW, Event.UPDATE, Event.DESTROY
 

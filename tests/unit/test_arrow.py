@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from test_schema_properties import Everything, Stats, Status, all_stats, attributes, integers, macs, optional, values
 
 from netlink import DecodeError
-from netlink._arrow import Columns
+from netlink._engine.arrow import Columns
 from netlink.netfilter.conntrack import Flow
 from netlink.netfilter.nflog import Packet
 from netlink.schema import (

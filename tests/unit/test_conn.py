@@ -17,8 +17,8 @@ from netlink import (
     OpError,
     nltest,
 )
-from netlink._inbox import Inbox
-from netlink._loop import run_in
+from netlink._io.exchange import Inbox
+from netlink._io.readiness import run_in
 
 R, A, M = HeaderFlags.REQUEST, HeaderFlags.ACKNOWLEDGE, HeaderFlags.MULTI
 DUMP = HeaderFlags.DUMP

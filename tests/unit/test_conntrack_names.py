@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from netlink.netfilter import _expect, _filter, _flow, _stats
+from netlink.netfilter.conntrack import filter as filters
+from netlink.netfilter.conntrack import records
 from netlink.schema import AttributeSet
 from probe import c_names, c_values
 
 HEADERS = ["linux/netfilter/nfnetlink_conntrack.h", "linux/netfilter/nf_conntrack_common.h"]
-MODULES = [_flow, _filter, _expect, _stats]
+MODULES = [records, filters]
 
 # Not attributes, or of no kernel that sends or reads them.
 UNUSED = re.compile(
@@ -86,7 +87,7 @@ def test_none_is_missing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("cls", "prefix"), [(_flow.Status, "IPS_"), (_expect.ExpectFlags, "NF_CT_EXPECT_")], ids=["Status", "ExpectFlags"]
+    ("cls", "prefix"), [(records.Status, "IPS_"), (records.ExpectFlags, "NF_CT_EXPECT_")], ids=["Status", "ExpectFlags"]
 )
 def test_flags(cls: Any, prefix: str) -> None:
     known = c_names(HEADERS, prefix + r"\w+")

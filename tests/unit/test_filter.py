@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from filters import means, run
 from netlink import AttributeDecoder, Message, OpError, bpf
-from netlink._match import Condition, Match
-from netlink.netfilter import _filter
-from netlink.netfilter._events import _KINDS
-from netlink.netfilter._filter import abilities, check_flush, clauses, kernel_payload, match
+from netlink._engine.bpf_filter import program
+from netlink._engine.match import Condition, Match
 from netlink.netfilter._nfnetlink import NfGenMsg
-from netlink.netfilter._program import program
 from netlink.netfilter.conntrack import Counters, Event, Filter, Flow, Status, Tuple
+from netlink.netfilter.conntrack import filter as filters_
+from netlink.netfilter.conntrack.events import _KINDS
+from netlink.netfilter.conntrack.filter import abilities, check_flush, clauses, kernel_payload, match
 
 NEW, UPDATE, DESTROY = Event.NEW, Event.UPDATE, Event.DESTROY
 
@@ -135,7 +135,7 @@ ABLE = frozenset({"mark", "status", "zone", "orig", "reply", "flush"})
 
 def asked(chosen: Filter, family: int | None = None) -> tuple[dict[str, Any], list[str]]:
     payload, left = kernel_payload(chosen, family, lambda: ABLE)
-    return _filter.Request.decode(payload).to_dict(), left
+    return filters_.Request.decode(payload).to_dict(), left
 
 
 def test_g24_the_flags_of_the_tuples_are_in_host_byte_order() -> None:
@@ -179,7 +179,7 @@ def test_an_older_kernel_is_not_asked_for_what_it_ignores_or_gets_wrong() -> Non
         for flush, left in ((False, of_a_dump), (True, of_a_flush)):
             payload, found = kernel_payload(chosen, None, lambda able=able: able, flush)
             assert found == left
-            assert not _filter.Request.decode(payload).to_dict().keys() & left
+            assert not filters_.Request.decode(payload).to_dict().keys() & left
 
 
 class OldKernel:

@@ -35,11 +35,11 @@ from netlink import (
     unmarshal_messages,
     validate,
 )
-from netlink._match import Condition, Match
-from netlink._reader import Reader
-from netlink._stream import StreamReader
+from netlink._engine.match import Condition, Match
+from netlink._engine.receive import Reader
+from netlink._engine.stream import StreamReader
+from netlink._io.locks import Turn, Turns
 from netlink._transport import Ring, Socket
-from netlink._turns import Turn, Turns
 from netlink.netfilter.conntrack import Flow, Tuple
 from netlink.schema import AttributeSet, array, be32, binary, event, ip, nested, string, submessage, u8, u32, view
 

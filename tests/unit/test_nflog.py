@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlink import DecodeError
-from netlink.netfilter import _packet, nflog
+from netlink.netfilter import nflog
 from netlink.netfilter._nfnetlink import NfGenMsg
-from netlink.netfilter.nflog import VLAN, CtInfo, HwAddr, Packet, PacketHdr, Timestamp
+from netlink.netfilter.nflog import VLAN, CtInfo, HwAddr, Packet, PacketHdr, Timestamp, records
 from packets import udp4
 from probe import c_layout, c_names, c_values
 
@@ -236,7 +236,7 @@ def test_what_goes_out_comes_back(values: dict[str, Any]) -> None:
 
 def test_the_attributes_are_those_of_the_header() -> None:
     """Every NFULA_* that the installed header has is declared, under its number; and structs have their sizes."""
-    text = Path(_packet.__file__).read_text(encoding="utf-8")
+    text = Path(records.__file__).read_text(encoding="utf-8")
     declared = {name: int(number) for number, name in re.findall(r"= \w+\((\d+)[^#\n]*# (NFULA_\w+)", text)}
     known = c_names([NFNETLINK_LOG_H], r"NFULA_(?!CFG_|VLAN_)\w+") - {"NFULA_UNSPEC", "NFULA_MAX"}
     vlan = c_names([NFNETLINK_LOG_H], r"NFULA_VLAN_\w+") - {"NFULA_VLAN_UNSPEC", "NFULA_VLAN_MAX"}

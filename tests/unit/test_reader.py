@@ -11,7 +11,7 @@ import pytest
 
 from kernel.tools import Peer
 from netlink import Config, DecodeError, Family, Header, HeaderFlags, HeaderType, Message, OpError
-from netlink._reader import Reader
+from netlink._engine.receive import Reader
 from netlink._transport import Socket
 from netlink.schema import AttributeSet, u32
 

@@ -966,7 +966,10 @@ def test_bare_instances_raise() -> None:
 
 def run(code: str) -> None:
     """In a process of its own, since what it guards against is a crash."""
-    program = "from netlink.schema import *\nfrom netlink import _schema, schema\n" + textwrap.dedent(code)
+    program = (
+        "from netlink.schema import *\nfrom netlink import schema\nfrom netlink._engine import record\n"
+        + textwrap.dedent(code)
+    )
     done = subprocess.run([sys.executable, "-X", "faulthandler", "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
@@ -1047,7 +1050,7 @@ def test_bare_batch_and_field() -> None:
                 use(field)
             except (TypeError, AttributeError):
                 pass
-        memoryview(_schema.Store())
+        memoryview(record.Store())
         class A(AttributeSet):
             a = u8(1)
         A.__new__(A).__reduce_ex__

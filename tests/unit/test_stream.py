@@ -24,7 +24,7 @@ import pytest
 
 from kernel.tools import Peer, Worker, datagram
 from netlink import Config, DecodeError, Family, Header, HeaderType, Message, OpError, Overrun
-from netlink._stream import StreamReader
+from netlink._engine.stream import StreamReader
 from netlink._transport import Socket
 from netlink.schema import AttributeSet, Batch, be32, event, u32, view
 from netlink.stream import Stream

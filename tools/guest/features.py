@@ -57,7 +57,7 @@ def rtnetlink() -> Iterator[tuple[str, str]]:
 
 def filters() -> Iterator[tuple[str, str]]:
     from netlink.netfilter import conntrack
-    from netlink.netfilter._filter import abilities
+    from netlink.netfilter.conntrack.filter import abilities
 
     with conntrack.dial() as ct:
         able = abilities(ct.conn.execute)

@@ -1,7 +1,7 @@
 from collections.abc import Iterable
 from typing import Self, final
 
-from netlink._schema import Record
+from netlink._engine.record import Record
 
 @final
 class Blocks:

@@ -12,7 +12,7 @@ from libc.stdio cimport snprintf
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memcpy, memset
 
-from netlink._schema cimport (
+from netlink._engine.record cimport (
     Batch,
     Field,
     Record,

@@ -6,7 +6,7 @@ import warnings as _warnings
 
 from netlink._transport import read_in_netns
 from netlink.errors import NetlinkWarning
-from netlink.netfilter._flow import Event
+from netlink.netfilter.conntrack.records import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

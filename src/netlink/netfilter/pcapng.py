@@ -21,8 +21,8 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, BinaryIO
 
 from netlink import __version__ as _version
-from netlink.netfilter._packet import Packet as _Packet
 from netlink.netfilter._pcapng import Blocks as _Blocks
+from netlink.netfilter.nflog.records import Packet as _Packet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -5,7 +5,7 @@ from cpython.bytearray cimport PyByteArray_AS_STRING
 from libc.stdint cimport uint8_t, uint64_t
 from libc.string cimport memcpy
 
-from netlink._schema cimport (
+from netlink._engine.record cimport (
     NL_K_ADDRESS,
     NL_K_EVENT,
     NL_K_INT,

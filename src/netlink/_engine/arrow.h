@@ -1,6 +1,6 @@
 /* Columns of the Arrow C data interface, gathered from the records of a batch.
  *
- * Plain C without Python, as _plan.h. An nl_column says where in a record its
+ * Plain C without Python, as plan.h. An nl_column says where in a record its
  * values lie and what Arrow makes of them; an nl_builder collects them, a block
  * of records at a time for all columns, so that the block stays in the cache.
  *
@@ -16,7 +16,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "_plan.h"
+#include "plan.h"
 
 #ifndef ARROW_C_DATA_INTERFACE
 #define ARROW_C_DATA_INTERFACE

@@ -8,14 +8,14 @@
  * never used: offset 0 is nothing. Where such bytes are most of a datagram they
  * stay in it, and the datagrams are kept side by side in a third area.
  *
- * Sets are a tree, made by the compiler in _schema.pyx; so recursion is no
+ * Sets are a tree, made by the compiler in _engine/record.pyx; so recursion is no
  * deeper than a declaration, whatever the input.
  */
 #ifndef NETLINK_PLAN_H
 #define NETLINK_PLAN_H
 
-#include "_area.h"
-#include "_wire.h"
+#include "area.h"
+#include "../_wire.h"
 
 enum nl_kind {
     NL_K_INT,        /* width bytes, or 1, 2, 4 or 8 where width is 0; stored in size bytes */

@@ -1,4 +1,4 @@
-"""Batches as Arrow columns: the Arrow PyCapsule protocol, over the gather of _arrow.h.
+"""Batches as Arrow columns: the Arrow PyCapsule protocol, over the gather of arrow.h.
 
 Ownership: `Columns` keeps the batch, and the nl_column tree that says how to gather it. What is exported owns its
 memory, but for a stream, which keeps the Columns until it is released.
@@ -11,7 +11,7 @@ from libc.errno cimport EOVERFLOW
 from libc.stdint cimport uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
-from netlink._schema cimport (
+from netlink._engine.record cimport (
     NL_K_ADDRESS,
     NL_K_ARRAY,
     NL_K_BINARY,
@@ -34,7 +34,7 @@ from netlink._schema cimport (
 
 import enum as _enum
 
-from netlink import _schema
+from netlink._engine import record as _record
 
 cdef extern from "Python.h":
     int Py_IsInitialized() nogil
@@ -122,7 +122,7 @@ cdef list of_field(Field field, str name, uint32_t base, tuple hops, bint binary
         return of_class(field.cls, name, offset, hops, binary)
     if field.kind == NL_K_RARE:
         return of_class(field.cls, name, 0, (*hops, (offset, NL_HOP_RARE)), binary)
-    if field.kind == NL_K_FIXED and field.form == _schema.FORM_BITFIELD32:
+    if field.kind == NL_K_FIXED and field.form == _record.FORM_BITFIELD32:
         columns = [new_column(joined(name, "value"), "I", NL_COL_FIXED, offset, 4),
                    new_column(joined(name, "selector"), "I", NL_COL_FIXED, offset + 4, 4)]
     elif field.kind == NL_K_SUBMESSAGE:
@@ -154,7 +154,7 @@ cdef Column of_value(Field field, str name, uint32_t offset, bint binary):
             return new_column(name, "w:16", NL_COL_FIXED, offset, 16)
         return new_column(name, "u", NL_COL_ADDRESS, offset)
     if field.kind == NL_K_FIXED:
-        if field.form == _schema.FORM_MAC:
+        if field.form == _record.FORM_MAC:
             return new_column(name, "u", NL_COL_MAC, offset)
         return new_column(name, f"w:{field.size}", NL_COL_FIXED, offset, field.size)
     if field.kind == NL_K_STRING:
@@ -178,7 +178,7 @@ cdef Column of_value(Field field, str name, uint32_t offset, bint binary):
 cdef Column of_item(Field item, bint binary):
     """The column of a list's items."""
     cdef Column column
-    if item.kind == NL_K_NESTED or item.form == _schema.FORM_BITFIELD32:
+    if item.kind == NL_K_NESTED or item.form == _record.FORM_BITFIELD32:
         column = new_column("item", "+s", NL_COL_STRUCT)
         column.adopt(of_field(item, "", 0, (), binary))
         return column

@@ -8,16 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 from netlink._dump import iter_dump
-from netlink._stream import StreamReader
+from netlink._engine.bpf_filter import program
+from netlink._engine.stream import StreamReader
 from netlink.config import Config
 from netlink.conn import dial
 from netlink.consts import ConnOption, Family, NetfilterGroup, NetfilterSubsystem
 from netlink.errors import OpError, Overrun
 from netlink.netfilter import _sysctl
-from netlink.netfilter._filter import abilities, clauses, kernel_payload, match
-from netlink.netfilter._flow import Event, Flow
 from netlink.netfilter._nfnetlink import hinted, listening_socket, request
-from netlink.netfilter._program import program
+from netlink.netfilter.conntrack.filter import abilities, clauses, kernel_payload, match
+from netlink.netfilter.conntrack.records import Event, Flow
 from netlink.stream import ROWS, Stream
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from netlink._transport import Socket
     from netlink.bpf import Instruction
     from netlink.conn import Conn
-    from netlink.netfilter._filter import Filter
+    from netlink.netfilter.conntrack.filter import Filter
     from netlink.schema import Batch
 
 __all__ = ["listen"]

@@ -20,19 +20,25 @@ from netlink._dump import dump, iter_dump
 from netlink.consts import Family, HeaderFlags, NetfilterSubsystem
 from netlink.errors import Overrun
 from netlink.netfilter import _sysctl
-from netlink.netfilter._events import listen
-from netlink.netfilter._expect import Expect, ExpectFlags, ExpectNAT
-from netlink.netfilter._filter import Filter, abilities, address_family, check_flush, kernel_payload, match
-from netlink.netfilter._flow import (
+from netlink.netfilter._nfnetlink import NfGenMsg, explained, request
+from netlink.netfilter.conntrack.events import listen
+from netlink.netfilter.conntrack.filter import Filter, abilities, address_family, check_flush, kernel_payload, match
+from netlink.netfilter.conntrack.records import (
     NAT,
     Counters,
     DCCPInfo,
     Event,
+    Expect,
+    ExpectFlags,
+    ExpectNAT,
     Flow,
     ProtoInfo,
     SCTPInfo,
     SCTPState,
     SeqAdj,
+    Stats,
+    StatsExpect,
+    StatsGlobal,
     Status,
     SynProxy,
     TCPFlags,
@@ -41,8 +47,6 @@ from netlink.netfilter._flow import (
     Timestamp,
     Tuple,
 )
-from netlink.netfilter._nfnetlink import NfGenMsg, explained, request
-from netlink.netfilter._stats import Stats, StatsExpect, StatsGlobal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +54,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from netlink._codec import Message
-    from netlink._match import Match
+    from netlink._engine.match import Match
     from netlink.config import Config
     from netlink.netfilter._sysctl import Netns
     from netlink.schema import Batch

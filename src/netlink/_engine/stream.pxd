@@ -1,7 +1,7 @@
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from netlink._match cimport Match
-from netlink._schema cimport Batch, Field, Spare, Store, Table, nl_fault, nl_shapes
+from netlink._engine.match cimport Match
+from netlink._engine.record cimport Batch, Field, Spare, Store, Table, nl_fault, nl_shapes
 from netlink._transport cimport Socket, nl_ring
 from netlink._wire cimport nl_cursor, nl_message, nl_verdict
 

@@ -8,11 +8,11 @@ import socket as _socket
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
 from netlink._codec import Attribute, marshal_attributes
-from netlink._match import Condition, Match
+from netlink._engine.match import Condition, Match
 from netlink.consts import HeaderFlags, NetfilterSubsystem
 from netlink.errors import OpError
-from netlink.netfilter._flow import Event, Flow, Status, Tuple
 from netlink.netfilter._nfnetlink import NfGenMsg, request
+from netlink.netfilter.conntrack.records import Event, Flow, Status, Tuple
 from netlink.schema import AttributeSet, be16, be32, nested, u32
 
 TYPE_CHECKING = False

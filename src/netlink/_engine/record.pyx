@@ -1,6 +1,6 @@
 """The engine below netlink.schema: compiled tables, records, batches.
 
-A declaration becomes an nl_set of _plan.h. Decoding fills fixed-size records in C; a `Record` is a view of one, and
+A declaration becomes an nl_set of plan.h. Decoding fills fixed-size records in C; a `Record` is a view of one, and
 makes a Python object of a field when it is asked for.
 
 Ownership: a `Store` owns the memory of records and heap; views and batches hold the store. Its memory grows only while
@@ -979,7 +979,7 @@ cdef class Batch:
         (IPv4 as ::ffff:a.b.c.d). What is absent reads as 0.
         """
         import numpy
-        from netlink.schema import dtype as dtype_of
+        from netlink._engine.compile import dtype as dtype_of
         dtype = dtype_of(self.cls)
         whole = numpy.ndarray(self.store.count, dtype, buffer=self.store) if self.store.count else numpy.empty(0, dtype)
         stop = self.first + self.length * self.step
@@ -1000,7 +1000,7 @@ cdef class Batch:
 
         The columns are copies, made for each consumer anew. ValueError where two would have the same name.
         """
-        from netlink._arrow import Columns
+        from netlink._engine.arrow import Columns
         return Columns(self, addresses)
 
     def __arrow_c_schema__(self):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from netlink.netfilter._flow import Flow
 from netlink.netfilter._nfnetlink import NfGenMsg
+from netlink.netfilter.conntrack.records import Flow
 from netlink.schema import AttributeSet, Struct, be16, be32, be64, binary, nested, string, struct, u8, u16, view
 
 __all__ = ["VLAN", "CtInfo", "HwAddr", "Packet", "PacketHdr", "Timestamp"]

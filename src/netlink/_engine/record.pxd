@@ -1,10 +1,10 @@
-# The Cython face of _plan.h, and the classes over it.
+# The Cython face of plan.h, and the classes over it.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from netlink._wire cimport nl_attribute
 
-cdef extern from "_plan.h" nogil:
+cdef extern from "_engine/plan.h" nogil:
     const bint NL_HOST_BIG "(__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)"
 
     enum:
@@ -131,7 +131,7 @@ cdef extern from "_plan.h" nogil:
     int nl_encode(const nl_set *set, const uint8_t *record, const nl_bytes *bytes, nl_area *out) noexcept
     int nl_encode_struct(const nl_set *set, const uint8_t *record, nl_area *out) noexcept
 
-cdef extern from "_shape.h" nogil:
+cdef extern from "_engine/shape.h" nogil:
     struct nl_shapes:
         uint32_t count
 

@@ -1,10 +1,10 @@
-# The Cython face of _arrow.h.
+# The Cython face of arrow.h.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
-from netlink._schema cimport nl_bytes
+from netlink._engine.record cimport nl_bytes
 
-cdef extern from "_arrow.h" nogil:
+cdef extern from "_engine/arrow.h" nogil:
     enum:
         NL_COL_STRUCT
         NL_COL_FIXED

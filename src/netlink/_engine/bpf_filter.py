@@ -9,14 +9,14 @@ import socket as _socket
 from ipaddress import IPv4Network, IPv6Network
 
 from netlink import bpf
-from netlink._schema import NL_BIG, NL_K_ADDRESS, NL_K_EVENT, Field, Record
+from netlink._engine.record import NL_BIG, NL_K_ADDRESS, NL_K_EVENT, Field, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
     from typing import Any
 
-    from netlink._match import Condition
+    from netlink._engine.match import Condition
 
     # Message type, mask of the flags, the flags, and the event: as of StreamReader.
     Kinds = Collection[tuple[int, int, int, int]]

@@ -1,8 +1,8 @@
 from collections.abc import Collection
 from typing import Any, Generic, Self, TypeVar, final
 
-from netlink._match import Match
-from netlink._schema import Batch, Field, Record
+from netlink._engine.match import Match
+from netlink._engine.record import Batch, Field, Record
 from netlink._transport import Socket
 
 _R = TypeVar("_R", bound=Record)

@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-#include "_plan.h"
+#include "plan.h"
 
 enum {
     NL_SHAPES = 16,    /* that are known at one time */

@@ -6,8 +6,8 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.errno cimport EAGAIN, EINTR, ENOBUFS, ENOMEM
 from libc.stdint cimport UINT32_MAX
 
-from netlink._match cimport Match, match_of
-from netlink._schema cimport fault_error, make_batch, nl_area_reserve, nl_load_int, nl_shapes_free, table_of
+from netlink._engine.match cimport Match, match_of
+from netlink._engine.record cimport fault_error, make_batch, nl_area_reserve, nl_load_int, nl_shapes_free, table_of
 from netlink._transport cimport drops, free_ring, init_ring, receive_at, receive_ring
 from netlink._wire cimport (
     NL_ACK,

@@ -1,4 +1,6 @@
-"""The declarations of conntrack: linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h, nf_conntrack_tcp.h."""
+"""The declarations of flows, expectations and counters: linux/netfilter/nfnetlink_conntrack.h, nf_conntrack_common.h,
+nf_conntrack_tcp.h.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,17 @@ __all__ = [
     "Counters",
     "DCCPInfo",
     "Event",
+    "Expect",
+    "ExpectFlags",
+    "ExpectNAT",
     "Flow",
     "ProtoInfo",
     "SCTPInfo",
     "SCTPState",
     "SeqAdj",
+    "Stats",
+    "StatsExpect",
+    "StatsGlobal",
     "Status",
     "SynProxy",
     "TCPFlags",
@@ -222,3 +230,83 @@ class Flow(AttributeSet, header=NfGenMsg):
     status_mask = be32(26)  # CTA_STATUS_MASK
     event = event(Event)  # of what `listen` gives
     timestamp_event = be64(27)  # CTA_TIMESTAMP_EVENT, nanoseconds since 1970
+
+
+class ExpectFlags(IntFlag):
+    """NF_CT_EXPECT_*, linux/netfilter/nf_conntrack_common.h."""
+
+    PERMANENT = 1  # NF_CT_EXPECT_PERMANENT
+    INACTIVE = 2  # NF_CT_EXPECT_INACTIVE
+    USERSPACE = 4  # NF_CT_EXPECT_USERSPACE
+
+
+class ExpectNAT(AttributeSet):
+    """CTA_EXPECT_NAT_*: what the expected flow is translated to."""
+
+    dir = be32(1)  # CTA_EXPECT_NAT_DIR, enum ip_conntrack_dir: 0 original, 1 reply
+    tuple = nested(2, Tuple)  # CTA_EXPECT_NAT_TUPLE
+
+
+class Expect(AttributeSet, header=NfGenMsg):
+    """CTA_EXPECT_*: a flow that another one, its master, announces, as FTP does its data connections.
+
+    A packet is expected that is as `tuple` where `mask` has bits.
+    """
+
+    master = nested(1, Tuple, required=True)  # CTA_EXPECT_MASTER
+    tuple = nested(2, Tuple, required=True)  # CTA_EXPECT_TUPLE
+    mask = nested(3, Tuple, required=True)  # CTA_EXPECT_MASK
+    timeout = be32(4)  # CTA_EXPECT_TIMEOUT, seconds
+    id = be32(5)  # CTA_EXPECT_ID
+    helper = string(6)  # CTA_EXPECT_HELP_NAME
+    zone = be16(7)  # CTA_EXPECT_ZONE, for requests: the kernel does not report it
+    flags = be32(8, enum=ExpectFlags)  # CTA_EXPECT_FLAGS
+    class_ = be32(9)  # CTA_EXPECT_CLASS
+    nat = nested(10, ExpectNAT, rare=True)  # CTA_EXPECT_NAT
+    function = string(11)  # CTA_EXPECT_FN
+    event = event(Event)
+
+
+class Stats(AttributeSet, header=NfGenMsg):
+    """CTA_STATS_*: what one CPU has counted in this network namespace. Kernels leave out what they no longer count."""
+
+    searched = be32(1)  # CTA_STATS_SEARCHED
+    found = be32(2)  # CTA_STATS_FOUND
+    new = be32(3)  # CTA_STATS_NEW
+    invalid = be32(4)  # CTA_STATS_INVALID
+    ignore = be32(5)  # CTA_STATS_IGNORE
+    delete = be32(6)  # CTA_STATS_DELETE
+    delete_list = be32(7)  # CTA_STATS_DELETE_LIST
+    insert = be32(8)  # CTA_STATS_INSERT
+    insert_failed = be32(9)  # CTA_STATS_INSERT_FAILED
+    drop = be32(10)  # CTA_STATS_DROP
+    early_drop = be32(11)  # CTA_STATS_EARLY_DROP
+    error = be32(12)  # CTA_STATS_ERROR
+    search_restart = be32(13)  # CTA_STATS_SEARCH_RESTART
+    clash_resolve = be32(14)  # CTA_STATS_CLASH_RESOLVE
+    chain_toolong = be32(15)  # CTA_STATS_CHAIN_TOOLONG
+
+    @property
+    def cpu(self) -> int:
+        """Whose counters these are: nfgenmsg.res_id."""
+        return int(self.header.res_id)
+
+
+class StatsExpect(AttributeSet, header=NfGenMsg):
+    """CTA_STATS_EXP_*: the expectations that one CPU has seen."""
+
+    new = be32(1)  # CTA_STATS_EXP_NEW
+    create = be32(2)  # CTA_STATS_EXP_CREATE
+    delete = be32(3)  # CTA_STATS_EXP_DELETE
+
+    @property
+    def cpu(self) -> int:
+        """Whose counters these are: nfgenmsg.res_id."""
+        return int(self.header.res_id)
+
+
+class StatsGlobal(AttributeSet, header=NfGenMsg):
+    """CTA_STATS_GLOBAL_*: the table of the network namespace."""
+
+    entries = be32(1)  # CTA_STATS_GLOBAL_ENTRIES
+    max_entries = be32(2)  # CTA_STATS_GLOBAL_MAX_ENTRIES

@@ -1,6 +1,6 @@
 from typing import Any, Literal, final
 
-from netlink._schema import Batch
+from netlink._engine.record import Batch
 
 @final
 class Column: ...

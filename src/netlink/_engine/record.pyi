@@ -3,7 +3,7 @@ from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Self, Typ
 
 from typing_extensions import Buffer, disjoint_base
 
-from netlink._arrow import Columns
+from netlink._engine.arrow import Columns
 
 _T = TypeVar("_T")
 _R = TypeVar("_R", bound=Record)

@@ -1,10 +1,10 @@
 /* Conditions on decoded records: which of them are wanted, told from their memory alone.
  *
- * Plain C without Python, as _plan.h, whose records it reads. */
+ * Plain C without Python, as plan.h, whose records it reads. */
 #ifndef NETLINK_MATCH_H
 #define NETLINK_MATCH_H
 
-#include "_plan.h"
+#include "plan.h"
 
 /* A field of a record: offsets are from the record's start. */
 struct nl_source {

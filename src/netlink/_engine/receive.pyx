@@ -7,8 +7,8 @@ from libc.errno cimport EINTR, EPROTO
 from libc.stdint cimport uint32_t
 
 from netlink._codec cimport parse_messages
-from netlink._match cimport Match, match_of
-from netlink._schema cimport Batch, Spare, Store, fault_error, make_batch, nl_fault, nl_shapes_free, table_of
+from netlink._engine.match cimport Match, match_of
+from netlink._engine.record cimport Batch, Spare, Store, fault_error, make_batch, nl_fault, nl_shapes_free, table_of
 from netlink._transport cimport Socket, free_buffer, receive_into
 from netlink._wire cimport (
     NL_BAD,

@@ -1,8 +1,8 @@
 from typing import Generic, Self, TypeVar, final
 
 from netlink._codec import Message
-from netlink._match import Match
-from netlink._schema import Batch, Record
+from netlink._engine.match import Match
+from netlink._engine.record import Batch, Record
 from netlink._transport import Socket
 
 _R = TypeVar("_R", bound=Record)

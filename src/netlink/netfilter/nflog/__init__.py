@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Never
 
 from netlink._codec import AttributeEncoder as _AttributeEncoder
 from netlink._codec import filled as _filled
-from netlink._stream import StreamReader as _StreamReader
+from netlink._engine.stream import StreamReader as _StreamReader
 from netlink.config import Config as _Config
 from netlink.consts import NetfilterSubsystem as _NetfilterSubsystem
 from netlink.errors import OpError as _OpError
@@ -29,7 +29,7 @@ from netlink.netfilter._nfnetlink import NfGenMsg as _NfGenMsg
 from netlink.netfilter._nfnetlink import hinted as _hinted
 from netlink.netfilter._nfnetlink import listening_socket as _listening_socket
 from netlink.netfilter._nfnetlink import request as _request
-from netlink.netfilter._packet import VLAN, CtInfo, HwAddr, Packet, PacketHdr, Timestamp
+from netlink.netfilter.nflog.records import VLAN, CtInfo, HwAddr, Packet, PacketHdr, Timestamp
 from netlink.stream import Stream as _Stream
 
 if TYPE_CHECKING:

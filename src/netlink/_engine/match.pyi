@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from typing import Any, Generic, NamedTuple, TypeVar, final
 
-from netlink._schema import Record
+from netlink._engine.record import Record
 
 _R = TypeVar("_R", bound=Record)
 

@@ -1,10 +1,10 @@
-# The Cython face of _match.h, and the class over it.
+# The Cython face of match.h, and the class over it.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from netlink._schema cimport Table, nl_address
+from netlink._engine.record cimport Table, nl_address
 
-cdef extern from "_match.h" nogil:
+cdef extern from "_engine/match.h" nogil:
     enum:
         NL_SOURCES_MAX
 

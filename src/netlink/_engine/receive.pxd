@@ -1,7 +1,7 @@
 from libc.stdint cimport uint32_t
 
-from netlink._match cimport Match
-from netlink._schema cimport Spare, Store, Table, nl_fault, nl_shapes
+from netlink._engine.match cimport Match
+from netlink._engine.record cimport Spare, Store, Table, nl_fault, nl_shapes
 from netlink._transport cimport Socket, nl_buffer
 from netlink._wire cimport nl_verdict
 

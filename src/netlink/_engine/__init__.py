@@ -1,0 +1,1 @@
+"""How declared records are decoded, encoded, matched and received, in C. Private."""

@@ -1,0 +1,1 @@
+"""Rules of an exchange, locks and waiting; no families. Private."""
