@@ -93,11 +93,15 @@ def without_self(app: Sphinx, what: str, name: str, obj: Any, options: Any, sign
 
 
 def public(module: str) -> dict[str, Any]:
-    """The names that a module exports, numbers left out, and those of the public modules in it."""
+    """The names that a module exports, numbers left out, and those of the public modules in it.
+
+    What the rooms of a family's package have for users its facade exports.
+    """
     package = importlib.import_module(module)
     names = {f"{module}.{name}": getattr(package, name) for name in getattr(package, "__all__", ())}
+    is_family = bool(names) and module != netlink.__name__
     for inner in pkgutil.iter_modules(getattr(package, "__path__", ())):
-        if not inner.name.startswith("_"):
+        if not (is_family or inner.name.startswith("_")):
             names |= public(f"{module}.{inner.name}")
     return {name: value for name, value in names.items() if not isinstance(value, (int, str))}
 
