@@ -58,6 +58,7 @@ __all__ = [
     "ip",
     "ipv4",
     "ipv6",
+    "lladdr",
     "mac",
     "nested",
     "packed",
@@ -221,7 +222,15 @@ def event(enum: type[_E]) -> Field[_E | None]:
 
 def mac(type: Path | None = None) -> Field[str | None]:  # noqa: A002
     """An Ethernet address of 6 bytes, as "02:00:00:00:00:01"."""
-    return Field(_record.NL_K_FIXED, _types(type), size=6, form=_record.FORM_MAC)
+    return Field(_record.NL_K_FIXED, _types(type), size=6, form=_record.FORM_LLADDR)
+
+
+def lladdr(type: Path) -> Field[str | None]:  # noqa: A002
+    """A link-layer address of any length, as text, "02:00:00:00:00:01"; "" where it has no bytes.
+
+    Ethernet's has 6 bytes, that of an IPv4 tunnel 4, of an IPv6 tunnel 16, of InfiniBand 20.
+    """
+    return Field(_record.NL_K_BINARY, _types(type), size=_REF_SIZE, form=_record.FORM_LLADDR)
 
 
 def bitfield32(type: Path) -> Field[Bitfield32 | None]:  # noqa: A002
@@ -310,7 +319,7 @@ def _item(what: str, kind: Any) -> Field[Any]:
     """The field that one element of a list is."""
     if isinstance(kind, type) and issubclass(kind, AttributeSet):
         return nested(0, kind)
-    if isinstance(kind, _Integer) or kind in (string, binary, mac, bitfield32, ipv4, ipv6, ip, flag):
+    if isinstance(kind, _Integer) or kind in (string, binary, lladdr, mac, bitfield32, ipv4, ipv6, ip, flag):
         return cast("Field[Any]", kind(0))
     raise TypeError(f"{what} takes a kind such as u32 or string, or an AttributeSet, not {kind!r}")
 

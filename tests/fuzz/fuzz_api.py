@@ -191,7 +191,8 @@ INTEGERS = tuple(
     getattr(schema, name)
     for name in ("u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "be16", "be32", "be64", "uint", "sint")
 )
-PLAIN = (schema.string, schema.flag, schema.binary, schema.mac, schema.ipv4, schema.ipv6, schema.ip, schema.bitfield32)
+PLAIN = (schema.string, schema.flag, schema.binary, schema.lladdr, schema.mac, schema.ipv4, schema.ipv6, schema.ip)
+PLAIN += (schema.bitfield32,)
 
 
 def declare(source: Input, base: type[Record], depth: int) -> type[Record]:

@@ -28,7 +28,24 @@ struct item {
     uint8_t present;
 };
 
-enum { NUMBER, TERM, ON, ADDRESS, MAC, TEXT, BINARY, VIEW, PACKED, LIST, SUB, RARE, CASE, COLUMNS, PROTOTYPES = 6 };
+enum {
+    NUMBER,
+    TERM,
+    ON,
+    ADDRESS,
+    MAC,
+    TEXT,
+    BINARY,
+    LLADDR,
+    VIEW,
+    PACKED,
+    LIST,
+    SUB,
+    RARE,
+    CASE,
+    COLUMNS,
+    PROTOTYPES = 6
+};
 
 #define AT(field, n) .offset = offsetof(struct row, field), .presence = offsetof(struct row, present) + n, .mask = 1
 #define ITEM .offset = offsetof(struct item, number), .presence = offsetof(struct item, present), .mask = 1
@@ -56,6 +73,7 @@ static const struct nl_column columns[COLUMNS] = {
     {.name = "mac", .format = "u", .kind = NL_COL_MAC, AT(mac, MAC)},
     {.name = "text", .format = "u", .kind = NL_COL_TEXT, AT(text, TEXT)},
     {.name = "binary", .format = "z", .kind = NL_COL_BINARY, AT(binary, BINARY)},
+    {.name = "lladdr", .format = "u", .kind = NL_COL_LLADDR, AT(binary, LLADDR)},
     {.name = "view", .format = "z", .kind = NL_COL_VIEW, AT(view, VIEW)},
     {.name = "packed",
      .format = "+l",
@@ -234,6 +252,17 @@ static void check_lists(const struct ArrowArray *packed, const struct ArrowArray
     CHECK(at == offsets[i + 1] && at <= list->children[0]->length);
 }
 
+static void check_lladdr(const struct ArrowArray *a, int64_t i, const uint8_t *bytes, size_t n)
+{
+    size_t size;
+    const char *text = bytes_of(a, i, &size);
+    CHECK(size == (n ? 3 * n - 1 : 0));
+    for (size_t b = 0; b < n; b++) {
+        char digits[3] = {text[3 * b], text[3 * b + 1], 0};
+        CHECK(strtoul(digits, NULL, 16) == bytes[b] && (b == n - 1 || text[3 * b + 2] == ':'));
+    }
+}
+
 static void check_row(const struct ArrowArray *all, int64_t i, const struct row *row, const uint8_t *heap,
                       const uint8_t *kept)
 {
@@ -249,17 +278,10 @@ static void check_row(const struct ArrowArray *all, int64_t i, const struct row 
         check_term(a[TERM], i, row);
     if (present[ADDRESS])
         check_address(a[ADDRESS], i, &row->address);
-    if (present[MAC]) {
-        size_t size;
-        unsigned m[6];
-        const char *value = bytes_of(a[MAC], i, &size);
-        char text[NL_MAC_TEXT + 1] = {0};
-        CHECK(size == NL_MAC_TEXT);
-        memcpy(text, value, size);
-        CHECK(sscanf(text, "%x:%x:%x:%x:%x:%x", m, m + 1, m + 2, m + 3, m + 4, m + 5) == 6);
-        for (unsigned b = 0; b < 6; b++)
-            CHECK(m[b] == row->mac[b]);
-    }
+    if (present[MAC])
+        check_lladdr(a[MAC], i, row->mac, 6);
+    if (present[LLADDR])
+        check_lladdr(a[LLADDR], i, heap + row->binary.offset, row->binary.size);
     if (present[TEXT])
         check_text(a[TEXT], i, row, heap);
     if (present[BINARY])

@@ -21,6 +21,7 @@ from netlink.schema import (
     ip,
     ipv4,
     ipv6,
+    lladdr,
     mac,
     nested,
     packed,
@@ -75,6 +76,7 @@ class Flow(AttributeSet, header=Header):
     data = binary(10)
     fixed = binary(11, size=4)
     hw = mac(12)
+    link = lladdr(112)
     v4 = ipv4(13)
     v6 = ipv6(14)
     on = flag(15)
@@ -105,6 +107,7 @@ def fields(flow: Flow) -> None:
     assert_type(flow.data, bytes | None)
     assert_type(flow.fixed, bytes | None)
     assert_type(flow.hw, str | None)
+    assert_type(flow.link, str | None)
     assert_type(flow.v4, IPv4Address | None)
     assert_type(flow.v6, IPv6Address | None)
     assert_type(flow.on, Literal[True] | None)

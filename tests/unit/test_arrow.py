@@ -14,7 +14,18 @@ from typing import Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from test_schema_properties import Everything, Stats, Status, all_stats, attributes, integers, macs, optional, values
+from test_schema_properties import (
+    Everything,
+    Stats,
+    Status,
+    all_stats,
+    attributes,
+    integers,
+    lladdrs,
+    macs,
+    optional,
+    values,
+)
 
 from netlink import DecodeError
 from netlink._engine.arrow import Columns
@@ -33,6 +44,7 @@ from netlink.schema import (
     flag,
     ip,
     ipv6,
+    lladdr,
     mac,
     nested,
     packed,
@@ -84,6 +96,7 @@ class Rest(AttributeSet):
     bits = bitfield32(3)
     flags = array(4, flag)
     macs = array(5, mac)
+    links = array(14, lladdr)
     ips = array(6, ip)
     bitfields = array(7, bitfield32)
     leaves = repeated(8, Leaf)
@@ -102,7 +115,7 @@ rests = st.builds(
     lambda a, b: {**a, **b},
     optional(
         signed=integers(1, True), wide=integers(8, True) | st.sampled_from(Signed), bits=bitfields,
-        flags=st.lists(st.just(True), max_size=3), macs=st.lists(macs, max_size=3),
+        flags=st.lists(st.just(True), max_size=3), macs=st.lists(macs, max_size=3), links=st.lists(lladdrs, max_size=3),
         ips=st.lists(st.ip_addresses(), max_size=3), bitfields=st.lists(bitfields, max_size=3),
         leaves=st.lists(leaves, min_size=1, max_size=3), blobs=st.lists(st.binary(max_size=5), min_size=1, max_size=3),
         payload=st.binary(max_size=40), numbers=st.lists(integers(8), max_size=4),
@@ -221,6 +234,7 @@ def test_types() -> None:
         "bits_selector": "uint32",
         "flags": "list<item: bool>",
         "macs": "list<item: string>",
+        "links": "list<item: string>",
         "ips": "list<item: string>",
         "bitfields": "list<item: struct<value: uint32, selector: uint32>>",
         "leaves": "list<item: struct<kind: dictionary<values=string, indices=int32, ordered=0>, "

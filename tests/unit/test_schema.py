@@ -36,6 +36,7 @@ from netlink.schema import (
     ip,
     ipv4,
     ipv6,
+    lladdr,
     mac,
     nested,
     packed,
@@ -121,6 +122,7 @@ class Kinds(AttributeSet):
     state = u8(11, enum=State)
     status = be32(12, enum=Status)
     plain_flags = u64(13, enum=Status)
+    link = lladdr(14)
 
 
 class Port(AttributeSet):
@@ -559,9 +561,30 @@ def test_array() -> None:
         Flow.decode(bytes(4) + attr(8, b"\x09\0\0\0"))
 
 
+@pytest.mark.parametrize("size", [0, 1, 4, 6, 8, 16, 20, 32])
+def test_a_link_layer_address_is_of_any_length(size: int) -> None:
+    octets = bytes(range(0xF0 - size, 0xF0))
+    text = ":".join(f"{octet:02x}" for octet in octets)
+    got = Kinds.decode(attr(14, octets))
+    assert got.link == text
+    assert got == Kinds(link=text)
+    assert got.encode() == attr(14, octets)
+    assert Kinds(link=text.upper()) == got
+
+
+def test_what_is_no_link_layer_address() -> None:
+    for text in ("eth0", "02:00:0", "02:00:00:00:00:0g"):
+        with pytest.raises(EncodeError, match=rf"link: '{text}' is no link-layer address, such as 02:"):
+            Kinds(link=text)
+    for value in (b"\x02", 2):
+        with pytest.raises(TypeError, match="link: want a str, got"):
+            Kinds(link=value)
+
+
 LISTS: list[tuple[Any, list[Any]]] = [
     (u8, [0, 255]), (s16, [-1, 5]), (be32, [1, 2]), (uint, [1, 1 << 40]), (sint, [-1, -1 << 40]), (string, ["", "ab"]),
-    (binary, [b"", b"xyz"]), (mac, ["02:00:00:00:00:01", "ff:ff:ff:ff:ff:ff"]), (ipv4, [IPv4Address("1.2.3.4")]),
+    (binary, [b"", b"xyz"]), (mac, ["02:00:00:00:00:01", "ff:ff:ff:ff:ff:ff"]),
+    (lladdr, ["", "0a:00:00:01", "02:00:00:00:00:01"]), (ipv4, [IPv4Address("1.2.3.4")]),
     (ipv6, [IPv6Address("::1")]), (ip, [IPv4Address("1.2.3.4"), IPv6Address("::2")]), (flag, [True, True]),
 ]  # fmt: skip
 

@@ -24,6 +24,7 @@ from netlink.schema import (
     ip,
     ipv4,
     ipv6,
+    lladdr,
     mac,
     nested,
     packed,
@@ -121,6 +122,7 @@ class Everything(AttributeSet, header=Head):
     name = string(33)
     by_name = submessage(34, on="name", cases={"leaf": Leaf, "middle": Middle})
     seldom = nested(35, Middle, rare=True)
+    link = lladdr(36)
 
 
 def integers(width: int, signed: bool = False) -> st.SearchStrategy[int]:
@@ -138,6 +140,7 @@ def records(cls: type[Record], **parts: st.SearchStrategy[Any]) -> st.SearchStra
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12).filter(lambda t: not t.endswith("\0"))
 macs = st.binary(min_size=6, max_size=6).map(lambda b: b.hex(":"))
+lladdrs = st.binary(max_size=40).map(lambda b: b.hex(":"))
 v4s, v6s = st.ip_addresses(v=4), st.ip_addresses(v=6)
 heads = st.fixed_dictionaries(
     {"family": integers(1), "res_id": integers(2), "pad": st.binary(min_size=2, max_size=2)}
@@ -161,6 +164,7 @@ scalars = optional(
     i_s8=integers(1, True), i_s16=integers(2, True), i_s32=integers(4, True), i_s64=integers(8, True),
     i_be16=integers(2), i_be32=integers(4), i_be64=integers(8), i_uint=integers(8), i_sint=integers(8, True),
     on=st.just(True), text=texts, data=st.binary(max_size=20), fixed=st.binary(min_size=3, max_size=3), hw=macs,
+    link=lladdrs,
     v4=v4s, v6=v6s, any_ip=st.ip_addresses(), two=st.ip_addresses(), icmp=integers(2), note=texts, stats=all_stats,
     numbers=st.lists(integers(8, True), min_size=1, max_size=4).map(tuple),
     middles=st.lists(middles, min_size=1, max_size=3).map(tuple), names=st.lists(texts, max_size=4).map(tuple),

@@ -60,7 +60,6 @@ enum {
     NL_BLOCK = 256,       /* records that are gathered together */
     NL_CHUNK = 1 << 17,   /* rows of a stream's arrays */
     NL_ADDRESS_TEXT = 40, /* no address takes more */
-    NL_MAC_TEXT = 17,
 };
 
 /* What a column's values are in the record. */
@@ -71,6 +70,7 @@ enum nl_column_kind {
     NL_COL_TRUE,    /* nothing but that it is there */
     NL_COL_ADDRESS, /* nl_address, to be text */
     NL_COL_MAC,     /* 6 bytes, to be text */
+    NL_COL_LLADDR,  /* nl_ref into the heap, to be text as an NL_COL_MAC's */
     NL_COL_TEXT,    /* nl_ref into the heap, to be made valid UTF-8 */
     NL_COL_BINARY,  /* nl_ref into the heap */
     NL_COL_VIEW,    /* nl_ref into the kept datagrams */
@@ -234,12 +234,12 @@ static char *nl_text_v6(char *to, const uint8_t *a)
     return to;
 }
 
-static void nl_text_mac(char *to, const uint8_t *a)
+/* Three characters for each of n bytes, the first of which is a colon. */
+static void nl_text_bytes(char *to, const uint8_t *a, size_t n)
 {
     static const char digits[] = "0123456789abcdef";
-    for (int i = 0; i < 6; i++) {
-        if (i)
-            *to++ = ':';
+    for (size_t i = 0; i < n; i++) {
+        *to++ = ':';
         *to++ = digits[a[i] >> 4];
         *to++ = digits[a[i] & 15];
     }
@@ -448,6 +448,18 @@ static int nl_put_bytes(struct nl_area *data, const uint8_t *bytes, size_t size)
     return nl_put(data, bytes, size) < 0 ? ENOMEM : 0;
 }
 
+static int nl_put_lladdr(struct nl_area *data, const uint8_t *bytes, size_t size)
+{
+    char text[3 * 16];
+    int result = 0;
+    for (size_t at = 0, n; at < size && !result; at += n) {
+        n = size - at < 16 ? size - at : 16;
+        nl_text_bytes(text, bytes + at, n);
+        result = nl_put_bytes(data, (const uint8_t *)text + !at, 3 * n - !at); /* no colon before the first */
+    }
+    return result;
+}
+
 static int nl_put_text(struct nl_area *data, const uint8_t *text, size_t size)
 {
     size_t run = 0;
@@ -535,8 +547,7 @@ static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl
         return nl_put_bytes(&b->data, (const uint8_t *)text, (size_t)(end - text));
     }
     case NL_COL_MAC:
-        nl_text_mac(text, at);
-        return nl_put_bytes(&b->data, (const uint8_t *)text, NL_MAC_TEXT);
+        return nl_put_lladdr(&b->data, at, 6);
     case NL_COL_LIST:
         return nl_gather_list(&b->children[0], at, bytes);
     }
@@ -548,6 +559,8 @@ static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl
         return nl_gather_packed(&b->children[0], &ref, bytes);
     case NL_COL_TEXT:
         return nl_put_text(&b->data, bytes->heap + ref.offset, ref.size);
+    case NL_COL_LLADDR:
+        return nl_put_lladdr(&b->data, bytes->heap + ref.offset, ref.size);
     case NL_COL_VIEW:
         return nl_put_bytes(&b->data, bytes->kept + ref.offset, ref.size);
     default:

@@ -12,6 +12,7 @@ cdef extern from "_engine/arrow.h" nogil:
         NL_COL_TRUE
         NL_COL_ADDRESS
         NL_COL_MAC
+        NL_COL_LLADDR
         NL_COL_TEXT
         NL_COL_BINARY
         NL_COL_VIEW

@@ -154,12 +154,14 @@ cdef Column of_value(Field field, str name, uint32_t offset, bint binary):
             return new_column(name, "w:16", NL_COL_FIXED, offset, 16)
         return new_column(name, "u", NL_COL_ADDRESS, offset)
     if field.kind == NL_K_FIXED:
-        if field.form == _record.FORM_MAC:
+        if field.form == _record.FORM_LLADDR:
             return new_column(name, "u", NL_COL_MAC, offset)
         return new_column(name, f"w:{field.size}", NL_COL_FIXED, offset, field.size)
     if field.kind == NL_K_STRING:
         return new_column(name, "u", NL_COL_TEXT, offset)
     if field.kind == NL_K_BINARY:
+        if field.form == _record.FORM_LLADDR:
+            return new_column(name, "u", NL_COL_LLADDR, offset)
         return new_column(name, "z", NL_COL_BINARY, offset)
     if field.kind == NL_K_VIEW:
         return new_column(name, "z", NL_COL_VIEW, offset)

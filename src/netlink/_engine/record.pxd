@@ -215,6 +215,7 @@ cdef class Field:
     cdef object wire(self, object value)
     cdef bytes item_payload(self, object value)
     cdef bytes fixed(self, object value)
+    cdef bytes lladdr(self, object value)
     cdef bytes text(self, object value)
     cdef bytes packed(self, object value, unsigned width)
     cdef bytes part(self, object cls, object value)

@@ -29,7 +29,7 @@ NL_K_EVENT: Final[int]
 NL_BIG: Final[int]
 NL_SIGNED: Final[int]
 FORM_PLAIN: int
-FORM_MAC: int
+FORM_LLADDR: int
 FORM_BITFIELD32: int
 
 class Bitfield32(NamedTuple):

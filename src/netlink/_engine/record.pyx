@@ -511,7 +511,7 @@ cdef object plain(object value):
 
 
 # What a field's value is in Python, where its kind leaves it open.
-FORM_PLAIN, FORM_MAC, FORM_BITFIELD32 = range(3)
+FORM_PLAIN, FORM_LLADDR, FORM_BITFIELD32 = range(3)
 
 Bitfield32 = _collections.namedtuple("Bitfield32", ["value", "selector"])
 Bitfield32.__doc__ = """struct nla_bitfield32: the bits that selector has are those of value; 32 bits each."""
@@ -597,13 +597,14 @@ cdef class Field:
             return PyUnicode_DecodeUTF8(<const char *>heap + ref.offset, ref.size, "surrogateescape")
         if self.kind == NL_K_BINARY:
             memcpy(&ref, at, sizeof(ref))
-            return PyBytes_FromStringAndSize(<const char *>heap + ref.offset, ref.size) if ref.size else b""
+            value = PyBytes_FromStringAndSize(<const char *>heap + ref.offset, ref.size) if ref.size else b""
+            return value.hex(":") if self.form == FORM_LLADDR else value
         if self.kind == NL_K_VIEW:
             memcpy(&ref, at, sizeof(ref))
             return kept_view(store, &ref)
         if self.kind == NL_K_FIXED:
             value = PyBytes_FromStringAndSize(<const char *>at, self.size)
-            if self.form == FORM_MAC:
+            if self.form == FORM_LLADDR:
                 return value.hex(":")
             return value if self.form == FORM_PLAIN else Bitfield32(nl_load_int(at, 4, 0), nl_load_int(at + 4, 4, 0))
         if self.kind == NL_K_FLAG:
@@ -725,13 +726,8 @@ cdef class Field:
     cdef bytes fixed(self, object value):
         """A value of fixed size as its bytes."""
         cdef bytes data
-        if self.form == FORM_MAC:
-            if not isinstance(value, str):
-                raise TypeError(f"{self.name}: want a str, got {type(value).__name__}")
-            try:
-                data = bytes.fromhex(value.replace(":", ""))
-            except ValueError:
-                raise EncodeError(f"{self.name}: {value!r} is no Ethernet address") from None
+        if self.form == FORM_LLADDR:
+            data = self.lladdr(value)
         elif self.form == FORM_BITFIELD32:
             try:
                 bits, selector = value
@@ -743,6 +739,15 @@ cdef class Field:
         if PyBytes_GET_SIZE(data) != self.size:
             raise EncodeError(f"{self.name}: want {self.size} bytes, got {PyBytes_GET_SIZE(data)}")
         return data
+
+    cdef bytes lladdr(self, object value):
+        """A link-layer address, of any length."""
+        if not isinstance(value, str):
+            raise TypeError(f"{self.name}: want a str, got {type(value).__name__}")
+        try:
+            return bytes.fromhex(value.replace(":", ""))
+        except ValueError:
+            raise EncodeError(f"{self.name}: {value!r} is no link-layer address, such as 02:00:00:00:00:01") from None
 
     cdef bytes text(self, object value):
         if not isinstance(value, str):
@@ -756,6 +761,8 @@ cdef class Field:
         """The payloads of the attributes that say value."""
         if self.kind == NL_K_STRING:
             return [self.text(value)]
+        if self.kind == NL_K_BINARY and self.form == FORM_LLADDR:
+            return [self.lladdr(value)]
         if self.kind == NL_K_BINARY or self.kind == NL_K_VIEW:
             return [bytes(memoryview(value))]
         if self.kind == NL_K_NESTED or self.kind == NL_K_RARE:
@@ -792,6 +799,8 @@ cdef class Field:
             return item.text(value)
         if item.kind == NL_K_FIXED:
             return item.fixed(value)
+        if item.kind == NL_K_BINARY and item.form == FORM_LLADDR:
+            return item.lladdr(value)
         if item.kind == NL_K_FLAG:
             if value is not True:
                 raise TypeError(f"{self.name}: a flag in a list is True, not {value!r}")
