@@ -142,6 +142,7 @@ def records(flow: Flow, payload: memoryview) -> None:
     assert_type(Flow.decode(payload), Flow)
     assert_type(flow.encode(), bytes)
     assert_type(flow.to_dict(), dict[str, Any])
+    assert_type(flow.replace(mark=1), Flow)
     assert_type(flow.unknown, tuple[tuple[int, bytes], ...])
     assert_type(Header.decode(payload).family, int | None)
 

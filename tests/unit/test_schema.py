@@ -561,6 +561,30 @@ def test_array() -> None:
         Flow.decode(bytes(4) + attr(8, b"\x09\0\0\0"))
 
 
+def test_replace() -> None:
+    port = Port(number=80, name="web")
+    inner = Inner(x=1, port=port, need=2)
+    other = inner.replace(x=5, port=port.replace(name=None))
+    assert other == Inner(x=5, port=Port(number=80), need=2)
+    assert inner == Inner(x=1, port=port, need=2)
+    assert inner.replace() == inner
+    assert inner.replace(x=None).x is None
+    with pytest.raises(TypeError, match="Inner has no field 'y'"):
+        inner.replace(y=1)
+    with pytest.raises(EncodeError):
+        port.replace(number=1 << 16)
+    newer = Port.decode(attr(1, b"\0\7") + attr(99, b"later"))
+    assert newer.unknown
+    assert newer.replace(name="x") == Port(number=7, name="x")
+    # What is required and absent stays so.
+    assert Inner(x=1).replace(x=2).encode() == attr(1, cstruct.pack("=I", 2))
+
+
+@pytest.mark.skipif(not hasattr(copy, "replace"), reason="copy.replace is of Python 3.13")
+def test_copy_replace() -> None:
+    assert copy.replace(Port(number=80), name="web") == Port(number=80, name="web")  # type: ignore[attr-defined]
+
+
 @pytest.mark.parametrize("size", [0, 1, 4, 6, 8, 16, 20, 32])
 def test_a_link_layer_address_is_of_any_length(size: int) -> None:
     octets = bytes(range(0xF0 - size, 0xF0))

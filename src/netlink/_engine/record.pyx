@@ -464,6 +464,20 @@ cdef class Record:
                 out[name] = plain(value)
         return out
 
+    def replace(self, **fields):
+        """A record with other values for these fields; None for one that is to be absent.
+
+        Attributes of unknown types are left out, as by `encode`. TypeError for a field that there is not, EncodeError
+        for a value that does not fit. `copy.replace` does the same.
+        """
+        cdef dict values = {}
+        for name, field in type(self).__fields__.items():
+            if name not in fields:
+                values[name] = (<Field>field).load(self)
+        return type(self)(**values, **fields)
+
+    __replace__ = replace
+
     def __eq__(self, other):
         if type(self) is not type(other):
             return NotImplemented
@@ -489,11 +503,7 @@ cdef class Record:
 def restored(cls, payload, *events):
     """The record that a payload holds, with the values that came beside it: pairs of a field's name and its value."""
     record = cls.decode(payload)
-    if not events:
-        return record
-    fields = cls.__fields__
-    values = {name: (<Field>field).load(<Record>record) for name, field in fields.items()}
-    return cls(**(values | dict(events)))
+    return record.replace(**dict(events)) if events else record
 
 
 def is_submessage(Field field not None):

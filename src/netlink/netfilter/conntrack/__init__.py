@@ -218,12 +218,11 @@ class Conn:
 
         Its status is confirmed, and where window scales are given the flag that makes them count.
         """
-        values = _values(flow)
-        values["status"] = int(flow.status or 0) | int(Status.CONFIRMED)
+        flow = flow.replace(status=int(flow.status or 0) | int(Status.CONFIRMED))
         tcp = flow.protoinfo.tcp if flow.protoinfo else None
         if tcp is not None:
-            values["protoinfo"] = ProtoInfo(tcp=_with_scales(tcp))
-        self._change(_NEW, _CREATE, Flow(**values))
+            flow = flow.replace(protoinfo=ProtoInfo(tcp=_with_scales(tcp)))
+        self._change(_NEW, _CREATE, flow)
 
     def update(self, flow: Flow) -> None:
         """Change a flow, found by its tuple, to what the other fields say; those that are None stay."""
@@ -355,43 +354,28 @@ def _expect_request(message: int, flags: int, values: dict[str, object]) -> Mess
     return request(NetfilterSubsystem.CTNETLINK_EXP, message, flags, payload)
 
 
-def _values(flow: Flow) -> dict[str, object]:
-    """The fields of a flow that are there, to make another one of."""
-    return {name: value for name in Flow.__fields__ if (value := _field(flow, name)) is not None}
-
-
-def _field(flow: Flow, name: str) -> object:
-    # orig and reply raise where they are absent.
-    return getattr(flow, name, None)
-
-
 def _key(flow: Flow) -> dict[str, object]:
     """What the kernel finds a flow by."""
-    values = _values(flow)
-    key: dict[str, object] = {name: values[name] for name in ("orig", "reply", "zone") if name in values}
-    if "orig" not in key and "reply" not in key:
-        raise ValueError("the flow has neither an orig nor a reply tuple to be found by")
-    if "orig" in key:
-        key.pop("reply", None)
-    return key
+    for direction in ("orig", "reply"):
+        tuple_ = getattr(flow, direction, None)  # which raises where it is absent
+        if tuple_ is not None:
+            return {direction: tuple_} if flow.zone is None else {direction: tuple_, "zone": flow.zone}
+    raise ValueError("the flow has neither an orig nor a reply tuple to be found by")
 
 
 def _with_header(flow: Flow) -> Flow:
     """The flow with the address family of its tuple in the header."""
-    values = _values(flow)
-    address = getattr(values.get("orig") or values.get("reply"), "src", None)
+    address = getattr(getattr(flow, "orig", None) or getattr(flow, "reply", None), "src", None)
     if address is None:
         raise ValueError("the flow's tuple has no addresses")
-    values["header"] = NfGenMsg(family=_socket.AF_INET if address.version == 4 else _socket.AF_INET6)
-    return Flow(**values)
+    return flow.replace(header=NfGenMsg(family=_socket.AF_INET if address.version == 4 else _socket.AF_INET6))
 
 
 def _with_scales(tcp: TCPInfo) -> TCPInfo:
-    values = {name: value for name in TCPInfo.__fields__ if (value := getattr(tcp, name)) is not None}
-    for scale, flags in (("wscale_original", "flags_original"), ("wscale_reply", "flags_reply")):
-        if scale in values:
-            given = values.get(flags)
+    for scale, name in (("wscale_original", "flags_original"), ("wscale_reply", "flags_reply")):
+        if getattr(tcp, scale) is not None:
             window_scale = 0x01  # IP_CT_TCP_FLAG_WINDOW_SCALE, linux/netfilter/nf_conntrack_tcp.h
-            old_flags, old_mask = (given.flags or 0, given.mask or 0) if isinstance(given, TCPFlags) else (0, 0)
-            values[flags] = TCPFlags(flags=old_flags | window_scale, mask=old_mask | window_scale)
-    return TCPInfo(**values)
+            given = getattr(tcp, name) or TCPFlags()
+            flags = TCPFlags(flags=(given.flags or 0) | window_scale, mask=(given.mask or 0) | window_scale)
+            tcp = tcp.replace(**{name: flags})
+    return tcp
