@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pace import SLOWNESS
+
 DEMO = Path(__file__).parents[2] / "tools" / "demo.py"
 CONNECTIONS, FLOWS = 60, 2000
 
@@ -28,7 +30,7 @@ elif unshare(0x40000000) != 0:
 
 @functools.cache
 def require_namespaces() -> None:
-    probe = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=20)
+    probe = subprocess.run([sys.executable, "-c", PROBE], capture_output=True, text=True, timeout=20 * SLOWNESS)
     if probe.returncode != 0:
         reason = (probe.stderr.strip().splitlines() or ["?"])[-1]
         pytest.skip(f"neither a user and network namespace nor, as root, a network namespace: {reason}")
@@ -36,7 +38,7 @@ def require_namespaces() -> None:
 
 def demo(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-X", "dev", "-W", "error", str(DEMO), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=30)
+    return subprocess.run(command, capture_output=True, text=True, timeout=30 * SLOWNESS)
 
 
 def numbers(summary: str, name: str) -> dict[str, int]:
@@ -53,7 +55,7 @@ def test_demo_shows_all_that_it_made() -> None:
     elapsed = time.monotonic() - started
     assert result.returncode == 0, result.stderr
     assert result.stderr == ""
-    assert elapsed < 20
+    assert elapsed < 20 * SLOWNESS
 
     shown, _, summary = result.stdout.partition("== Summary")
     made, events = numbers(summary, "made"), numbers(summary, "events")

@@ -24,6 +24,7 @@ import pytest
 import netns
 from netlink import Family, dial
 from netlink.netfilter import conntrack
+from pace import SLOWNESS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
@@ -69,7 +70,7 @@ def run_shell(code: str) -> str:
     for command in re.findall(r"^(\w+) ", code, re.MULTILINE):
         if not shutil.which(command):
             pytest.skip(f"there is no {command} on this machine")
-    run = subprocess.run(["sh", "-ec", code], capture_output=True, text=True, timeout=30)
+    run = subprocess.run(["sh", "-ec", code], capture_output=True, text=True, timeout=30 * SLOWNESS)
     assert run.returncode == 0, run.stderr
     return run.stdout
 

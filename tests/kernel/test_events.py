@@ -95,7 +95,7 @@ def test_g28_new_update_and_destroy_are_told_apart(ct: conntrack.Conn) -> None:
         assert (event.orig, event.reply) == (flow.orig, flow.reply)
         assert event.id == new.id
     assert (new.mark, update.mark) == (0, 5)
-    assert new.timeout == 600
+    assert new.timeout in (599, 600)  # a second may have passed
     assert new.status is not None
     assert new.status & Status.CONFIRMED
 

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import netns
 from kernel.flows import nft
+from pace import SLOWNESS
 
 SOAK = Path(__file__).parents[1] / "soak" / "soak.py"
 
 
 def soak(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(SOAK), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=35)
+    return subprocess.run(command, capture_output=True, text=True, timeout=35 * SLOWNESS)
 
 
 def test_a_short_soak() -> None:

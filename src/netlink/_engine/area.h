@@ -85,11 +85,8 @@ static inline int nl_area_move(struct nl_area *a, size_t capacity)
     return 0;
 }
 
-/* Room for n more bytes, which are not zeroed. 0, or -ENOMEM with all as before. */
-static inline int nl_area_reserve(struct nl_area *a, size_t n)
+__attribute__((unused, noinline)) static int nl_area_grow(struct nl_area *a, size_t n)
 {
-    if (n <= a->capacity - a->size)
-        return 0;
     if (n > SIZE_MAX / 4 || a->size > SIZE_MAX / 4)
         return -ENOMEM;
     size_t capacity = a->capacity ? a->capacity : 256;
@@ -106,6 +103,12 @@ static inline int nl_area_reserve(struct nl_area *a, size_t n)
     }
     a->capacity = capacity;
     return 0;
+}
+
+/* Room for n more bytes, which are not zeroed. 0, or -ENOMEM with all as before. */
+static inline int nl_area_reserve(struct nl_area *a, size_t n)
+{
+    return n <= a->capacity - a->size ? 0 : nl_area_grow(a, n);
 }
 
 #endif
