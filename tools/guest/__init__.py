@@ -66,12 +66,18 @@ def run(command: list[str | Path], **kwargs: object) -> subprocess.CompletedProc
 # ---- what has to be there ----
 
 
+def found(command: str) -> bool:
+    """Whether a command is there; busybox as one that needs no library, since a guest begins without any."""
+    path = shutil.which(command)
+    return path is not None and (command != "busybox" or b"ld-linux" not in Path(path).read_bytes()[:4096])
+
+
 def require_tools() -> None:
     """See that the commands are there; root of a Debian has them installed."""
     os.environ["PATH"] += ":/usr/sbin:/sbin"
     if os.uname().machine != "x86_64":
         raise GuestError(f"guests are for x86_64 machines; here is {os.uname().machine}")
-    missing = sorted({package for command, package in COMMANDS.items() if shutil.which(command) is None})
+    missing = sorted({package for command, package in COMMANDS.items() if not found(command)})
     if not missing:
         return
     install = f"apt-get install {' '.join(missing)}"
@@ -96,6 +102,25 @@ def version_key(version: str) -> list[int]:
     return [int(number) for number in re.findall(r"\d+", version)]
 
 
+def versions_in(listed: str) -> list[str]:
+    """The versions of the plain kernels among the names of packages, old to new."""
+    versions = sorted(re.findall(r"^linux-image-(\d[\d.]*[\d.+a-z-]*-amd64)$", listed, re.M), key=version_key)
+    return [v for v in versions if not re.search(r"-(cloud|rt)-amd64$|^\d+\.\d+-amd64$|\.deb\d+\.", v)]
+
+
+def newest_of(name: str, versions: list[str]) -> str:
+    """The newest version that a name stands for."""
+    if not versions:
+        raise GuestError(
+            "Debian's archive names no kernels: is it reachable, and one of this system's package sources?"
+        )
+    fit = [v for v in versions if name == NEWEST or re.match(re.escape(name) + r"\b", v)]
+    if not fit:
+        some = ", ".join(sorted({".".join(v.split(".")[:2]) for v in versions}, key=version_key))
+        raise GuestError(f"Debian has no kernel {name}; it has {some}")
+    return fit[-1]
+
+
 def resolve(names: Iterable[str]) -> dict[str, str]:
     """The version of Debian's kernel that each name stands for, kept from the first time on: 6.12 is a prefix."""
     known = CACHE / "names.json"
@@ -107,14 +132,9 @@ def resolve(names: Iterable[str]) -> dict[str, str]:
             listed = run(
                 [ROOT / "tools/debian", "names", "amd64", "linux-image-"], env={**os.environ, "SUITES": SUITES}
             ).stdout
-            versions = sorted(re.findall(r"^linux-image-(\d[\d.]*[\d.+a-z-]*-amd64)$", listed, re.M), key=version_key)
-            versions = [v for v in versions if not re.search(r"-(cloud|rt)-amd64$|^\d+\.\d+-amd64$|\.deb\d+\.", v)]
+            versions = versions_in(listed)
             for name in names:
-                fit = versions if name == NEWEST else [v for v in versions if re.match(re.escape(name) + r"\b", v)]
-                if not fit:
-                    some = ", ".join(sorted({".".join(v.split(".")[:2]) for v in versions}, key=version_key))
-                    raise GuestError(f"Debian has no kernel {name}; it has {some or 'none at all'}")
-                pinned.setdefault(name, fit[-1])
+                pinned.setdefault(name, newest_of(name, versions))
             known.write_text(json.dumps(pinned, indent=1))
     return {name: pinned[name] for name in names}
 
@@ -151,7 +171,7 @@ class Kernel:
                 self._unpack_kernel()
                 (self.folder / "ready").touch()
             made = self.folder / "initrd"
-            if not made.exists() or made.stat().st_mtime < max(p.stat().st_mtime for p in HERE.iterdir()):
+            if not made.exists() or made.stat().st_mtime < (HERE / "init").stat().st_mtime:
                 self._make_initrd(made)
 
     @property
@@ -221,6 +241,9 @@ class Kernel:
             folder = Path(name)
             (folder / "modules").write_text("".join(f"{module}\n" for module in modules))
             (folder / "command").write_text(_script(command, here))
+            where = {"here": here, "lib": self.modules, "tools": HERE}
+            lines = [f"export guest_{name}={shlex.quote(str(path))}\n" for name, path in where.items()]
+            (folder / "where").write_text("".join(lines))
             for file in ("out", "status", "console"):
                 (folder / file).touch()
             qemu = subprocess.Popen(
@@ -257,7 +280,7 @@ class Kernel:
         if not image.exists():
             image = self._image
         append = "console=ttyS0 panic=-1 loglevel=4 mitigations=off nokaslr lsm= random.trust_cpu=on tsc=reliable"
-        append += f" no_timer_check guest.lib={self.modules} guest.run={folder} guest.here={here} guest.tools={HERE}"
+        append += " no_timer_check"
         # Not KVM, which is there on many a virtual machine and does not work. The processor has a source of random
         # numbers, which Python waits for.
         arguments = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
