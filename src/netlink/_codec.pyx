@@ -650,6 +650,7 @@ cdef class AttributeDecoder:
     b: any contiguous buffer; bytes are not copied.
     byte_order: "native", "little" or "big", of the integers in the payloads. Headers are always native.
 
+    `decoder[type]` is the last attribute of a type, the one that counts; `type in decoder` tells whether there is one.
     Iterating again starts at the beginning. Attributes of length zero are passed over. DecodeError at once where
     fewer than 4 bytes are left for an attribute's header; a length field of 1 to 3 or past the end raises when
     iteration reaches it.
@@ -686,11 +687,53 @@ cdef class AttributeDecoder:
         """How many attributes there are, without those of length zero."""
         return self.count
 
+    def __getitem__(self, type):
+        """The last attribute of a type. KeyError where there is none; DecodeError as for iterating."""
+        cdef nl_attribute found
+        if not self.last(PyNumber_Index(type), &found):
+            raise KeyError(type)
+        return make_view(self, &found)
+
+    def __contains__(self, type):
+        """Whether there is an attribute of a type. DecodeError as for iterating."""
+        cdef nl_attribute found
+        return self.last(PyNumber_Index(type), &found)
+
+    cdef bint last(self, object type, nl_attribute *found) except -1:
+        """The last attribute of a type, if there is one."""
+        cdef nl_cursor cursor
+        cdef nl_attribute next
+        cdef nl_step step
+        cdef long wanted = type if 0 <= type <= NL_ATTR_TYPE else -1
+        cdef bint any = False
+        cursor.at = self.start
+        cursor.left = self.size
+        while True:
+            step = nl_next_attribute(&cursor, &next)
+            if step == NL_BAD:
+                raise wrong_attribute(&cursor, cursor.at - self.start)
+            if step != NL_ITEM:
+                return any
+            if next.type & NL_ATTR_TYPE == wanted:
+                found[0] = next
+                any = True
+
     def __iter__(self):
         cdef AttributeIterator iterator = AttributeIterator.__new__(AttributeIterator)
         iterator.decoder = self
         iterator.at = 0
         return iterator
+
+
+cdef inline AttributeView make_view(AttributeDecoder decoder, const nl_attribute *found):
+    cdef AttributeView view = AttributeView.__new__(AttributeView)
+    view.owner = decoder.owner
+    view.start = found.payload
+    view.size = <uint16_t>found.size
+    view.raw_type = found.type
+    view.swap = decoder.swap
+    view.order = decoder.order
+    return view
 
 
 cdef object make_decoder(object owner, const uint8_t *start, size_t size, uint8_t order):
@@ -713,7 +756,6 @@ cdef class AttributeIterator:
         cdef nl_cursor cursor
         cdef nl_attribute found
         cdef nl_step step
-        cdef AttributeView view
         if decoder is None:
             raise StopIteration
         # Without a GIL two threads may share an iterator.
@@ -723,14 +765,7 @@ cdef class AttributeIterator:
             step = nl_next_attribute(&cursor, &found)
             self.at = cursor.at - decoder.start if step == NL_ITEM else decoder.size
         if step == NL_ITEM:
-            view = AttributeView.__new__(AttributeView)
-            view.owner = decoder.owner
-            view.start = found.payload
-            view.size = <uint16_t>found.size
-            view.raw_type = found.type
-            view.swap = decoder.swap
-            view.order = decoder.order
-            return view
+            return make_view(decoder, &found)
         if step == NL_BAD:
             raise wrong_attribute(&cursor, cursor.at - decoder.start)
         raise StopIteration

@@ -9,6 +9,7 @@ import netlink.aio
 from netlink import (
     AttributeDecoder,
     AttributeEncoder,
+    AttributeView,
     Config,
     Conn,
     Family,
@@ -42,6 +43,8 @@ def core(conn: Conn, message: Message) -> None:
 
 def attributes(data: memoryview) -> None:
     decoder = AttributeDecoder(data, byte_order="big")
+    assert_type(decoder[1], AttributeView)
+    assert_type(1 in decoder, bool)
     for a in decoder:
         assert_type(a.type, int)
         assert_type(a.uint32(), int)

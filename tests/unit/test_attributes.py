@@ -22,6 +22,7 @@ from netlink import (
     AttributeView,
     DecodeError,
     EncodeError,
+    Family,
     marshal_attributes,
     unmarshal_attributes,
 )
@@ -236,6 +237,30 @@ def test_wrong_length_is_told(length: int) -> None:
 def test_iterations_do_not_disturb_each_other() -> None:
     decoder = AttributeDecoder(wire(1) + wire(2))
     assert [(a.type, b.type) for a in decoder for b in decoder] == [(1, 1), (1, 2), (2, 1), (2, 2)]
+
+
+def test_an_attribute_by_its_type() -> None:
+    raw = marshal_attributes(
+        [Attribute(1, b"a"), Attribute(2 | NESTED, b"b"), Attribute(1, b"last"), Attribute(0, b"")]
+    )
+    decoder = AttributeDecoder(raw)
+    assert decoder[1].data == b"last"
+    assert (decoder[2].data, decoder[2].type, decoder[2].type_flags) == (b"b", 2, NESTED)
+    assert decoder[Family.ROUTE].data == b""
+    assert [kind in decoder for kind in (0, 1, 2, 3)] == [True, True, True, False]
+    for kind in (3, -1, 2 | NESTED, 1 << 70):
+        assert kind not in decoder
+        with pytest.raises(KeyError) as caught:
+            decoder[kind]
+        assert caught.value.args == (kind,)
+    for wrong in ("1", None, 1.0):
+        with pytest.raises(TypeError):
+            decoder[wrong]  # type: ignore[index]
+    broken = AttributeDecoder(raw + b"\3\0\1\0")
+    with pytest.raises(DecodeError):
+        broken[1]
+    with pytest.raises(DecodeError):
+        assert 9 in broken
 
 
 def test_input_is_copied() -> None:
