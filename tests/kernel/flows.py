@@ -34,6 +34,7 @@ from netlink.netfilter.conntrack import (
 )
 
 TCP, UDP, ICMP, ICMPV6, SCTP, DCCP, GRE, UDPLITE = 6, 17, 1, 58, 132, 33, 47, 136
+_PORTS = (TCP, UDP, SCTP, DCCP, GRE)
 
 Told = dict[str, Any]
 
@@ -54,7 +55,7 @@ def _udplite_has_ports() -> bool:
 
 
 def _has_ports(proto: int | None) -> bool:
-    return proto in (TCP, UDP, SCTP, DCCP, GRE) or (proto == UDPLITE and _udplite_has_ports())
+    return proto in _PORTS or (proto == UDPLITE and _udplite_has_ports())
 
 
 def tuples(number: int, proto: int, version: int = 4) -> dict[str, Tuple]:
@@ -139,7 +140,7 @@ def _direction(t: Tuple, counters: Counters | None) -> Told:
         "dst": str(t.dst),
         "proto": t.proto,
         # Those of a protocol that it knows but this kernel does not are printed as 0.
-        "ports": (t.src_port or 0, t.dst_port or 0) if _has_ports(t.proto) else None,
+        "ports": (t.src_port or 0, t.dst_port or 0) if t.proto in (*_PORTS, UDPLITE) else None,
         "counters": (counters.packets, counters.bytes) if counters else None,
     }
 

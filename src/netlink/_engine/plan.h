@@ -833,6 +833,8 @@ static int nl_encode_struct(const struct nl_set *set, const uint8_t *record, str
 {
     if (nl_area_reserve(out, set->wire_size) < 0)
         return -ENOMEM;
+    if (!set->wire_size)
+        return 0;
     uint8_t *to = out->data + out->size;
     memset(to, 0, set->wire_size);
     out->size += set->wire_size;
