@@ -5,8 +5,10 @@ from __future__ import annotations
 import collections.abc
 import copy
 import gc
+import itertools
 import operator
 import pickle
+import re
 import struct as cstruct
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import textwrap
 from collections.abc import Callable
 from enum import IntEnum, IntFlag
 from ipaddress import IPv4Address, IPv6Address, ip_address
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -559,6 +562,15 @@ def test_array() -> None:
         Flow.decode(bytes(4) + attr(9, attr(1, attr(1, b"a"))))
     with pytest.raises(DecodeError, match=r"^Flow\.names: .*at byte 8$"):
         Flow.decode(bytes(4) + attr(8, b"\x09\0\0\0"))
+
+
+def test_a_batch_of_more_than_its_offsets_reach() -> None:
+    available = int(re.search(r"MemAvailable: +(\d+) kB", Path("/proc/meminfo").read_text())[1]) >> 20  # type: ignore[index]
+    if available < 6:
+        pytest.skip(f"6 GiB of memory are needed, {available} are free")
+    payload = attr(3, bytes(60_000))
+    with pytest.raises(OverflowError, match=r"room for 4 GiB of variable-length data: decode in parts, as iter_dump"):
+        Kinds.decode_many(itertools.repeat(payload, 80_000))
 
 
 def test_replace() -> None:
