@@ -86,3 +86,10 @@ def test_the_table() -> None:
     assert lines[1] == ["6.1", "6.1.0-50-amd64", "108", "0", "0", "0", "82", "ok"]
     assert lines[2] == ["6.12", "6.12.118+deb13-amd64", "106", "2", "0", "0", "95", "status", "1"]
     assert lines[3][-3:] == ["time", "limit", "reached"]
+
+
+def test_what_is_run_by_default_is_there() -> None:
+    for test in matrix.TESTS:
+        path, _, name = test.partition("::")
+        assert (guest.ROOT / path).exists(), path
+        assert not name or f"def {name}(" in (guest.ROOT / path).read_text(), test

@@ -26,11 +26,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from guest import ALL, ROOT, TIMED_OUT, GuestError, Kernel, kernels, say
 
 LOGS = ROOT / "build/vm"
+GROWTH = ("memory_that_must_not_be_moved", "memory_that_cannot_grow_where_it_is", "no_addresses_to_spare")
 # What depends most on the kernel.
 TESTS = [
     *(f"tests/kernel/test_{name}.py" for name in ("conntrack", "batch_dump", "events", "nflog", "filter", "conn")),
     "tests/kernel/test_options.py",
-    "tests/unit/test_area.py",
+    *(f"tests/kernel/test_faults.py::test_{name}" for name in GROWTH),
+    "tests/fuzz/test_area.py",
 ]
 # Debian's kernels load these when root asks; not where a test asks from a user namespace, or for a sysctl.
 MODULES = ("nf_conntrack_netlink", "nfnetlink_log", "nf_tables", "nft_ct", "nft_log", "nfnetlink", "veth", "dummy")
