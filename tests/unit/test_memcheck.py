@@ -8,7 +8,7 @@ import pytest
 
 from tools import memcheck
 
-OURS = f"{memcheck.PACKAGE}_schema.cpython-313-x86_64-linux-gnu.so"
+OURS = f"{memcheck.PACKAGE}_engine/record.cpython-313-x86_64-linux-gnu.so"
 PYTHON = "/usr/lib/libpython3.13.so"
 VALGRIND = "/usr/libexec/valgrind/vgpreload_memcheck.so"
 MALLOC = ("malloc", VALGRIND)
