@@ -15,7 +15,7 @@ from netlink.conn import dial
 from netlink.consts import ConnOption, Family, NetfilterGroup, NetfilterSubsystem
 from netlink.errors import OpError, Overrun
 from netlink.netfilter import _sysctl
-from netlink.netfilter._nfnetlink import hinted, listening_socket, request
+from netlink.netfilter._nfnetlink import explained, hinted, listening_socket, request
 from netlink.netfilter.conntrack.filter import abilities, clauses, kernel_payload, match
 from netlink.netfilter.conntrack.records import Event, Flow
 from netlink.stream import ROWS, Stream
@@ -131,7 +131,8 @@ def listen(
         owns: tuple[Conn, ...] = ()
         if on_overrun == "resync":
             table = opened.enter_context(dial(Family.NETFILTER, config))
-            payload, _ = kernel_payload(filter, None, partial(abilities, table.execute))
+            with explained({}):
+                payload, _ = kernel_payload(filter, None, partial(abilities, table.execute))
             whole = request(NetfilterSubsystem.CTNETLINK, 1, 0x301, payload)  # IPCTNL_MSG_CT_GET, a dump
             resync, owns = partial(iter_dump, table, whole, Flow, ROWS, match(filter)), (table,)
         try:
