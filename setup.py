@@ -74,6 +74,7 @@ setup(
             extension("_engine.receive", "_engine/receive.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("_engine.stream", "_engine/stream.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
+            extension("_io.exchange", "_io/exchange.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("_io.locks", "_io/locks.pyx"),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
         ],

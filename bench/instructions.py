@@ -27,12 +27,13 @@ from contextlib import AbstractContextManager, closing, contextmanager
 import netlink
 from bench.programs import ROOT
 from bench.runner import first_line, installed
-from netlink import AttributeDecoder, Config, Family
+from netlink import AttributeDecoder, Config, Family, Header, HeaderFlags, Message
 from netlink._engine.receive import Reader
 from netlink._engine.stream import StreamReader
 from netlink._transport import Socket
 from netlink.netfilter.conntrack import Flow, events
 from netlink.netfilter.nflog import Packet
+from netlink.schema import Batch
 from tests import recorded
 
 FIGURES = ROOT / "bench" / "instructions.json"
@@ -94,11 +95,15 @@ def dump_to_batch() -> Work:
     datagrams = recorded.datagrams("conntrack_flows")
     sequence = netlink.unmarshal_messages(datagrams[0])[0].header.sequence
     with closing(Socket(Family.NETFILTER, Config())) as sock, replayed(sock.fileno(), datagrams) as send:
-        reader = Reader(sock, Flow, sequence)
+        reader = Reader(Flow)
+        request = Message(Header(flags=HeaderFlags.DUMP, sequence=sequence))
 
         def run() -> int:
             send()
-            return len(reader.read(EVERYTHING))
+            reader.begin(request)
+            batch = reader.read(sock, EVERYTHING, 1 << 20)
+            assert isinstance(batch, Batch)
+            return len(batch)
 
         yield run, run()
 

@@ -23,7 +23,6 @@ from pathlib import Path
 import netlink
 from bench.peers.peer import Result, await_backlog, option, peak_rss
 from netlink import Family, Header, HeaderFlags, HeaderType, Message, aio
-from netlink._dump import dump as dump_typed
 from netlink.netfilter import conntrack, nflog
 from netlink.netfilter.conntrack import Flow
 from netlink.netfilter.nflog import Packet
@@ -168,7 +167,7 @@ def of_routes(loops: int) -> Result:
     with netlink.dial(Family.ROUTE) as conn:
         result = Result()
         for _ in range(loops):
-            result.items += len(dump_typed(conn, ROUTES, Route))
+            result.items += len(conn.dump(ROUTES, Route))
     return result
 
 
@@ -176,7 +175,7 @@ def of_route_fields(loops: int) -> Result:
     with netlink.dial(Family.ROUTE) as conn:
         result = Result()
         for _ in range(loops):
-            routes = dump_typed(conn, ROUTES, Route)
+            routes = conn.dump(ROUTES, Route)
             for route in routes:
                 dst = int(route.dst) & 0xFFFFFF if route.dst is not None else 0
                 result.sum += (route.header.dst_len or 0) + dst + (route.oif or 0)

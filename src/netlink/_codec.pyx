@@ -304,7 +304,7 @@ cdef void marshal_into(Message message, uint8_t *out, size_t size) noexcept:
 
 # Requests and replies
 
-def filled(Message message not None, uint32_t sequence, uint32_t pid):
+cpdef Message filled(Message message, uint32_t sequence, uint32_t pid):
     """The message with these, and its aligned length, where its own are 0."""
     cdef Message copy
     if message.h.length and message.h.sequence and message.h.pid:
@@ -334,13 +334,8 @@ def validate(Message request not None, replies):
         check_reply(&request.h, &reply.h)
 
 
-cdef bint belongs(const nl_header *request, const nl_header *reply) noexcept:
-    return ((request.sequence == 0 or reply.sequence == request.sequence)
-            and (request.pid == 0 or reply.pid == 0 or reply.pid == request.pid))
-
-
 cdef int check_reply(const nl_header *request, const nl_header *reply) except -1:
-    if belongs(request, reply):
+    if nl_belongs(request.sequence, request.pid, reply):
         return 0
     if request.sequence and reply.sequence != request.sequence:
         what = f"sequence number {reply.sequence} in a reply to {request.sequence}"
@@ -363,10 +358,14 @@ def verdict(Message message not None):
         return message.h.sequence, DecodeError(
             f"{header_type(message.h.type)} message with {len(bytes_of(message.payload))} bytes: too few for its errno")
     if kind == NL_FAILED:
-        text = PyUnicode_DecodeUTF8(<const char *>v.text, v.text_size, "surrogateescape") if v.text else ""
-        return message.h.sequence, OpError("receive", v.error, message=text, offset=v.offset,
-                                           sequence=message.h.sequence)
+        return message.h.sequence, verdict_error("receive", &v, message.h.sequence)
     return message.h.sequence, None
+
+
+cdef object verdict_error(str op, const nl_verdict *v, uint32_t sequence):
+    """What the kernel said of a request that it refused, as an `OpError`."""
+    text = PyUnicode_DecodeUTF8(<const char *>v.text, v.text_size, "surrogateescape") if v.text else ""
+    return OpError(op, v.error, message=text, offset=v.offset, sequence=sequence)
 
 
 cdef nl_verdict_kind parse_verdict(Message message, nl_verdict *v) noexcept:
@@ -376,25 +375,6 @@ cdef nl_verdict_kind parse_verdict(Message message, nl_verdict *v) noexcept:
         payload = <const uint8_t *>PyBytes_AS_STRING(message.payload)
         size = PyBytes_GET_SIZE(message.payload)
     return nl_parse_verdict(&message.h, payload, size, v)
-
-
-def scan(list messages not None, Message request):
-    """How far a datagram can be handed on without a closer look.
-
-    The number of its leading messages that are plain data (and, with a request, belong to it), and whether one of
-    these is part of a multi-part reply.
-    """
-    cdef Py_ssize_t i
-    cdef Message message
-    cdef bint multi = False
-    for i in range(len(messages)):
-        message = <Message?>messages[i]
-        if nl_ends_reply(&message.h):
-            return i, multi
-        if request is not None and not belongs(&request.h, &message.h):
-            return i, multi
-        multi |= (message.h.flags & NL_F_MULTI) != 0
-    return len(messages), multi
 
 
 # Attributes

@@ -384,6 +384,16 @@ static int wait_readable(struct nl_sock *s)
     }
 }
 
+int nl_sock_wait_readable(struct nl_sock *s)
+{
+    int result = enter(s);
+    if (result < 0)
+        return result;
+    result = wait_readable(s);
+    leave(s);
+    return result;
+}
+
 /* ---- sending ---- */
 
 static int asks_for_dump(const void *datagram, size_t size)

@@ -67,6 +67,9 @@ int nl_sock_set_deadlines(struct nl_sock *s, const int64_t *read, const int64_t 
 /* Sends one datagram to the kernel: 0 or an error, -EAGAIN where wait is 0 and it would have to wait. */
 int nl_sock_send(struct nl_sock *s, const void *datagram, size_t size, int wait);
 
+/* Waits until something is queued: 0 or an error. */
+int nl_sock_wait_readable(struct nl_sock *s);
+
 /* Receives one datagram: its size, or an error. -EAGAIN where wait is 0 and none is queued. -EMSGSIZE where it
  * did not fit; it is consumed then. */
 ssize_t nl_sock_receive(struct nl_sock *s, struct nl_buffer *b, int wait);

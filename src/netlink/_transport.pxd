@@ -2,6 +2,9 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
+cdef extern from "<sys/socket.h>" nogil:
+    const int MSG_TRUNC
+
 cdef extern from "_sock.h" nogil:
     struct sock_filter:
         unsigned short code
@@ -46,6 +49,7 @@ cdef extern from "_sock.h" nogil:
         iovec *vectors
         sockaddr_nl *senders
 
+    int nl_sock_wait_readable(nl_sock *s) noexcept
     unsigned nl_forks() noexcept
     nl_sock *nl_sock_open(const nl_sock_options *options, int *error) noexcept
     int nl_sock_close(nl_sock *s) noexcept

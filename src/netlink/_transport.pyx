@@ -35,7 +35,6 @@ cdef extern from *:
     const int SOL_SOCKET
     const int SO_RCVBUF
     const int SO_SNDBUF
-    const int MSG_TRUNC
     const int NETLINK_ADD_MEMBERSHIP
     const int NETLINK_DROP_MEMBERSHIP
     nl_buffer *nl_swap(nl_buffer **slot, nl_buffer *value) noexcept nogil
@@ -188,6 +187,16 @@ cdef class Socket:
             if buffer is not NULL:
                 nl_buffer_free(buffer)
                 free(buffer)
+
+    def wait_readable(self):
+        """Wait until something is queued. OpError(op="receive"), ETIMEDOUT and EBADF as for `receive`."""
+        cdef int result
+        while True:
+            with nogil:
+                result = nl_sock_wait_readable(self.s)
+            if not interrupted(result):
+                break
+        self.check("receive", result)
 
     def receive_ring(self, Ring ring not None, bint wait=True):
         """The datagrams that are queued, one at least and as many as the ring has slots: a list of lists of messages.

@@ -26,6 +26,7 @@ enum {
     NL_F_REQUEST = 0x1,
     NL_F_MULTI = 0x2,
     NL_F_ACK = 0x4,
+    NL_F_DUMP_INTR = 0x10, /* what is dumped changed meanwhile */
     NL_F_DUMP = 0x300,
     NL_F_CAPPED = 0x100,   /* on an ERROR: the request's payload is not echoed */
     NL_F_ACK_TLVS = 0x200, /* on an ERROR or DONE: attributes follow */
@@ -229,6 +230,119 @@ static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, c
         }
     }
     return NL_FAILED;
+}
+
+/* What a request asks for, and so where its reply ends. */
+enum nl_reply_kind {
+    NL_REPLY_ANY,   /* no request is known: the end follows from what came */
+    NL_REPLY_DUMP,  /* NLM_F_DUMP: ends with DONE */
+    NL_REPLY_ACKED, /* NLM_F_ACK: ends with the acknowledgement */
+    NL_REPLY_PLAIN  /* neither: one datagram, and if that was multi-part what else is queued already */
+};
+
+/* How far a reply has come. All zero but for the kind, sequence and pid is its beginning. */
+struct nl_reply {
+    uint8_t kind;
+    uint8_t multi;       /* it is a multi-part one */
+    uint8_t begun;       /* a datagram had something of it: an acknowledgement is only its end */
+    uint8_t ended;       /* by DONE; an acknowledgement may be queued behind it */
+    uint8_t queued_only; /* the rest is queued already, where there is one */
+    uint8_t interrupted; /* NLM_F_DUMP_INTR on any message */
+    uint8_t done;
+    uint8_t multi_here; /* in this datagram */
+    uint32_t here;      /* messages of this datagram that are of the reply */
+    uint32_t sequence;  /* of the request, 0: any; where none is known, of the last message */
+    uint32_t pid;       /* 0: any */
+};
+
+/* What a message is to a reply. */
+enum nl_role {
+    NL_ROLE_DATA,    /* one of its messages */
+    NL_ROLE_ACK,     /* an acknowledgement that is one of its messages */
+    NL_ROLE_LAST,    /* the same, and the end */
+    NL_ROLE_NOTHING, /* left out, and not the end */
+    NL_ROLE_END,     /* the end, left out */
+    NL_ROLE_FAILED,  /* the end, with an errno */
+    NL_ROLE_CUT,     /* the end, whose errno is cut off */
+    NL_ROLE_BEHIND,  /* of another reply: this one has ended before it */
+    NL_ROLE_FOREIGN  /* of another request, where none may come */
+};
+
+static inline int nl_belongs(uint32_t sequence, uint32_t pid, const struct nl_header *h)
+{
+    return (sequence == 0 || h->sequence == sequence) && (pid == 0 || h->pid == 0 || h->pid == pid);
+}
+
+/* The next message of the datagram at hand; v: what it says of its request. Not to be called once the reply is done. */
+static inline enum nl_role nl_reply_message(struct nl_reply *r, const struct nl_header *h, const uint8_t *payload,
+                                            size_t size, struct nl_verdict *v)
+{
+    if (r->kind == NL_REPLY_ANY) {
+        r->sequence = h->sequence;
+    } else if (!nl_belongs(r->sequence, r->pid, h)) {
+        if (!r->queued_only || h->sequence == r->sequence)
+            return NL_ROLE_FOREIGN;
+        r->done = 1;
+        return NL_ROLE_BEHIND;
+    }
+    if (h->flags & NL_F_DUMP_INTR)
+        r->interrupted = 1;
+    if (h->flags & NL_F_MULTI)
+        r->multi_here = 1;
+    switch (nl_parse_verdict(h, payload, size, v)) {
+    case NL_DATA:
+        r->here++;
+        return NL_ROLE_DATA;
+    case NL_ACK:
+        if (r->kind == NL_REPLY_ANY) {
+            r->here++;
+            if (!r->multi && !r->multi_here)
+                return NL_ROLE_ACK; /* acknowledgements side by side in one datagram are one reply */
+            r->done = 1;
+            return NL_ROLE_LAST;
+        }
+        r->done = 1;
+        return r->begun || r->here ? NL_ROLE_END : NL_ROLE_LAST;
+    case NL_DONE:
+        if (r->kind == NL_REPLY_ACKED) {
+            r->ended = r->queued_only = r->begun = 1;
+            return NL_ROLE_NOTHING;
+        }
+        r->done = 1;
+        return NL_ROLE_END;
+    case NL_FAILED:
+        r->done = 1;
+        return NL_ROLE_FAILED;
+    default:
+        r->done = 1;
+        return NL_ROLE_CUT;
+    }
+}
+
+/* Behind the last message of a datagram; empty: it had none at all, a test double's word for the end. */
+static inline void nl_reply_datagram(struct nl_reply *r, int empty)
+{
+    int here = r->here != 0, multi = r->multi_here;
+    r->here = 0;
+    r->multi_here = 0;
+    if (multi)
+        r->multi = 1;
+    if (r->done)
+        return;
+    if (r->kind == NL_REPLY_ANY) {
+        r->done = !multi;
+    } else if (empty) {
+        r->done = 1;
+    } else if (here) {
+        r->begun = 1;
+        /* The next part of a dump is always queued while there is one, also where a family forgets MULTI. */
+        if (r->kind == NL_REPLY_DUMP)
+            r->queued_only = !multi;
+        else if (r->kind == NL_REPLY_PLAIN) {
+            r->queued_only = multi;
+            r->done = !multi;
+        }
+    }
 }
 
 #endif

@@ -14,6 +14,7 @@ cdef extern from "_wire.h" nogil:
         NL_F_REQUEST
         NL_F_MULTI
         NL_F_ACK
+        NL_F_DUMP_INTR
         NL_F_DUMP
 
     struct nl_header:
@@ -56,6 +57,34 @@ cdef extern from "_wire.h" nogil:
         const uint8_t *text
         size_t text_size
 
+    enum nl_reply_kind:
+        NL_REPLY_ANY
+        NL_REPLY_DUMP
+        NL_REPLY_ACKED
+        NL_REPLY_PLAIN
+
+    struct nl_reply:
+        uint8_t kind
+        uint8_t multi
+        uint8_t begun
+        uint8_t ended
+        uint8_t queued_only
+        uint8_t interrupted
+        uint8_t done
+        uint32_t sequence
+        uint32_t pid
+
+    enum nl_role:
+        NL_ROLE_DATA
+        NL_ROLE_ACK
+        NL_ROLE_LAST
+        NL_ROLE_NOTHING
+        NL_ROLE_END
+        NL_ROLE_FAILED
+        NL_ROLE_CUT
+        NL_ROLE_BEHIND
+        NL_ROLE_FOREIGN
+
     size_t nl_align(size_t n) noexcept
     uint16_t nl_load16(const uint8_t *p) noexcept
     uint32_t nl_load32(const uint8_t *p) noexcept
@@ -65,6 +94,10 @@ cdef extern from "_wire.h" nogil:
     Py_ssize_t nl_count_attributes(const uint8_t *p, size_t n) noexcept
     bint nl_ends_reply(const nl_header *h) noexcept
     nl_verdict_kind nl_parse_verdict(const nl_header *h, const uint8_t *payload, size_t size, nl_verdict *v) noexcept
+    bint nl_belongs(uint32_t sequence, uint32_t pid, const nl_header *h) noexcept
+    nl_role nl_reply_message(nl_reply *r, const nl_header *h, const uint8_t *payload, size_t size,
+                             nl_verdict *v) noexcept
+    void nl_reply_datagram(nl_reply *r, bint empty) noexcept
 
 cdef extern from "<byteswap.h>" nogil:
     uint16_t bswap_16(uint16_t) noexcept

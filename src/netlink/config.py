@@ -7,7 +7,17 @@ import os as _os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any, NoReturn, TypedDict
+
+    class ConfigOptions(TypedDict, total=False):
+        """The options of a `Config` as keywords."""
+
+        groups: int
+        netns: int | str | _os.PathLike[str] | None
+        pid: int
+        strict: bool
+        message_buffer_size: int
+
 
 __all__ = ["Config"]
 

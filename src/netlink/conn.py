@@ -6,25 +6,37 @@ import errno as _errno
 import os as _os
 import warnings as _warnings
 
-from netlink._codec import filled
-from netlink._io.exchange import Answer, Inbox, Reply, mark_interrupted
-from netlink._io.locks import Turn, Turns
+from netlink._engine.receive import Reader
+from netlink._io.exchange import Call, Exchange, iterate, run
+from netlink._io.locks import Lock, Locks
 from netlink._transport import Socket as _NetlinkSocket
 from netlink.config import Config
 from netlink.consts import ConnOption
 from netlink.debug import Debugger
-from netlink.errors import DecodeError, OpError
+from netlink.errors import OpError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import Any, Protocol, Self
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import Any, Protocol, Self, TypeVar, overload
 
     from netlink._codec import Message
+    from netlink._engine.match import Match
+    from netlink._engine.record import Batch, Record
+
+    _T = TypeVar("_T")
+    _Conn = TypeVar("_Conn", bound="BaseConn")
+    _R = TypeVar("_R", bound=Record)
 else:
     Protocol = object  # typing is slow to import
 
+    def overload(function: object) -> None:
+        """As typing.overload, for which nothing is left at run time."""
+
+
 __all__ = ["Conn", "Socket", "dial"]
+
+ROWS = 4096  # of a batch, where nobody says how many
 
 
 class Socket(Protocol):
@@ -45,16 +57,21 @@ def dial(family: int, config: Config | None = None) -> Conn:
     kernel lacks, EADDRINUSE for a port id that is taken, EPERM for groups or a namespace that are not permitted,
     ENOENT for a namespace that does not exist. ValueError where the environment variable NLDEBUG makes no sense.
     """
+    return open_conn(Conn, family, config)
+
+
+def open_conn(kind: type[_Conn], family: int, config: Config | None) -> _Conn:
+    """A connection of a kind over a new socket."""
     debugger = Debugger.from_environment(family)
-    conn = Conn.__new__(Conn)
+    config = config or Config()
     sock = open_socket(family, config)
-    conn._start(sock, sock.pid, debugger)
+    conn = kind.__new__(kind)
+    conn.start(sock, sock.pid, family, config, debugger)
     return conn
 
 
-def open_socket(family: int, config: Config | None) -> _NetlinkSocket:
+def open_socket(family: int, config: Config) -> _NetlinkSocket:
     """The socket of a new connection, with the options that its config asks for."""
-    config = config or Config()
     sock = _NetlinkSocket(family, config)
     if config.strict:
         try:
@@ -66,86 +83,51 @@ def open_socket(family: int, config: Config | None) -> _NetlinkSocket:
     return sock
 
 
-def tells_of_loss(error: Exception) -> bool:
-    """Of a reply that is dropped nobody wants to know what is wrong with it, but that other messages were lost."""
-    return isinstance(error, OpError) and error.errno == _errno.ENOBUFS
+def dump_in_parts(exchange: Exchange, request: Any, declaration: Any, rows: int, match: Any) -> Iterator[Any]:
+    """The exchange's verb for `iter_dump`. TypeError and ValueError for what cannot be meant."""
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise ValueError(f"rows must be an int of at least 1, not {rows!r}")
+    if not isinstance(request, Call):
+        return exchange.dump(request, Reader(declaration, match), rows)
+    if declaration is not None or match is not None:
+        raise TypeError("a call has the declaration and the match itself")
+    return exchange.call_iter(request, rows)
 
 
 class BaseConn:
-    """What `Conn` and `netlink.aio.AsyncConn` have in common: all that neither waits nor needs a turn."""
+    """What `Conn` and `netlink.aio.AsyncConn` have in common: all that neither waits nor needs a lock."""
 
     _sock: Any
-    _pid: int
-    _debugger: Debugger | None
-    _turns: Any
+    _exchange: Exchange
+    _locks: Locks
+    _sending: Lock
+    _sending_messages: Lock
+    _receiving: Lock
+    _executing: Lock
+    _config: Config | None
+    # Datagrams of a dump that are read before somebody else may run: signal handlers, or an event loop's tasks.
+    _patience = 64
 
-    def _start(self, sock: Any, pid: int, debugger: Debugger | None) -> None:
+    def start(self, sock: Any, pid: int, family: int | None, config: Config | None, debugger: Debugger | None) -> None:
+        """Begin with a socket that nobody else uses. For this package."""
+        # Any sequence number will do, another for every connection: a stale reply to a reused port id does not match.
+        sequence = int.from_bytes(_os.urandom(4), "little")
         self._sock = sock
-        self._pid = pid
-        self._debugger = debugger
-        # Any start will do, and another for every connection: a stale reply to a reused port id does not match.
-        self._sequence = int.from_bytes(_os.urandom(4), "little")
-        self._inbox = Inbox()
-        self._receive_nowait = getattr(sock, "receive_nowait", None)
+        self._config = config
+        self._exchange = Exchange(sock, pid, sequence, family, debugger, self._patience)
+        self._locks = locks = self._new_locks()
+        self._sending = Lock(locks, "send", send=True)
+        self._sending_messages = Lock(locks, "send-messages", send=True)
+        self._receiving = Lock(locks, "receive", receive=True)
+        self._executing = Lock(locks, "execute", send=True, receive=True)
 
-    # Methods with an underscore need the turn that their name tells.
-
-    def _prepared(self, ms: Iterable[Message]) -> list[Message]:
-        """The messages as they are to be sent."""
-        requests: list[Message] = []
-        for m in ms:
-            # 0 is the sequence number of what nobody asked for.
-            self._sequence = self._sequence % 0xFFFFFFFF + 1
-            requests.append(filled(m, self._sequence, self._pid))
-        if self._debugger:
-            self._debugger.sent(requests)
-        return requests
-
-    def _pull(self, receive: Callable[[], list[Message] | None]) -> list[Message] | None:
-        """What receive returns, with datagrams of abandoned requests that do not fit the buffer passed over."""
-        while True:
-            try:
-                messages = receive()
-            except OpError as error:
-                if error.errno == _errno.EMSGSIZE and error.sequence in self._inbox.abandoned:
-                    continue
-                raise
-            if self._debugger and messages:
-                self._debugger.received(messages)
-            return messages
-
-    def _next_queued(self) -> list[Message] | None:
-        """The next datagram where one is there already. A test double that cannot tell is waited for."""
-        if self._inbox.pending:
-            return self._inbox.pending.popleft()
-        return self._pull(self._receive_nowait or self._sock.receive)
-
-    def _leave(self, reply: Reply, at_hand: Iterator[Message]) -> None:
-        """What an iterator does that is closed before its end."""
-        if not reply.multi:
-            self._inbox.put_back(list(at_hand))
-            return
-        # The kernel has always queued the next part of a dump. What is not queued belongs to no dump: dropped later.
-        try:
-            while not reply.done and (datagram := self._next_queued()) is not None:
-                reply.feed(datagram)
-        except (OpError, DecodeError) as error:
-            if tells_of_loss(error):
-                raise
-        finally:
-            reply.cut()
-
-    def _drop_abandoned(self) -> None:
-        """Read what is queued for abandoned requests: the kernel refuses a dump (EBUSY) while one is unfinished."""
-        receive = self._receive_nowait
-        while receive and self._inbox.abandoned and (datagram := self._pull(receive)) is not None:
-            if messages := self._inbox.wanted(datagram):
-                self._inbox.pending.append(messages)
+    def _new_locks(self) -> Locks:
+        return Locks()
 
     # Options
 
     def _verb(self, name: str, op: str) -> Any:
-        if self._turns.is_closed:
+        if self._locks.is_closed:
             raise OpError(op, _errno.EBADF)
         try:
             return getattr(self._sock, name)
@@ -243,7 +225,7 @@ class BaseConn:
             if t is not None and t != t:
                 raise ValueError("a deadline cannot be NaN")
         self._verb("set_deadlines", "set-deadline")(**deadlines)
-        self._turns.set_deadlines(**deadlines)
+        self._locks.set_deadlines(**deadlines)
 
     # Lifetime
 
@@ -253,12 +235,12 @@ class BaseConn:
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
-        value: bool = self._turns.is_closed
+        value: bool = self._locks.is_closed
         return value
 
     def fileno(self) -> int:
         """The socket's file descriptor, -1 once closed: for select and the like, not for reading."""
-        if self._turns.is_closed:
+        if self._locks.is_closed:
             return -1
         value: int = self._verb("fileno", "fileno")()
         return value
@@ -266,10 +248,20 @@ class BaseConn:
     @property
     def pid(self) -> int:
         """The connection's port id (sockaddr_nl.nl_pid), which is the pid in its messages. Not a process id."""
-        return self._pid
+        return self._exchange.pid
+
+    @property
+    def family(self) -> int | None:
+        """NETLINK_* of linux/netlink.h that it was dialled to; None for a test double of any."""
+        return self._exchange.protocol
+
+    @property
+    def config(self) -> Config | None:
+        """The options that it was dialled with; None for a test double."""
+        return self._config
 
     def __repr__(self) -> str:
-        return f"<{type(self).__module__}.{type(self).__qualname__} pid={self._pid}{' closed' if self.closed else ''}>"
+        return f"<{type(self).__module__}.{type(self).__qualname__} pid={self.pid}{' closed' if self.closed else ''}>"
 
     def __del__(self) -> None:
         sock = getattr(self, "_sock", None)
@@ -293,15 +285,7 @@ class Conn(BaseConn):
     """
 
     def __init__(self, sock: Socket, pid: int) -> None:
-        self._start(sock, pid, None)
-
-    def _start(self, sock: Any, pid: int, debugger: Debugger | None) -> None:
-        super()._start(sock, pid, debugger)
-        self._turns = Turns()
-        self._sending = Turn(self._turns, "send", send=True)
-        self._sending_messages = Turn(self._turns, "send-messages", send=True)
-        self._receiving = Turn(self._turns, "receive", receive=True)
-        self._executing = Turn(self._turns, "execute", send=True, receive=True)
+        self.start(sock, pid, None, None, None)
 
     def send(self, m: Message) -> Message:
         """Send one message. Returns it as sent, for `validate`.
@@ -312,17 +296,11 @@ class Conn(BaseConn):
         EncodeError where the length is neither 0 nor that of the message. OpError(op="send"), such as EMSGSIZE for
         more than the write buffer takes.
         """
-        with self._sending:
-            (request,) = self._prepared((m,))
-            self._sock.send(request)
-            return request
+        return run(self._exchange, self._sending, self._exchange.send("send", (m,)))[0]
 
     def send_messages(self, ms: Iterable[Message]) -> list[Message]:
         """Send messages as one datagram, each completed as `send` does. OpError(op="send-messages")."""
-        with self._sending_messages:
-            requests = self._prepared(ms)
-            self._sock.send_messages(requests)
-            return requests
+        return run(self._exchange, self._sending_messages, self._exchange.send("send-messages", ms))
 
     def receive(self) -> list[Message]:
         """Receive one reply; waits for it.
@@ -336,17 +314,7 @@ class Conn(BaseConn):
         the read buffer overflowed and messages were lost; ETIMEDOUT at the deadline. DecodeError for a malformed
         datagram, which is consumed. The connection stays usable: the rest of a reply that was cut short is dropped.
         """
-        with self._receiving:
-            reply = Reply(self._inbox)
-            messages: list[Message] = []
-            try:
-                self._read_on(reply, messages)
-            except BaseException:
-                reply.cut()
-                raise
-            if reply.interrupted:
-                mark_interrupted(messages)
-            return messages
+        return run(self._exchange, self._receiving, self._exchange.receive())
 
     def receive_iter(self) -> Iterator[Message]:
         """Receive one reply as `receive` does, message by message: memory does not grow with the reply.
@@ -355,55 +323,13 @@ class Conn(BaseConn):
         `for` loop that is left does at the latest when it is collected) drops the rest of a multi-part reply; of a
         datagram without multi-part messages the rest is kept for the next receive.
         """
-        with self._receiving:
-            reply = Reply(self._inbox)
-            try:
-                yield from self._one_by_one(reply)
-            except GeneratorExit:
-                raise
-            except BaseException:
-                reply.cut()
-                raise
+        return iterate(self._exchange, self._receiving, self._exchange.receive_iter())
 
-    def _next(self) -> list[Message]:
-        """The next datagram; waits for it."""
-        if self._inbox.pending:
-            return self._inbox.pending.popleft()
-        messages = self._pull(self._sock.receive)
-        assert messages is not None
-        return messages
-
-    # What waits in a loop has it in a function without cleanup: the jump back to the loop's start is a place where an
-    # exception of a signal handler may come and where CPython 3.13 has no cleanup of the same function in force.
-
-    def _read_on(self, reply: Reply, messages: list[Message]) -> None:
-        while not reply.done:
-            messages += reply.feed(self._next())
-            if reply.error:
-                raise reply.error
-
-    def _read_answer(self, answer: Answer, replies: list[Message]) -> None:
-        while not answer.done:
-            datagram = self._next_queued() if answer.queued_only else self._next()
-            if datagram is None:
-                break
-            replies += answer.feed(datagram)
-            if answer.error:
-                raise answer.error
-
-    def _one_by_one(self, reply: Reply) -> Iterator[Message]:
-        while not reply.done:
-            at_hand = iter(reply.feed(self._next()))
-            try:
-                yield from at_hand
-            except GeneratorExit:
-                self._leave(reply, at_hand)
-                raise
-            self._turns.hand_over()
-            if reply.error:
-                raise reply.error
-
-    def execute(self, m: Message) -> list[Message]:
+    @overload
+    def execute(self, m: Message) -> list[Message]: ...
+    @overload
+    def execute(self, m: Call[_T]) -> _T: ...
+    def execute(self, m: Any) -> Any:
         """Send one message, receive its reply and validate that: no other send or receive comes between.
 
         With `HeaderFlags.DUMP` the reply is read until DONE, with `ACKNOWLEDGE` until the acknowledgement or error of
@@ -412,25 +338,58 @@ class Conn(BaseConn):
 
         Raises as `send` and `receive` do, and OpError(op="validate") for a message of another request.
         """
-        with self._executing:
-            if self._inbox.abandoned:
-                self._drop_abandoned()
-            (request,) = self._prepared((m,))
-            answer = Answer(self._inbox, request)
-            replies: list[Message] = []
-            try:
-                self._sock.send(request)
-                self._read_answer(answer, replies)
-            except BaseException as error:
-                answer.cut(error)
-                raise
-            if answer.interrupted:
-                mark_interrupted(replies)
-            return replies
+        exchange = self._exchange
+        return run(exchange, self._executing, exchange.call(m) if isinstance(m, Call) else exchange.execute(m))
+
+    def execute_all(self, calls: Iterable[Call[_T]]) -> list[_T | OpError]:
+        """Do many calls: a list with what each gives, in its place, or the OpError that the kernel refused it with.
+
+        Many requests go out in one datagram, and no more at a time than the read buffer has room for the answers of.
+        A deadline of the connection is one for all. What takes several requests (a dump, a verb of several requests)
+        is done by itself, in its place.
+
+        Raises as `execute` where the connection fails, and for what a signal handler raises: the exception has the
+        answers that came before, `answers`, a dict by position. The connection stays usable then. Nothing is sent
+        where one of the calls is not for this connection (ValueError).
+        """
+        exchange = self._exchange
+        answers: list[_T | OpError] = run(exchange, self._executing, exchange.call_all(list(calls)))
+        return answers
+
+    def dump(self, request: Message, declaration: type[_R], *, match: Match[_R] | None = None) -> Batch[_R]:
+        """Send a request for a dump, and read its reply into one batch of records, in C and without the GIL.
+
+        request: a message with `HeaderFlags.DUMP`. declaration: the class of `netlink.schema` that says what follows
+        nlmsghdr. match: which records are wanted.
+
+        Raises as `execute`; a malformed message is a DecodeError with path and offset, and ends the dump.
+        """
+        reader = Reader(declaration, match)
+        batch: Batch[_R] = run(self._exchange, self._executing, self._exchange.dump(request, reader, 0))
+        return batch
+
+    @overload
+    def iter_dump(
+        self, request: Message, declaration: type[_R], rows: int = ..., *, match: Match[_R] | None = None
+    ) -> Iterator[Batch[_R]]: ...
+    @overload
+    def iter_dump(self, request: Call[Batch[_R]], *, rows: int = ...) -> Iterator[Batch[_R]]: ...
+    def iter_dump(
+        self, request: Any, declaration: Any = None, rows: int = ROWS, *, match: Any = None
+    ) -> Iterator[Batch[Any]]:
+        """`dump` in batches of rows, of which the last is shorter: memory does not grow with the dump.
+
+        request: also a `netlink.family.Call` of a dump, which has the declaration itself.
+
+        The iterator holds the connection's locks to its end. Closing it early drops the rest.
+        """
+        return iterate(
+            self._exchange, self._executing, dump_in_parts(self._exchange, request, declaration, rows, match)
+        )
 
     def close(self) -> None:
         """Close the connection. Calls that block in other threads end at once with OpError (errno EBADF)."""
-        if self._turns.close():
+        if self._locks.close():
             self._sock.close()
 
     def __enter__(self) -> Self:

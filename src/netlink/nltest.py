@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from netlink._codec import Attribute
+    from netlink.aio import AsyncConn
 
-__all__ = ["PID", "Func", "check_request", "dial", "error", "multipart", "must_marshal_attributes"]
+__all__ = ["PID", "Func", "check_request", "dial", "dial_async", "error", "multipart", "must_marshal_attributes"]
 
 PID = 1
 """The port id of a connection that `dial` makes."""
@@ -43,6 +44,13 @@ def dial(fn: Func) -> Conn:
     the send. A multi-part reply comes in two receives, its last message alone, so that reading on is tested too.
     """
     return Conn(_Socket(fn), PID)
+
+
+def dial_async(fn: Func) -> AsyncConn:
+    """The same as a `netlink.aio.AsyncConn`."""
+    from netlink.aio import AsyncConn
+
+    return AsyncConn(_Socket(fn), PID)
 
 
 class _Socket:

@@ -16,8 +16,9 @@ import warnings as _warnings
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from netlink._engine.record import Batch, Record
-from netlink._io.locks import Turn, Turns
-from netlink._io.readiness import finish, run_in
+from netlink._io.locks import Lock, Locks
+from netlink._io.readiness import _finish as finish
+from netlink._io.readiness import run_in
 from netlink.errors import OpError, Overrun
 
 if TYPE_CHECKING:
@@ -72,8 +73,8 @@ class Stream(Generic[_R, _O]):
         self._on_overrun = on_overrun
         self._resync = resync
         self._owns = owns
-        self._turns = Turns()
-        self._turn = Turn(self._turns, "receive", receive=True)
+        self._turns = Locks()
+        self._turn = Lock(self._turns, "receive", receive=True)
         self._told = 0  # of what is lost
         self._lost_now = 0  # what is to be told of next, or to be made good by a resync
         self._backlog = 0  # what may have been queued before that loss, and is to be read first
@@ -140,7 +141,7 @@ class Stream(Generic[_R, _O]):
 
     def _next(self, rows: int, timeout: float | None) -> Batch[_R] | _O:
         end = None if timeout is None else _time.monotonic() + timeout
-        turn = self._turn if end is None else Turn(self._turns, "receive", receive=True, deadline=end)
+        turn = self._turn if end is None else Lock(self._turns, "receive", receive=True, deadline=end)
         try:
             with turn:
                 item = self._next_until(rows, end, timeout != 0)

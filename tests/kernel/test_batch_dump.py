@@ -17,7 +17,6 @@ import pytest
 import netns
 from kernel.tools import Child, Worker, datagram, eventually, on_signal, passed, readable, soon
 from netlink import DecodeError, Family, Header, HeaderFlags, Message, OpError
-from netlink._dump import iter_dump
 from netlink.netfilter import conntrack
 from netns import DUMP, IPCTNL_MSG_CT_GET, IPCTNL_MSG_CT_NEW
 
@@ -41,8 +40,8 @@ def whole(ct: conntrack.Conn) -> None:
     assert len(ct.dump()) == COUNT
     assert sum(map(len, ct.iter_dump())) == COUNT
     assert not readable(ct.conn)
-    assert not ct.conn._inbox.abandoned
-    assert not ct.conn._inbox.pending
+    assert not ct.conn._exchange.inbox.abandoned
+    assert not ct.conn._exchange.inbox.pending
 
 
 def in_the_middle(ct: conntrack.Conn, work: Work, act: Callable[[], object]) -> Worker:
@@ -217,7 +216,7 @@ def inject(ct: conntrack.Conn, data: bytes) -> None:
 
 
 def sequence_of(ct: conntrack.Conn) -> int:
-    return ct.conn._sequence  # of the request that was sent last
+    return ct.conn._exchange.sequence  # of the request that was sent last
 
 
 def test_a_malformed_message(ct: conntrack.Conn) -> None:
@@ -276,7 +275,7 @@ def test_what_comes_behind_the_end_is_the_next_receive_s(ct: conntrack.Conn) -> 
 
 def test_an_iter_dump_left_with_its_end_in_hand(ct: conntrack.Conn) -> None:
     """Nothing is read behind the end, and nothing is waited for that will not come."""
-    parts = iter_dump(ct.conn, netns.ct_request(IPCTNL_MSG_CT_GET, DUMP), conntrack.Flow, 1)
+    parts = ct.conn.iter_dump(netns.ct_request(IPCTNL_MSG_CT_GET, DUMP), conntrack.Flow, 1)
     next(parts)
     flow = Message(
         Header(type=IPCTNL_MSG_CT_NEW, flags=HeaderFlags.MULTI, sequence=sequence_of(ct)),
@@ -290,7 +289,7 @@ def test_an_iter_dump_left_with_its_end_in_hand(ct: conntrack.Conn) -> None:
             break
     parts.close()  # type: ignore[attr-defined]
     assert readable(ct.conn)
-    assert not ct.conn._inbox.abandoned
+    assert not ct.conn._exchange.inbox.abandoned
 
 
 @pytest.mark.parametrize("left", [False, True], ids=["to its end", "left"])

@@ -13,7 +13,7 @@ import pytest
 import netns
 from filters import means
 from kernel.flows import ICMP, SCTP, TCP, UDP, accounting, datagrams, track, tuples, varied
-from netlink import HeaderFlags, NetlinkWarning, OpError, _dump
+from netlink import HeaderFlags, NetlinkWarning, OpError
 from netlink.consts import NetfilterSubsystem
 from netlink.netfilter import conntrack
 from netlink.netfilter._nfnetlink import request
@@ -176,11 +176,13 @@ def test_a_dump_of_an_event_is_refused(ct: conntrack.Conn) -> None:
 
 
 def test_a_filter_on_a_dump_that_comes_as_messages(
-    ct: conntrack.Conn, table: list[Flow], monkeypatch: pytest.MonkeyPatch
+    table: list[Flow], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(_dump, "Socket", type(None))
-    for filter_, family in (*LEFT, *HERE):
-        assert ids(ct.dump(filter_, family=family)) == chosen(table, filter_, family)
+    monkeypatch.setenv("NLDEBUG", "format=text")
+    with conntrack.dial() as watched:
+        for filter_, family in (*LEFT, *HERE):
+            assert ids(watched.dump(filter_, family=family)) == chosen(table, filter_, family)
+    assert capsys.readouterr().err.count("recv") > len(table)
 
 
 def test_counters_are_set_to_0_of_the_flows_that_the_filter_means_alone(ct: conntrack.Conn) -> None:

@@ -103,7 +103,7 @@ def test_send_keeps_what_is_set() -> None:
 
 def test_sequence_numbers_skip_zero() -> None:
     conn = Conn(Script(), 1)
-    conn._sequence = 0xFFFFFFFE
+    conn._exchange.sequence = 0xFFFFFFFE
     assert [conn.send(Message()).header.sequence for _ in range(3)] == [0xFFFFFFFF, 1, 2]
 
 
@@ -247,7 +247,7 @@ def test_a_reply_cut_short_is_abandoned(cut: BaseException) -> None:
         assert datagram is not None
         return datagram
 
-    sock.receive = receive  # type: ignore[method-assign]
+    sock.receive_nowait = receive  # type: ignore[method-assign]
     conn = Conn(sock, 1)
     with pytest.raises(type(cut)):
         conn.receive()
@@ -416,7 +416,7 @@ def test_a_second_receive_of_the_same_thread_is_refused_not_deadlocked() -> None
     iterator = conn.receive_iter()
     next(iterator)
     for op in (conn.receive, lambda: conn.execute(request()), lambda: next(iter(conn.receive_iter()))):
-        with pytest.raises(OpError, match="finish or close its receive_iter") as caught:
+        with pytest.raises(OpError, match="finish or close its iterator") as caught:
             op()
         assert caught.value.errno == errno.EBUSY
     assert list(iterator) == []

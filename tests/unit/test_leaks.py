@@ -38,10 +38,24 @@ from netlink import (
 from netlink._engine.match import Condition, Match
 from netlink._engine.receive import Reader
 from netlink._engine.stream import StreamReader
-from netlink._io.locks import Turn, Turns
+from netlink._io.locks import Lock, Locks
 from netlink._transport import Ring, Socket
 from netlink.netfilter.conntrack import Flow, Tuple
-from netlink.schema import AttributeSet, array, be32, binary, event, ip, nested, string, submessage, u8, u32, view
+from netlink.schema import (
+    AttributeSet,
+    Batch,
+    array,
+    be32,
+    binary,
+    event,
+    ip,
+    nested,
+    string,
+    submessage,
+    u8,
+    u32,
+    view,
+)
 
 TIMES = 1000
 CORPUS = Path(__file__).parents[1] / "fuzz/corpus/fuzz_api"
@@ -372,25 +386,28 @@ def test_dumps() -> None:
     def do() -> None:
         sock = Socket(Family.USERSOCK, Config())
         with Peer(sock.pid) as peer:
-            reader = Reader(sock, Item, 7)
+            reader = Reader(Item)
+            reader.begin(Message(Header(flags=HeaderFlags.DUMP, sequence=7)))
             part = Message.unmarshal_binary(DATAGRAM).replace(flags=HeaderFlags.MULTI, sequence=7)
             peer.send(part, part)
-            assert len(reader.read(1)) == 1
-            assert len(reader.read(1)) == 1
+            for _ in range(2):
+                batch = reader.read(sock, 1, 64)
+                assert isinstance(batch, Batch)
+                assert len(batch) == 1
             peer.send(refusal(7))
-            fails(OpError, reader.read, 1)
+            fails(OpError, reader.read, sock, 1, 64)
         sock.close()
 
     leaves_nothing(do, 200)
 
 
-def test_turns() -> None:
+def test_locks() -> None:
     def do() -> None:
-        turns = Turns()
-        with Turn(turns, "send", send=True):
-            fails(OpError, Turn(turns, "receive", send=True).__enter__)
-        turns.close()
-        fails(OpError, Turn(turns, "receive", receive=True).__enter__)
+        locks = Locks()
+        with Lock(locks, "send", send=True):
+            fails(OpError, Lock(locks, "receive", send=True).__enter__)
+        locks.close()
+        fails(OpError, Lock(locks, "receive", receive=True).__enter__)
 
     leaves_nothing(do)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 
 import pytest
@@ -13,7 +13,7 @@ from kernel.tools import Peer
 from netlink import Config, DecodeError, Family, Header, HeaderFlags, HeaderType, Message, OpError
 from netlink._engine.receive import Reader
 from netlink._transport import Socket
-from netlink.schema import AttributeSet, u32
+from netlink.schema import AttributeSet, Batch, u32
 
 SEQUENCE = 7
 MULTI = HeaderFlags.MULTI
@@ -44,19 +44,36 @@ def peer(sock: Socket) -> Iterator[Peer]:
 
 
 @pytest.fixture
-def reader(sock: Socket) -> Reader[Item]:
-    return Reader(sock, Item, SEQUENCE)
+def reader() -> Reader[Item]:
+    reader = Reader(Item)
+    reader.begin(Message(Header(type=0x100, flags=HeaderFlags.DUMP, sequence=SEQUENCE)))
+    return reader
+
+
+Read = Callable[[int], Batch[Item]]
+
+
+@pytest.fixture
+def read(reader: Reader[Item], sock: Socket) -> Read:
+    """Reads a batch of what the peer has sent."""
+
+    def read(rows: int) -> Batch[Item]:
+        batch = reader.read(sock, rows, 64)
+        assert isinstance(batch, Batch)
+        return batch
+
+    return read
 
 
 @pytest.mark.parametrize("where", ["part", "end"])
-def test_what_was_dumped_changed_meanwhile(reader: Reader[Item], peer: Peer, where: str) -> None:
+def test_what_was_dumped_changed_meanwhile(reader: Reader[Item], read: Read, peer: Peer, where: str) -> None:
     told = MULTI | HeaderFlags.DUMP_INTERRUPTED
     peer.send(item(1), item(2))
     peer.send(item(3, flags=told if where == "part" else MULTI), end(flags=told if where == "end" else MULTI))
-    first = reader.read(2)
+    first = read(2)
     assert [one.number for one in first] == [1, 2]
     assert not first.interrupted
-    rest = reader.read(9)
+    rest = read(9)
     assert [one.number for one in rest] == [3]
     assert rest.interrupted
     assert rest[:1].interrupted
@@ -64,32 +81,32 @@ def test_what_was_dumped_changed_meanwhile(reader: Reader[Item], peer: Peer, whe
 
 
 @pytest.mark.parametrize("kind", [HeaderType.DONE, HeaderType.ERROR])
-def test_a_dump_that_fails_in_its_middle(reader: Reader[Item], peer: Peer, kind: int) -> None:
+def test_a_dump_that_fails_in_its_middle(reader: Reader[Item], read: Read, peer: Peer, kind: int) -> None:
     data = struct.pack("=i", -errno.ENOMEM) + (bytes(16) if kind == HeaderType.ERROR else b"")
     peer.send(item(1))
     peer.send(end(data, kind=kind))
     with pytest.raises(OpError) as caught:
-        reader.read(9)
+        read(9)
     assert (caught.value.op, caught.value.errno, caught.value.sequence) == ("receive", errno.ENOMEM, SEQUENCE)
     assert reader.done
 
 
-def test_an_end_without_room_for_its_errno(reader: Reader[Item], peer: Peer) -> None:
+def test_an_end_without_room_for_its_errno(reader: Reader[Item], read: Read, peer: Peer) -> None:
     peer.send(end(b"", kind=HeaderType.ERROR))
     with pytest.raises(DecodeError):
-        reader.read(9)
+        read(9)
 
 
-def test_what_is_left_of_a_datagram(reader: Reader[Item], peer: Peer) -> None:
+def test_what_is_left_of_a_datagram(reader: Reader[Item], read: Read, peer: Peer) -> None:
     peer.send(item(1), item(2), end(), item(5, sequence=9))
-    assert reader.read(1)[0].number == 1
-    assert len(reader.read(9)) == 1
+    assert read(1)[0].number == 1
+    assert len(read(9)) == 1
     assert [message.header.sequence for message in reader.rest()] == [9]
     assert reader.rest() == []
 
 
-def test_what_is_left_is_nothing_where_it_is_malformed(reader: Reader[Item], peer: Peer) -> None:
+def test_what_is_left_is_nothing_where_it_is_malformed(reader: Reader[Item], read: Read, peer: Peer) -> None:
     peer.send_bytes(item(1).replace(length=24).marshal_binary() + item(2).replace(length=24).marshal_binary()[:20])
-    assert reader.read(1)[0].number == 1
+    assert read(1)[0].number == 1
     assert reader.rest() == []
     assert reader.rest() == []

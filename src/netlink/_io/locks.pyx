@@ -1,7 +1,7 @@
-"""Who may send and who may receive on a connection: one thread at a time each.
+"""Who may send and who may receive on a connection or a stream: one thread or one task at a time each.
 
 Compiled, because an exception of a signal handler (KeyboardInterrupt) comes between any two steps of Python code, and
-between taking a turn and the statement that gives it back there must be none.
+between taking a lock and the statement that gives it back there must be none.
 """
 
 cimport cython
@@ -24,26 +24,19 @@ cdef extern from "Python.h":
 
 
 @cython.final
-cdef class Turns:
-    """The turns of one connection.
+cdef class Locks:
+    """The two locks of a connection, to send and to receive.
 
-    The mutex guards all else and is held for no longer than it takes to look. A turn may be held for long, by a
-    receive that waits or by an iterator that is suspended in the middle of a reply. Who wants it waits for `changed`:
-    a turn given back, a deadline moved, or the end.
+    The mutex guards all else and is held for no longer than it takes to look. A lock may be held for long, by a
+    receive that waits or by an iterator that is suspended in the middle of a reply. A thread that wants it waits for
+    `changed`: a lock given back, a deadline moved, or the end. A task waits for `on_change`, which is called then,
+    but not by `close`.
 
-    A forked child starts with all turns free: the threads that held them stayed in the parent.
+    A forked child starts with both locks free: the threads that held them stayed in the parent.
     """
-    cdef object mutex               # threading.RLock: a signal's handler may come while this very thread has it
-    cdef object changed             # threading.Condition of it
-    cdef uint64_t sender            # thread, 0: nobody
-    cdef uint64_t receiver
-    cdef Py_ssize_t waiting
-    cdef bint closed
-    cdef unsigned forks             # of the process whose threads these are
-    cdef object send_deadline       # time.monotonic() seconds, or None
-    cdef object receive_deadline
 
-    def __cinit__(self):
+    def __cinit__(self, on_change=None):
+        self.on_change = on_change
         self.forks = forks() - 1
         self.reset()
 
@@ -56,7 +49,7 @@ cdef class Turns:
                 self.forks = forks()
                 self.mutex = mutex
                 self.changed = changed
-                self.sender = self.receiver = 0
+                self.sender = self.receiver = None
                 self.waiting = 0
         return 0
 
@@ -68,33 +61,20 @@ cdef class Turns:
         mutex.acquire()
         return mutex
 
-    cdef int take(self, str op, bint send, bint receive, object deadline) except -1:
-        cdef uint64_t me = PyThreadState_GetID(PyThreadState_Get())
-        mutex = self.lock()
-        try:
-            while not self.closed and ((send and self.sender) or (receive and self.receiver)):
-                if self.forks != forks():  # in a signal handler, while this thread waited
-                    mutex.release()
-                    mutex = self.lock()
-                    continue
-                if (send and self.sender == me) or (receive and self.receiver == me):
-                    raise OpError(op, OSError(EBUSY, "this thread is in the middle of another reply: "
-                                                     "finish or close its receive_iter first"))
-                left = self.seconds_left(op, send, receive, deadline)
-                self.waiting += 1
-                try:
-                    self.changed.wait(left)
-                finally:
-                    self.waiting -= 1
-            if self.closed:
-                raise OpError(op, EBADF)
-            if send:
-                self.sender = me
-            if receive:
-                self.receiver = me
-        finally:
-            mutex.release()
-        return 0
+    cdef bint try_take(self, str op, bint send, bint receive, object owner, str what) except -1:
+        """Take the locks where they are free. The caller has the mutex."""
+        if self.closed:
+            raise OpError(op, EBADF)
+        if (send and self.sender is not None) or (receive and self.receiver is not None):
+            if (send and self.sender == owner) or (receive and self.receiver == owner):
+                raise OpError(op, OSError(EBUSY, f"this {what} is in the middle of another reply: "
+                                                 "finish or close its iterator first"))
+            return False
+        if send:
+            self.sender = owner
+        if receive:
+            self.receiver = owner
+        return True
 
     cdef object seconds_left(self, str op, bint send, bint receive, object own):
         left = None
@@ -106,27 +86,8 @@ cdef class Turns:
                 left = this if left is None else min(left, this)
         return left if left is None else min(left, _threading.TIMEOUT_MAX)
 
-    cdef int give_back(self, bint send, bint receive) except -1:
-        mutex = self.lock()
-        try:
-            if send:
-                self.sender = 0
-            if receive:
-                self.receiver = 0
-            if self.waiting:
-                self.changed.notify_all()
-        finally:
-            mutex.release()
-        return 0
-
-    def hand_over(self):
-        """The receive turn now belongs to the calling thread, which goes on with a suspended iterator."""
-        if self.forks != forks():
-            self.reset()
-        self.receiver = PyThreadState_GetID(PyThreadState_Get())
-
     def set_deadlines(self, **deadlines):
-        """set_deadlines(read=..., write=...): how long to wait for a turn, None for ever."""
+        """set_deadlines(read=..., write=...): how long to wait for a lock, None for ever."""
         mutex = self.lock()
         try:
             if "read" in deadlines:
@@ -136,6 +97,8 @@ cdef class Turns:
             self.changed.notify_all()
         finally:
             mutex.release()
+        if self.on_change is not None:
+            self.on_change()
 
     def close(self):
         """End all waiting with EBADF. False where it was closed already."""
@@ -155,26 +118,89 @@ cdef class Turns:
 
 
 @cython.final
-cdef class Turn:
-    """`with` a way to use the connection, under the name of the operation. OpError as `Turns` says.
+cdef class Lock:
+    """One of the locks, or both, under the name of the operation. Threads have it by `with`; OpError as `Locks` says.
 
-    deadline: until when to wait for this turn, besides the connection's deadlines; None for no other.
+    deadline: until when to wait for it, besides the connection's deadlines; None for no other.
     """
-    cdef Turns turns
-    cdef str op
-    cdef bint send
-    cdef bint receive
-    cdef object deadline
 
-    def __cinit__(self, Turns turns not None, str op not None, *, bint send=False, bint receive=False, deadline=None):
-        self.turns = turns
+    def __cinit__(self, Locks locks not None, str op not None, *, bint send=False, bint receive=False, deadline=None):
+        self.locks = locks
         self.op = op
         self.send = send
         self.receive = receive
         self.deadline = deadline
 
+    cdef int take(self) except -1:
+        """Wait for the locks, as a thread does."""
+        cdef Locks locks = self.locks
+        me = PyThreadState_GetID(PyThreadState_Get())
+        mutex = locks.lock()
+        try:
+            while not locks.try_take(self.op, self.send, self.receive, me, "thread"):
+                if locks.forks != forks():  # in a signal handler, while this thread waited
+                    mutex.release()
+                    mutex = locks.lock()
+                    continue
+                left = locks.seconds_left(self.op, self.send, self.receive, self.deadline)
+                locks.waiting += 1
+                try:
+                    locks.changed.wait(left)
+                finally:
+                    locks.waiting -= 1
+        finally:
+            mutex.release()
+        return 0
+
+    cdef int give_back(self) except -1:
+        cdef Locks locks = self.locks
+        mutex = locks.lock()
+        try:
+            if self.send:
+                locks.sender = None
+            if self.receive:
+                locks.receiver = None
+            if locks.waiting:
+                locks.changed.notify_all()
+        finally:
+            mutex.release()
+        if locks.on_change is not None:
+            locks.on_change()
+        return 0
+
+    def take_for(self, task):
+        """Take the locks for a task, where they are free: whether that was so."""
+        mutex = self.locks.lock()
+        try:
+            return self.locks.try_take(self.op, self.send, self.receive, task, "task")
+        finally:
+            mutex.release()
+
+    def until(self):
+        """Until when to wait for the locks, time.monotonic() seconds or None. OpError (ETIMEDOUT) where it is over."""
+        left = self.locks.seconds_left(self.op, self.send, self.receive, self.deadline)
+        return None if left is None else _time.monotonic() + left
+
+    def hand_over(self, owner=None):
+        """The locks now belong to a task, or to the calling thread, which goes on with a suspended iterator."""
+        cdef Locks locks = self.locks
+        if owner is None:
+            owner = PyThreadState_GetID(PyThreadState_Get())
+        mutex = locks.lock()
+        try:
+            if self.send:
+                locks.sender = owner
+            if self.receive:
+                locks.receiver = owner
+        finally:
+            mutex.release()
+
+    def release(self):
+        """Give the locks back."""
+        self.give_back()
+
     def __enter__(self):
-        self.turns.take(self.op, self.send, self.receive, self.deadline)
+        self.take()
 
     def __exit__(self, exception_type, exception, traceback):
-        self.turns.give_back(self.send, self.receive)
+        self.give_back()

@@ -16,7 +16,6 @@ import socket as _socket
 from contextlib import suppress
 
 from netlink import conn as _conn
-from netlink._dump import dump, iter_dump
 from netlink.consts import Family, HeaderFlags, NetfilterSubsystem
 from netlink.errors import Overrun
 from netlink.netfilter import _sysctl
@@ -159,7 +158,7 @@ class Conn:
         if zero:
             _sysctl.warn_of_zero(self._netns)
         with explained(_HINTS):
-            return dump(self.conn, message, Flow, wanted)
+            return self.conn.dump(message, Flow, match=wanted)
 
     def iter_dump(
         self,
@@ -176,7 +175,7 @@ class Conn:
 
     def _parts(self, message: Message, wanted: Match[Flow] | None) -> Iterator[Batch[Flow]]:
         with explained(_HINTS):
-            yield from iter_dump(self.conn, message, Flow, _ROWS, wanted)
+            yield from self.conn.iter_dump(message, Flow, _ROWS, match=wanted)
 
     def _dump_request(self, filter: Filter | None, family: int | None, zero: bool) -> Message:
         if filter is not None and filter.event is not None:
@@ -199,12 +198,12 @@ class Conn:
     def dump_dying(self) -> Batch[Flow]:
         """The flows that are on their way out and wait for their DESTROY event to be delivered."""
         with explained(_HINTS):
-            return dump(self.conn, _whole(_GET_DYING), Flow)
+            return self.conn.dump(_whole(_GET_DYING), Flow)
 
     def dump_unconfirmed(self) -> Batch[Flow]:
         """The flows whose first packet is still on its way. Kernels since 6.4 answer with none."""
         with explained(_HINTS):
-            return dump(self.conn, _whole(_GET_UNCONFIRMED), Flow)
+            return self.conn.dump(_whole(_GET_UNCONFIRMED), Flow)
 
     def get(self, flow: Flow) -> Flow:
         """The flow with flow's `orig` tuple, or where it has none its `reply`, in its zone."""
@@ -261,7 +260,7 @@ class Conn:
         """The expectations: flows that helpers have announced; family: of AF_INET or AF_INET6 alone."""
         message = _whole(_EXP_GET, NetfilterSubsystem.CTNETLINK_EXP, address_family(None, family))
         with explained(_EXPECT_HINTS):
-            return dump(self.conn, message, Expect)
+            return self.conn.dump(message, Expect)
 
     def get_expect(self, expect: Expect) -> Expect:
         """The expectation with expect's `tuple`, in its zone, and where it has an `id` only if that is the same."""
@@ -301,12 +300,12 @@ class Conn:
     def stats(self) -> Batch[Stats]:
         """What each CPU has counted in this network namespace."""
         with explained({}):
-            return dump(self.conn, _whole(_GET_STATS_CPU), Stats)
+            return self.conn.dump(_whole(_GET_STATS_CPU), Stats)
 
     def stats_expect(self) -> Batch[StatsExpect]:
         """What each CPU has counted of expectations in this network namespace."""
         with explained({}):
-            return dump(self.conn, _whole(_EXP_GET_STATS_CPU, NetfilterSubsystem.CTNETLINK_EXP), StatsExpect)
+            return self.conn.dump(_whole(_EXP_GET_STATS_CPU, NetfilterSubsystem.CTNETLINK_EXP), StatsExpect)
 
     def stats_global(self) -> StatsGlobal:
         """How many flows there are and may be."""

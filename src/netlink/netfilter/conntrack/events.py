@@ -7,7 +7,6 @@ from contextlib import ExitStack, closing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
-from netlink._dump import iter_dump
 from netlink._engine.bpf_filter import program
 from netlink._engine.stream import StreamReader
 from netlink.config import Config
@@ -134,7 +133,7 @@ def listen(
             with explained({}):
                 payload, _ = kernel_payload(filter, None, partial(abilities, table.execute))
             whole = request(NetfilterSubsystem.CTNETLINK, 1, 0x301, payload)  # IPCTNL_MSG_CT_GET, a dump
-            resync, owns = partial(iter_dump, table, whole, Flow, ROWS, match(filter)), (table,)
+            resync, owns = partial(table.iter_dump, whole, Flow, ROWS, match=match(filter)), (table,)
         try:
             for event in chosen:
                 sock.join_group(_GROUPS[event])

@@ -1,0 +1,120 @@
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from typing import Any, Generic, Literal, Self, TypeVar, final, overload
+
+from typing_extensions import Buffer
+
+from netlink._codec import Message
+from netlink._engine.match import Match
+from netlink._engine.receive import Reader
+from netlink._engine.record import Batch, Record
+from netlink._io.locks import Lock
+
+_T = TypeVar("_T")
+_T_co = TypeVar("_T_co", covariant=True)
+_R = TypeVar("_R", bound=Record)
+
+READABLE: int
+PAUSE: int
+
+@final
+class Inbox:
+    def __new__(cls) -> Self: ...
+    @property
+    def pending(self) -> deque[list[Message]]: ...
+    @property
+    def abandoned(self) -> dict[int, None]: ...
+    def abandon(self, sequence: int) -> None: ...
+    def wanted(self, datagram: list[Message]) -> list[Message]: ...
+    def put_back(self, messages: list[Message]) -> None: ...
+
+@final
+class Call(Generic[_T_co]):
+    @overload
+    def __init__(
+        self: Call[None],
+        type: int,
+        payload: Buffer = b"",
+        reply: None = None,
+        *,
+        flags: int = 0,
+        request: type[Record] | None = None,
+        hints: Mapping[int, str] | None = None,
+        protocol: int | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Call[_R],
+        type: int,
+        payload: Buffer,
+        reply: type[_R],
+        *,
+        dump: Literal[False] = False,
+        flags: int = 0,
+        request: type[Record] | None = None,
+        hints: Mapping[int, str] | None = None,
+        protocol: int | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Call[Batch[_R]],
+        type: int,
+        payload: Buffer,
+        reply: type[_R],
+        *,
+        dump: Literal[True],
+        match: Match[_R] | None = None,
+        flags: int = 0,
+        request: type[Record] | None = None,
+        hints: Mapping[int, str] | None = None,
+        protocol: int | None = None,
+    ) -> None: ...
+    @staticmethod
+    def of_steps(steps: Callable[[], Generator[Any, Any, _T]], protocol: int | None = None) -> Call[_T]: ...
+    @property
+    def message(self) -> Message | None: ...
+    @property
+    def reply(self) -> type[Record] | None: ...
+    @property
+    def match(self) -> Match[Any] | None: ...
+    @property
+    def request(self) -> type[Record] | None: ...
+    @property
+    def hints(self) -> Mapping[int, str] | None: ...
+    @property
+    def protocol(self) -> int | None: ...
+    @property
+    def steps(self) -> Callable[[], Generator[Any, Any, _T_co]] | None: ...
+    @property
+    def dump(self) -> bool: ...
+
+@final
+class Exchange:
+    sequence: int
+    def __new__(
+        cls,
+        sock: Any,
+        pid: int,
+        sequence: int,
+        protocol: int | None = None,
+        debugger: Any = None,
+        patience: int = 64,
+    ) -> Self: ...
+    @property
+    def pid(self) -> int: ...
+    @property
+    def protocol(self) -> int | None: ...
+    @property
+    def inbox(self) -> Inbox: ...
+    def send(self, op: str, ms: Iterable[Message]) -> Generator[Any, Any, list[Message]]: ...
+    def receive(self) -> Generator[Any, Any, list[Message]]: ...
+    def receive_iter(self) -> Generator[Any, Any]: ...
+    def execute(self, m: Message) -> Generator[Any, Any, list[Message]]: ...
+    def dump(self, m: Message, reader: Reader[_R], rows: int) -> Generator[Any, Any, Batch[_R]]: ...
+    def call(self, call: Call[_T]) -> Generator[Any, Any, _T]: ...
+    def call_iter(self, call: Call[Any], rows: int) -> Generator[Any, Any]: ...
+    def call_all(self, calls: list[Call[Any]]) -> Generator[Any, Any, list[Any]]: ...
+    def receive_from_double(self) -> list[Message]: ...
+
+def run(exchange: Exchange, lock: Lock, steps: Generator[Any, Any, _T]) -> _T: ...
+def iterate(exchange: Exchange, lock: Lock, steps: Generator[Any, Any, Any]) -> Iterator[Any]: ...

@@ -1,0 +1,923 @@
+"""What to send next, and what a datagram means for the reply at hand: the exchange of a connection.
+
+Each of its verbs is a generator. It does by itself whatever does not wait, and gives what has to be waited for to
+whoever runs it: `run` and `iterate` for a thread, `netlink.aio` for a task. So the rules of a reply, which are those
+of nl_reply in _wire.h, and the loops that follow them are the same for every connection, over a real socket or over a
+test double, watched by NLDEBUG or not.
+
+What a generator gives:
+
+    READABLE            nothing is queued: wait, then send None, or the datagram where the socket gave it
+    PAUSE               much was done at a stretch: somebody else may want to run
+    (op, messages)      to be sent as one datagram
+    an iterator         what is handed out
+"""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.exc cimport PyErr_CheckSignals
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
+from libc.errno cimport EAGAIN, EINTR
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
+from libc.string cimport memset
+
+from netlink._codec cimport Header, Message, check_reply, filled, verdict_error
+from netlink._engine.receive cimport HUNGRY, Reader
+from netlink._io.locks cimport Lock
+from netlink._transport cimport MSG_TRUNC, Ring, Socket, receive_ring
+from netlink._wire cimport (
+    NL_BAD,
+    NL_F_ACK,
+    NL_F_DUMP,
+    NL_F_DUMP_INTR,
+    NL_F_REQUEST,
+    NL_HEADER,
+    NL_ITEM,
+    NL_ROLE_ACK,
+    NL_ROLE_BEHIND,
+    NL_ROLE_CUT,
+    NL_ROLE_DATA,
+    NL_ROLE_END,
+    NL_ROLE_FAILED,
+    NL_ROLE_FOREIGN,
+    NL_ROLE_LAST,
+    NL_ROLE_NOTHING,
+    NL_REPLY_ACKED,
+    NL_REPLY_ANY,
+    NL_REPLY_DUMP,
+    NL_REPLY_PLAIN,
+    nl_align,
+    nl_cursor,
+    nl_header,
+    nl_message,
+    nl_next_message,
+    nl_role,
+    nl_reply,
+    nl_reply_datagram,
+    nl_reply_message,
+    nl_step,
+    nl_verdict,
+)
+
+import collections as _collections
+import errno as _errno
+import sys as _sys
+
+from netlink._codec import verdict
+from netlink.errors import DecodeError, EncodeError, OpError
+
+READABLE = 1
+PAUSE = 2
+ALL = _sys.maxsize
+
+cdef extern from "Python.h":
+    ctypedef enum PySendResult:
+        PYGEN_RETURN
+        PYGEN_ERROR
+        PYGEN_NEXT
+    PySendResult PyIter_Send(object iterator, object value, PyObject **result) except PYGEN_ERROR
+
+cdef enum:
+    ABANDONED_MAX = 1024
+    # Requests of `execute_all` that are under way at a time: more gain nothing, and have to be remembered.
+    WINDOW = 512
+    # An acknowledgement of a request that failed has the request, and what the kernel says of it.
+    ACK_SIZE = NL_HEADER + 4 + 512
+    REPLY_SIZE = 8192
+    # What the kernel charges beside the data of a datagram: struct sk_buff and struct skb_shared_info.
+    OVERHEAD = 256 + 320
+    RING_SLOTS = 64
+
+
+cdef object mark_interrupted(list messages):
+    """Put on the last message what only the DONE that is left out said: that the dump is not consistent."""
+    cdef Message last
+    cdef Py_ssize_t end = len(messages) - 1
+    if end >= 0:
+        last = messages[end]
+        messages[end] = last.replace(flags=last.h.flags | NL_F_DUMP_INTR)
+
+
+cdef bint refuses_send(error):
+    """Whether a request was not sent, so that nothing will come for it."""
+    return isinstance(error, EncodeError) or (isinstance(error, OpError) and error.op == "send")
+
+
+cdef bint reports_loss(error):
+    """Of a reply that is dropped nobody wants to know what is wrong with it, but that other messages were lost."""
+    return isinstance(error, OpError) and error.errno == _errno.ENOBUFS
+
+
+@cython.final
+cdef class Inbox:
+    """What has been received and not been handed out, and the sequence numbers whose replies nobody waits for.
+
+    pending: datagrams, oldest first. abandoned: a set in order of age. Used by whoever has the lock to receive.
+    """
+
+    cdef readonly object pending
+    cdef readonly dict abandoned
+
+    def __cinit__(self):
+        self.pending = _collections.deque()
+        self.abandoned = {}
+
+    def abandon(self, sequence):
+        """Drop from now on what arrives for a request that was cut short. 0 is nobody's request."""
+        if not sequence:
+            return
+        self.abandoned[sequence] = None
+        if len(self.abandoned) > ABANDONED_MAX:
+            del self.abandoned[next(iter(self.abandoned))]
+
+    def wanted(self, list datagram not None):
+        """The datagram without the messages of abandoned requests; the end of such a reply ends its abandonment."""
+        cdef Message message
+        if not self.abandoned:
+            return datagram
+        kept = []
+        for item in datagram:
+            message = item
+            if message.h.sequence not in self.abandoned:
+                kept.append(message)
+            elif verdict(message) is not None:
+                del self.abandoned[message.h.sequence]
+        return kept
+
+    def put_back(self, list messages not None):
+        """Keep messages of the datagram at hand for the next receive."""
+        if messages:
+            self.pending.appendleft(messages)
+
+
+@cython.final
+cdef class Reply:
+    """One reply as messages: feed it datagrams until it is done.
+
+    request: which it answers; None where that is not known, as for `Conn.receive`.
+    error: what is to be raised after what feed returned was handed out.
+    """
+
+    cdef nl_reply state
+    cdef Inbox inbox
+    cdef Message request
+    cdef readonly object error
+    cdef bint end_interrupted       # the message that ended it, and was left out, said so
+
+    def __cinit__(self, Inbox inbox not None, Message request=None):
+        self.inbox = inbox
+        self.request = request
+        if request is None:
+            self.state.kind = NL_REPLY_ANY
+            return
+        if request.h.flags & NL_F_DUMP == NL_F_DUMP:
+            self.state.kind = NL_REPLY_DUMP
+        else:
+            self.state.kind = NL_REPLY_ACKED if request.h.flags & NL_F_ACK else NL_REPLY_PLAIN
+        self.state.sequence = request.h.sequence
+        self.state.pid = request.h.pid
+
+    @property
+    def done(self):
+        return self.state.done != 0
+
+    cdef list feed(self, list datagram):
+        """The messages of the datagram that are handed out."""
+        cdef list messages = self.inbox.wanted(datagram)
+        cdef list out = None        # where it is not all of them
+        cdef Message message
+        cdef nl_verdict v
+        cdef nl_role role
+        cdef const uint8_t *payload
+        cdef Py_ssize_t i
+        if datagram and not messages:
+            return messages
+        for i in range(len(messages)):
+            message = <Message?>messages[i]
+            payload = NULL if message.payload is None else <const uint8_t *>PyBytes_AS_STRING(message.payload)
+            role = nl_reply_message(&self.state, &message.h, payload,
+                                    0 if payload is NULL else PyBytes_GET_SIZE(message.payload), &v)
+            if role == NL_ROLE_DATA or role == NL_ROLE_ACK:
+                if out is not None:
+                    out.append(message)
+                continue
+            if role == NL_ROLE_FOREIGN:
+                check_reply(&self.request.h, &message.h)
+            if out is None:
+                out = messages[:i]
+            if role == NL_ROLE_NOTHING:
+                continue
+            if role == NL_ROLE_BEHIND:
+                self.inbox.put_back(messages[i:])
+                break
+            if role == NL_ROLE_LAST:
+                out.append(message)
+            elif role == NL_ROLE_END:
+                self.end_interrupted = message.h.flags & NL_F_DUMP_INTR != 0
+            elif role == NL_ROLE_FAILED:
+                self.error = verdict_error("receive", &v, message.h.sequence)
+            else:
+                self.error = verdict(message)[1]
+            self.inbox.put_back(messages[i + 1:])
+            break
+        nl_reply_datagram(&self.state, len(messages) == 0)
+        return messages if out is None else out
+
+    cdef int cut(self, error) except -1:
+        """Nobody waits any more: what is still to come is to be dropped. Nothing comes where error refused the send."""
+        if self.state.done or self.state.ended:
+            return 0
+        if self.request is None:
+            if not self.state.multi:
+                return 0
+        elif refuses_send(error):
+            return 0
+        self.inbox.abandon(self.state.sequence)
+        self.state.done = 1
+        return 0
+
+
+@cython.final
+cdef class Call:
+    """A request as a value, and how its reply is read: what `execute` and `execute_all` of a connection take.
+
+    type: of the message. payload: what follows nlmsghdr.
+    reply: the declaration of the reply; None where the kernel only acknowledges.
+    dump: whether the reply is a dump, and so a batch. match: which of its records are wanted.
+    flags: beside NLM_F_REQUEST, and NLM_F_ACK where there is no reply and NLM_F_DUMP where it is a dump.
+    request: the declaration of the payload, by which errors name attributes.
+    hints: by errno, what to do about it. protocol: NETLINK_* of the connections that it is for; None: any.
+
+    TypeError and ValueError for what cannot be meant.
+    """
+
+    cdef readonly Message message
+    cdef readonly object reply
+    cdef readonly object match
+    cdef readonly object request
+    cdef readonly object hints
+    cdef readonly object protocol
+    cdef readonly object steps      # of a verb of several requests: gives its generator
+
+    def __init__(self, uint16_t type, payload=b"", reply=None, *, bint dump=False, match=None, uint16_t flags=0,
+                 request=None, hints=None, protocol=None):
+        if self.message is not None or self.steps is not None:
+            raise AttributeError("a Call is immutable")
+        if dump and reply is None:
+            raise TypeError("a dump needs the declaration of its reply")
+        if match is not None and not dump:
+            raise TypeError("match is for a dump")
+        flags |= NL_F_REQUEST
+        if dump:
+            flags |= NL_F_DUMP
+        elif reply is None:
+            flags |= NL_F_ACK
+        if flags & NL_F_DUMP == NL_F_DUMP and not dump:
+            raise ValueError("the flags ask for a dump: say dump=True")
+        self.message = Message(Header(type=type, flags=flags), payload)
+        self.reply = reply
+        self.match = match
+        self.request = request
+        self.hints = hints
+        self.protocol = protocol
+
+    @staticmethod
+    def of_steps(steps, protocol=None):
+        """The call of a verb of several requests. steps: gives its generator, anew each time."""
+        cdef Call call = Call.__new__(Call)
+        call.steps = steps
+        call.protocol = protocol
+        return call
+
+    def __class_getitem__(cls, item):
+        return cls  # generic for type checkers
+
+    @property
+    def dump(self):
+        """Whether the reply is a dump."""
+        return self.message is not None and self.message.h.flags & NL_F_DUMP == NL_F_DUMP
+
+    cdef object result(self, list replies):
+        """What the messages of the reply say."""
+        if self.reply is None:
+            return None
+        if len(replies) != 1 or (<Message>replies[0]).h.type < 16:
+            number = len([message for message in replies if message.header.type >= 16])
+            raise OpError("receive", OSError(_errno.EPROTO, f"want one message in the reply, got {number}"))
+        return self.reply.decode((<Message>replies[0]).payload or b"")
+
+    cdef object explain(self, error):
+        """Say more of an error of this call: what to do about it, and what in the request it is about."""
+        if self.hints and not error.hint:
+            error.hint = self.hints.get(error.errno, "")
+        if self.request is not None and error.sequence:
+            error.locate(self.request, self.message.payload or b"")
+
+    cdef size_t size(self):
+        """Bytes of the message."""
+        return nl_align(NL_HEADER + (0 if self.message.payload is None else PyBytes_GET_SIZE(self.message.payload)))
+
+    cdef Message acknowledged(self):
+        """The message, of which the kernel says when it is done."""
+        if self.reply is None:
+            return self.message
+        return self.message.replace(flags=self.message.h.flags | NL_F_ACK)
+
+    def __repr__(self):
+        if self.steps is not None:
+            return f"<Call of {self.steps!r}>"
+        reply = "" if self.reply is None else f" for {'a batch of ' if self.dump else ''}{self.reply.__name__}"
+        return f"<Call of type {self.message.h.type}{reply}>"
+
+
+@cython.final
+cdef class Exchange:
+    """The exchange of one connection, and what it has sent and received so far.
+
+    sock: the real socket or a test double. pid: its port id. protocol: NETLINK_*, None for a test double of any.
+    patience: datagrams that a typed reply reads at a stretch.
+    """
+
+    cdef readonly object sock
+    cdef Socket real                # the same, or None for a test double
+    cdef readonly uint32_t pid
+    cdef readonly object protocol
+    cdef readonly object debugger
+    cdef readonly Inbox inbox
+    cdef public uint32_t sequence
+    cdef object receive_nowait
+    cdef int patience
+    cdef Ring ring
+
+    def __cinit__(self, sock, uint32_t pid, uint32_t sequence, protocol=None, debugger=None, int patience=64):
+        self.sock = sock
+        self.real = sock if isinstance(sock, Socket) else None
+        self.pid = pid
+        self.sequence = sequence
+        self.protocol = protocol
+        self.debugger = debugger
+        self.inbox = Inbox()
+        self.patience = patience
+        self.receive_nowait = getattr(sock, "receive_nowait", None)
+
+    # Sending
+
+    cdef list prepared(self, ms):
+        """The messages as they are to be sent."""
+        requests = []
+        for m in ms:
+            # 0 is the sequence number of what nobody asked for.
+            self.sequence = self.sequence % <uint32_t>0xffffffff + 1
+            requests.append(filled(<Message?>m, self.sequence, self.pid))
+        if self.debugger is not None:
+            self.debugger.sent(requests)
+        return requests
+
+    def send(self, str op not None, ms):
+        """Send messages as one datagram: they as they were sent."""
+        requests = self.prepared(ms)
+        yield op, requests
+        return requests
+
+    # Receiving
+
+    cdef list pull(self, receive):
+        """What receive returns, with datagrams of abandoned requests that do not fit the buffer passed over."""
+        while True:
+            try:
+                messages = receive()
+            except OpError as error:
+                if error.errno == _errno.EMSGSIZE and error.sequence in self.inbox.abandoned:
+                    continue
+                raise
+            if self.debugger is not None and messages:
+                self.debugger.received(messages)
+            return messages
+
+    cdef list queued(self):
+        """The next datagram where one is there already. A test double that cannot tell is waited for."""
+        if self.inbox.pending:
+            return self.inbox.pending.popleft()
+        return self.pull(self.receive_nowait or self.sock.receive)
+
+    def receive_from_double(self):
+        """The next datagram of a socket that is none of the kernel's: it waits by itself."""
+        return self.pull(self.sock.receive)
+
+    cdef int drop_abandoned(self) except -1:
+        """Read what is queued for abandoned requests: the kernel refuses a dump (EBUSY) while one is unfinished."""
+        while self.receive_nowait is not None and self.inbox.abandoned:
+            datagram = self.pull(self.receive_nowait)
+            if datagram is None:
+                break
+            messages = self.inbox.wanted(datagram)
+            if messages:
+                self.inbox.pending.append(messages)
+        return 0
+
+    def receive(self):
+        """One reply of which no request is known."""
+        cdef Reply reply = Reply(self.inbox)
+        messages = []
+        try:
+            while not reply.state.done:
+                datagram = self.queued()
+                if datagram is None:
+                    datagram = yield READABLE
+                    if datagram is None:
+                        continue
+                messages += reply.feed(datagram)
+                if reply.error is not None:
+                    raise reply.error
+        except BaseException as error:
+            reply.cut(error)
+            raise
+        if reply.end_interrupted:
+            mark_interrupted(messages)
+        return messages
+
+    def receive_iter(self):
+        """The same, handing out the messages of each datagram."""
+        cdef Reply reply = Reply(self.inbox)
+        at_hand = iter(())
+        try:
+            while not reply.state.done:
+                datagram = self.queued()
+                if datagram is None:
+                    datagram = yield READABLE
+                    if datagram is None:
+                        continue
+                at_hand = iter(reply.feed(datagram))
+                yield at_hand
+                if reply.error is not None:
+                    raise reply.error
+        except GeneratorExit:
+            self.leave(reply, at_hand)
+            raise
+        except BaseException as error:
+            reply.cut(error)
+            raise
+
+    cdef int leave(self, Reply reply, at_hand) except -1:
+        """What an iterator does that is closed before its end."""
+        if not reply.state.multi:
+            self.inbox.put_back(list(at_hand))
+            return 0
+        # The kernel has always queued the next part of a dump. What is not queued belongs to no dump: dropped later.
+        try:
+            while not reply.state.done:
+                datagram = self.queued()
+                if datagram is None:
+                    break
+                reply.feed(datagram)
+        except (OpError, DecodeError) as error:
+            if reports_loss(error):
+                raise
+        finally:
+            reply.cut(None)
+        return 0
+
+    # Requests and their replies
+
+    def execute(self, Message m not None):
+        """Send a message and receive its reply."""
+        cdef Reply reply
+        if self.inbox.abandoned:
+            self.drop_abandoned()
+        requests = self.prepared((m,))
+        reply = Reply(self.inbox, <Message>requests[0])
+        replies = []
+        try:
+            yield "send", requests
+            while not reply.state.done:
+                datagram = self.queued()
+                if datagram is None:
+                    if reply.state.queued_only:
+                        break
+                    datagram = yield READABLE
+                    if datagram is None:
+                        continue
+                replies += reply.feed(datagram)
+                if reply.error is not None:
+                    raise reply.error
+        except BaseException as error:
+            reply.cut(error)
+            raise
+        if reply.end_interrupted:
+            mark_interrupted(replies)
+        return replies
+
+    def dump(self, Message m not None, Reader reader not None, Py_ssize_t rows):
+        """Send a request and hand out its reply in batches of rows; 0: return all of it as one."""
+        cdef Message request
+        if self.inbox.abandoned:
+            self.drop_abandoned()
+        requests = self.prepared((m,))
+        request = requests[0]
+        reader.begin(request)
+        try:
+            yield "send", requests
+            while not reader.done:
+                # Not straight from the socket where others' messages may come in between, or somebody looks on.
+                direct = (self.real is not None and self.debugger is None
+                          and not self.inbox.pending and not self.inbox.abandoned)
+                got = reader.read(self.real if direct else None, rows or ALL, self.patience)
+                if type(got) is not int:
+                    if not rows:
+                        return got
+                    yield iter((got,))
+                elif got != HUNGRY:
+                    yield got
+                else:
+                    datagram = self.queued()
+                    if datagram is None:
+                        if reader.queued_only:
+                            reader.end()
+                            continue
+                        datagram = yield READABLE
+                        if datagram is None:
+                            continue
+                    messages = self.inbox.wanted(datagram)
+                    if messages or not datagram:
+                        reader.feed(messages)
+        except GeneratorExit:
+            if not reader.ended:
+                self.inbox.abandon(request.h.sequence)
+                self.keep_rest(reader)  # where the end may be, behind which nothing is to be waited for
+                try:
+                    self.drop_abandoned()
+                except (OpError, DecodeError) as error:
+                    if reports_loss(error):
+                        raise
+            raise
+        except BaseException as error:
+            if not (reader.ended or refuses_send(error)):
+                self.inbox.abandon(request.h.sequence)
+            raise
+        finally:
+            self.keep_rest(reader)
+
+    cdef int keep_rest(self, Reader reader) except -1:
+        """Leave to the next receive what came in one datagram with the reply and is not of it."""
+        messages = self.inbox.wanted(reader.rest())
+        if messages:
+            self.inbox.pending.append(messages)
+        return 0
+
+    cdef int check_call(self, Call call) except -1:
+        if call.protocol is not None and self.protocol is not None and call.protocol != self.protocol:
+            raise ValueError(f"{call!r} is for connections of another netlink family: "
+                             f"{call.protocol!r}, and this one is of {self.protocol!r}")
+        return 0
+
+    def call(self, Call call not None):
+        """Do what a call says, and return what it gives."""
+        self.check_call(call)
+        if call.steps is not None:
+            return (yield from self.follow(call.steps()))
+        try:
+            if call.message.h.flags & NL_F_DUMP == NL_F_DUMP:
+                return (yield from self.dump(call.message, Reader(call.reply, call.match), 0))
+            return call.result((yield from self.execute(call.message)))
+        except OpError as error:
+            call.explain(error)
+            raise
+
+    def call_iter(self, Call call not None, Py_ssize_t rows):
+        """A call of a dump, handed out in batches of rows."""
+        self.check_call(call)
+        if call.steps is not None or call.reply is None or call.message.h.flags & NL_F_DUMP != NL_F_DUMP:
+            raise TypeError(f"{call!r} is no dump, and has no parts")
+        try:
+            yield from self.dump(call.message, Reader(call.reply, call.match), rows)
+        except OpError as error:
+            call.explain(error)
+            raise
+
+    def follow(self, steps):
+        """A verb of several requests: do each call that it gives, or each list of calls, and return its result."""
+        error = value = None
+        while True:
+            try:
+                if error is not None:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(value)
+            except StopIteration as stop:
+                return stop.value
+            error = value = None
+            try:
+                if isinstance(step, Call):
+                    value = yield from self.call(step)
+                else:
+                    value = yield from self.call_all(list(step))
+            except Exception as raised:
+                error = raised
+            except BaseException:
+                steps.close()
+                raise
+
+    def call_all(self, list calls not None):
+        """Do what many calls say: in its place what each gives, or the OpError that it got."""
+        cdef Py_ssize_t i = 0, end
+        cdef Call call
+        for item in calls:
+            if not isinstance(item, Call):
+                raise TypeError(f"execute_all takes calls, not {item!r}")
+            self.check_call(<Call>item)
+        answers = Answers(calls)
+        try:
+            while i < len(calls):
+                call = calls[i]
+                end = i
+                while end < len(calls) and (<Call>calls[end]).steps is None and not (<Call>calls[end]).dump:
+                    end += 1
+                if end > i:
+                    yield from self.window(answers, i, end)
+                    i = end
+                    continue
+                try:
+                    answers.results[i] = yield from self.call(call)
+                except OpError as error:
+                    if not is_answer(error):
+                        raise
+                    answers.results[i] = error
+                i += 1
+        except BaseException as error:
+            error.answers = {n: result for n, result in enumerate(answers.results) if result is not PENDING}
+            error.add_note(f"{len(error.answers)} of {len(calls)} requests have been answered: see its answers")
+            raise
+        return answers.results
+
+    def window(self, Answers answers not None, Py_ssize_t first, Py_ssize_t end):
+        """Send requests, many in a datagram, while their answers fit the read buffer; receive these meanwhile."""
+        cdef Py_ssize_t upto, room = answers.datagram_max
+        if self.real is not None:
+            room = max(self.real.write_buffer() // 4, room)
+            answers.budget = self.real.read_buffer() // 2
+        if self.inbox.abandoned:
+            self.drop_abandoned()
+        if self.sequence > <uint32_t>0xffffffff - <uint32_t>(end - first):
+            self.sequence = 0  # their sequence numbers follow each other
+        answers.begin(first, end, self.sequence + 1, self.pid)
+        try:
+            while answers.oldest < end:
+                if answers.sent < end and answers.sent - answers.oldest <= WINDOW // 2:
+                    upto = answers.next_datagram(end, room)
+                    if upto > answers.sent:
+                        requests = self.prepared([(<Call>item).acknowledged() for item in
+                                                  answers.calls[answers.sent:upto]])
+                        answers.sent = upto
+                        yield "send-messages", requests
+                        yield PAUSE
+                if self.real is not None and answers.plain and self.debugger is None and not (
+                        self.inbox.pending or self.inbox.abandoned):
+                    if not self.take_from_ring(answers):
+                        yield READABLE
+                    continue
+                datagram = self.queued()
+                if datagram is None:
+                    datagram = yield READABLE
+                    if datagram is None:
+                        continue
+                answers.feed(self.inbox.wanted(datagram))
+        except BaseException:
+            for i in range(answers.oldest, answers.sent):
+                if answers.results[i] is PENDING:
+                    self.inbox.abandon(answers.base + <uint32_t>(i - first))
+            raise
+
+    cdef bint take_from_ring(self, Answers answers) except -1:
+        """Acknowledgements, many datagrams at a time; whether any was queued."""
+        cdef int count = -EINTR, i
+        cdef nl_cursor cursor
+        cdef nl_message m
+        cdef nl_step step
+        cdef size_t slot = nl_align(answers.largest + ACK_SIZE)
+        if self.ring is None or self.ring.ring.slot_size < slot:
+            self.ring = Ring(RING_SLOTS, slot)
+        while count == -EINTR:
+            with nogil:
+                count = receive_ring(self.real, &self.ring.ring, False)
+            if count == -EINTR:
+                PyErr_CheckSignals()
+        if count == -EAGAIN:
+            return False
+        if count < 0:
+            raise OpError("receive", -count)
+        for i in range(count):
+            if self.ring.ring.headers[i].msg_hdr.msg_flags & MSG_TRUNC:
+                raise OpError("receive", OSError(_errno.EMSGSIZE, "what came for a request was longer than any "
+                                                                  "acknowledgement, and is lost"))
+            cursor.at = <const uint8_t *>self.ring.ring.vectors[i].iov_base
+            cursor.left = self.ring.ring.headers[i].msg_len
+            while True:
+                step = nl_next_message(&cursor, &m)
+                if step != NL_ITEM:
+                    break
+                answers.take(&m.header, m.payload, m.size, None)
+            if step == NL_BAD:
+                raise DecodeError("a message's length field does not fit its datagram")
+        return True
+
+
+cdef object PENDING = object()
+
+
+cdef bint is_answer(error):
+    """Whether an OpError is what the kernel said of a request, and not that the connection failed."""
+    return error.op == "receive" and error.sequence != 0 and error.errno != _errno.EMSGSIZE
+
+
+@cython.final
+cdef class Answers:
+    """The answers to many calls, of which some at a time are under way; their sequence numbers follow each other."""
+
+    cdef list calls
+    cdef list results               # PENDING where there is none yet
+    cdef dict data                  # messages of replies that have not ended, by position
+    cdef nl_reply replies[WINDOW]   # those under way
+    cdef Py_ssize_t first           # position that has the sequence number base
+    cdef Py_ssize_t sent            # positions before it have been sent
+    cdef Py_ssize_t oldest          # positions before it have been answered
+    cdef uint32_t base
+    cdef uint32_t pid
+    cdef bint plain                 # all are only acknowledged
+    cdef size_t largest             # bytes of a request
+    cdef int64_t charge             # what the kernel charges the read buffer for the answers that are under way
+    cdef int64_t budget
+    cdef Py_ssize_t datagram_max
+
+    def __cinit__(self, list calls):
+        self.calls = calls
+        self.results = [PENDING] * len(calls)
+        self.data = {}
+        self.budget = 1 << 20
+        self.datagram_max = 4096
+
+    cdef int begin(self, Py_ssize_t first, Py_ssize_t end, uint32_t base, uint32_t pid) except -1:
+        """Begin a run of calls that are neither dumps nor verbs of several requests."""
+        cdef Call call
+        cdef Py_ssize_t i
+        self.first = self.sent = self.oldest = first
+        self.base = base
+        self.pid = pid
+        self.charge = 0
+        self.plain = True
+        self.largest = 0
+        for i in range(first, end):
+            call = self.calls[i]
+            self.plain = self.plain and call.reply is None
+            self.largest = max(self.largest, call.size())
+        return 0
+
+    cdef int64_t charge_of(self, Call call):
+        """What the answer to a call may take of the read buffer: the kernel allocates powers of 2."""
+        cdef size_t size = call.size() + ACK_SIZE + OVERHEAD
+        cdef int64_t charge = 512
+        while charge < <int64_t>size:
+            charge *= 2
+        return charge if call.reply is None else charge + REPLY_SIZE
+
+    cdef Py_ssize_t next_datagram(self, Py_ssize_t end, Py_ssize_t room):
+        """The position behind the last call that the next datagram has room for; it is made ready to be answered."""
+        cdef Py_ssize_t i = self.sent, size = 0
+        cdef int64_t charge
+        cdef Call call
+        cdef nl_reply *reply
+        while i < end and i - self.oldest < WINDOW:
+            call = self.calls[i]
+            size += call.size()
+            charge = self.charge_of(call)
+            if i > self.oldest and (self.charge + charge > self.budget or size > room):
+                break
+            self.charge += charge
+            reply = &self.replies[i % WINDOW]
+            memset(reply, 0, sizeof(nl_reply))
+            reply.kind = NL_REPLY_ACKED
+            reply.sequence = self.base + <uint32_t>(i - self.first)
+            reply.pid = self.pid
+            i += 1
+        return i
+
+    cdef int feed(self, list datagram) except -1:
+        cdef Message message
+        cdef const uint8_t *payload
+        for item in datagram:
+            message = <Message?>item
+            data = message.payload or b""
+            payload = <const uint8_t *>PyBytes_AS_STRING(data)
+            self.take(&message.h, payload, PyBytes_GET_SIZE(data), message)
+        return 0
+
+    cdef int take(self, const nl_header *header, const uint8_t *payload, size_t size, Message message) except -1:
+        """A message of an answer; message: the same, None where only acknowledgements are expected."""
+        cdef nl_verdict v
+        cdef nl_role role
+        cdef Call call
+        cdef Py_ssize_t i = self.first + <uint32_t>(header.sequence - self.base)
+        if i >= self.sent or self.results[i] is not PENDING:
+            raise OpError("validate", OSError(_errno.EPROTO, f"a message with the sequence number {header.sequence}, "
+                                                             "which is of no request that is under way"))
+        role = nl_reply_message(&self.replies[i % WINDOW], header, payload, size, &v)
+        if role == NL_ROLE_DATA:
+            if message is not None:
+                self.data.setdefault(i, []).append(message)
+            return 0
+        if role == NL_ROLE_NOTHING:
+            return 0
+        call = self.calls[i]
+        if role == NL_ROLE_END or role == NL_ROLE_LAST:
+            try:
+                result = call.result(self.data.pop(i, []))
+            except (OpError, DecodeError) as error:
+                result = error if isinstance(error, OpError) else OpError("receive", error)
+        else:
+            self.data.pop(i, None)
+            if role == NL_ROLE_FAILED:
+                result = verdict_error("receive", &v, header.sequence)
+                call.explain(result)
+            else:
+                result = OpError("receive", DecodeError("the answer has too few bytes for its errno"))
+        self.results[i] = result
+        self.charge -= self.charge_of(call)
+        while self.oldest < self.sent and self.results[self.oldest] is not PENDING:
+            self.oldest += 1
+        return 0
+
+
+# For threads
+
+
+cdef object perform(Exchange exchange, want):
+    """Wait for what a verb gave: what it is to be sent for that."""
+    if type(want) is tuple:
+        op, messages = want
+        if op == "send":
+            exchange.sock.send(messages[0])
+        else:
+            exchange.sock.send_messages(messages)
+    elif want == READABLE:
+        if exchange.real is None:
+            return exchange.receive_from_double()
+        exchange.real.wait_readable()
+    return None
+
+
+cdef object step(Exchange exchange, steps, object value, bint *returned):
+    """Run a verb to the next thing that it hands out, or to its end: what it returns then."""
+    cdef PyObject *result
+    cdef int kind
+    error = None
+    while True:
+        if error is not None:
+            try:
+                got = steps.throw(error)
+            except StopIteration as stop:
+                returned[0] = True
+                return stop.value
+            error = None
+        else:
+            kind = PyIter_Send(steps, value, &result)
+            got = <object>result
+            Py_DECREF(got)
+            if kind == PYGEN_RETURN:
+                returned[0] = True
+                return got
+        if type(got) is not tuple and type(got) is not int:
+            return got
+        value = None
+        try:
+            value = perform(exchange, got)
+        except BaseException as raised:
+            error = raised
+
+
+def run(Exchange exchange not None, Lock lock not None, steps):
+    """Do a verb in the calling thread, which waits for its locks first: what it returns."""
+    cdef bint returned = False
+    lock.take()
+    try:
+        return step(exchange, steps, None, &returned)
+    finally:
+        lock.give_back()
+
+
+def iterate(Exchange exchange not None, Lock lock not None, steps):
+    """Do a verb in the calling thread, handing out what it hands out, with the locks until its end."""
+    cdef bint returned = False
+    lock.take()
+    try:
+        while True:
+            items = step(exchange, steps, None, &returned)
+            if returned:
+                return
+            for item in items:
+                yield item
+            lock.hand_over()
+    finally:
+        try:
+            steps.close()
+        finally:
+            lock.give_back()

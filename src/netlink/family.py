@@ -1,0 +1,413 @@
+"""A netlink family as a table: its operations, declared once, run over any connection.
+
+    class Neighbours(Family[C], protocol=NETLINK_ROUTE):
+        dump = Dump(RTM.GETNEIGH, Neighbour)  # request and reply are the same declaration
+        add = Do(RTM.NEWNEIGH, Neighbour, flags=CREATE | EXCL)  # acknowledged: gives None
+
+        @verb
+        def flush(self: Neighbours[Deferred], index: int) -> Steps[int]:  # several requests
+            found = yield self.dump()
+            answers = yield [self.delete(one) for one in found if one.index == index]
+            return len(answers)
+
+    with Neighbours.dial(netns="blue") as neighbours:
+        neighbours.add(index=2, family=AF_INET, dst="192.0.2.1", lladdr="02:00:00:00:00:01")
+    async with Neighbours.dial_async() as neighbours:
+        await neighbours.dump()
+    neighbours.conn.execute_all(neighbours.calls.add(...) for ...)
+
+Over a `netlink.Conn` an operation or a verb runs, over a `netlink.aio.AsyncConn` it is awaited, and that of `calls`
+gives a `Call`, a request as a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, overload
+
+from netlink._engine.record import Batch, Record
+from netlink._io.exchange import Call
+from netlink.config import Config
+from netlink.conn import ROWS, Conn, open_conn
+
+if TYPE_CHECKING:
+    from typing import Concatenate, Protocol, Self, Unpack
+
+    from typing_extensions import ParamSpec, TypeVar
+
+    from netlink.aio import AsyncConn
+    from netlink.config import ConfigOptions
+
+    P = ParamSpec("P")
+    C = TypeVar("C", Conn, AsyncConn, "Deferred", default=Conn)
+    _F = TypeVar("_F")
+    _Q = TypeVar("_Q", bound=Record)
+    _R = TypeVar("_R")
+    _T = TypeVar("_T", bound=Record)
+else:
+    from typing import ParamSpec, TypeVar
+
+    P = ParamSpec("P")
+    C = TypeVar("C")
+    _Q = TypeVar("_Q")
+    _R = TypeVar("_R")
+
+__all__ = ["Call", "Deferred", "Do", "Dump", "Family", "Steps", "verb"]
+
+Steps: TypeAlias = "Generator[Call[Any] | list[Call[Any]], Any, _R | Call[_R]]"
+"""A verb of several requests: a generator that gives calls and is sent what each gives; for a list of calls, the list
+that `Conn.execute_all` returns. What it returns is the verb's result; a `Call` is done first."""
+
+
+class Deferred:
+    """The place of a connection in a family whose verbs only give calls: `Family.calls`."""
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config
+
+    def execute(self, call: Call[_R]) -> Call[_R]:
+        """The call itself."""
+        return call
+
+    def close(self) -> None:
+        """Nothing: there is no connection."""
+
+
+class Family(Generic[C]):
+    """The base of families: operations and verbs over a connection.
+
+    protocol, in the class statement: NETLINK_* of linux/netlink.h.
+    hints, of the class: what to do about an errno, which `OpError.hint` has and shows. An operation has its own beside.
+    """
+
+    protocol: ClassVar[int] = -1
+    hints: ClassVar[Mapping[int, str]] = {}
+    conn: C
+
+    def __init_subclass__(cls, *, protocol: int | None = None) -> None:
+        super().__init_subclass__()
+        if protocol is not None:
+            cls.protocol = protocol
+        if "hints" in cls.__dict__:
+            cls.hints = {**super(cls, cls).hints, **cls.hints}
+
+    def __init__(self, conn: C) -> None:
+        self.conn = conn
+        self._calls: Any = None
+
+    # The class is called with a connection of one kind, and gives the family over that.
+
+    @classmethod
+    def dial(cls: Callable[[Conn], _F], config: Config | None = None, **options: Unpack[ConfigOptions]) -> _F:
+        """The family over a new connection. options: those of `netlink.Config`. Errors are those of `netlink.dial`."""
+        return cls(open_conn(Conn, cls.protocol, _config(config, options)))  # type: ignore[attr-defined]
+
+    @classmethod
+    def dial_async(
+        cls: Callable[[AsyncConn], _F], config: Config | None = None, **options: Unpack[ConfigOptions]
+    ) -> _F:
+        """The family over a new connection for asyncio. A plain call, which does not wait."""
+        from netlink.aio import AsyncConn
+
+        return cls(open_conn(AsyncConn, cls.protocol, _config(config, options)))  # type: ignore[attr-defined]
+
+    @property
+    def calls(self) -> Any:
+        """The same family, whose verbs give calls instead of doing them: for `Conn.execute_all`."""
+        if isinstance(self.conn, Deferred):
+            return self
+        if self._calls is None:
+            self._calls = type(self)(Deferred(self.conn.config))  # type: ignore[arg-type]
+        return self._calls
+
+    def call(self, operation: Do[Any, Any, Any] | Dump[Any, Any, Any], payload: bytes) -> Call[Any]:
+        """The call of an operation: the place for what a protocol does with all of them."""
+        return Call(
+            operation.command,
+            payload,
+            operation.reply,
+            dump=operation.many,
+            flags=operation.flags,
+            request=operation.request,
+            hints=operation.hints,
+            protocol=self.protocol,
+        )
+
+    @overload
+    def iterate(self: Family[Conn], call: Call[Batch[_T]], rows: int = ...) -> Iterator[Batch[_T]]: ...
+    @overload
+    def iterate(self: Family[AsyncConn], call: Call[Batch[_T]], rows: int = ...) -> AsyncIterator[Batch[_T]]: ...
+    def iterate(self: Family[Any], call: Call[Any], rows: int = ROWS) -> Any:
+        """What a call of a dump gives, in batches of rows: memory does not grow with the dump."""
+        return self.conn.iter_dump(call, rows=rows)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.conn.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__module__}.{type(self).__qualname__} over {self.conn!r}>"
+
+
+def _config(config: Config | None, options: Any) -> Config | None:
+    if config is not None and options:
+        raise TypeError("give a Config or its options, not both")
+    return Config(**options) if options else config
+
+
+if TYPE_CHECKING:
+
+    class _Doing(Protocol[_Q, P, _R]):
+        """An operation of a family: called with a record, or with what the record is made of."""
+
+        @overload
+        def __call__(self, record: _Q, /) -> _R: ...
+        @overload
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> _R: ...
+
+
+class _Bound:
+    """An operation of one family object."""
+
+    __slots__ = ("_family", "_operation")
+
+    def __init__(self, operation: _Operation[Any, ..., Any], family: Family[Any]) -> None:
+        self._operation = operation
+        self._family = family
+
+    def __call__(self, record: Any = None, /, **fields: Any) -> Any:
+        family = self._family
+        return family.conn.execute(family.call(self._operation, self._operation.payload(record, fields)))
+
+    @property
+    def __doc__(self) -> str | None:  # type: ignore[override]
+        return self._operation.__doc__
+
+    @property
+    def __name__(self) -> str:
+        return self._operation.name
+
+    def __repr__(self) -> str:
+        return f"<{self._operation!r} of {self._family!r}>"
+
+
+class _Operation(Generic[_Q, P, _R]):
+    """One kind of request, as data."""
+
+    many: ClassVar[bool]
+
+    def __init__(
+        self,
+        command: int,
+        request: Callable[P, _Q] | None = None,
+        reply: Any = None,
+        *,
+        flags: int = 0,
+        hints: Mapping[int, str] | None = None,
+        doc: str | None = None,
+    ) -> None:
+        if request is not None and not (isinstance(request, type) and issubclass(request, Record)):
+            raise TypeError(f"the request of an operation is a declaration, not {request!r}")
+        self.command = command
+        self.request: Any = request
+        self.reply = reply
+        self.flags = int(flags)
+        self.hints: Mapping[int, str] = hints or {}
+        self.__doc__ = doc
+        self.name = ""
+
+    def __set_name__(self, owner: type[Family[Any]], name: str) -> None:
+        self.name = name
+        self.hints = {**owner.hints, **self.hints}
+
+    def payload(self, record: Any, fields: dict[str, Any]) -> bytes:
+        """The payload of a request. TypeError for what the request is not made of, EncodeError for a wrong value."""
+        request = self.request
+        if record is None:
+            if request is not None:
+                record = request(**fields)
+            elif fields:
+                raise TypeError(f"{self.name} takes no arguments, and got {', '.join(fields)}")
+            else:
+                return b""
+        elif fields:
+            raise TypeError(f"{self.name} takes a {request.__name__}, or what one is made of, not both")
+        elif request is None or type(record) is not request:
+            what = "no arguments" if request is None else f"a {request.__name__}"
+            raise TypeError(f"{self.name} takes {what}, not {record!r}")
+        payload: bytes = record.encode()
+        return payload
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} {self.command!r}>"
+
+
+class Do(_Operation[_Q, P, _R]):
+    """An operation that the kernel acknowledges, and gives None; or, with a reply, answers with one message.
+
+    command: the message's type, or a generic family's command. request: the declaration of what is sent, None for
+    nothing. reply: the declaration of the answer. flags: `HeaderFlags` such as CREATE and EXCL beside those that it
+    needs. hints: by errno, what to do about it, beside those of the family. doc: the docstring.
+    """
+
+    many = False
+
+    @overload
+    def __init__(
+        self: Do[Any, [], None],
+        command: int,
+        request: None = None,
+        reply: None = None,
+        *,
+        flags: int = ...,
+        hints: Mapping[int, str] | None = ...,
+        doc: str | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Do[_Q, P, None],
+        command: int,
+        request: Callable[P, _Q],
+        reply: None = None,
+        *,
+        flags: int = ...,
+        hints: Mapping[int, str] | None = ...,
+        doc: str | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Do[_Q, P, _T],
+        command: int,
+        request: Callable[P, _Q],
+        reply: type[_T],
+        *,
+        flags: int = ...,
+        hints: Mapping[int, str] | None = ...,
+        doc: str | None = ...,
+    ) -> None: ...
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
+        _Operation.__init__(self, *args, **kwargs)
+
+    @overload
+    def __get__(self, instance: None, owner: Any = ...) -> Self: ...
+    @overload
+    def __get__(self, instance: Family[Conn], owner: Any = ...) -> _Doing[_Q, P, _R]: ...
+    @overload
+    def __get__(self, instance: Family[AsyncConn], owner: Any = ...) -> _Doing[_Q, P, Awaitable[_R]]: ...
+    @overload
+    def __get__(self, instance: Family[Deferred], owner: Any = ...) -> _Doing[_Q, P, Call[_R]]: ...
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else _Bound(self, instance)
+
+
+class Dump(_Operation[_Q, P, _R]):
+    """An operation that the kernel answers with many messages: a `Batch` of records.
+
+    reply: the declaration of a message of the answer, that of the request where it is left out. Otherwise as `Do`.
+    """
+
+    many = True
+
+    @overload
+    def __init__(
+        self: Dump[_Q, P, _Q],
+        command: int,
+        request: Callable[P, _Q],
+        reply: None = None,
+        *,
+        flags: int = ...,
+        hints: Mapping[int, str] | None = ...,
+        doc: str | None = ...,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Dump[_Q, P, _T],
+        command: int,
+        request: Callable[P, _Q],
+        reply: type[_T],
+        *,
+        flags: int = ...,
+        hints: Mapping[int, str] | None = ...,
+        doc: str | None = ...,
+    ) -> None: ...
+    def __init__(self: Any, command: int, request: Any, reply: Any = None, **kwargs: Any) -> None:
+        _Operation.__init__(self, command, request, request if reply is None else reply, **kwargs)
+
+    @overload
+    def __get__(self, instance: None, owner: Any = ...) -> Self: ...
+    @overload
+    def __get__(self, instance: Family[Conn], owner: Any = ...) -> _Doing[_Q, P, Batch[_R]]: ...
+    @overload
+    def __get__(self, instance: Family[AsyncConn], owner: Any = ...) -> _Doing[_Q, P, Awaitable[Batch[_R]]]: ...
+    @overload
+    def __get__(self, instance: Family[Deferred], owner: Any = ...) -> _Doing[_Q, P, Call[Batch[_R]]]: ...
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else _Bound(self, instance)
+
+
+class verb(Generic[P, _R]):  # noqa: N801 - a decorator
+    """Decorates a method of a family that returns a `Call`, or that is a generator of calls (`Steps`).
+
+    It is written for `Deferred`, and so for every connection: there it runs, is awaited, or gives the call.
+    """
+
+    @overload
+    def __init__(self, build: Callable[Concatenate[Any, P], Call[_R]]) -> None: ...
+    @overload
+    def __init__(self, build: Callable[Concatenate[Any, P], Steps[_R]]) -> None: ...
+    def __init__(self, build: Any) -> None:
+        self._build = build
+        self._is_generator = bool(build.__code__.co_flags & 0x20)  # CO_GENERATOR
+        self.__doc__ = build.__doc__
+        self.__name__ = build.__name__
+        self.__wrapped__ = build  # for signatures
+
+    @overload
+    def __get__(self, instance: None, owner: Any = ...) -> Self: ...
+    @overload
+    def __get__(self, instance: Family[Conn], owner: Any = ...) -> Callable[P, _R]: ...
+    @overload
+    def __get__(self, instance: Family[AsyncConn], owner: Any = ...) -> Callable[P, Awaitable[_R]]: ...
+    @overload
+    def __get__(self, instance: Family[Deferred], owner: Any = ...) -> Callable[P, Call[_R]]: ...
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else _BoundVerb(self, instance)
+
+    def call(self, family: Family[Any], args: Any, kwargs: Any) -> Call[Any]:
+        """The call that the verb is, of these arguments. TypeError for arguments that it has not."""
+        if not self._is_generator:
+            call: Call[Any] = self._build(family.calls, *args, **kwargs)
+            return call
+        steps = partial(self._build, family.calls, *args, **kwargs)
+        steps()  # a generator that never begins: the arguments are looked at
+        return Call.of_steps(steps, family.protocol)
+
+
+class _BoundVerb:
+    """A verb of one family object."""
+
+    def __init__(self, of: verb[..., Any], family: Family[Any]) -> None:
+        self._verb = of
+        self._family = family
+        self.__doc__ = of.__doc__
+        self.__name__ = of.__name__
+        self.__wrapped__ = partial(of.__wrapped__, family)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self._family.conn.execute(self._verb.call(self._family, args, kwargs))
+
+    def __repr__(self) -> str:
+        return f"<verb {self.__name__} of {self._family!r}>"
