@@ -15,6 +15,16 @@ cdef extern from "_wire.h" nogil:
         NL_F_MULTI
         NL_F_ACK
         NL_F_DUMP
+        NL_POLICY_TYPE
+        NL_POLICY_MIN_S
+        NL_POLICY_MAX_S
+        NL_POLICY_MIN_U
+        NL_POLICY_MAX_U
+        NL_POLICY_MIN_LENGTH
+        NL_POLICY_MAX_LENGTH
+        NL_POLICY_BITFIELD32_MASK
+        NL_POLICY_MASK
+        NL_POLICY_LIMIT
 
     struct nl_header:
         uint32_t length
@@ -53,8 +63,16 @@ cdef extern from "_wire.h" nogil:
     struct nl_verdict:
         int64_t error
         uint32_t offset
+        uint32_t missing
+        uint32_t nest
         const uint8_t *text
         size_t text_size
+        const uint8_t *policy
+        size_t policy_size
+
+    struct nl_policy:
+        uint32_t has
+        uint64_t values[13]
 
     size_t nl_align(size_t n) noexcept
     uint16_t nl_load16(const uint8_t *p) noexcept
@@ -65,6 +83,7 @@ cdef extern from "_wire.h" nogil:
     Py_ssize_t nl_count_attributes(const uint8_t *p, size_t n) noexcept
     bint nl_ends_reply(const nl_header *h) noexcept
     nl_verdict_kind nl_parse_verdict(const nl_header *h, const uint8_t *payload, size_t size, nl_verdict *v) noexcept
+    void nl_parse_policy(const uint8_t *p, size_t size, nl_policy *policy) noexcept
 
 cdef extern from "<byteswap.h>" nogil:
     uint16_t bswap_16(uint16_t) noexcept
