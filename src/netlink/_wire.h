@@ -275,8 +275,8 @@ static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, c
 static inline void nl_parse_policy(const uint8_t *p, size_t size, struct nl_policy *policy)
 {
     static const uint8_t widths[NL_POLICY_LIMIT] = {
-        [NL_POLICY_TYPE] = 4,       [NL_POLICY_MIN_S] = 8,      [NL_POLICY_MAX_S] = 8,
-        [NL_POLICY_MIN_U] = 8,      [NL_POLICY_MAX_U] = 8,      [NL_POLICY_MIN_LENGTH] = 4,
+        [NL_POLICY_TYPE] = 4,       [NL_POLICY_MIN_S] = 8,           [NL_POLICY_MAX_S] = 8,
+        [NL_POLICY_MIN_U] = 8,      [NL_POLICY_MAX_U] = 8,           [NL_POLICY_MIN_LENGTH] = 4,
         [NL_POLICY_MAX_LENGTH] = 4, [NL_POLICY_BITFIELD32_MASK] = 4, [NL_POLICY_MASK] = 8,
     };
     struct nl_cursor c = {p, size};
