@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netlink._engine.record import Field, Record
     from netlink.errors import OpError
 
-    Fields: TypeAlias = dict[str, Field[Any]]
+    _Fields: TypeAlias = dict[str, Field[Any]]
 
 __all__ = ["attribute_path", "explain", "missing_name"]
 
@@ -82,10 +82,10 @@ class _Walk:
         self.payload = payload
         self.names: list[str] = []
         self.start, self.end = skip, len(payload)
-        self.fields: Fields = declaration.__fields__
+        self.fields: _Fields = declaration.__fields__
         self.prefix: tuple[int, ...] = ()
         self.item: Field[Any] | None = None
-        self.passed: list[tuple[Fields, tuple[int, ...], int, int]] = []
+        self.passed: list[tuple[_Fields, tuple[int, ...], int, int]] = []
 
     def path(self) -> str:
         return ".".join(self.names)
@@ -189,7 +189,7 @@ class _Walk:
         order = "big" if field.flags & _record.NL_BIG else sys.byteorder
         return int.from_bytes(data, order, signed=bool(field.flags & _record.NL_SIGNED))
 
-    def into_struct(self, fields: Fields, offset: int) -> None:
+    def into_struct(self, fields: _Fields, offset: int) -> None:
         """Add the name of a struct's field that holds a byte of it."""
         at = 0
         for field in fields.values():
@@ -218,7 +218,7 @@ def _aligned(size: int) -> int:
     return (size + 3) & ~3  # NLA_ALIGN
 
 
-def _struct_size(fields: Fields) -> int:
+def _struct_size(fields: _Fields) -> int:
     return sum(map(_width, fields.values()))
 
 
