@@ -53,9 +53,10 @@ def attribute_path(declaration: type[Record], payload: bytes, offset: int, *, sk
     return walk.path() if walk.to(offset - _HEADER) else ""
 
 
-def missing_name(declaration: type[Record], payload: bytes, nest: int, type: int, *, skip: int = 0) -> str:  # noqa: A002
-    """The path of an attribute of a type that is missing, "" if it cannot be told.
+def missing_name(declaration: type[Record], payload: bytes, nest: int, missing: int, *, skip: int = 0) -> str:
+    """The path of an attribute that is missing, "" if it cannot be told.
 
+    missing: its type, as NLMSGERR_ATTR_MISS_TYPE is.
     nest: where the attribute begins that should hold it, counted from nlmsghdr, as NLMSGERR_ATTR_MISS_NEST is; 0 for
         none. declaration, payload, skip: as `explain` takes them.
     """
@@ -64,7 +65,7 @@ def missing_name(declaration: type[Record], payload: bytes, nest: int, type: int
         begin = nest - _HEADER
         if not walk.to(begin) or walk.start != begin + _ATTRIBUTE.size or walk.item is not None:
             return ""
-    walk.step(type & _TYPE, 0)
+    walk.step(missing & _TYPE, 0)
     return walk.path()
 
 
