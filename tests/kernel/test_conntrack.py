@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -402,5 +403,8 @@ def test_the_late_answer_to_an_abandoned_request_is_dropped_from_a_dump(
 def test_without_the_capability_the_error_says_which(ct: conntrack.Conn, verb: str) -> None:
     flow = Flow(**tuples(1, UDP), timeout=600)
     arguments = (flow,) if verb in ("get", "create", "delete") else ()
-    with pytest.raises(PermissionError, match="CAP_NET_ADMIN"):
+    with pytest.raises(PermissionError, match="CAP_NET_ADMIN") as caught:
         unprivileged(lambda: getattr(ct, verb)(*arguments))
+    assert isinstance(caught.value, OpError)
+    assert "CAP_NET_ADMIN" in caught.value.hint
+    assert caught.value.strerror == os.strerror(errno.EPERM)

@@ -448,6 +448,8 @@ def test_without_the_capability_it_says_what_is_needed(ct: conntrack.Conn) -> No
             unprivileged(lambda policy=policy: listen(on_overrun=policy))
         assert isinstance(caught.value, OpError)
         assert caught.value.op == "join-group"
+        assert "CAP_NET_ADMIN" in caught.value.hint
+        assert caught.value.__cause__ is None
     # With a filter the kernel is asked what it can do first.
     with pytest.raises(PermissionError, match="CAP_NET_ADMIN"):
         unprivileged(lambda: listen(on_overrun="resync", filter=conntrack.Filter(mark=1)))

@@ -198,6 +198,21 @@ def test_missing_name(payload: bytes, nest: int, type_: int, want: str) -> None:
     assert missing_name(Link, payload, nest, type_) == want
 
 
+def test_a_selector_around_the_submessage() -> None:
+    class Inner(AttributeSet):
+        first = nested(2, Vlan)
+
+    class Outer(AttributeSet):
+        kind = string(1)
+        inner = nested(3, Inner)
+
+    body = submessage(2, "kind", {"vlan": Vlan})
+    body.place(Inner, "body", 0, 0, 0)
+    type.__setattr__(Inner, "__fields__", {"body": body})
+    payload = KIND + a(3, a(2, a(1, b"\1\0")))
+    assert attribute_path(Outer, payload, 16 + 20) == "inner.body.id"
+
+
 def test_a_protocol_s_header_is_skipped() -> None:
     payload = b"\3\1\0\0" + a(18, KIND)
 
