@@ -74,6 +74,10 @@ def _module(name: str) -> Callable[[], bool]:
     return lambda: importlib.util.find_spec(name) is not None
 
 
+def _has(module: str, cls: str, method: str) -> Callable[[], bool]:
+    return lambda: hasattr(getattr(importlib.import_module(module), cls), method)
+
+
 def _c(name: str, *libraries: str, needs: tuple[Need, ...] = ()) -> Program:
     source = PEERS / f"{name}.c"
     flags = ("-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror")
@@ -159,6 +163,18 @@ PROGRAMS = {
     "fastnetlink": _python("fastnetlink"),
     "fastnetlink-arrow": _python("fastnetlink", (("pyarrow (pip install pyarrow)", _module("pyarrow")),)),
     "fastnetlink-numpy": _python("fastnetlink", (("numpy (pip install numpy)", _module("numpy")),)),
+    "fastnetlink-requests": _python("requests"),
+    "fastnetlink-bulk": _python(
+        "requests",
+        (
+            ("netlink.family (a later fastnetlink)", _module("netlink.family")),
+            ("Conn.execute_all (a later fastnetlink)", _has("netlink", "Conn", "execute_all")),
+        ),
+    ),
+    "fastnetlink-family": _python("requests", (("netlink.family (a later fastnetlink)", _module("netlink.family")),)),
+    "fastnetlink-async-dump": _python(
+        "requests", (("AsyncConn.dump (a later fastnetlink)", _has("netlink.aio", "AsyncConn", "dump")),)
+    ),
     "plain": _python("plain"),
     "pyroute2": _python("with_pyroute2", (("pyroute2 (pip install pyroute2)", _module("pyroute2")),)),
     "python": Program((sys.executable,)),

@@ -25,7 +25,7 @@ from pathlib import Path
 
 import netlink
 from bench.runner import MissingError
-from netlink import AttributeEncoder, Family, Header, HeaderFlags, Message
+from netlink import AttributeEncoder, Family, Header, HeaderFlags, HeaderType, Message
 from netlink.netfilter import conntrack
 from netlink.netfilter._nfnetlink import NfGenMsg
 from netlink.netfilter.conntrack import Flow, ProtoInfo, Status, TCPFlags, TCPInfo, TCPState, Tuple
@@ -108,6 +108,21 @@ def flow(i: int) -> Flow:
         timeout=100_000 + i % 300_000,
         mark=i % 1000,
         protoinfo=ProtoInfo(tcp=established) if proto == socket.IPPROTO_TCP else None,
+    )
+
+
+def bulk_requests(kind: str, n: int) -> bytes:
+    """n requests that ask for an acknowledgement each, one behind the other: kind "noop" or "conntrack"."""
+    acknowledged = HeaderFlags.REQUEST | HeaderFlags.ACKNOWLEDGE
+    if kind == "noop":
+        header, payloads = Header(type=HeaderType.NOOP, flags=acknowledged), (b"" for _ in range(n))
+    else:
+        header = Header(type=0x100, flags=CREATE | acknowledged)  # IPCTNL_MSG_CT_NEW
+        payloads = (flow(i).encode() for i in range(n))
+    messages = (Message(header, payload) for payload in payloads)
+    return b"".join(
+        message.replace(length=16 + len(message.data), sequence=i).marshal_binary()
+        for i, message in enumerate(messages, 1)
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from bench import traffic
 from bench.programs import PROGRAMS, ROOT, call
 from bench.runner import Contender, MissingError, Round, Workload
+from netlink import Family
 
 RAW = "C recv"
 READ_BUFFER = 16 << 20  # of streams, the default of conntrack.listen
@@ -301,6 +302,94 @@ def request(kind: str, requests: int) -> Workload:
     return Workload(f"request-{kind}", title, "ns per request", RAW, REQUEST, prepare)
 
 
+BULK = (
+    Contender("C sendmmsg, packed", "raw", ("packed",), "128 requests in a datagram, recvmmsg(), errors looked at"),
+    Contender("C sendmmsg", "raw", ("single",), "a request in a datagram, 128 a call, recvmmsg(), errors looked at"),
+    Contender("C send and recv", "raw", ("one",), "one after the other's acknowledgement"),
+    Contender("fastnetlink Conn.execute_all", "fastnetlink-bulk", ("execute_all",), "an answer to each in a list"),
+    Contender("fastnetlink Conn.execute", "fastnetlink-requests", ("execute",), "one by one"),
+    Contender("Python socket and struct", "plain", (), "one by one, checks sequence, port and errno by hand"),
+)
+
+
+def bulk(kind: str, requests: int) -> Workload:
+    """Many requests that are acknowledged each, all there before the clock is read."""
+    family = {"noop": Family.ROUTE, "conntrack": Family.NETFILTER}[kind]
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        traffic.enter_private_netns()
+        flows = traffic.Flows(0) if kind == "conntrack" else None
+        with tempfile.NamedTemporaryFile(prefix="bench-requests-") as file:
+            file.write(traffic.bulk_requests(kind, requests))
+            file.flush()
+
+            def run(contender: Contender) -> Round:
+                arguments = (*contender.arguments, file.name, f"family={int(family)}")
+                try:
+                    result = call(contender.program, "bulk", *arguments)
+                    if flows and traffic.count() != requests:
+                        raise MissingError(f"failed: it made {traffic.count()} of {requests} flows")
+                finally:
+                    if flows:
+                        flows.delete()
+                return nanoseconds(result, requests)
+
+            yield run
+
+    what = {"noop": "NLMSG_NOOP", "conntrack": "IPCTNL_MSG_CT_NEW"}[kind]
+    title = f"{requests:,} requests {what} at once, each acknowledged"
+    return Workload(f"execute-all-{kind}", title, "ns per request", BULK[0].label, BULK, prepare)
+
+
+VERB = (
+    Contender("fastnetlink Conn.execute", "fastnetlink-requests", ("verb", "execute"), "a Message"),
+    Contender("fastnetlink Do", "fastnetlink-family", ("verb", "do"), "a verb of a declared family"),
+    Contender("fastnetlink Do, async", "fastnetlink-family", ("verb", "do-async"), "the same, awaited"),
+)
+
+
+def verb(requests: int) -> Workload:
+    """What a typed verb adds to the message that it sends."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        traffic.enter_private_netns()
+
+        def run(contender: Contender) -> Round:
+            return nanoseconds(call(contender.program, *contender.arguments, f"count={requests}"), requests)
+
+        yield run
+
+    title = "NLMSG_NOOP and its acknowledgement, typed"
+    return Workload("verb", title, "ns per request", VERB[0].label, VERB, prepare)
+
+
+HOLD = (
+    Contender("fastnetlink Conn.dump", "fastnetlink-requests", ("hold", "sync"), "called on the event loop"),
+    Contender("fastnetlink Conn.dump, to_thread", "fastnetlink-requests", ("hold", "thread"), "in another thread"),
+    Contender("fastnetlink AsyncConn.dump", "fastnetlink-async-dump", ("hold", "async"), "awaited"),
+)
+
+
+def hold(flows: int) -> Workload:
+    """A dump beside an event loop that has other things to do, and for how long those had to wait at most."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        def run(contender: Contender) -> Round:
+            result = call(contender.program, *contender.arguments)
+            round_ = nanoseconds(result, flows)
+            round_.extra = {"loop held, ms": result["held"] * 1e3}
+            return round_
+
+        with traffic.table(flows):
+            yield run
+
+    title = f"Dump of {flows:,} flows beside an event loop that ticks every millisecond"
+    return Workload("async-dump", title, "ns per flow", HOLD[0].label, HOLD, prepare)
+
+
 # Routes
 
 ROUTES = (
@@ -478,6 +567,9 @@ def suite(quick: bool) -> list[Workload]:
         stream(1 if quick else 10),
         *(nflog(threshold, size, packets[threshold]) for threshold in (1, 64, 1000) for size in (64, 1500)),
         *(request(kind, 2_000 if quick else 20_000) for kind in ("noop", "getlink")),
+        *(bulk(kind, 2_000 if quick else 10_000) for kind in ("noop", "conntrack")),
+        verb(2_000 if quick else 20_000),
+        hold(sizes[-1] if quick else 100_000 if most >= 100_000 else sizes[-1]),
         routes(10_000 if quick else 100_000),
         imports(),
     ]

@@ -338,7 +338,7 @@ def delete_link(conn: Conn, index: int) -> None:
 def commit(conn: Conn, requests: Iterable[Message], batch: int = 256) -> None:
     """Send requests, so many in a datagram, and see each datagram through: OpError for any that fails.
 
-    The last of a datagram is acknowledged: acknowledgements of all could overflow the receive buffer (G15).
+    The last of a datagram is acknowledged: acknowledgements of all could overflow the receive buffer.
     """
     requests = iter(requests)
     while chunk := list(itertools.islice(requests, batch)):

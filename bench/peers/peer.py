@@ -35,17 +35,26 @@ class Result:
         self.sum = 0
         self.lost = 0
         self.extra: dict[str, float] = {}
+        self._taken: tuple[float, float, float] | None = None
         self._cpu = resource.getrusage(resource.RUSAGE_SELF)
         self._start = time.perf_counter()
 
-    def finish(self, loops: int = 1) -> None:
-        """Print it, each of `loops` times."""
+    def stop(self) -> None:
+        """Read the clocks now, and not when it is printed."""
         seconds = time.perf_counter() - self._start
         cpu = resource.getrusage(resource.RUSAGE_SELF)
+        self._taken = seconds, cpu.ru_utime - self._cpu.ru_utime, cpu.ru_stime - self._cpu.ru_stime
+
+    def finish(self, loops: int = 1) -> None:
+        """Print it, each of `loops` times."""
+        if self._taken is None:
+            self.stop()
+        assert self._taken is not None
+        seconds, user, kernel = self._taken
         result = {
             "seconds": seconds / loops,
-            "user": (cpu.ru_utime - self._cpu.ru_utime) / loops,
-            "sys": (cpu.ru_stime - self._cpu.ru_stime) / loops,
+            "user": user / loops,
+            "sys": kernel / loops,
             "items": self.items // loops,
             "sum": self.sum // loops,
             "lost": self.lost,

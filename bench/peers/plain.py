@@ -3,6 +3,7 @@
 dump receive|conntrack|route [loops=N]    receive and look for DONE alone, or decode too
 events conntrack count=N [seconds=S] [read_buffer=B]
 request noop|getlink count=N
+bulk FILE family=N                        the requests of a file, one by one
 decode FILE [loops=N]                     messages of conntrack, one behind the other
 """
 
@@ -153,6 +154,29 @@ def request(what: str, count: int) -> None:
         result.finish()
 
 
+def bulk(path: str) -> None:
+    data = Path(path).read_bytes()
+    requests = []
+    at = 0
+    while at < len(data):
+        length, _kind, _flags, sequence, _pid = HEADER.unpack_from(data, at)
+        requests.append((sequence, data[at : at + length]))
+        at += (length + 3) & ~3
+    with dial(option("family")) as s:
+        pid = s.getsockname()[0]
+        result = Result()
+        for sequence, request in requests:
+            s.send(request)
+            reply = s.recv(DUMP_BUFFER)
+            _length, kind_of, _flags, number, port = HEADER.unpack_from(reply)
+            if number != sequence or port != pid or kind_of != ERROR:
+                raise ValueError("no acknowledgement of this request")
+            if error := ERRNO.unpack_from(reply, 16)[0]:
+                raise OSError(-error, "netlink")
+        result.items = len(requests)
+        result.finish()
+
+
 def decode(path: str, loops: int) -> None:
     data = memoryview(Path(path).read_bytes())
     result = Result()
@@ -169,6 +193,8 @@ def main() -> None:
         events(option("count"), option("seconds"), option("read_buffer", 4 << 20))
     elif work == "request":
         request(what, option("count"))
+    elif work == "bulk":
+        bulk(what)
     elif work == "decode":
         decode(what, option("loops", 1))
     else:

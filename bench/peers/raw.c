@@ -3,7 +3,10 @@
  * raw dump conntrack|route [loops=N]        recv() of a dump, 32 KiB at a time
  * raw events recv|recvmmsg count=N [seconds=S pause=MS] [read_buffer=B]
  * raw nflog recv group=N count=N threshold=N size=N [read_buffer=B]
- * raw request noop|getlink count=N          sendto() and recv() */
+ * raw request noop|getlink count=N          sendto() and recv()
+ * raw bulk packed|single|one FILE family=N [window=N read_buffer=B]
+ *     the requests of a file, each with an acknowledgement: so many in a datagram, or one in each by sendmmsg(), or
+ *     one after the other's acknowledgement */
 
 #define _GNU_SOURCE
 #include "peer.h"
@@ -16,7 +19,11 @@
 #include <linux/rtnetlink.h>
 #include <unistd.h>
 
-enum { SLOTS = 64 };
+enum {
+    SLOTS = 64,
+    /* Half of the acknowledgements that a read buffer holds: of 212,992 bytes, each takes some 830 (Linux 6.18). */
+    WINDOW = 128,
+};
 
 static char buffer[LOG_BUFFER];
 
@@ -205,6 +212,61 @@ static void request(int getlink, long long count)
     finish(&r, 1);
 }
 
+/* The requests of a file, one behind the other. Acknowledgements of no more than a window of them are ever queued. */
+static void bulk(const char *how, const char *path, int family, int window, long long read_buffer)
+{
+    int packed = strcmp(how, "packed") == 0, got;
+    size_t size, at = 0;
+    char *requests = read_file(path, &size);
+    struct mmsghdr *out = calloc((size_t)window, sizeof *out), *in = calloc((size_t)window, sizeof *in);
+    struct iovec *sent = calloc((size_t)window, sizeof *sent), *slots = calloc((size_t)window, sizeof *slots);
+    struct result r;
+    int fd = dial(family), yes = 1;
+
+    if (!out || !in || !sent || !slots)
+        die("calloc");
+    for (int i = 0; i < window; i++) {
+        /* An error echoes its request. */
+        slots[i] = (struct iovec){malloc(EVENT_BUFFER + 64), EVENT_BUFFER};
+        in[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &slots[i], .msg_iovlen = 1}};
+        out[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &sent[i], .msg_iovlen = 1}};
+    }
+    set_read_buffer(fd, read_buffer);
+    setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &yes, sizeof yes);
+    begin(&r);
+    while (at < size) {
+        int requested = 0, datagrams, answered = 0;
+        size_t from = at;
+        for (; requested < window && at < size; requested++) {
+            struct nlmsghdr header;
+            memcpy(&header, requests + at, sizeof header);
+            sent[requested] = (struct iovec){requests + at, header.nlmsg_len};
+            at += NLMSG_ALIGN(header.nlmsg_len);
+        }
+        if (packed)
+            sent[0].iov_len = at - from;
+        datagrams = packed ? 1 : requested;
+        for (int done = 0; done < datagrams; done += got)
+            if ((got = sendmmsg(fd, out + done, (unsigned)(datagrams - done), 0)) < 0)
+                die("sendmmsg");
+        while (answered < requested) {
+            if ((got = recvmmsg(fd, in, (unsigned)window, MSG_WAITFORONE, NULL)) < 0)
+                die("recvmmsg");
+            for (int i = 0; i < got; i++) {
+                const struct nlmsghdr *header = slots[i].iov_base;
+                const struct nlmsgerr *answer = NLMSG_DATA(header);
+                if (header->nlmsg_type != NLMSG_ERROR || answer->error) {
+                    fprintf(stderr, "raw: request %u: %s\n", header->nlmsg_seq, strerror(-answer->error));
+                    exit(1);
+                }
+            }
+            answered += got;
+        }
+        r.items += answered;
+    }
+    finish(&r, 1);
+}
+
 int main(int argc, char **argv)
 {
     long long count = option(argc, argv, "count", 0);
@@ -224,6 +286,10 @@ int main(int argc, char **argv)
         nflog(fd, count);
     } else if (is(argc, argv, 1, "request"))
         request(is(argc, argv, 2, "getlink"), count);
+    else if (is(argc, argv, 1, "bulk") && argc > 3)
+        bulk(argv[2], argv[3], (int)option(argc, argv, "family", 0),
+             is(argc, argv, 2, "one") ? 1 : (int)option(argc, argv, "window", WINDOW),
+             option(argc, argv, "read_buffer", 0));
     else {
         fprintf(stderr, "usage: see the head of raw.c\n");
         return 2;

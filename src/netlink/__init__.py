@@ -23,7 +23,7 @@ from netlink._codec import (
 from netlink.config import Config
 from netlink.conn import Conn, Socket, dial
 from netlink.consts import NESTED, NET_BYTE_ORDER, ConnOption, Family, HeaderFlags, HeaderType
-from netlink.errors import DecodeError, EncodeError, NetlinkWarning, OpError, Overrun
+from netlink.errors import DecodeError, EncodeError, NetlinkWarning, OpError, Overrun, Policy
 
 __version__ = "0.1.1"
 
@@ -47,6 +47,7 @@ __all__ = [
     "NetlinkWarning",
     "OpError",
     "Overrun",
+    "Policy",
     "Socket",
     "dial",
     "marshal_attributes",

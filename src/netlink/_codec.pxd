@@ -17,6 +17,7 @@ cdef class Message:
 
 
 cdef bytes as_bytes(object data)
+cdef object verdict_error(str op, const nl_verdict *v, uint32_t sequence)
 cdef list parse_messages(const uint8_t *start, size_t size)
 cdef int marshalled_size(Message message, size_t *size) except -1
 cdef void marshal_into(Message message, uint8_t *out, size_t size) noexcept

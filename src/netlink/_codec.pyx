@@ -15,8 +15,8 @@ from netlink._wire cimport *
 
 import errno as _errno
 
-from netlink.consts import HeaderFlags, HeaderType
-from netlink.errors import DecodeError, EncodeError, OpError
+from netlink.consts import PolicyType, HeaderFlags, HeaderType
+from netlink.errors import DecodeError, EncodeError, OpError, Policy
 
 # Member look-up without the cost of the enum's call; both enums cache their pseudo-members in it.
 _types = HeaderType._value2member_map_
@@ -363,9 +363,35 @@ def verdict(Message message not None):
 
 
 cdef object verdict_error(str op, const nl_verdict *v, uint32_t sequence):
-    """What the kernel said of a request that it refused, as an `OpError`."""
-    text = PyUnicode_DecodeUTF8(<const char *>v.text, v.text_size, "surrogateescape") if v.text else ""
-    return OpError(op, v.error, message=text, offset=v.offset, sequence=sequence)
+    """The `OpError` (not raised) of a verdict of NL_FAILED, while the bytes of its message are there."""
+    text = PyUnicode_DecodeUTF8(<const char *>v.text, v.text_size, "surrogateescape") if v.text is not NULL else ""
+    return OpError(op, v.error, message=text, offset=v.offset, sequence=sequence, missing=v.missing or None,
+                   nest=v.nest, policy=allowed(v))
+
+
+cdef object allowed(const nl_verdict *v):
+    """The `Policy` of a verdict, None where it has none or an empty one."""
+    cdef nl_policy policy
+    if v.policy is NULL:
+        return None
+    nl_parse_policy(v.policy, v.policy_size, &policy)
+    if not policy.has:
+        return None
+    number = policy_value(&policy, NL_POLICY_TYPE)
+    least, most = policy_value(&policy, NL_POLICY_MIN_U), policy_value(&policy, NL_POLICY_MAX_U)
+    if policy.has & (1 << NL_POLICY_MIN_S):
+        least = <int64_t>policy.values[<int>NL_POLICY_MIN_S]
+    if policy.has & (1 << NL_POLICY_MAX_S):
+        most = <int64_t>policy.values[<int>NL_POLICY_MAX_S]
+    mask = policy_value(&policy, NL_POLICY_MASK)
+    return Policy(type=PolicyType._value2member_map_.get(number, number), min=least, max=most,
+                  min_length=policy_value(&policy, NL_POLICY_MIN_LENGTH),
+                  max_length=policy_value(&policy, NL_POLICY_MAX_LENGTH),
+                  mask=policy_value(&policy, NL_POLICY_BITFIELD32_MASK) if mask is None else mask)
+
+
+cdef object policy_value(const nl_policy *policy, int type):
+    return policy.values[type] if policy.has >> type & 1 else None
 
 
 cdef nl_verdict_kind parse_verdict(Message message, nl_verdict *v) noexcept:

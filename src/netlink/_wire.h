@@ -31,8 +31,25 @@ enum {
     NL_F_CAPPED = 0x100,   /* on an ERROR: the request's payload is not echoed */
     NL_F_ACK_TLVS = 0x200, /* on an ERROR or DONE: attributes follow */
 
-    NL_ATTR_ACK_MSG = 1,    /* NLMSGERR_ATTR_MSG */
-    NL_ATTR_ACK_OFFSET = 2, /* NLMSGERR_ATTR_OFFS */
+    NL_ATTR_ACK_MSG = 1,       /* NLMSGERR_ATTR_MSG */
+    NL_ATTR_ACK_OFFSET = 2,    /* NLMSGERR_ATTR_OFFS */
+    NL_ATTR_ACK_POLICY = 4,    /* NLMSGERR_ATTR_POLICY */
+    NL_ATTR_ACK_MISS_TYPE = 5, /* NLMSGERR_ATTR_MISS_TYPE */
+    NL_ATTR_ACK_MISS_NEST = 6, /* NLMSGERR_ATTR_MISS_NEST */
+};
+
+/* NL_POLICY_TYPE_ATTR_* of enum netlink_policy_type_attr, linux/netlink.h. */
+enum {
+    NL_POLICY_TYPE = 1,
+    NL_POLICY_MIN_S = 2,
+    NL_POLICY_MAX_S = 3,
+    NL_POLICY_MIN_U = 4,
+    NL_POLICY_MAX_U = 5,
+    NL_POLICY_MIN_LENGTH = 6,
+    NL_POLICY_MAX_LENGTH = 7,
+    NL_POLICY_BITFIELD32_MASK = 10,
+    NL_POLICY_MASK = 12,
+    NL_POLICY_LIMIT = 13,
 };
 
 /* struct nlmsghdr, in host byte order as on the wire. */
@@ -164,8 +181,18 @@ enum nl_verdict_kind {
 struct nl_verdict {
     int64_t error;       /* errno, positive: INT32_MIN has no positive int32 */
     uint32_t offset;     /* NLMSGERR_ATTR_OFFS, or 0 */
+    uint32_t missing;    /* NLMSGERR_ATTR_MISS_TYPE, or 0: the kernel reports no type 0 */
+    uint32_t nest;       /* NLMSGERR_ATTR_MISS_NEST, or 0 */
     const uint8_t *text; /* NLMSGERR_ATTR_MSG without its NUL, or NULL */
     size_t text_size;
+    const uint8_t *policy; /* the attributes of NLMSGERR_ATTR_POLICY, or NULL */
+    size_t policy_size;
+};
+
+/* What the kernel takes as an attribute: values by their attribute type, signed ones as two's complement. */
+struct nl_policy {
+    uint32_t has; /* a bit for each value that was there */
+    uint64_t values[NL_POLICY_LIMIT];
 };
 
 /* DONE without MULTI is data: nfnetlink_log ends its batches with one that holds an
@@ -177,13 +204,14 @@ static inline int nl_ends_reply(const struct nl_header *h)
 
 /* struct nlmsgerr of linux/netlink.h, or a DONE's int, and the attributes of
  * Documentation/userspace-api/netlink/intro.rst "Ext ACK" behind them. Malformed
- * attributes end their reading and never hide the errno. */
+ * attributes end their reading and never hide the errno. The verdict is left as
+ * it was where the message is data: that is the path of every message of a dump. */
 static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, const uint8_t *payload, size_t size,
                                                     struct nl_verdict *v)
 {
-    memset(v, 0, sizeof *v);
     if (!nl_ends_reply(h))
         return NL_DATA;
+    memset(v, 0, sizeof *v);
     int is_error = h->type == NL_TYPE_ERROR;
     if (!is_error && size == 0)
         return NL_DONE;
@@ -224,6 +252,18 @@ static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, c
         case NL_ATTR_ACK_OFFSET:
             if (a.size == 4)
                 v->offset = nl_load32(a.payload);
+            break;
+        case NL_ATTR_ACK_POLICY:
+            v->policy = a.payload;
+            v->policy_size = a.size;
+            break;
+        case NL_ATTR_ACK_MISS_TYPE:
+            if (a.size == 4)
+                v->missing = nl_load32(a.payload);
+            break;
+        case NL_ATTR_ACK_MISS_NEST:
+            if (a.size == 4)
+                v->nest = nl_load32(a.payload);
             break;
         default:
             break;
@@ -342,6 +382,26 @@ static inline void nl_reply_datagram(struct nl_reply *r, int empty)
             r->queued_only = multi;
             r->done = !multi;
         }
+    }
+}
+
+/* The attributes of a verdict's policy. Values of another width than theirs are passed over. */
+static inline void nl_parse_policy(const uint8_t *p, size_t size, struct nl_policy *policy)
+{
+    static const uint8_t widths[NL_POLICY_LIMIT] = {
+        [NL_POLICY_TYPE] = 4,       [NL_POLICY_MIN_S] = 8,           [NL_POLICY_MAX_S] = 8,
+        [NL_POLICY_MIN_U] = 8,      [NL_POLICY_MAX_U] = 8,           [NL_POLICY_MIN_LENGTH] = 4,
+        [NL_POLICY_MAX_LENGTH] = 4, [NL_POLICY_BITFIELD32_MASK] = 4, [NL_POLICY_MASK] = 8,
+    };
+    struct nl_cursor c = {p, size};
+    struct nl_attribute a;
+    memset(policy, 0, sizeof *policy);
+    while (nl_next_attribute(&c, &a) == NL_ITEM) {
+        unsigned type = a.type & NL_ATTR_TYPE;
+        if (type >= NL_POLICY_LIMIT || !widths[type] || a.size != widths[type])
+            continue;
+        policy->values[type] = a.size == 8 ? nl_load64(a.payload) : nl_load32(a.payload);
+        policy->has |= 1u << type;
     }
 }
 

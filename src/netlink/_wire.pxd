@@ -16,6 +16,16 @@ cdef extern from "_wire.h" nogil:
         NL_F_ACK
         NL_F_DUMP_INTR
         NL_F_DUMP
+        NL_POLICY_TYPE
+        NL_POLICY_MIN_S
+        NL_POLICY_MAX_S
+        NL_POLICY_MIN_U
+        NL_POLICY_MAX_U
+        NL_POLICY_MIN_LENGTH
+        NL_POLICY_MAX_LENGTH
+        NL_POLICY_BITFIELD32_MASK
+        NL_POLICY_MASK
+        NL_POLICY_LIMIT
 
     struct nl_header:
         uint32_t length
@@ -54,8 +64,16 @@ cdef extern from "_wire.h" nogil:
     struct nl_verdict:
         int64_t error
         uint32_t offset
+        uint32_t missing
+        uint32_t nest
         const uint8_t *text
         size_t text_size
+        const uint8_t *policy
+        size_t policy_size
+
+    struct nl_policy:
+        uint32_t has
+        uint64_t values[13]
 
     enum nl_reply_kind:
         NL_REPLY_ANY
@@ -98,6 +116,7 @@ cdef extern from "_wire.h" nogil:
     nl_role nl_reply_message(nl_reply *r, const nl_header *h, const uint8_t *payload, size_t size,
                              nl_verdict *v) noexcept
     void nl_reply_datagram(nl_reply *r, bint empty) noexcept
+    void nl_parse_policy(const uint8_t *p, size_t size, nl_policy *policy) noexcept
 
 cdef extern from "<byteswap.h>" nogil:
     uint16_t bswap_16(uint16_t) noexcept

@@ -17,7 +17,7 @@ from netlink.errors import OpError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from typing import Any, Protocol, Self, TypeVar, overload
 
     from netlink._codec import Message
@@ -83,7 +83,9 @@ def open_socket(family: int, config: Config) -> _NetlinkSocket:
     return sock
 
 
-def dump_in_parts(exchange: Exchange, request: Any, declaration: Any, rows: int, match: Any) -> Iterator[Any]:
+def dump_in_parts(
+    exchange: Exchange, request: Any, declaration: Any, rows: int, match: Any
+) -> Generator[Any, Any, Any]:
     """The exchange's verb for `iter_dump`. TypeError and ValueError for what cannot be meant."""
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ValueError(f"rows must be an int of at least 1, not {rows!r}")
@@ -383,9 +385,8 @@ class Conn(BaseConn):
 
         The iterator holds the connection's locks to its end. Closing it early drops the rest.
         """
-        return iterate(
-            self._exchange, self._executing, dump_in_parts(self._exchange, request, declaration, rows, match)
-        )
+        steps = dump_in_parts(self._exchange, request, declaration, rows, match)
+        return iterate(self._exchange, self._executing, steps)
 
     def close(self) -> None:
         """Close the connection. Calls that block in other threads end at once with OpError (errno EBADF)."""

@@ -24,6 +24,7 @@ __all__ = [
     "HeaderType",
     "NetfilterGroup",
     "NetfilterSubsystem",
+    "PolicyType",
     "RouteGroup",
     "SockDiagGroup",
     "XfrmGroup",
@@ -208,6 +209,30 @@ class ErrorAttribute(IntEnum):
     POLICY = 4  # NLMSGERR_ATTR_POLICY
     MISS_TYPE = 5  # NLMSGERR_ATTR_MISS_TYPE
     MISS_NEST = 6  # NLMSGERR_ATTR_MISS_NEST
+
+
+# linux/netlink.h
+class PolicyType(IntEnum):
+    """Types of attributes as the kernel tells them in a policy (``NL_ATTR_TYPE_*``, linux/netlink.h)."""
+
+    INVALID = 0  # NL_ATTR_TYPE_INVALID
+    FLAG = 1  # NL_ATTR_TYPE_FLAG
+    U8 = 2  # NL_ATTR_TYPE_U8
+    U16 = 3  # NL_ATTR_TYPE_U16
+    U32 = 4  # NL_ATTR_TYPE_U32
+    U64 = 5  # NL_ATTR_TYPE_U64
+    S8 = 6  # NL_ATTR_TYPE_S8
+    S16 = 7  # NL_ATTR_TYPE_S16
+    S32 = 8  # NL_ATTR_TYPE_S32
+    S64 = 9  # NL_ATTR_TYPE_S64
+    BINARY = 10  # NL_ATTR_TYPE_BINARY
+    STRING = 11  # NL_ATTR_TYPE_STRING
+    NUL_STRING = 12  # NL_ATTR_TYPE_NUL_STRING
+    NESTED = 13  # NL_ATTR_TYPE_NESTED
+    NESTED_ARRAY = 14  # NL_ATTR_TYPE_NESTED_ARRAY
+    BITFIELD32 = 15  # NL_ATTR_TYPE_BITFIELD32
+    SINT = 16  # NL_ATTR_TYPE_SINT
+    UINT = 17  # NL_ATTR_TYPE_UINT
 
 
 # linux/rtnetlink.h

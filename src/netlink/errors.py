@@ -8,9 +8,24 @@ import os as _os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, NamedTuple
 
-__all__ = ["DecodeError", "EncodeError", "NetlinkWarning", "OpError", "Overrun"]
+    from netlink.consts import PolicyType
+
+    class _Policy(NamedTuple):
+        type: PolicyType | int | None = None
+        min: int | None = None
+        max: int | None = None
+        min_length: int | None = None
+        max_length: int | None = None
+        mask: int | None = None
+
+else:
+    from collections import namedtuple
+
+    _Policy = namedtuple("_Policy", ("type", "min", "max", "min_length", "max_length", "mask"), defaults=[None] * 6)
+
+__all__ = ["DecodeError", "EncodeError", "NetlinkWarning", "OpError", "Overrun", "Policy"]
 
 _TIMEOUTS = frozenset({_errno.ETIMEDOUT, _errno.EAGAIN})
 _TEMPORARY = _TIMEOUTS | {_errno.EINTR, _errno.ENOBUFS, _errno.EMFILE, _errno.ENFILE, _errno.ENOMEM}
@@ -24,15 +39,56 @@ class EncodeError(ValueError):
     """A value that does not fit where it is to be written."""
 
 
+class Policy(_Policy):
+    """What the kernel takes as an attribute: NL_POLICY_TYPE_ATTR_* of enum netlink_policy_type_attr, linux/netlink.h.
+
+    A named tuple. None is what the kernel did not tell. `str()` puts it into words: "u16 from 1 to 4094".
+
+    type: a `netlink.consts.PolicyType`, a plain number where that has no member (NL_POLICY_TYPE_ATTR_TYPE).
+    min, max: of an integer's value (NL_POLICY_TYPE_ATTR_MIN_VALUE_U, MIN_VALUE_S, MAX_VALUE_U, MAX_VALUE_S).
+    min_length, max_length: bytes of the payload (NL_POLICY_TYPE_ATTR_MIN_LENGTH, MAX_LENGTH).
+    mask: the bits that may be set (NL_POLICY_TYPE_ATTR_MASK, BITFIELD32_MASK).
+    """
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        name = getattr(self.type, "name", None)
+        parts = ["" if self.type is None else name.lower().replace("_", " ") if name else f"type {self.type}"]
+        parts.append(_span(self.min, self.max))
+        if self.min_length is not None or self.max_length is not None:
+            parts.append(f"{_span(self.min_length, self.max_length)} bytes long")
+        if self.mask is not None:
+            parts.append(f"within the bits {self.mask:#x}")
+        return " ".join(filter(None, parts))
+
+
+def _span(least: int | None, most: int | None) -> str:
+    """A range in words."""
+    if least is None or most is None:
+        return f"from {least} up" if least is not None else f"up to {most}" if most is not None else ""
+    return f"from {least} to {most}" if least != most else f"{least}"
+
+
 class OpError(OSError):
     """An operation on a netlink connection failed.
 
     op: the operation, such as "receive"; the names are those of mdlayher/netlink.
-    err: an errno, or the exception that caused it.
-    message, offset: what the kernel said more, from the extended acknowledgement (NLMSGERR_ATTR_MSG,
-        NLMSGERR_ATTR_OFFS of linux/netlink.h): a text, and the byte offset in the request, counted from its
-        nlmsghdr, of what it objects to. "" and 0 where it said nothing.
+    err: an errno, or the exception that caused it. What another OpError carries is kept.
+    message: a text of the kernel, "" if it sent none (NLMSGERR_ATTR_MSG of linux/netlink.h).
+    offset: the byte in the request that the kernel objects to, counted from the request's nlmsghdr, else 0
+        (NLMSGERR_ATTR_OFFS).
     sequence: the sequence number of the request, where it is known, else 0.
+    missing: the type of an attribute that the request lacks, else None (NLMSGERR_ATTR_MISS_TYPE).
+    nest: the byte in the request, counted as offset is, where the attribute begins that should hold the missing one; 0
+        if the missing one belongs to no other (NLMSGERR_ATTR_MISS_NEST).
+    policy: what the kernel takes as the attribute that it objects to, else None (NLMSGERR_ATTR_POLICY).
+    attribute: the path in the request's declaration, such as "linkinfo.data.id", of the attribute at offset, or of the
+        missing one if there is no offset; "" where it is not known.
+    hint: what to do about it, else "". Families set it.
+
+    message, offset, missing, nest and policy are the extended acknowledgement. The kernel says more of them with
+    `Config(strict=True)`.
 
     An instance is also one of the built-in exception that CPython maps its errno to: `except FileNotFoundError`
     catches ENOENT, `PermissionError` EPERM and EACCES, `TimeoutError` a deadline that passed (ETIMEDOUT).
@@ -42,24 +98,59 @@ class OpError(OSError):
     message: str
     offset: int
     sequence: int
+    missing: int | None
+    nest: int
+    policy: Policy | None
+    attribute: str
+    hint: str
 
     def __new__(
-        cls, op: str, err: int | BaseException, *, message: str = "", offset: int = 0, sequence: int = 0
+        cls,
+        op: str,
+        err: int | BaseException,
+        *,
+        message: str = "",
+        offset: int = 0,
+        sequence: int = 0,
+        missing: int | None = None,
+        nest: int = 0,
+        policy: Policy | None = None,
+        attribute: str = "",
+        hint: str = "",
     ) -> OpError:
         number, text = _explain(err)
         kind = _mixed.get(number, cls) if cls is OpError else cls
         self = OSError.__new__(kind, text) if number is None else OSError.__new__(kind, number, text)
-        # One error under the name of another operation keeps what the kernel said.
-        told = err if isinstance(err, OpError) else None
         self.op = op
-        self.message = message or (told.message if told else "")
-        self.offset = offset or (told.offset if told else 0)
-        self.sequence = sequence or (told.sequence if told else 0)
+        self.message = message
+        self.offset = offset
+        self.sequence = sequence
+        self.missing = missing
+        self.nest = nest
+        self.policy = policy
+        self.attribute = attribute
+        self.hint = hint
+        if isinstance(err, OpError):
+            # One error under the name of another operation keeps what the kernel said.
+            for name in _KEPT:
+                if not getattr(self, name):
+                    setattr(self, name, getattr(err, name))
         return self
 
     # OSError's own __init__ takes no keywords; __new__ has done the work.
     def __init__(
-        self, op: str, err: int | BaseException, *, message: str = "", offset: int = 0, sequence: int = 0
+        self,
+        op: str,
+        err: int | BaseException,
+        *,
+        message: str = "",
+        offset: int = 0,
+        sequence: int = 0,
+        missing: int | None = None,
+        nest: int = 0,
+        policy: Policy | None = None,
+        attribute: str = "",
+        hint: str = "",
     ) -> None:
         pass
 
@@ -74,11 +165,22 @@ class OpError(OSError):
         return self.errno in _TEMPORARY
 
     def __str__(self) -> str:
-        text = f"netlink {self.op}: {self.args[-1]}"
-        if self.message or self.offset:
+        parts = [f"netlink {self.op}: {self.args[-1]}"]
+        lacking = self.missing is not None and not self.offset  # attribute is the path of the missing one
+        if self.attribute and not lacking:
+            parts.append(f"attribute: {self.attribute}")
+        if self.offset:
+            parts.append(f"offset: {self.offset}")
+        if self.missing is not None:
+            place = f" in the attribute at offset {self.nest}" if self.nest else ""
+            known = self.attribute if lacking else ""
+            parts.append(f"missing: {known or f'attribute type {self.missing}{place}'}")
+        if self.policy is not None:
+            parts.append(f"allowed: {self.policy}")
+        if self.message:
             quoted = self.message.replace("\\", "\\\\").replace('"', '\\"')
-            text += f', offset: {self.offset}, message: "{quoted}"'
-        return text
+            parts.append(f'message: "{quoted}"')
+        return ", ".join(parts) + (f": {self.hint}" if self.hint else "")
 
     def __reduce__(self) -> tuple[Any, ...]:
         cls = OpError if type(self) in _mixed.values() else type(self)
@@ -112,6 +214,9 @@ class Overrun(OpError):  # noqa: N818 - what happened to the stream is an overru
 
 class NetlinkWarning(UserWarning):
     """What was asked for cannot come, since a setting of the kernel prevents it."""
+
+
+_KEPT = ("message", "offset", "sequence", "missing", "nest", "policy", "attribute", "hint")
 
 
 def _restore(cls: type[OpError], op: str, err: OSError) -> OpError:

@@ -4,7 +4,7 @@
  * number of times, for compilers without libFuzzer. Built with AddressSanitizer and UndefinedBehaviorSanitizer.
  *
  * Beyond not crashing it must hold: cursors only move forward and stay inside, payloads lie inside, the count of
- * attributes is an upper bound of those found, and a verdict's text lies inside its message.
+ * attributes is an upper bound of those found, and a verdict's text and policy lie inside its message.
  */
 #include "../../src/netlink/_sock.c"
 #include "target.h"
@@ -50,12 +50,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct nl_cursor c = {p, size};
     struct nl_message m;
     struct nl_verdict v;
+    struct nl_policy policy;
     const uint8_t *before = p;
     int ends = 0;
     while (nl_next_message(&c, &m) == NL_ITEM) {
         CHECK(c.at > before && c.at + c.left == p + size);
         CHECK(m.payload >= p && m.payload + m.size <= p + size);
         touch(m.payload, m.size);
+        memset(&v, 0, sizeof v); /* which data leaves alone */
         enum nl_verdict_kind kind = nl_parse_verdict(&m.header, m.payload, m.size, &v);
         CHECK((kind == NL_DATA) == !nl_ends_reply(&m.header));
         CHECK(kind != NL_FAILED || v.error > 0);
@@ -63,6 +65,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             CHECK(v.text >= m.payload && v.text + v.text_size <= m.payload + m.size);
             touch(v.text, v.text_size);
         }
+        if (v.policy) {
+            CHECK(kind == NL_FAILED);
+            CHECK(v.policy >= m.payload && v.policy + v.policy_size <= m.payload + m.size);
+            nl_parse_policy(v.policy, v.policy_size, &policy);
+            CHECK(policy.has >> NL_POLICY_LIMIT == 0);
+            for (unsigned i = 0; i < NL_POLICY_LIMIT; i++)
+                CHECK(policy.has >> i & 1 || policy.values[i] == 0);
+        }
+        CHECK(kind == NL_FAILED || !(v.missing || v.nest || v.offset || v.text));
         ends |= kind != NL_DATA;
         attributes(m.payload, m.size, 0);
         if (m.size >= 4)

@@ -162,7 +162,7 @@ def test_a_program_that_ends_in_an_error(conn: Conn) -> None:
         conn.set_bpf(program())  # type: ignore[arg-type]
 
 
-def test_g31_a_filter_drops_parts_of_a_dump_and_its_end(conn: Conn) -> None:
+def test_a_bpf_program_drops_parts_of_a_dump_and_its_end(conn: Conn) -> None:
     netns.add_routes(conn, 2_000)
     conn.set_bpf([DROP])
     conn.set_read_deadline(soon(0.2))

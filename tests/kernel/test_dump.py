@@ -83,7 +83,7 @@ def test_receive_iter_has_flat_memory(conn: Conn) -> None:
 
 
 @pytest.mark.parametrize("taken", [1, 10, 5_000])
-def test_g8_an_iterator_closed_early_leaves_the_connection_usable(conn: Conn, taken: int) -> None:
+def test_an_iterator_closed_early_leaves_the_connection_usable(conn: Conn, taken: int) -> None:
     netns.add_routes(conn, COUNT)
     for _ in range(3):
         conn.send(netns.routes_request())
@@ -94,7 +94,7 @@ def test_g8_an_iterator_closed_early_leaves_the_connection_usable(conn: Conn, ta
         usable(conn, COUNT)
 
 
-def test_g8_an_iterator_left_by_break_leaves_the_connection_usable(conn: Conn) -> None:
+def test_an_iterator_left_by_break_leaves_the_connection_usable(conn: Conn) -> None:
     netns.add_routes(conn, 2_000)
     conn.send(netns.routes_request())
     for _ in conn.receive_iter():
@@ -107,7 +107,7 @@ def test_g8_an_iterator_left_by_break_leaves_the_connection_usable(conn: Conn) -
     usable(conn, 2_000)
 
 
-def test_g8_an_iterator_left_by_an_exception_leaves_the_connection_usable(conn: Conn) -> None:
+def test_an_iterator_left_by_an_exception_leaves_the_connection_usable(conn: Conn) -> None:
     netns.add_routes(conn, 2_000)
     conn.send(netns.routes_request())
     with pytest.raises(ZeroDivisionError):
@@ -116,7 +116,7 @@ def test_g8_an_iterator_left_by_an_exception_leaves_the_connection_usable(conn: 
     usable(conn, 2_000)
 
 
-def test_g8_an_iterator_thrown_into_leaves_the_connection_usable(conn: Conn) -> None:
+def test_an_iterator_thrown_into_leaves_the_connection_usable(conn: Conn) -> None:
     netns.add_routes(conn, 2_000)
     conn.send(netns.routes_request())
     replies = conn.receive_iter()
@@ -126,7 +126,7 @@ def test_g8_an_iterator_thrown_into_leaves_the_connection_usable(conn: Conn) -> 
     usable(conn, 2_000)
 
 
-def test_g8_the_kernel_refuses_a_second_dump(conn: Conn) -> None:
+def test_the_kernel_refuses_a_second_dump(conn: Conn) -> None:
     netns.add_routes(conn, 2_000)
     first = conn.send(netns.routes_request())
     second = conn.send(netns.routes_request())
@@ -142,7 +142,7 @@ def test_g8_the_kernel_refuses_a_second_dump(conn: Conn) -> None:
     usable(conn, 2_000)
 
 
-def test_g8_a_dump_by_another_thread_waits(conn: Conn, work: Callable[..., Worker]) -> None:
+def test_a_dump_by_another_thread_waits(conn: Conn, work: Callable[..., Worker]) -> None:
     netns.add_routes(conn, 2_000)
     conn.send(netns.routes_request())
     replies = conn.receive_iter()
@@ -325,7 +325,7 @@ def test_execute_interrupted_just_after_a_system_call(conn: Conn, verb: str, fla
         usable(under, 2_000)
 
 
-def test_g13_a_dump_with_ack_sends_no_ack(conn: Conn) -> None:
+def test_a_dump_with_ack_sends_no_ack(conn: Conn) -> None:
     netns.add_routes(conn, 2_000)
     conn.set_deadline(soon())
     request = conn.send(netns.routes_request(DUMP | HeaderFlags.ACKNOWLEDGE))
@@ -342,7 +342,7 @@ def unknown_table() -> Message:
     return request.replace(data=request.data + struct.pack("=HHI", 8, 15, 4711))  # RTA_TABLE
 
 
-def test_g13_done_carries_the_errno_of_a_dump_and_what_the_kernel_says_of_it() -> None:
+def test_done_carries_the_errno_of_a_dump_and_the_kernel_s_message() -> None:
     with dial(Family.ROUTE, Config(strict=True)) as conn:
         conn.set_deadline(soon())
         for receive in (conn.receive, lambda: list(conn.receive_iter())):
@@ -358,7 +358,7 @@ def test_g13_done_carries_the_errno_of_a_dump_and_what_the_kernel_says_of_it() -
         usable(conn, 0)
 
 
-def test_g12_a_filtered_dump_says_so() -> None:
+def test_messages_of_a_filtered_dump_have_the_flag_dump_filtered() -> None:
     with dial(Family.ROUTE, Config(strict=True)) as conn:
         netns.add_routes(conn, 10)
         request = netns.routes_request()
@@ -367,7 +367,7 @@ def test_g12_a_filtered_dump_says_so() -> None:
         assert all(m.header.flags & HeaderFlags.DUMP_FILTERED for m in replies)
 
 
-def test_g15_a_dump_says_that_it_was_interrupted(conn: Conn, other: Conn) -> None:
+def test_messages_of_an_interrupted_dump_have_the_flag_dump_interrupted(conn: Conn, other: Conn) -> None:
     netns.commit(conn, (netns.address(n) for n in range(1, 2_001)))
     request = Message(Header(type=netns.RTM_GETADDR, flags=DUMP), struct.pack("=4BI", 2, 0, 0, 0, 0))
     assert not any(m.header.flags & HeaderFlags.DUMP_INTERRUPTED for m in conn.execute(request))
@@ -399,7 +399,7 @@ FLOWS = 200_000
 
 
 @pytest.mark.parametrize("verb", ["execute", "receive_iter"])
-def test_g6_a_dump_of_200000_flows_takes_at_most_1200_receive_calls(ct: Conn, verb: str) -> None:
+def test_a_dump_of_200000_flows_takes_at_most_1200_receive_calls(ct: Conn, verb: str) -> None:
     """Each call of Socket.receive is one recv() where it does not peek first and need not wait.
 
     It does neither here: the kernel queues the next part of a dump before recv() returns, and a seccomp filter lets
@@ -429,7 +429,7 @@ def test_g6_a_dump_of_200000_flows_takes_at_most_1200_receive_calls(ct: Conn, ve
     assert receives <= 1_200
 
 
-def test_g6_the_sandbox_sees_a_peek(user: Conn) -> None:
+def test_a_peek_fails_in_the_sandbox_without_peeks(user: Conn) -> None:
     # That the test above tests what it says.
     def run() -> int | None:
         enter_sandbox(*no_peeking())

@@ -79,7 +79,7 @@ def numbers(stream: Events) -> list[int]:
 # What comes
 
 
-def test_g28_new_update_and_destroy_are_told_apart(ct: conntrack.Conn) -> None:
+def test_new_update_and_destroy_are_events_of_their_own(ct: conntrack.Conn) -> None:
     flow = Flow(**tuples(1, TCP), timeout=600, protoinfo=ProtoInfo(tcp=TCPInfo(state=1)))
     with listen() as stream:
         ct.create(flow)
@@ -100,7 +100,7 @@ def test_g28_new_update_and_destroy_are_told_apart(ct: conntrack.Conn) -> None:
     assert new.status & Status.CONFIRMED
 
 
-def test_g26_counters_and_timestamps_come_with_destroy_alone(ct: conntrack.Conn) -> None:
+def test_counters_and_timestamps_come_with_destroy_alone(ct: conntrack.Conn) -> None:
     track()
     with listen() as stream:
         datagrams([100, 200])
@@ -181,7 +181,7 @@ def test_what_is_wrong_is_said_before_anything_is_opened() -> None:
 # What is lost
 
 
-def test_g4_overrun_is_raised_with_the_exact_number(ct: conntrack.Conn) -> None:
+def test_overrun_is_raised_with_the_exact_number_of_lost_events(ct: conntrack.Conn) -> None:
     total = 2000
     with listen(read_buffer=SMALL) as stream:
         netns.add_flows(ct.conn, total)
@@ -304,7 +304,7 @@ def test_resync_in_an_event_loop_and_close_in_the_middle(ct: conntrack.Conn) -> 
     assert 0 < sum(flow.event is None for flow in seen) < total
 
 
-def test_g1_a_half_drained_socket_takes_all_that_comes_next(ct: conntrack.Conn) -> None:
+def test_a_half_drained_socket_takes_all_events_that_come_next(ct: conntrack.Conn) -> None:
     with listen(Event.NEW, read_buffer=SMALL, on_overrun="mark") as stream:
         netns.add_flows(ct.conn, 500)
         first = next(stream.batches(64))
@@ -319,7 +319,7 @@ def test_g1_a_half_drained_socket_takes_all_that_comes_next(ct: conntrack.Conn) 
         assert stream.lost == dropped
 
 
-def test_g2_an_event_takes_1280_bytes_of_the_buffer(ct: conntrack.Conn) -> None:
+def test_an_event_takes_about_1280_bytes_of_the_buffer(ct: conntrack.Conn) -> None:
     # What the documentation of read_buffer reckons with; another kernel may take less or more, but not by much.
     with listen(Event.NEW, read_buffer=SMALL) as stream:
         netns.add_flows(ct.conn, 500)
@@ -328,7 +328,7 @@ def test_g2_an_event_takes_1280_bytes_of_the_buffer(ct: conntrack.Conn) -> None:
         assert 640 <= stream.read_buffer() / held <= 2560
 
 
-def test_g5_a_reliable_stream_loses_no_destroy_while_nobody_reads(ct: conntrack.Conn) -> None:
+def test_a_reliable_stream_loses_no_destroy_while_nobody_reads(ct: conntrack.Conn) -> None:
     total = 5000
     netns.require_conntrack(total)
     with listen(Event.DESTROY, reliable=True, read_buffer=SMALL) as stream:
@@ -344,7 +344,7 @@ def test_g5_a_reliable_stream_loses_no_destroy_while_nobody_reads(ct: conntrack.
             if len(gone) >= total:
                 break
         assert sorted(gone) == list(range(1, total + 1))
-        # G4: the kernel counts its tries as drops.
+        # The kernel counts its tries as drops.
         assert (stream.lost, stream._sock.drops > 0) == (0, True)
     eventually(lambda: not len(ct.dump_dying()), "they are gone")
 
@@ -361,7 +361,7 @@ def warned(**options: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ["nf_conntrack_acct", "nf_conntrack_timestamp"])
-def test_g26_what_destroy_will_lack_is_told(ct: conntrack.Conn, name: str) -> None:
+def test_a_sysctl_that_leaves_destroy_without_values_is_a_warning(ct: conntrack.Conn, name: str) -> None:
     netns.sysctl(f"net.netfilter.{name}", 0)
     assert warned() == warned(events=Event.DESTROY) == [f"net.netfilter.{name} is 0"]
     listen(Event.NEW | Event.UPDATE).close()
@@ -373,7 +373,7 @@ def test_no_events_at_all_is_told(ct: conntrack.Conn, events: Event) -> None:
     assert warned(events=events) == ["net.netfilter.nf_conntrack_events is 0"]
 
 
-def test_g27_that_older_flows_stay_silent_is_told_where_there_are_some(ct: conntrack.Conn) -> None:
+def test_flows_that_began_before_and_make_no_events_are_a_warning(ct: conntrack.Conn) -> None:
     # As if nobody listened yet: one who does in any namespace of the machine would count.
     netns.sysctl("net.netfilter.nf_conntrack_events", 0)
     netns.add_flows(ct.conn, 10)
@@ -448,6 +448,8 @@ def test_without_the_capability_it_says_what_is_needed(ct: conntrack.Conn) -> No
             unprivileged(lambda policy=policy: listen(on_overrun=policy))
         assert isinstance(caught.value, OpError)
         assert caught.value.op == "join-group"
+        assert "CAP_NET_ADMIN" in caught.value.hint
+        assert caught.value.__cause__ is None
     # With a filter the kernel is asked what it can do first.
     with pytest.raises(PermissionError, match="CAP_NET_ADMIN"):
         unprivileged(lambda: listen(on_overrun="resync", filter=conntrack.Filter(mark=1)))
@@ -463,7 +465,7 @@ def test_read_buffer_is_what_was_permitted(ct: conntrack.Conn, size: int) -> Non
         assert numbers(stream) == [1]
 
 
-def test_g3_a_buffer_beyond_the_limit(ct: conntrack.Conn) -> None:
+def test_a_read_buffer_beyond_rmem_max(ct: conntrack.Conn) -> None:
     limit = netns.limit("rmem_max")
     with listen(read_buffer=2 * limit) as stream:
         assert stream.read_buffer() == (2 * limit if netns.in_user_namespace() else 4 * limit)

@@ -119,7 +119,7 @@ def test_the_table_has_what_the_filters_mean_and_what_they_do_not(table: list[Fl
 
 
 @pytest.mark.parametrize(("filter_", "family"), ASKED + LEFT + HERE, ids=str)
-def test_g12_a_filtered_dump_is_the_dump_filtered(
+def test_a_filtered_dump_is_the_dump_filtered(
     ct: conntrack.Conn, table: list[Flow], filter_: Filter, family: int | None
 ) -> None:
     batch = ct.dump(filter_, family=family)
@@ -130,7 +130,7 @@ def test_g12_a_filtered_dump_is_the_dump_filtered(
 
 
 @pytest.mark.parametrize(("filter_", "family"), ASKED, ids=str)
-def test_g12_g24_the_kernel_alone_gives_the_same(
+def test_a_dump_filtered_by_the_kernel_alone_is_the_dump_filtered(
     ct: conntrack.Conn, table: list[Flow], filter_: Filter, family: int | None
 ) -> None:
     payload, left = kernel_payload(filter_, family, lambda: abilities(ct.conn.execute))
@@ -144,7 +144,7 @@ def test_g12_g24_the_kernel_alone_gives_the_same(
 
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize(("filter_", "family"), ASKED[1:] + LEFT, ids=str)
-def test_g25_a_filtered_flush_takes_what_the_filter_means_and_no_more(
+def test_a_filtered_flush_deletes_what_the_filter_matches_and_no_more(
     ct: conntrack.Conn,
     table: list[Flow],
     filter_: Filter,

@@ -410,6 +410,9 @@ def test_without_the_capability() -> None:
     with pytest.raises(PermissionError, match="CAP_NET_ADMIN") as raised:
         unprivileged(listen)
     assert raised.value.errno == errno.EPERM
+    assert isinstance(raised.value, OpError)
+    assert "CAP_NET_ADMIN" in raised.value.hint
+    assert raised.value.__cause__ is None
     # Neither where the group is taken, too.
     with nflog.listen(GROUP), pytest.raises(PermissionError, match="CAP_NET_ADMIN"):
         unprivileged(listen)

@@ -144,7 +144,7 @@ def test_strict_fails_where_the_kernel_cannot(work: Work) -> None:
     raised(worker.result, "dial", errno.ENOPROTOOPT)
 
 
-def test_g15_cap_ack_keeps_the_request_out_of_an_error(conn: Conn) -> None:
+def test_cap_ack_keeps_the_request_s_payload_out_of_an_error(conn: Conn) -> None:
     def size_of_error() -> int:
         request = get_link(ACK, 9999)
         conn.send(request.replace(data=request.data + b"\x40\0\xff\x3f" + bytes(60)))
@@ -204,14 +204,14 @@ def test_buffers_can_be_read(conn: Conn) -> None:
 
 def test_buffers_beyond_the_limit_are_forced(conn: Conn) -> None:
     if netns.in_user_namespace():
-        pytest.skip("SO_RCVBUFFORCE and SO_SNDBUFFORCE need CAP_NET_ADMIN in the first user namespace (G3)")
+        pytest.skip("SO_RCVBUFFORCE and SO_SNDBUFFORCE need CAP_NET_ADMIN in the first user namespace")
     conn.set_read_buffer(2 * netns.limit("rmem_max"))
     assert conn.read_buffer() == 4 * netns.limit("rmem_max")
     conn.set_write_buffer(2 * netns.limit("wmem_max"))
     assert conn.write_buffer() == 4 * netns.limit("wmem_max")
 
 
-def test_g3_without_privilege_buffers_are_capped_and_the_size_got_can_be_read(conn: Conn) -> None:
+def test_without_privilege_buffers_are_capped_and_their_size_can_be_read(conn: Conn) -> None:
     def run() -> None:
         conn.set_read_buffer(2 * netns.limit("rmem_max"))
         assert conn.read_buffer() == 2 * netns.limit("rmem_max")
@@ -427,7 +427,7 @@ def test_no_enobufs_counts_in_silence(conn: Conn, other: Conn) -> None:
 
 
 @pytest.mark.parametrize("no_enobufs", [False, True])
-def test_g1_a_half_drained_congested_socket(conn: Conn, other: Conn, no_enobufs: bool) -> None:
+def test_what_a_half_drained_congested_socket_takes(conn: Conn, other: Conn, no_enobufs: bool) -> None:
     conn.set_option(ConnOption.NO_ENOBUFS, no_enobufs)
     routes_overrun(conn, other)
     if not no_enobufs:
@@ -452,7 +452,7 @@ def test_a_full_socket_refuses_a_unicast_and_drops_nothing_in_silence(user: Conn
     assert got + refused == 200
 
 
-def test_g15_acks_overflow_the_buffer_though_all_is_done(conn: Conn, other: Conn) -> None:
+def test_acks_overflow_the_buffer_though_every_request_is_done(conn: Conn, other: Conn) -> None:
     conn.set_read_buffer(8192)
     count = 500
     sent = conn.send_messages(netns.route(n, flags=netns.CREATE | ACK) for n in range(1, count + 1))

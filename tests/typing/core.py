@@ -18,9 +18,11 @@ from netlink import (
     HeaderType,
     Message,
     OpError,
+    Policy,
     nltest,
 )
 from netlink.bpf import Instruction
+from netlink.consts import PolicyType
 
 
 def core(conn: Conn, message: Message) -> None:
@@ -65,6 +67,13 @@ def errors(error: OpError) -> None:
     assert_type(error.op, str)
     assert_type(error.offset, int)
     assert_type(error.timeout, bool)
+    assert_type(error.missing, int | None)
+    assert_type(error.policy, Policy | None)
+    assert_type(error.attribute, str)
+    assert_type(error.hint, str)
+    if error.policy is not None:
+        assert_type(error.policy.type, PolicyType | int | None)
+        assert_type(error.policy.max, int | None)
 
 
 def double(requests: list[Message]) -> list[Message]:

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from netlink import DecodeError, EncodeError, OpError, Overrun
+from netlink import DecodeError, EncodeError, OpError, Overrun, Policy
+from netlink.consts import PolicyType
 
 BUILTINS = {
     BlockingIOError: {"EAGAIN", "EALREADY", "EWOULDBLOCK", "EINPROGRESS"},
@@ -29,6 +30,8 @@ BUILTINS = {
     TimeoutError: {"ETIMEDOUT"},
 }
 MAPPED = [(name, builtin) for builtin, names in BUILTINS.items() for name in sorted(names)]
+
+VLAN = Policy(PolicyType.U16, min=1, max=4094)
 
 
 def op_error(err: Any, **more: Any) -> OpError:
@@ -80,6 +83,7 @@ def test_value_errors(cls: type[Exception]) -> None:
 def test_defaults() -> None:
     err = OpError(op="send", err=errno.ENOBUFS)
     assert (err.op, err.errno, err.message, err.offset, err.sequence) == ("send", errno.ENOBUFS, "", 0, 0)
+    assert (err.missing, err.nest, err.policy, err.attribute, err.hint) == (None, 0, None, "", "")
     assert err.strerror == os.strerror(errno.ENOBUFS)
     assert err.filename is None
 
@@ -114,12 +118,39 @@ def test_arguments(arguments: tuple[Any, ...]) -> None:
         ),
         (
             op_error(errno.ENOENT, message="unknown"),
-            'netlink receive: No such file or directory, offset: 0, message: "unknown"',
+            'netlink receive: No such file or directory, message: "unknown"',
         ),
-        (op_error(errno.EEXIST, offset=20), 'netlink receive: File exists, offset: 20, message: ""'),
+        (op_error(errno.EEXIST, offset=20), "netlink receive: File exists, offset: 20"),
         (
             op_error(errno.EINVAL, message='a "b" \\'),
-            'netlink receive: Invalid argument, offset: 0, message: "a \\"b\\" \\\\"',
+            'netlink receive: Invalid argument, message: "a \\"b\\" \\\\"',
+        ),
+        (op_error(errno.EINVAL, missing=3), "netlink receive: Invalid argument, missing: attribute type 3"),
+        (
+            op_error(errno.EINVAL, missing=3, nest=20),
+            "netlink receive: Invalid argument, missing: attribute type 3 in the attribute at offset 20",
+        ),
+        (
+            op_error(errno.EINVAL, missing=3, nest=20, attribute="linkinfo.kind"),
+            "netlink receive: Invalid argument, missing: linkinfo.kind",
+        ),
+        (
+            op_error(errno.EINVAL, offset=24, attribute="linkinfo.data"),
+            "netlink receive: Invalid argument, attribute: linkinfo.data, offset: 24",
+        ),
+        (
+            op_error(errno.EINVAL, offset=24, missing=3, attribute="linkinfo.data"),
+            "netlink receive: Invalid argument, attribute: linkinfo.data, offset: 24, missing: attribute type 3",
+        ),
+        (
+            op_error(errno.ERANGE, offset=24, policy=VLAN, message="integer out of range"),
+            "netlink receive: Numerical result out of range, offset: 24, allowed: u16 from 1 to 4094, "
+            'message: "integer out of range"',
+        ),
+        (op_error(errno.EPERM, hint="be root"), "netlink receive: Operation not permitted: be root"),
+        (
+            op_error(errno.ENOENT, message="unknown", hint="load the module"),
+            'netlink receive: No such file or directory, message: "unknown": load the module',
         ),
         (op_error(errno.EINVAL, sequence=5), "netlink receive: Invalid argument"),
         (op_error(524), f"netlink receive: {os.strerror(524)}"),  # ENOTSUPP of include/linux/errno.h
@@ -133,6 +164,75 @@ def test_arguments(arguments: tuple[Any, ...]) -> None:
 )
 def test_str(err: OpError, want: str) -> None:
     assert str(err) == want
+
+
+VALUES: dict[str, Any] = {
+    "message": "m",
+    "offset": 8,
+    "sequence": 7,
+    "missing": 3,
+    "nest": 20,
+    "policy": VLAN,
+    "attribute": "linkinfo.data.id",
+    "hint": "be root",
+}
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_an_error_under_another_name_keeps_what_it_carries(name: str) -> None:
+    again = OpError("dial", op_error(errno.EINVAL, **{name: VALUES[name]}))
+    assert again.op == "dial"
+    assert {key: getattr(again, key) for key in VALUES} == {
+        key: VALUES[key] if key == name else getattr(op_error(errno.EINVAL), key) for key in VALUES
+    }
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_an_error_under_another_name_has_its_own_first(name: str) -> None:
+    other = op_error(errno.EINVAL, **VALUES)
+    own = {"policy": Policy(max=1)}.get(name, 99 if isinstance(VALUES[name], int) else "own")
+    again = OpError("dial", other, **{name: own})
+    assert {key: getattr(again, key) for key in VALUES} == {**VALUES, name: own}
+
+
+def test_a_hint_is_set_on_the_error_itself() -> None:
+    err = op_error(errno.EPERM)
+    err.hint = "be root"
+    assert str(err) == "netlink receive: Operation not permitted: be root"
+    assert err.strerror == os.strerror(errno.EPERM)
+
+
+# Policies
+
+
+@pytest.mark.parametrize(
+    ("policy", "want"),
+    [
+        (Policy(), ""),
+        (VLAN, "u16 from 1 to 4094"),
+        (Policy(PolicyType.S32, min=-5, max=5), "s32 from -5 to 5"),
+        (Policy(PolicyType.U8, min=4, max=4), "u8 4"),
+        (Policy(PolicyType.U8, min=4), "u8 from 4 up"),
+        (Policy(PolicyType.U8, max=4), "u8 up to 4"),
+        (Policy(PolicyType.NUL_STRING, max_length=15), "nul string up to 15 bytes long"),
+        (Policy(PolicyType.BINARY, min_length=4, max_length=4), "binary 4 bytes long"),
+        (Policy(PolicyType.BITFIELD32, mask=3), "bitfield32 within the bits 0x3"),
+        (Policy(PolicyType.U8, min=0, max=0), "u8 0"),
+        (Policy(PolicyType.FLAG), "flag"),
+        (Policy(99), "type 99"),
+    ],
+)
+def test_str_of_a_policy(policy: Policy, want: str) -> None:
+    assert str(policy) == want
+
+
+def test_a_policy_is_immutable_and_compares_by_value() -> None:
+    assert Policy(PolicyType.U16, 1, 4094) == VLAN
+    assert hash(Policy(PolicyType.U16, 1, 4094)) == hash(VLAN)
+    with pytest.raises(AttributeError):
+        VLAN.min = 2  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        VLAN.other = 2  # type: ignore[attr-defined]
 
 
 # Exceptions as err
@@ -182,6 +282,7 @@ def test_no_errno_is_neither() -> None:
     "err",
     [
         OpError("receive", errno.ENOENT, message="m", offset=8, sequence=7),
+        OpError("receive", errno.EINVAL, **VALUES),
         OpError("dial", errno.EPERM),
         OpError("receive", 524),
         OpError("receive", 0x8000_0000),
@@ -198,7 +299,7 @@ def test_copies_are_the_same(err: OpError) -> None:
         assert type(again) is type(err)
         assert str(again) == str(err)
         assert again.args == err.args
-        for name in ("op", "errno", "strerror", "message", "offset", "sequence", "timeout", "temporary"):
+        for name in ("op", "errno", "strerror", "timeout", "temporary", *VALUES):
             assert getattr(again, name) == getattr(err, name)
 
 

@@ -138,7 +138,7 @@ def asked(chosen: Filter, family: int | None = None) -> tuple[dict[str, Any], li
     return filters_.Request.decode(payload).to_dict(), left
 
 
-def test_g24_the_flags_of_the_tuples_are_in_host_byte_order() -> None:
+def test_the_flags_of_the_tuples_are_in_host_byte_order() -> None:
     payload, left = kernel_payload(Filter(orig=Tuple(src="10.0.0.1", proto=6, dst_port=80)), None, lambda: ABLE)
     assert left == []
     assert struct.pack("=HHI", 8, 1, 1 | 8 | 32) in payload

@@ -364,7 +364,7 @@ LAST = wire(21, sequence=5) + b"fghij"
     [
         (b"", []),
         (FIRST, [b"ab"]),
-        (FIRST + LAST, [b"ab", b"fghij"]),  # no padding behind the last (G11)
+        (FIRST + LAST, [b"ab", b"fghij"]),  # no padding behind the last
         (FIRST + LAST + bytes(2), [b"ab", b"fghij"]),
         (FIRST + LAST + bytes(3), [b"ab", b"fghij"]),
         (FIRST + LAST + bytes(3) + bytes(15), [b"ab", b"fghij"]),

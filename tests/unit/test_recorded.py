@@ -39,7 +39,7 @@ def test_recorded_flows_have_what_makes_them_differ() -> None:
     assert all(flow.timestamp and flow.timestamp.start for flow in flows)
 
 
-def test_g30_what_the_kernel_leaves_out_is_none_and_never_0() -> None:
+def test_a_value_that_the_kernel_leaves_out_is_none_and_not_0() -> None:
     values = {"orig": Tuple(proto=6), "reply": Tuple(proto=6)}
     offloaded = Flow.decode(Flow(**values, status=Status.OFFLOAD).encode())
     assert (offloaded.timeout, offloaded.labels, offloaded.mark) == (None, None, None)

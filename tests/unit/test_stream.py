@@ -198,7 +198,7 @@ def test_the_counter_starts_at_0_and_wraps_at_32_bits(reader: Make, peer: Peer) 
     assert stream.lost == 2**32 - 2 + 2**32 - 3 + 1
 
 
-def test_g10_others_cannot_put_anything_in(reader: Make, peer: Peer, sock: Socket) -> None:
+def test_datagrams_of_other_sockets_are_ignored(reader: Make, peer: Peer, sock: Socket) -> None:
     stream = reader(counts=True)
     with Peer(sock.pid) as stranger:
         stranger.send(thing(1, seq=9))
@@ -212,7 +212,7 @@ def test_g10_others_cannot_put_anything_in(reader: Make, peer: Peer, sock: Socke
         stream.await_acknowledgement(7)
 
 
-def test_g7_a_datagram_longer_than_a_slot_is_lost_and_makes_room(reader: Make, peer: Peer) -> None:
+def test_a_datagram_longer_than_a_slot_is_lost_and_makes_slots_longer(reader: Make, peer: Peer) -> None:
     stream = reader(slot=64)
     long = [thing(n) for n in range(10)]
     peer.send(thing(100))
@@ -275,14 +275,14 @@ def test_a_few_bytes_behind_the_last_message_are_no_message(reader: Make, peer: 
     assert numbers(stream.read(100, True)) == [2]
 
 
-def test_g11_the_last_message_may_lack_its_padding(reader: Make, peer: Peer) -> None:
+def test_the_last_message_may_lack_its_padding(reader: Make, peer: Peer) -> None:
     stream = reader()
     data = attribute(1, struct.pack("=I", 7)) + attribute(9, b"xyz")[:-1]
     peer.send_bytes(struct.pack("=IHHII", 16 + len(data), THING, 0, 0, 0) + data)
     assert numbers(stream.read(100, True)) == [7]
 
 
-def test_g16_netlink_s_own_messages_are_passed_over(reader: Make, peer: Peer) -> None:
+def test_netlink_s_own_messages_are_passed_over(reader: Make, peer: Peer) -> None:
     stream = reader()
     own = [Message(Header(type=type_, flags=2), bytes([0, 0, 0, 200])) for type_ in range(16)]
     peer.send(thing(1), *own, told(errno.EPERM, 0), told(errno.EPERM, 5), thing(2))

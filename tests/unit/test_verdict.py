@@ -10,14 +10,15 @@ import struct
 
 import pytest
 
-from netlink import DecodeError, Header, HeaderFlags, HeaderType, Message, OpError
+from netlink import DecodeError, Header, HeaderFlags, HeaderType, Message, OpError, Policy
 from netlink._codec import verdict
+from netlink.consts import PolicyType
 
 MULTI = HeaderFlags.MULTI
 CAPPED = HeaderFlags.CAPPED
 TLVS = HeaderFlags.ACKNOWLEDGE_TLVS
 
-MSG, OFFS = 1, 2
+MSG, OFFS, COOKIE, POLICY, MISS_TYPE, MISS_NEST = 1, 2, 3, 4, 5, 6
 
 
 def code(value: int) -> bytes:
@@ -48,6 +49,16 @@ EINVAL = code(-errno.EINVAL)
 OFFSET_8 = tlv(OFFS, struct.pack("=I", 8))
 TEXT = tlv(MSG, b"no way\0")
 BOTH = TEXT + OFFSET_8
+MISSING_3 = tlv(MISS_TYPE, struct.pack("=I", 3))
+NEST_20 = tlv(MISS_NEST, struct.pack("=I", 20))
+
+
+def u32(kind: int, value: int) -> bytes:
+    return tlv(kind, struct.pack("=I", value))
+
+
+def u64(kind: int, value: int) -> bytes:
+    return tlv(kind, struct.pack("=Q", value))
 
 
 # No verdict
@@ -63,7 +74,7 @@ BOTH = TEXT + OFFSET_8
         (HeaderType.DONE, 0, EINVAL),
         (HeaderType.DONE, 0, b""),
         (HeaderType.DONE, TLVS, EINVAL + BOTH),
-        (HeaderType.DONE, 0, bytes.fromhex("000000c8")),  # nfnetlink_log of group 200 (G16)
+        (HeaderType.DONE, 0, bytes.fromhex("000000c8")),  # nfnetlink_log of group 200
     ],
 )
 def test_data(kind: int, flags: int, data: bytes) -> None:
@@ -155,7 +166,7 @@ each_place = pytest.mark.parametrize(("head", "front"), PLACES.values(), ids=PLA
         (OFFSET_8, "", 8),
         (BOTH, "no way", 8),
         (OFFSET_8 + TEXT, "no way", 8),
-        (tlv(3, b"cookie") + BOTH + tlv(99, b""), "no way", 8),
+        (tlv(COOKIE, b"cookie") + BOTH + tlv(99, b""), "no way", 8),
         (tlv(0x8000 | MSG, b"flagged\0") + tlv(0x4000 | OFFS, struct.pack("=I", 20)), "flagged", 20),
         (tlv(MSG, b"no NUL"), "no NUL", 0),
         (tlv(MSG, b"cut\0off\0"), "cut", 0),
@@ -177,6 +188,60 @@ def test_attributes(head: tuple[int, int], front: bytes, attributes: bytes, mess
     error = said(*head, front + attributes)
     assert isinstance(error, OpError)
     assert (error.errno, error.message, error.offset) == (errno.EINVAL, message, offset)
+
+
+@each_place
+@pytest.mark.parametrize(
+    ("attributes", "missing", "nest"),
+    [
+        (BOTH, None, 0),
+        (MISSING_3, 3, 0),
+        (MISSING_3 + NEST_20, 3, 20),
+        (NEST_20 + BOTH + MISSING_3, 3, 20),
+        (u32(MISS_TYPE, 0xFFFF_FFFF), 0xFFFF_FFFF, 0),
+        (u32(MISS_TYPE, 0), None, 0),
+        (u32(0x8000 | MISS_TYPE, 3) + u32(0x4000 | MISS_NEST, 20), 3, 20),
+        # Malformed: what was good before it counts.
+        (tlv(MISS_TYPE, b"\3") + NEST_20, None, 20),
+        (MISSING_3 + tlv(MISS_NEST, b"\3" * 8), 3, 0),
+        (MISSING_3 + tlv(MISS_NEST, b"", length=8), 3, 0),
+    ],
+)
+def test_missing(head: tuple[int, int], front: bytes, attributes: bytes, missing: int | None, nest: int) -> None:
+    error = said(*head, front + attributes)
+    assert isinstance(error, OpError)
+    assert (error.errno, error.missing, error.nest) == (errno.EINVAL, missing, nest)
+
+
+@each_place
+@pytest.mark.parametrize(
+    ("attributes", "policy"),
+    [
+        (b"", None),
+        (u32(1, 3) + u64(4, 1) + u64(5, 4094), Policy(PolicyType.U16, min=1, max=4094)),
+        (u32(1, 4) + u64(4, 0) + u64(5, 0), Policy(PolicyType.U32, min=0, max=0)),
+        (u32(1, 5) + u64(4, 0) + u64(5, (1 << 64) - 1), Policy(PolicyType.U64, min=0, max=(1 << 64) - 1)),
+        (u32(1, 9) + u64(2, 1 << 63) + u64(3, (1 << 63) - 1), Policy(PolicyType.S64, -(1 << 63), (1 << 63) - 1)),
+        (u32(1, 8) + u64(2, (1 << 64) - 5) + u64(3, 0), Policy(PolicyType.S32, min=-5, max=0)),
+        (u32(1, 10) + u32(6, 4) + u32(7, 32), Policy(PolicyType.BINARY, min_length=4, max_length=32)),
+        (u32(1, 15) + u32(10, 7), Policy(PolicyType.BITFIELD32, mask=7)),
+        (u32(1, 2) + u64(12, 0x81), Policy(PolicyType.U8, mask=0x81)),
+        (u32(1, 99), Policy(99)),
+        (u64(5, 7), Policy(max=7)),
+        (tlv(11, b"") + u32(8, 1) + u32(9, 2) + u32(99, 3), None),  # padding, and what is told of dumps of policies
+        # Malformed: what was good before it counts.
+        (u32(1, 3) + u32(4, 1) + u64(7, 1), Policy(PolicyType.U16)),
+        (u32(1, 3) + tlv(5, b"", length=12), Policy(PolicyType.U16)),
+        (u32(1, 3) + b"\1", Policy(PolicyType.U16)),
+    ],
+)
+def test_policy(head: tuple[int, int], front: bytes, attributes: bytes, policy: Policy | None) -> None:
+    error = said(*head, front + tlv(0x8000 | POLICY, attributes) + BOTH)
+    assert isinstance(error, OpError)
+    assert error.policy == policy
+    assert policy is None or type(error.policy) is Policy
+    assert policy is None or type(error.policy.type) is type(policy.type)  # type: ignore[union-attr]
+    assert (error.message, error.offset) == ("no way", 8)
 
 
 @pytest.mark.parametrize(
@@ -212,6 +277,7 @@ def test_nothing_to_read(head: tuple[int, int], data: bytes) -> None:
     error = said(*head, data)
     assert isinstance(error, OpError)
     assert (error.errno, error.message, error.offset) == (errno.EINVAL, "", 0)
+    assert (error.missing, error.nest, error.policy) == (None, 0, None)
 
 
 def test_str() -> None:

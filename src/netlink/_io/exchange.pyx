@@ -65,6 +65,7 @@ import errno as _errno
 import sys as _sys
 
 from netlink._codec import verdict
+from netlink._engine.paths import explain
 from netlink.errors import DecodeError, EncodeError, OpError
 
 READABLE = 1
@@ -311,8 +312,8 @@ cdef class Call:
         """Say more of an error of this call: what to do about it, and what in the request it is about."""
         if self.hints and not error.hint:
             error.hint = self.hints.get(error.errno, "")
-        if self.request is not None and error.sequence:
-            error.locate(self.request, self.message.payload or b"")
+        if self.request is not None:
+            explain(error, self.request, self.message.payload or b"")
 
     cdef size_t size(self):
         """Bytes of the message."""

@@ -49,13 +49,10 @@ def listening_socket(config: Config, read_buffer: int) -> Socket:
 
 
 def hinted(error: OpError, hints: Mapping[int, str] = _HINTS) -> OpError:
-    """The error with what to do about it."""
-    hint = (hints.get(error.errno) or _HINTS.get(error.errno)) if error.errno else None
-    if hint is None:
-        return error
-    told = OpError(error.op, OSError(error.errno, f"{error.strerror}: {hint}"))
-    told.message, told.offset, told.sequence = error.message, error.offset, error.sequence
-    return told
+    """The error itself, with what to do about it in its `hint`."""
+    if error.errno and not error.hint:
+        error.hint = hints.get(error.errno) or _HINTS.get(error.errno, "")
+    return error
 
 
 @contextmanager
@@ -64,7 +61,5 @@ def explained(hints: Mapping[int, str]) -> Generator[None]:
     try:
         yield
     except OpError as error:
-        told = hinted(error, hints)
-        if told is error:
-            raise
-        raise told from error
+        hinted(error, hints)
+        raise

@@ -138,7 +138,8 @@ def listen(
             for event in chosen:
                 sock.join_group(_GROUPS[event])
         except OpError as error:
-            raise hinted(error) from error
+            hinted(error)
+            raise
         opened.pop_all()
     return Stream(sock, reader, Flow, on_overrun=on_overrun, resync=resync, owns=owns)
 
@@ -147,4 +148,5 @@ def _attach(sock: Socket, code: list[Instruction]) -> None:
     try:
         sock.set_bpf(code)
     except OpError as error:
-        raise hinted(error, _TOO_LONG) from error
+        hinted(error, _TOO_LONG)
+        raise

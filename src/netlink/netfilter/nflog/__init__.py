@@ -134,7 +134,10 @@ def listen(
             sock.send(_config(sock, group, 1, options))
             reader.await_acknowledgement(1)
         except _OpError as error:
-            raise _explained(error, sock, group) from error
+            explained = _explained(error, sock, group)
+            if explained is error:
+                raise
+            raise explained from error
         opened.pop_all()
     log = Log(sock, reader, Packet)
     log._group = group

@@ -1,0 +1,230 @@
+"""Paths in a declaration, such as "linkinfo.data.id", of the attributes of a request that the kernel objects to.
+
+The kernel names an attribute by its offset in the request. The request's payload is walked down to that byte, beside
+the declaration that it was made from. Payloads may hold any bytes, and offsets may be any numbers.
+"""
+
+from __future__ import annotations
+
+import sys
+from struct import Struct
+
+from netlink._engine import record as _record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, TypeAlias
+
+    from netlink._engine.record import Field, Record
+    from netlink.errors import OpError
+
+    _Fields: TypeAlias = dict[str, Field[Any]]
+
+__all__ = ["attribute_path", "explain", "missing_name"]
+
+_HEADER = 16  # sizeof(struct nlmsghdr), linux/netlink.h
+_TYPE = 0x3FFF  # NLA_TYPE_MASK
+_ATTRIBUTE = Struct("=HH")  # struct nlattr
+
+
+def explain(error: OpError, declaration: type[Record], payload: bytes, *, skip: int = 0) -> None:
+    """Set `attribute` of an error that answers a request, if it is not set and the path can be told.
+
+    declaration: the class that the request was made from.
+    payload: what follows nlmsghdr in the request.
+    skip: bytes of the payload before the declaration's, such as 4 of genlmsghdr.
+    """
+    if error.attribute:
+        return
+    if error.offset:
+        error.attribute = attribute_path(declaration, payload, error.offset, skip=skip)
+    elif error.missing is not None:
+        error.attribute = missing_name(declaration, payload, error.nest, error.missing, skip=skip)
+
+
+def attribute_path(declaration: type[Record], payload: bytes, offset: int, *, skip: int = 0) -> str:
+    """The path to the innermost field that holds the byte at an offset, "" if no field does.
+
+    offset: counted from nlmsghdr, as NLMSGERR_ATTR_OFFS is. declaration, payload, skip: as `explain` takes them.
+    An attribute that is not declared is its type, "linkinfo.17"; an element of a list has its index, "peers[1].key".
+    """
+    walk = _Walk(declaration, payload, skip)
+    return walk.path() if walk.to(offset - _HEADER) else ""
+
+
+def missing_name(declaration: type[Record], payload: bytes, nest: int, missing: int, *, skip: int = 0) -> str:
+    """The path of an attribute that is missing, "" if it cannot be told.
+
+    missing: its type, as NLMSGERR_ATTR_MISS_TYPE is.
+    nest: where the attribute begins that should hold it, counted from nlmsghdr, as NLMSGERR_ATTR_MISS_NEST is; 0 for
+        none. declaration, payload, skip: as `explain` takes them.
+    """
+    walk = _Walk(declaration, payload, skip)
+    if nest:
+        begin = nest - _HEADER
+        if not walk.to(begin) or walk.start != begin + _ATTRIBUTE.size or walk.item is not None:
+            return ""
+    walk.step(missing & _TYPE, 0)
+    return walk.path()
+
+
+class _Walk:
+    """A walk from a payload's outermost attributes to an inner one.
+
+    names: of the fields on the way.
+    start, end: where the attributes at hand lie in the payload.
+    fields, prefix: where they are declared, and the types of the containers around them.
+    item: instead of fields, the element that each of them is.
+    passed: fields, prefix, start and end of those around them, for the fields that choose a submessage.
+    """
+
+    def __init__(self, declaration: type[Record], payload: bytes, skip: int) -> None:
+        self.payload = payload
+        self.names: list[str] = []
+        self.start, self.end = skip, len(payload)
+        self.fields: _Fields = declaration.__fields__
+        self.prefix: tuple[int, ...] = ()
+        self.item: Field[Any] | None = None
+        self.passed: list[tuple[_Fields, tuple[int, ...], int, int]] = []
+
+    def path(self) -> str:
+        return ".".join(self.names)
+
+    def to(self, offset: int) -> bool:
+        """Walk to the innermost attribute that holds a byte of the payload; whether there is one."""
+        header = self.fields.get("header")
+        if header is not None and header.cls is not None and not header.types:
+            start, self.start = self.start, self.start + _aligned(_struct_size(header.cls.__fields__))
+            if start <= offset < self.start:
+                self.names.append("header")
+                self.into_struct(header.cls.__fields__, offset - start)
+                return True
+        elif not any(field.types for field in self.fields.values()):
+            self.into_struct(self.fields, offset - self.start)
+            return bool(self.names)
+        found = False
+        while at := self.attribute_at(offset):
+            found = True
+            type_, index, start, end = at
+            struct = self.step(type_, index)
+            self.start, self.end = start + _ATTRIBUTE.size, end
+            if offset < self.start:
+                break
+            if struct is not None:
+                self.into_struct(struct.__fields__, offset - self.start)
+        return found
+
+    def attribute_at(self, offset: int) -> tuple[int, int, int, int] | None:
+        """Type, index, start and end of the attribute at hand that holds a byte, padding included."""
+        if not self.fields and self.item is None:
+            return None
+        counts: dict[int, int] = {}
+        for position, (type_, start, end) in enumerate(_attributes(self.payload, self.start, self.end)):
+            if start <= offset < _aligned(end):
+                return type_, counts.get(type_, 0) if self.item is None else position, start, end
+            counts[type_] = counts.get(type_, 0) + 1
+        return None
+
+    def step(self, type_: int, index: int) -> type[Record] | None:
+        """Make what is inside an attribute of a type the attributes at hand; the class of the struct inside, if one is.
+
+        index: how many attributes of the type, or of an array, are before it.
+        """
+        field, self.item = self.item, None
+        path = (*self.prefix, type_)
+        if field is not None:
+            self.names[-1] += f"[{index}]"
+        else:
+            field = next((f for f in self.fields.values() for known, _ in f.types if known == path), None)
+            if field is not None:
+                self.names.append(field.name)
+                if field.kind == _record.NL_K_REPEATED:
+                    self.names[-1] += f"[{index}]"
+                    field = field.item or field
+        self.passed.append((self.fields, self.prefix, self.start, self.end))
+        if field is None and any(known[: len(path)] == path for f in self.fields.values() for known, _ in f.types):
+            self.prefix = path  # a container, which has no name
+            return None
+        self.prefix = ()
+        if field is None:
+            self.names.append(str(type_))
+            self.fields = {}
+        elif field.kind == _record.NL_K_ARRAY:
+            self.fields, self.item = {}, field.item
+        elif field.kind == _record.NL_K_STRUCT:
+            self.fields = {}
+            return field.cls
+        else:
+            cls = self.chosen(field) if field.kind == _record.NL_K_SUBMESSAGE else field.cls
+            self.fields = {} if cls is None else cls.__fields__
+        return None
+
+    def chosen(self, field: Field[Any]) -> type[Record] | None:
+        """The case of a submessage, by the field that chooses it, which is beside it or around it."""
+        for fields, prefix, start, end in reversed(self.passed):
+            selector = fields.get(field.on or "")
+            if selector is None:
+                continue
+            for path, _ in selector.types:
+                if path[: len(prefix)] == prefix:
+                    value = self.value(selector, path[len(prefix) :], start, end)
+                    if value is not None:
+                        return next((cls for key, cls in field.cases or () if key == value), None)
+            break
+        return None
+
+    def value(self, field: Field[Any], path: tuple[int, ...], start: int, end: int) -> int | str | None:
+        """The value of an integer or string field, of the last attribute of its path."""
+        for wanted in path:
+            found = None
+            for type_, inner, after in _attributes(self.payload, start, end):
+                if type_ == wanted:
+                    found = inner + _ATTRIBUTE.size, after
+            if found is None:
+                return None
+            start, end = found
+        data = self.payload[start:end]
+        if field.kind == _record.NL_K_STRING:
+            return data.rstrip(b"\0").decode("utf-8", "surrogateescape")
+        order = "big" if field.flags & _record.NL_BIG else sys.byteorder
+        return int.from_bytes(data, order, signed=bool(field.flags & _record.NL_SIGNED))
+
+    def into_struct(self, fields: _Fields, offset: int) -> None:
+        """Add the name of a struct's field that holds a byte of it."""
+        at = 0
+        for field in fields.values():
+            if at <= offset < at + _width(field):
+                self.names.append(field.name)
+                if field.kind == _record.NL_K_STRUCT and field.cls is not None:
+                    self.into_struct(field.cls.__fields__, offset - at)
+                return
+            at += _width(field)
+
+
+def _attributes(payload: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """Type, start and end of each attribute, as far as they are well-formed."""
+    while start + _ATTRIBUTE.size <= end:
+        length, type_ = _ATTRIBUTE.unpack_from(payload, start)
+        if length == 0:
+            length = _ATTRIBUTE.size  # passed over by the decoder, too
+        elif length < _ATTRIBUTE.size or start + length > end:
+            return
+        else:
+            yield type_ & _TYPE, start, start + length
+        start += _aligned(length)
+
+
+def _aligned(size: int) -> int:
+    return (size + 3) & ~3  # NLA_ALIGN
+
+
+def _struct_size(fields: _Fields) -> int:
+    return sum(map(_width, fields.values()))
+
+
+def _width(field: Field[Any]) -> int:
+    """Bytes of a struct's field on the wire."""
+    if field.kind == _record.NL_K_STRUCT and field.cls is not None:
+        return _struct_size(field.cls.__fields__)
+    return field.size if field.kind == _record.NL_K_FIXED else field.width
