@@ -28,40 +28,32 @@ TICK = 0.001  # seconds between two looks at the clock
 
 def calls(messages: Sequence[Message]) -> list[Any]:
     """Requests as `netlink.family.Call`, made before the clock is read."""
-    from netlink.family import Call  # type: ignore[import-not-found, unused-ignore]
+    from netlink.family import Call
 
-    return [Call(message) for message in messages]
+    return [Call(int(m.header.type), m.data, flags=int(m.header.flags)) for m in messages]
 
 
 def execute_all(conn: Conn, all_calls: list[Any]) -> int:
     """How many requests were answered without an error."""
-    answers = conn.execute_all(all_calls)  # type: ignore[attr-defined, unused-ignore]
+    answers = conn.execute_all(all_calls)
     return sum(not isinstance(answer, OpError) for answer in answers)
 
 
 def declared() -> Any:
     """The family whose verb is measured: `declared().dial()` has the method `noop`."""
-    from netlink.family import Do, Family as Declared  # type: ignore[import-not-found, unused-ignore]  # noqa: I001
-    from netlink.schema import AttributeSet, u32
+    from netlink import family
 
-    class Nothing(AttributeSet):
-        """The payload of NLMSG_NOOP: none of it need be there."""
-
-        padding = u32(1)
-
-    class Noop(Declared, protocol=Family.ROUTE):  # type: ignore[call-arg, misc, unused-ignore]
+    class Noop(family.Family[family.C], protocol=Family.ROUTE):
         """rtnetlink, which acknowledges NLMSG_NOOP as every protocol does."""
 
-        noop = Do(1, Nothing)  # NLMSG_NOOP
+        noop = family.Do(1)  # NLMSG_NOOP
 
     return Noop
 
 
 def dump(conn: Conn) -> Batch[Flow]:
     """The table of conntrack, of a `Conn`."""
-    from netlink._dump import dump
-
-    return dump(conn, FLOWS, Flow)
+    return conn.dump(FLOWS, Flow)
 
 
 async def dump_async(conn: Any) -> Batch[Flow]:

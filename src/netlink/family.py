@@ -10,9 +10,9 @@
             answers = yield [self.delete(one) for one in found if one.index == index]
             return len(answers)
 
-    with Neighbours.dial(netns="blue") as neighbours:
+    with dial(Neighbours, netns="blue") as neighbours:
         neighbours.add(index=2, family=AF_INET, dst="192.0.2.1", lladdr="02:00:00:00:00:01")
-    async with Neighbours.dial_async() as neighbours:
+    async with dial_async(Neighbours) as neighbours:
         await neighbours.dump()
     neighbours.conn.execute_all(neighbours.calls.add(...) for ...)
 
@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, overload
 from netlink._engine.record import Batch, Record
 from netlink._io.exchange import Call
 from netlink.config import Config
-from netlink.conn import ROWS, Conn, open_conn
+from netlink.conn import ROWS, BaseConn, Conn, open_conn
 
 if TYPE_CHECKING:
     from typing import Concatenate, Protocol, Self, Unpack
@@ -42,8 +42,11 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     C = TypeVar("C", Conn, AsyncConn, "Deferred", default=Conn)
     _F = TypeVar("_F")
+    _K = TypeVar("_K", bound=BaseConn)
     _Q = TypeVar("_Q", bound=Record)
+    _Q_contra = TypeVar("_Q_contra", bound=Record, contravariant=True)
     _R = TypeVar("_R")
+    _R_co = TypeVar("_R_co", covariant=True)
     _T = TypeVar("_T", bound=Record)
 else:
     from typing import ParamSpec, TypeVar
@@ -53,7 +56,7 @@ else:
     _Q = TypeVar("_Q")
     _R = TypeVar("_R")
 
-__all__ = ["Call", "Deferred", "Do", "Dump", "Family", "Steps", "verb"]
+__all__ = ["Call", "Deferred", "Do", "Dump", "Family", "Operation", "Steps", "dial", "dial_async", "verb"]
 
 Steps: TypeAlias = "Generator[Call[Any] | list[Call[Any]], Any, _R | Call[_R]]"
 """A verb of several requests: a generator that gives calls and is sent what each gives; for a list of calls, the list
@@ -89,41 +92,29 @@ class Family(Generic[C]):
         super().__init_subclass__()
         if protocol is not None:
             cls.protocol = protocol
-        if "hints" in cls.__dict__:
-            cls.hints = {**super(cls, cls).hints, **cls.hints}
+        for base in cls.__mro__[1:]:
+            cls.hints = {**getattr(base, "hints", {}), **cls.hints}
 
     def __init__(self, conn: C) -> None:
         self.conn = conn
         self._calls: Any = None
 
-    # The class is called with a connection of one kind, and gives the family over that.
-
-    @classmethod
-    def dial(cls: Callable[[Conn], _F], config: Config | None = None, **options: Unpack[ConfigOptions]) -> _F:
-        """The family over a new connection. options: those of `netlink.Config`. Errors are those of `netlink.dial`."""
-        return cls(open_conn(Conn, cls.protocol, _config(config, options)))  # type: ignore[attr-defined]
-
-    @classmethod
-    def dial_async(
-        cls: Callable[[AsyncConn], _F], config: Config | None = None, **options: Unpack[ConfigOptions]
-    ) -> _F:
-        """The family over a new connection for asyncio. A plain call, which does not wait."""
-        from netlink.aio import AsyncConn
-
-        return cls(open_conn(AsyncConn, cls.protocol, _config(config, options)))  # type: ignore[attr-defined]
-
     @property
     def calls(self) -> Any:
-        """The same family, whose verbs give calls instead of doing them: for `Conn.execute_all`."""
+        """The same family, whose verbs give calls instead of doing them: for `Conn.execute_all`.
+
+        A class that declares it anew, for type checkers alone, gives it its type: that of itself over `Deferred`.
+        """
         if isinstance(self.conn, Deferred):
             return self
         if self._calls is None:
             self._calls = type(self)(Deferred(self.conn.config))  # type: ignore[arg-type]
         return self._calls
 
-    def call(self, operation: Do[Any, Any, Any] | Dump[Any, Any, Any], payload: bytes) -> Call[Any]:
+    def call(self, operation: Operation[Any, ..., Any], payload: bytes) -> Call[Any]:
         """The call of an operation: the place for what a protocol does with all of them."""
-        return Call(
+        make: Any = Call
+        call: Call[Any] = make(
             operation.command,
             payload,
             operation.reply,
@@ -133,6 +124,7 @@ class Family(Generic[C]):
             hints=operation.hints,
             protocol=self.protocol,
         )
+        return call
 
     @overload
     def iterate(self: Family[Conn], call: Call[Batch[_T]], rows: int = ...) -> Iterator[Batch[_T]]: ...
@@ -162,21 +154,36 @@ class Family(Generic[C]):
         return f"<{type(self).__module__}.{type(self).__qualname__} over {self.conn!r}>"
 
 
-def _config(config: Config | None, options: Any) -> Config | None:
+def dial(family: Callable[[Conn], _F], config: Config | None = None, **options: Unpack[ConfigOptions]) -> _F:
+    """A family over a new connection.
+
+    family: its class. options: those of `netlink.Config`, in the place of a config. Errors are those of `netlink.dial`.
+    """
+    return family(_opened(Conn, family, config, options))
+
+
+def dial_async(family: Callable[[AsyncConn], _F], config: Config | None = None, **options: Unpack[ConfigOptions]) -> _F:
+    """A family over a new connection for asyncio, as `dial`. A plain call, which does not wait."""
+    from netlink.aio import AsyncConn
+
+    return family(_opened(AsyncConn, family, config, options))
+
+
+def _opened(kind: type[_K], family: Any, config: Config | None, options: Any) -> _K:
     if config is not None and options:
         raise TypeError("give a Config or its options, not both")
-    return Config(**options) if options else config
+    return open_conn(kind, family.protocol, Config(**options) if options else config)
 
 
 if TYPE_CHECKING:
 
-    class _Doing(Protocol[_Q, P, _R]):
+    class _Doing(Protocol[_Q_contra, P, _R_co]):  # pyright: ignore[reportInvalidTypeVarUse] - by the overload
         """An operation of a family: called with a record, or with what the record is made of."""
 
         @overload
-        def __call__(self, record: _Q, /) -> _R: ...
+        def __call__(self, record: _Q_contra, /) -> _R_co: ...
         @overload
-        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> _R: ...
+        def __call__(self, *args: P.args, **kwargs: P.kwargs) -> _R_co: ...
 
 
 class _Bound:
@@ -184,7 +191,7 @@ class _Bound:
 
     __slots__ = ("_family", "_operation")
 
-    def __init__(self, operation: _Operation[Any, ..., Any], family: Family[Any]) -> None:
+    def __init__(self, operation: Operation[Any, ..., Any], family: Family[Any]) -> None:
         self._operation = operation
         self._family = family
 
@@ -204,15 +211,15 @@ class _Bound:
         return f"<{self._operation!r} of {self._family!r}>"
 
 
-class _Operation(Generic[_Q, P, _R]):
+class Operation(Generic[_Q, P, _R]):
     """One kind of request, as data."""
 
-    many: ClassVar[bool]
+    many: ClassVar[bool] = False
 
     def __init__(
         self,
         command: int,
-        request: Callable[P, _Q] | None = None,
+        request: Any = None,
         reply: Any = None,
         *,
         flags: int = 0,
@@ -251,56 +258,6 @@ class _Operation(Generic[_Q, P, _R]):
         payload: bytes = record.encode()
         return payload
 
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name} {self.command!r}>"
-
-
-class Do(_Operation[_Q, P, _R]):
-    """An operation that the kernel acknowledges, and gives None; or, with a reply, answers with one message.
-
-    command: the message's type, or a generic family's command. request: the declaration of what is sent, None for
-    nothing. reply: the declaration of the answer. flags: `HeaderFlags` such as CREATE and EXCL beside those that it
-    needs. hints: by errno, what to do about it, beside those of the family. doc: the docstring.
-    """
-
-    many = False
-
-    @overload
-    def __init__(
-        self: Do[Any, [], None],
-        command: int,
-        request: None = None,
-        reply: None = None,
-        *,
-        flags: int = ...,
-        hints: Mapping[int, str] | None = ...,
-        doc: str | None = ...,
-    ) -> None: ...
-    @overload
-    def __init__(
-        self: Do[_Q, P, None],
-        command: int,
-        request: Callable[P, _Q],
-        reply: None = None,
-        *,
-        flags: int = ...,
-        hints: Mapping[int, str] | None = ...,
-        doc: str | None = ...,
-    ) -> None: ...
-    @overload
-    def __init__(
-        self: Do[_Q, P, _T],
-        command: int,
-        request: Callable[P, _Q],
-        reply: type[_T],
-        *,
-        flags: int = ...,
-        hints: Mapping[int, str] | None = ...,
-        doc: str | None = ...,
-    ) -> None: ...
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:
-        _Operation.__init__(self, *args, **kwargs)
-
     @overload
     def __get__(self, instance: None, owner: Any = ...) -> Self: ...
     @overload
@@ -312,8 +269,57 @@ class Do(_Operation[_Q, P, _R]):
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         return self if instance is None else _Bound(self, instance)
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.name} {self.command!r}>"
 
-class Dump(_Operation[_Q, P, _R]):
+
+class Do(Operation[_Q, P, _R]):
+    """An operation that the kernel acknowledges, and gives None; or, with a reply, answers with one message.
+
+    command: the message's type, or a generic family's command. request: the declaration of what is sent, None for
+    nothing. reply: the declaration of the answer. flags: `HeaderFlags` such as CREATE and EXCL beside those that it
+    needs. hints: by errno, what to do about it, beside those of the family. doc: the docstring.
+    """
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __new__(
+            cls,
+            command: int,
+            request: None = None,
+            reply: None = None,
+            *,
+            flags: int = ...,
+            hints: Mapping[int, str] | None = ...,
+            doc: str | None = ...,
+        ) -> Do[Record, [], None]: ...
+        @overload
+        def __new__(
+            cls,
+            command: int,
+            request: Callable[P, _Q],
+            reply: None = None,
+            *,
+            flags: int = ...,
+            hints: Mapping[int, str] | None = ...,
+            doc: str | None = ...,
+        ) -> Do[_Q, P, None]: ...
+        @overload
+        def __new__(
+            cls,
+            command: int,
+            request: Callable[P, _Q],
+            reply: type[_T],
+            *,
+            flags: int = ...,
+            hints: Mapping[int, str] | None = ...,
+            doc: str | None = ...,
+        ) -> Do[_Q, P, _T]: ...
+        def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...
+
+
+class Dump(Operation[_Q, P, _R]):
     """An operation that the kernel answers with many messages: a `Batch` of records.
 
     reply: the declaration of a message of the answer, that of the request where it is left out. Otherwise as `Do`.
@@ -321,41 +327,36 @@ class Dump(_Operation[_Q, P, _R]):
 
     many = True
 
-    @overload
-    def __init__(
-        self: Dump[_Q, P, _Q],
-        command: int,
-        request: Callable[P, _Q],
-        reply: None = None,
-        *,
-        flags: int = ...,
-        hints: Mapping[int, str] | None = ...,
-        doc: str | None = ...,
-    ) -> None: ...
-    @overload
-    def __init__(
-        self: Dump[_Q, P, _T],
-        command: int,
-        request: Callable[P, _Q],
-        reply: type[_T],
-        *,
-        flags: int = ...,
-        hints: Mapping[int, str] | None = ...,
-        doc: str | None = ...,
-    ) -> None: ...
-    def __init__(self: Any, command: int, request: Any, reply: Any = None, **kwargs: Any) -> None:
-        _Operation.__init__(self, command, request, request if reply is None else reply, **kwargs)
+    if TYPE_CHECKING:
 
-    @overload
-    def __get__(self, instance: None, owner: Any = ...) -> Self: ...
-    @overload
-    def __get__(self, instance: Family[Conn], owner: Any = ...) -> _Doing[_Q, P, Batch[_R]]: ...
-    @overload
-    def __get__(self, instance: Family[AsyncConn], owner: Any = ...) -> _Doing[_Q, P, Awaitable[Batch[_R]]]: ...
-    @overload
-    def __get__(self, instance: Family[Deferred], owner: Any = ...) -> _Doing[_Q, P, Call[Batch[_R]]]: ...
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else _Bound(self, instance)
+        @overload
+        def __new__(
+            cls,
+            command: int,
+            request: Callable[P, _Q],
+            reply: None = None,
+            *,
+            flags: int = ...,
+            hints: Mapping[int, str] | None = ...,
+            doc: str | None = ...,
+        ) -> Dump[_Q, P, Batch[_Q]]: ...
+        @overload
+        def __new__(
+            cls,
+            command: int,
+            request: Callable[P, _Q],
+            reply: type[_T],
+            *,
+            flags: int = ...,
+            hints: Mapping[int, str] | None = ...,
+            doc: str | None = ...,
+        ) -> Dump[_Q, P, Batch[_T]]: ...
+        def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...
+
+    else:
+
+        def __init__(self, command, request, reply=None, **options):
+            super().__init__(command, request, request if reply is None else reply, **options)
 
 
 class verb(Generic[P, _R]):  # noqa: N801 - a decorator

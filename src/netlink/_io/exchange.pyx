@@ -23,6 +23,7 @@ from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memset
 
 from netlink._codec cimport Header, Message, check_reply, filled, verdict_error
+from netlink._engine.match cimport Match
 from netlink._engine.receive cimport HUNGRY, Reader
 from netlink._io.locks cimport Lock
 from netlink._transport cimport MSG_TRUNC, Ring, Socket, receive_ring
@@ -289,6 +290,15 @@ cdef class Call:
         cdef Call call = Call.__new__(Call)
         call.steps = steps
         call.protocol = protocol
+        return call
+
+    def matching(self, Match match):
+        """The same call of a dump, for those records alone that a match wants; None for all."""
+        cdef Call call = Call.__new__(Call)
+        if not self.dump:
+            raise TypeError("match is for a dump")
+        call.message, call.reply, call.request, call.hints = self.message, self.reply, self.request, self.hints
+        call.protocol, call.match = self.protocol, match
         return call
 
     def __class_getitem__(cls, item):
@@ -588,7 +598,13 @@ cdef class Exchange:
     def call_iter(self, Call call not None, Py_ssize_t rows):
         """A call of a dump, handed out in batches of rows."""
         self.check_call(call)
-        if call.steps is not None or call.reply is None or call.message.h.flags & NL_F_DUMP != NL_F_DUMP:
+        while call.steps is not None:
+            last = yield from self.follow(call.steps(), True)
+            if not isinstance(last, Call):
+                raise TypeError(f"{call!r} does not end with a dump, and has no parts")
+            call = last
+            self.check_call(call)
+        if not call.dump:
             raise TypeError(f"{call!r} is no dump, and has no parts")
         try:
             yield from self.dump(call.message, Reader(call.reply, call.match), rows)
@@ -596,8 +612,11 @@ cdef class Exchange:
             call.explain(error)
             raise
 
-    def follow(self, steps):
-        """A verb of several requests: do each call that it gives, or each list of calls, and return its result."""
+    def follow(self, steps, bint leave_last=False):
+        """A verb of several requests: do each call that it gives, or each list of calls, and return its result.
+
+        A result that is a call is done, too, unless leave_last.
+        """
         error = value = None
         while True:
             try:
@@ -606,7 +625,8 @@ cdef class Exchange:
                 else:
                     step = steps.send(value)
             except StopIteration as stop:
-                return stop.value
+                value = stop.value
+                break
             error = value = None
             try:
                 if isinstance(step, Call):
@@ -618,6 +638,9 @@ cdef class Exchange:
             except BaseException:
                 steps.close()
                 raise
+        if leave_last or not isinstance(value, Call):
+            return value
+        return (yield from self.call(value))
 
     def call_all(self, list calls not None):
         """Do what many calls say: in its place what each gives, or the OpError that it got."""
