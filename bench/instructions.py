@@ -114,7 +114,7 @@ def events_to_batch() -> Work:
         closing(Socket(Family.NETFILTER, Config())) as sock,
         replayed(sock.fileno(), recorded.datagrams("conntrack_events")[::50]) as send,
     ):
-        reader = StreamReader(sock, Flow, events._KINDS, event=Flow.event, count_drops=False, slot=events._SLOT)
+        reader = StreamReader(sock, events._KINDS, count_drops=False, slot=events._SLOT)
 
         def run() -> int:
             send()

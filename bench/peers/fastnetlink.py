@@ -207,7 +207,8 @@ def events(fields: bool, count: int, seconds: int, read_buffer: int, pause: int)
         await_backlog()
         result = Result()
         end = time.perf_counter() + seconds if seconds else 0.0
-        for batch in stream.batches(timeout=0 if pause else 1):
+        while True:
+            batch = stream.read(0 if pause else 1)
             if isinstance(batch, Batch):
                 if fields:
                     result.sum += sum_flows(batch)
@@ -230,11 +231,11 @@ def packets(fields: bool, count: int, read_buffer: int) -> Result:
     ) as log:
         await_backlog()
         result = Result()
-        for batch in log.batches(timeout=1):
+        for batch in log.batches(idle=1):
             if fields:
                 result.sum += sum_packets(batch)
             result.items += len(batch)
-            if result.items >= count or not len(batch):
+            if result.items >= count:
                 break
         result.lost = log.lost
     return result

@@ -285,14 +285,14 @@ def programs(source: Input) -> None:
     code = bpf_filter.program(filter_.clauses(chosen, True), Flow, _KINDS, 1)
     kind = source.choose(_KINDS)
     payload = source.rest()
-    datagram = struct.pack("=IHHII", 16 + len(payload), kind[0], kind[2], 0, 0) + payload
+    datagram = struct.pack("=IHHII", 16 + len(payload), kind.type, kind.flags, 0, 0) + payload
     passed = filters.run(code, datagram)
     try:
         flow = Flow.decode(payload)
         orig, reply = flow.orig, flow.reply
     except (DecodeError, AttributeError):
         return
-    told = Flow(**{name: getattr(flow, name) for name in Flow.__fields__} | {"event": Event(kind[3])})
+    told = Flow(**{name: getattr(flow, name) for name in Flow.__fields__} | {"event": kind.event})
     wanted = filter_.match(chosen, events=True)
     assert wanted is not None
     if orig.src is not None and orig.dst is not None and reply is not None:

@@ -131,22 +131,19 @@ def of_datagrams(count: int, choice: random.Random) -> Counter[str]:
 def through_a_reader(declaration: type[Flow] | type[Packet], mutator: Mutator, count: int) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     kinds = events._KINDS if declaration is Flow else nflog._KINDS
-    event = Flow.event if declaration is Flow else None
     counter = Packet.seq if declaration is Packet else None
     with closing(Socket(Family.USERSOCK, Config())) as sock, Peer(sock.pid) as peer:
         peer.sock.bind((0, 0))
         reader = StreamReader(
             sock,
-            declaration,
             kinds,
-            event=event,
             counter=counter,
             slot=16384,
             keeps=declaration is Packet,
             sender=peer.sock.getsockname()[0],
         )
         # A message that is in order, to see that the reader still reads: a header alone.
-        intact = struct.pack("=IHHII", 20, kinds[0][0], kinds[0][2], 0, 0) + bytes(4)
+        intact = struct.pack("=IHHII", 20, kinds[0].type, kinds[0].flags, 0, 0) + bytes(4)
         for _ in range(count):
             # The kernel has no datagram without a byte.
             data = mutator.next() or b"\0"

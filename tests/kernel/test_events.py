@@ -9,6 +9,7 @@ import os
 import select
 import signal
 import threading
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -33,7 +34,8 @@ from kernel.tools import Worker, eventually, in_child, on_signal, unprivileged, 
 from netlink import NetlinkWarning, OpError, Overrun
 from netlink.netfilter import conntrack
 from netlink.netfilter.conntrack import Event, Flow, ProtoInfo, Status, TCPInfo, listen
-from netlink.stream import Stream
+from netlink.schema import Batch
+from netlink.stream import Resync, ResyncBegin, ResyncEnd, Stream
 
 # Holds some 160 events.
 SMALL = 106496
@@ -59,17 +61,15 @@ def number_of(flow: Flow) -> int:
     return int(flow.orig.src) - 0x0A000000
 
 
-def queued(stream: Events) -> list[Flow | Overrun]:
+def queued(stream: Events) -> list[Any]:
     """All that is there to be read."""
-    found: list[Flow | Overrun] = []
-    for item in stream.batches(timeout=0):
-        if isinstance(item, Overrun):
-            found.append(item)
-        elif len(item):
+    found: list[Any] = []
+    for item in stream.batches(idle=0):
+        if isinstance(item, Batch):
             found += item
         else:
-            return found
-    raise AssertionError("a stream ended")
+            found.append(item)
+    return found
 
 
 def numbers(stream: Events) -> list[int]:
@@ -189,7 +189,7 @@ def test_overrun_is_raised_with_the_exact_number_of_lost_events(ct: conntrack.Co
         losses: list[int] = []
         while True:
             try:
-                batch = next(stream.batches(timeout=0))
+                batch = stream.read(0)
             except Overrun as overrun:
                 losses.append(overrun.lost)
                 continue
@@ -197,7 +197,7 @@ def test_overrun_is_raised_with_the_exact_number_of_lost_events(ct: conntrack.Co
                 break
             got += map(number_of, batch)
         assert len(losses) == 1
-        assert losses[0] == stream.lost == stream._sock.drops == total - len(got)
+        assert losses[0] == stream.lost == stream._source.sock.drops == total - len(got)
         assert 0 < len(got) < 400
         # All that was queued before the loss came before it was told.
         assert got == list(range(1, len(got) + 1))
@@ -216,7 +216,7 @@ def test_every_loss_is_told_once(ct: conntrack.Conn) -> None:
         marks = [item.lost for item in items if isinstance(item, Overrun)]
         got = [number_of(item) for item in items if isinstance(item, Flow)]
         assert len(marks) == rounds
-        assert sum(marks) == stream.lost == stream._sock.drops == rounds * total - len(got)
+        assert sum(marks) == stream.lost == stream._source.sock.drops == rounds * total - len(got)
         assert got == sorted(set(got))
 
 
@@ -251,7 +251,7 @@ def test_a_loss_is_seen_while_reading_goes_on(ct: conntrack.Conn, work: Callable
             assert isinstance(item, Overrun)
             marked += item.lost
         assert got == sorted(set(got))
-        assert marked == stream.lost == stream._sock.drops == total - len(got)
+        assert marked == stream.lost == stream._source.sock.drops == total - len(got)
 
 
 def test_resync_brings_the_whole_table_and_then_what_is_new(ct: conntrack.Conn) -> None:
@@ -260,11 +260,13 @@ def test_resync_brings_the_whole_table_and_then_what_is_new(ct: conntrack.Conn) 
     with listen(Event.NEW, read_buffer=SMALL, on_overrun="resync") as stream:
         netns.add_flows(ct.conn, total)
         told_of: list[Any] = []
-        for batch in stream.batches(timeout=0):
-            if not len(batch):
-                break
-            assert len({flow.event for flow in batch}) == 1
-            told_of += batch
+        marks: list[tuple[int, Resync]] = []
+        for batch in stream.batches(idle=0):
+            if isinstance(batch, Batch):
+                assert len({flow.event for flow in batch}) == 1
+                told_of += batch
+            else:
+                marks.append((len(told_of), batch))
         events = [number_of(flow) for flow in told_of if flow.event is Event.NEW]
         table = [number_of(flow) for flow in told_of if flow.event is None]
         assert len(told_of) == len(events) + total
@@ -272,6 +274,7 @@ def test_resync_brings_the_whole_table_and_then_what_is_new(ct: conntrack.Conn) 
         assert [number_of(flow) for flow in told_of] == events + table
         assert sorted(table) == list(range(1, total + 1))
         assert stream.lost == total - len(events)
+        assert marks == [(len(events), ResyncBegin(stream.lost)), (len(told_of), ResyncEnd())]
         ct.create(udp(7000))
         flow = next(stream)
         assert (flow.event, number_of(flow)) == (Event.NEW, 7000)
@@ -281,7 +284,9 @@ def test_resync_of_an_empty_table(ct: conntrack.Conn) -> None:
     with listen(Event.NEW, read_buffer=SMALL, on_overrun="resync") as stream:
         netns.add_flows(ct.conn, 500)
         ct.flush()
-        assert len(queued(stream)) == 500 - stream.lost < 500
+        *events, begin, end = queued(stream)
+        assert len(events) == 500 - stream.lost < 500
+        assert (begin, end) == (ResyncBegin(stream.lost), ResyncEnd())
         ct.create(udp(1000))
         assert number_of(next(stream)) == 1000
 
@@ -295,9 +300,10 @@ def test_resync_in_an_event_loop_and_close_in_the_middle(ct: conntrack.Conn) -> 
         async with listen(Event.NEW, read_buffer=SMALL, on_overrun="resync") as stream:
             netns.add_flows(ct.conn, total)
             async for batch in stream.batches():
-                seen += batch
-                if seen[-1].event is None:
-                    break
+                if isinstance(batch, Batch):
+                    seen += batch
+                    if seen[-1].event is None:
+                        break
         return seen
 
     seen = asyncio.run(main())
@@ -307,13 +313,13 @@ def test_resync_in_an_event_loop_and_close_in_the_middle(ct: conntrack.Conn) -> 
 def test_a_half_drained_socket_takes_all_events_that_come_next(ct: conntrack.Conn) -> None:
     with listen(Event.NEW, read_buffer=SMALL, on_overrun="mark") as stream:
         netns.add_flows(ct.conn, 500)
-        first = next(stream.batches(64))
+        first = stream.read(max_rows=64)
         assert len(first) == 64
-        dropped = stream._sock.drops
+        dropped = stream._source.sock.drops
         assert dropped > 0
         assert select.select([stream], [], [], 0)[0], "it is not empty"
         netns.add_flows(ct.conn, 50, 1001)
-        assert stream._sock.drops == dropped
+        assert stream._source.sock.drops == dropped
         later = [number_of(item) for item in queued(stream) if isinstance(item, Flow)]
         assert later[-50:] == list(range(1001, 1051))
         assert stream.lost == dropped
@@ -323,7 +329,7 @@ def test_an_event_takes_about_1280_bytes_of_the_buffer(ct: conntrack.Conn) -> No
     # What the documentation of read_buffer reckons with; another kernel may take less or more, but not by much.
     with listen(Event.NEW, read_buffer=SMALL) as stream:
         netns.add_flows(ct.conn, 500)
-        held = 500 - stream._sock.drops
+        held = 500 - stream._source.sock.drops
         assert stream.read_buffer() == 2 * SMALL
         assert 640 <= stream.read_buffer() / held <= 2560
 
@@ -334,18 +340,17 @@ def test_a_reliable_stream_loses_no_destroy_while_nobody_reads(ct: conntrack.Con
     with listen(Event.DESTROY, reliable=True, read_buffer=SMALL) as stream:
         netns.add_flows(ct.conn, total)
         ct.flush()
-        assert stream._sock.drops > 0, "the buffer was large enough: nothing is tested"
+        assert stream._source.sock.drops > 0, "the buffer was large enough: nothing is tested"
         # They wait where dump_dying shows them.
         assert len(ct.dump_dying()) > 0
         gone: list[int] = []
-        for batch in stream.batches(timeout=10):
-            assert len(batch), f"{len(gone)} of {total} came"
+        for batch in stream.batches(idle=10):
             gone += map(number_of, batch)
             if len(gone) >= total:
                 break
         assert sorted(gone) == list(range(1, total + 1))
         # The kernel counts its tries as drops.
-        assert (stream.lost, stream._sock.drops > 0) == (0, True)
+        assert (stream.lost, stream._source.sock.drops > 0) == (0, True)
     eventually(lambda: not len(ct.dump_dying()), "they are gone")
 
 
@@ -363,8 +368,32 @@ def warned(**options: Any) -> list[str]:
 @pytest.mark.parametrize("name", ["nf_conntrack_acct", "nf_conntrack_timestamp"])
 def test_a_sysctl_that_leaves_destroy_without_values_is_a_warning(ct: conntrack.Conn, name: str) -> None:
     netns.sysctl(f"net.netfilter.{name}", 0)
-    assert warned() == warned(events=Event.DESTROY) == [f"net.netfilter.{name} is 0"]
+    assert warned(events=Event.DESTROY) == [f"net.netfilter.{name} is 0"]
+    # Who asks for more has not asked for that.
+    listen().close()
     listen(Event.NEW | Event.UPDATE).close()
+
+
+def test_a_refusal_comes_without_a_warning_before_it(ct: conntrack.Conn) -> None:
+    for name in ("events", "acct", "timestamp"):
+        netns.sysctl(f"net.netfilter.nf_conntrack_{name}", 0)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for call in (lambda: listen(Event.DESTROY), lambda: ct.dump(zero=True)):
+            with pytest.raises(PermissionError):
+                unprivileged(call)
+    assert seen == []
+
+
+def test_a_warning_that_is_an_error_leaves_nothing_open(ct: conntrack.Conn) -> None:
+    netns.sysctl("net.netfilter.nf_conntrack_events", 0)
+    before = len(os.listdir("/proc/self/fd"))
+    for policy in ("raise", "resync"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            with pytest.raises(NetlinkWarning):
+                listen(on_overrun=policy)  # type: ignore[call-overload]
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("events", [Event.NEW, Event.DESTROY, Event.NEW | Event.UPDATE])
@@ -556,7 +585,7 @@ def test_a_signal_ends_a_wait_and_the_stream_goes_on(ct: conntrack.Conn, work: C
         raise KeyboardInterrupt
 
     with listen() as stream, on_signal(signal.SIGUSR1, handler):
-        for call in (lambda: next(stream), lambda: next(stream.batches()), lambda: next(stream.batches(timeout=30))):
+        for call in (lambda: next(stream), lambda: stream.read(), lambda: stream.read(30)):
             worker = work(interrupt)
             with pytest.raises(KeyboardInterrupt):
                 call()
@@ -591,8 +620,8 @@ def test_a_forked_child_can_read_and_close_and_leaves_the_parent_s_stream_alone(
 
         def child() -> list[int]:
             # The thread that reads is not here.
-            assert len(next(stream.batches(timeout=0))) == 0
-            assert len(next(stream.batches(timeout=0.001))) == 0
+            assert len(stream.read(0)) == 0
+            assert len(stream.read(0.001)) == 0
             stream.close()
             with pytest.raises(OpError):
                 next(stream)
@@ -617,7 +646,8 @@ def test_threads_share_a_stream_while_others_make_flows(ct: conntrack.Conn, work
     def read(index: int) -> None:
         mine = got[index]
         if index % 2:
-            for batch in stream.batches(1 + index, timeout=(None, 0.001)[index % 4 // 2]):
+            while True:
+                batch = stream.read((None, 0.001)[index % 4 // 2], max_rows=1 + index)
                 mine.extend((number_of(flow), flow.event) for flow in batch if flow.event)
         else:
             for flow in stream:

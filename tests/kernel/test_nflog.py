@@ -312,7 +312,7 @@ def test_queue_threshold(sender: Sender) -> None:
         assert not queued(log)
         sender.many(1)
         assert queued(log)
-        assert len(next(log.batches())) == 5
+        assert len(log.read()) == 5
     with nflog.listen(GROUP, queue_threshold=1, timeout=NEVER) as log:
         sender.many(1)
         assert queued(log)
@@ -322,10 +322,10 @@ def test_a_rules_threshold_only_lowers(sender: Sender) -> None:
     log_output(options="queue-threshold 3")
     with nflog.listen(GROUP, queue_threshold=100, timeout=NEVER) as log:
         sender.many(3)
-        assert len(next(log.batches())) == 3
+        assert len(log.read()) == 3
     with nflog.listen(GROUP, queue_threshold=2, timeout=NEVER) as log:
         sender.many(2)
-        assert len(next(log.batches())) == 2
+        assert len(log.read()) == 2
 
 
 @pytest.mark.parametrize("timeout", [0, 0.001, 0.03])
@@ -447,17 +447,15 @@ def test_gaps_are_what_was_lost(sender: Sender) -> None:
     with nflog.listen(GROUP, queue_threshold=100, timeout=NEVER, read_buffer=50_000) as log:
         sender.many(20_000)
         got: list[int] = []
-        for batch in log.batches(timeout=0):
+        for batch in log.batches(idle=0):
             got += [packet.seq for packet in batch if packet.seq is not None]
-            if not len(batch):
-                break
         assert log.lost == 0  # nothing has come after the gap
         sender.many(100)
         after = [packet.seq for packet in take(log, 100)]
         assert after == list(range(20_000, 20_100))
         assert got == list(range(len(got)))
         assert log.lost == 20_000 - len(got)
-        assert log.lost == 100 * log._sock.drops  # what the kernel says: in datagrams
+        assert log.lost == 100 * log._source.sock.drops  # what the kernel says: in datagrams
         assert log.lost >= 18_800
 
 
@@ -467,25 +465,22 @@ def test_losses_without_numbers(sender: Sender) -> None:
         sender.many(20_000)
         got = sum(len(batch) for batch in take_queued(log))
         assert got + 100 * log.lost == 20_000
-        assert log.lost == log._sock.drops > 0
+        assert log.lost == log._source.sock.drops > 0
 
 
 def take_queued(log: Log) -> Iterator[Any]:
     """The batches of what is queued."""
-    for batch in log.batches(timeout=0):
-        if not len(batch):
-            return
-        yield batch
+    return iter(log.batches(idle=0))
 
 
 # The end
 
 
-def test_unbind(sender: Sender) -> None:
+def test_stop(sender: Sender) -> None:
     log_output()
     with nflog.listen(GROUP, queue_threshold=100, timeout=NEVER) as log:
         sender.many(250)
-        log.unbind()
+        log.stop()
         sender.many(10)
         assert [packet.seq for packet in log] == list(range(250))
         assert list(log) == []
@@ -494,32 +489,32 @@ def test_unbind(sender: Sender) -> None:
         nflog.listen(GROUP).close()
 
 
-def test_unbind_where_the_answer_is_lost(sender: Sender) -> None:
+def test_stop_where_the_answer_is_lost(sender: Sender) -> None:
     log_output()
     with nflog.listen(GROUP, queue_threshold=1, timeout=NEVER, read_buffer=5_000) as log:
         sender.many(1000)
-        drops = log._sock.drops
-        log.unbind()
-        assert log._sock.drops == drops + 2  # both answers
+        drops = log._source.sock.drops
+        log.stop()
+        assert log._source.sock.drops == drops + 2  # both answers
         seqs = [packet.seq for packet in log]
         assert seqs == list(range(len(seqs)))
 
 
-def test_unbind_ends_who_waits(work: Callable[..., Worker]) -> None:
+def test_stop_ends_who_waits(work: Callable[..., Worker]) -> None:
     with nflog.listen(GROUP) as log:
         reader = work(list, log)
         reader.wait_receiving()
-        log.unbind()
+        log.stop()
         assert reader.result() == []
 
 
-def test_unbind_ends_a_task() -> None:
+def test_stop_ends_a_task() -> None:
     async def main() -> None:
         async with nflog.listen(GROUP) as log:
             task = asyncio.create_task(collect(log))
             await asyncio.sleep(0)
             await asyncio.sleep(0)
-            log.unbind()
+            log.stop()
             assert await asyncio.wait_for(task, 10) == []
 
     asyncio.run(main())
@@ -539,7 +534,8 @@ def test_close_from_another_thread(work: Callable[..., Worker]) -> None:
     assert raised.value.errno == errno.EBADF
     assert log.closed
     assert log.fileno() == -1
-    for call in (lambda: next(log), lambda: next(log.batches(timeout=0)), log.unbind):
+    log.stop()
+    for call in (lambda: next(log), lambda: log.read(0)):
         with pytest.raises(OpError) as raised:
             call()
         assert raised.value.errno == errno.EBADF
@@ -561,13 +557,13 @@ def test_a_log_that_nobody_closed() -> None:
 def test_batches(sender: Sender) -> None:
     log_output()
     with nflog.listen(GROUP, queue_threshold=10, timeout=NEVER) as log:
-        assert len(next(log.batches(timeout=0.001))) == 0
+        assert len(log.read(0.001)) == 0
         sender.many(30)
         batches = log.batches(max_rows=8)
         sizes = [len(next(batches)) for _ in range(4)]
         assert sum(sizes) == 30
         assert max(sizes) == 8
-        assert len(next(log.batches(timeout=0))) == 0
+        assert len(log.read(0)) == 0
 
 
 def test_async_for_and_two_logs_in_one_loop(sender: Sender) -> None:
@@ -594,9 +590,8 @@ def test_async_for_and_two_logs_in_one_loop(sender: Sender) -> None:
             sender.many(20)
             want = [struct.pack("=I", i) for i in range(20)]
             assert await asyncio.wait_for(asyncio.gather(*tasks), 10) == [want, want]
-            async for batch in one.batches(timeout=0.001):
-                assert len(batch) == 0
-                break
+            assert [batch async for batch in one.batches(idle=0.001)] == []
+            assert len(await one.aread(0.001)) == 0
 
     asyncio.run(main())
 
@@ -673,7 +668,7 @@ def test_threads_share_a_log(sender: Sender, work: Callable[..., Worker]) -> Non
         readers = [work(one_by_one if i % 2 else in_batches) for i in range(4)]
         sending = work(sender.many, count)
         sending.result(30)
-        log.unbind()
+        log.stop()
         found = sorted(number for reader in readers for number in reader.result(30))
         assert len(found) + log.lost == count
         assert len(set(found)) == len(found)
@@ -711,7 +706,7 @@ def test_a_file_of_what_was_logged(sender: Sender, tmp_path: Path, link_type: pc
         for s, datum in sent:
             s.send(datum)
         while len(packets) < len(sent):
-            batch = next(log.batches())
+            batch = log.read()
             out.write_batch(batch)
             packets += batch
         out.write_statistics(log)

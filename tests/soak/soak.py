@@ -94,7 +94,6 @@ def events(count: int) -> Work:
 
 def changes(ct: conntrack.Conn, count: int) -> Work:
     with conntrack.listen() as stream:
-        batches = stream.batches(timeout=PATIENCE)
         for number in itertools.count():
             if number % 4:
                 come_and_go(ct, count)
@@ -102,7 +101,7 @@ def changes(ct: conntrack.Conn, count: int) -> Work:
                 yield loses(ct, count)
             got = 0
             while got < 2 * count:
-                got += use(next(batches))
+                got += use(stream.read(PATIENCE))
             yield expect("events", got + stream.lost, 2 * count)
 
 
@@ -116,10 +115,8 @@ def loses(ct: conntrack.Conn, count: int) -> int:
     with conntrack.listen(read_buffer=64 << 10, on_overrun="mark") as stream:
         come_and_go(ct, count)
         got = 0
-        for item in stream.batches(timeout=0):
+        for item in stream.batches(idle=0):
             if isinstance(item, Batch):
-                if not item:
-                    break
                 got += use(item)
         expect("read and lost", got + stream.lost, 2 * count)
         return got
@@ -142,7 +139,7 @@ def packets(count: int) -> Work:
                     for _ in range(count):
                         sender.send(bytes(100))
                     got = 0
-                    for batch in kept.batches(timeout=PATIENCE):
+                    for batch in kept.batches(idle=PATIENCE):
                         out.write_batch(batch)
                         got += use(batch)
                         if got >= count:

@@ -13,7 +13,7 @@ from netlink.schema import Batch
 def packets(log: Log, packet: Packet) -> None:
     assert_type(nflog.listen(5), Log)
     assert_type(next(log), Packet)
-    for batch in log.batches(timeout=1):
+    for batch in log.batches(idle=1):
         assert_type(batch, Batch[Packet])
     assert_type(log.group, int)
     assert_type(log.lost, int)

@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "src/netlink"
 SOURCES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".pyx", ".pxd", ".pyi"})
 # What engine and input-output stand on.
-FOUNDATION = {"_codec", "_transport", "_wire", "consts", "errors", "bpf"}
+FOUNDATION = {"_codec", "_transport", "_wire", "bpf", "config", "consts", "errors"}
 PROTOCOLS = {"netfilter"}
 # A logged packet may bring its flow; files are of logged packets.
 BESIDE = {("netfilter.nflog", "netfilter.conntrack"), ("netfilter.pcapng", "netfilter.nflog")}

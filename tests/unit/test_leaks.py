@@ -347,15 +347,13 @@ def test_sockets() -> None:
 
 @pytest.mark.parametrize("keeps", [False, True], ids=["ring", "kept"])
 def test_streams(keeps: bool) -> None:
-    kinds = ((0x100, 0, 0, 1),)
+    kinds = ((0x100, Item, 1, 0, 0),)
 
     def do() -> None:
         sock = Socket(Family.USERSOCK, Config())
         with Peer(sock.pid) as peer:
             peer.sock.bind((0, 0))
-            stream = StreamReader(
-                sock, Item, kinds, event=Item.kind, slot=1024, keeps=keeps, sender=peer.sock.getsockname()[0]
-            )
+            stream = StreamReader(sock, kinds, slot=1024, keeps=keeps, sender=peer.sock.getsockname()[0])
             assert len(stream.read(5, wait=False)) == 0
             peer.send_bytes(DATAGRAM * 3)
             first = stream.read(2, wait=True)
@@ -369,8 +367,9 @@ def test_streams(keeps: bool) -> None:
             peer.send(refusal(7))
             fails(OpError, stream.await_acknowledgement, 7)
             assert first[1].kind == 1
-        fails(TypeError, StreamReader, sock, Item, (("x", 0, 0, 1),), slot=1)
-        fails(TypeError, StreamReader, sock, AttributeSet, kinds, slot=1)
+        fails(TypeError, StreamReader, sock, (("x", Item, 1, 0, 0),), slot=1)
+        fails(OverflowError, StreamReader, sock, ((1, Item, 256, 0, 0),), slot=1)
+        fails(TypeError, StreamReader, sock, ((0x100, AttributeSet, 1, 0, 0),), slot=1)
         sock.close()
 
     leaves_nothing(do, 200)

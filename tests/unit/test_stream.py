@@ -24,10 +24,13 @@ import pytest
 
 from kernel.tools import Peer, Worker, datagram
 from netlink import Config, DecodeError, Family, Header, HeaderType, Message, OpError, Overrun
+from netlink._engine.match import Condition, Match
 from netlink._engine.stream import StreamReader
+from netlink._io.source import ItemSource, SocketSource
 from netlink._transport import Socket
 from netlink.schema import AttributeSet, Batch, be32, event, u32, view
-from netlink.stream import Stream
+from netlink.stream import Kind as Kinded
+from netlink.stream import ResyncBegin, ResyncEnd, Stream
 
 
 class Kind(IntFlag):
@@ -50,7 +53,16 @@ class Kept(AttributeSet):
 
 
 THING, GONE = 0x100, 0x102
-KINDS = ((THING, 0x600, 0x600, 1), (THING, 0x600, 0, 2), (GONE, 0, 0, 4))
+
+
+def kinds(declaration: type[Any]) -> tuple[Kinded[Any], ...]:
+    return (
+        Kinded(THING, declaration, Kind.MADE, mask=0x600, flags=0x600),
+        Kinded(THING, declaration, Kind.CHANGED, mask=0x600),
+        Kinded(GONE, declaration, Kind.GONE),
+    )
+
+
 SLOT = 4096
 
 
@@ -75,6 +87,19 @@ def told(error: int, sequence: int) -> Message:
     """An acknowledgement, or where error is not 0 a refusal."""
     request = struct.pack("=IHHII", 16, THING, 5, sequence, 0)
     return Message(Header(type=HeaderType.ERROR, sequence=sequence), struct.pack("=i", -error) + request)
+
+
+class Plain(AttributeSet):
+    number = u32(1)
+
+
+def odd(declaration: type[Any]) -> Match[Any]:
+    """Wants the records 1, 3, 5 and 7."""
+    return Match(declaration, [[Condition((("number",),), tuple((n, n) for n in (1, 3, 5, 7)))]])
+
+
+def over(sock: Socket, reader: Any, **options: Any) -> Stream[Any, Any]:
+    return Stream(SocketSource(sock, reader, (Item,)), **options)
 
 
 def numbers(batch: Batch[Any]) -> list[int | None]:
@@ -104,9 +129,10 @@ def reader(request: pytest.FixtureRequest, sock: Socket, peer: Peer) -> Make:
     def make(**options: Any) -> Any:
         declaration = request.param
         counter = declaration.seq if options.pop("counts", False) else None
-        values: dict[str, Any] = {"event": declaration.kind, "counter": counter, "slot": SLOT} | options
+        values: dict[str, Any] = {"counter": counter, "slot": SLOT} | options
         port = peer.sock.getsockname()[0]
-        return StreamReader(sock, declaration, KINDS, keeps=declaration is Kept, sender=port, **values)
+        chosen = values.pop("kinds", kinds(declaration))
+        return StreamReader(sock, chosen, keeps=declaration is Kept, sender=port, **values)
 
     return make
 
@@ -145,8 +171,8 @@ def test_numpy_tells_events_apart(reader: Make, peer: Peer) -> None:
     assert stream.read(100, True).to_numpy()["kind"].tolist() == [1, 2, 4]
 
 
-def test_without_an_event_field_none_is_set(reader: Make, peer: Peer) -> None:
-    stream = reader(event=None)
+def test_without_an_event_none_is_set(reader: Make, peer: Peer) -> None:
+    stream = reader(kinds=[Kinded(THING, Item)])
     peer.send(thing(1, flags=0x600))
     (item,) = stream.read(100, True)
     assert item.kind is None
@@ -328,7 +354,7 @@ def test_a_malformed_message_before_an_acknowledgement_is_told_and_nothing_is_lo
 
 def test_a_reader_ends_with_the_answer_that_it_was_told_of(reader: Make, peer: Peer) -> None:
     stream = reader()
-    stream.end_after(2)
+    stream.end_when_empty(2)
     peer.send(thing(1), told(0, 1))
     peer.send(thing(2), told(0, 2), thing(3))
     assert numbers(stream.read(100, True)) == [1, 2]
@@ -337,7 +363,7 @@ def test_a_reader_ends_with_the_answer_that_it_was_told_of(reader: Make, peer: P
 
 
 def test_views_stay_what_they_were(sock: Socket, peer: Peer) -> None:
-    stream = StreamReader(sock, Kept, KINDS, slot=512, keeps=True, sender=peer.sock.getsockname()[0])
+    stream = StreamReader(sock, kinds(Kept), slot=512, keeps=True, sender=peer.sock.getsockname()[0])
     views: list[tuple[memoryview, bytes]] = []
     for n in range(200):
         blobs = [bytes([n, i]) * (1 + i) for i in range(4)]
@@ -354,7 +380,7 @@ def test_views_stay_what_they_were(sock: Socket, peer: Peer) -> None:
 
 
 def test_a_datagram_in_parts_outlives_the_batch_that_it_came_with(sock: Socket, peer: Peer) -> None:
-    stream = StreamReader(sock, Kept, KINDS, slot=1 << 16, keeps=True, sender=peer.sock.getsockname()[0])
+    stream = StreamReader(sock, kinds(Kept), slot=1 << 16, keeps=True, sender=peer.sock.getsockname()[0])
     peer.send(thing(0, blob=bytes(50_000)))
     before = stream.read(1, True)
     peer.send(*[thing(i, blob=bytes([i]) * 4000) for i in range(12)])
@@ -367,11 +393,16 @@ def test_a_datagram_in_parts_outlives_the_batch_that_it_came_with(sock: Socket, 
     assert others
 
 
-def test_a_reader_needs_a_declaration_and_few_kinds(sock: Socket) -> None:
+def test_a_reader_needs_declarations(sock: Socket) -> None:
     with pytest.raises(TypeError, match="declares no fields"):
-        StreamReader(sock, int, (), slot=SLOT)  # type: ignore[type-var]
-    with pytest.raises(ValueError, match="8 kinds"):
-        StreamReader(sock, Item, KINDS * 3, slot=SLOT)
+        StreamReader(sock, [(THING, int, None, 0, 0)], slot=SLOT)  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="Plain declares no event"):
+        StreamReader(sock, [Kinded(THING, Plain, 1)], slot=SLOT)
+    with pytest.raises(TypeError, match="a match is of none of the declarations"):
+        StreamReader(sock, [Kinded(THING, Plain)], matches=[odd(Item)], slot=SLOT)
+    for number in (-1, 256):
+        with pytest.raises(OverflowError):
+            StreamReader(sock, [Kinded(THING, Item, number)], slot=SLOT)
 
 
 # The stream
@@ -379,7 +410,7 @@ def test_a_reader_needs_a_declaration_and_few_kinds(sock: Socket) -> None:
 
 @pytest.fixture
 def stream(reader: Make, sock: Socket) -> Iterator[Stream[Any, Any]]:
-    with Stream(sock, reader(), Item) as stream:
+    with over(sock, reader()) as stream:
         yield stream
 
 
@@ -394,20 +425,25 @@ def test_records_one_by_one(stream: Stream[Any, Any], peer: Peer) -> None:
 
 @pytest.mark.parametrize("rows", [0, -1, True, 1.5, None])
 def test_max_rows_is_checked(stream: Stream[Any, Any], rows: Any) -> None:
-    with pytest.raises(ValueError, match="max_rows must be an int of at least 1"):
-        stream.batches(rows)
+    for call in (stream.batches, partial(stream.read, 0), lambda rows: asyncio.run(stream.aread(0, rows))):
+        with pytest.raises(ValueError, match="max_rows must be an int of at least 1"):
+            call(rows)
 
 
 @pytest.mark.parametrize("timeout", [-1, -0.1, float("nan")])
-def test_a_batches_timeout_is_checked(stream: Stream[Any, Any], timeout: float) -> None:
-    with pytest.raises(ValueError, match="timeout must be None or at least 0"):
-        stream.batches(timeout=timeout)
+def test_seconds_are_checked(stream: Stream[Any, Any], timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout must be None or at least 0 seconds"):
+        stream.read(timeout)
+    with pytest.raises(ValueError, match="timeout must be None or at least 0 seconds"):
+        asyncio.run(stream.aread(timeout))
+    with pytest.raises(ValueError, match="idle must be None or at least 0 seconds"):
+        stream.batches(idle=timeout)
 
 
 def test_batches_have_at_most_max_rows(stream: Stream[Any, Any], peer: Peer) -> None:
     peer.send(*[thing(n) for n in range(10)])
     assert next(stream).number == 0
-    assert numbers(next(stream.batches(4))) == [1, 2, 3, 4]
+    assert numbers(stream.read(max_rows=4)) == [1, 2, 3, 4]
     batches = stream.batches(3)
     assert iter(batches) is batches
     assert [numbers(next(batches)) for _ in range(2)] == [[5, 6, 7], [8, 9]]
@@ -418,22 +454,21 @@ def test_what_came_before_an_acknowledgement_comes_in_parts_too(reader: Make, so
     peer.send(*[thing(n) for n in range(7)])
     peer.send(told(0, 5))
     source.await_acknowledgement(5)
-    with Stream(sock, source, Item) as stream:
-        batches = stream.batches(3, timeout=0)
-        assert [numbers(next(batches)) for _ in range(4)] == [[0, 1, 2], [3, 4, 5], [6], []]
+    with over(sock, source) as stream:
+        assert [numbers(batch) for batch in stream.batches(3, idle=0)] == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 @pytest.mark.parametrize("timeout", [0, 1e-9, 0.01])
 def test_a_timeout_brings_an_empty_batch_where_there_is_nothing_else(
     stream: Stream[Any, Any], peer: Peer, timeout: float
 ) -> None:
-    batches = stream.batches(timeout=timeout)
-    assert len(next(batches)) == 0
+    assert len(stream.read(timeout)) == 0
     # Even where the time has passed before the first look.
     peer.send(thing(1))
-    assert numbers(next(batches)) == [1]
-    assert len(next(batches)) == 0
-    # It holds for these batches alone.
+    assert numbers(stream.read(timeout)) == [1]
+    assert len(stream.read(timeout)) == 0
+    assert list(stream.batches(idle=timeout)) == []
+    # It holds for this call alone.
     peer.send(thing(2))
     assert next(stream).number == 2
 
@@ -441,7 +476,7 @@ def test_a_timeout_brings_an_empty_batch_where_there_is_nothing_else(
 def test_a_timeout_that_brought_something_is_over(stream: Stream[Any, Any], peer: Peer) -> None:
     peer.send(thing(1))
     end = time.monotonic() + 0.05
-    assert numbers(next(stream.batches(timeout=0.05))) == [1]
+    assert numbers(stream.read(0.05)) == [1]
     while time.monotonic() <= end:
         time.sleep(0.01)
     reading = Worker(lambda: next(stream).number)
@@ -452,13 +487,13 @@ def test_a_timeout_that_brought_something_is_over(stream: Stream[Any, Any], peer
 
 def test_an_endless_timeout(stream: Stream[Any, Any], peer: Peer) -> None:
     peer.send(thing(1))
-    assert numbers(next(stream.batches(timeout=float("inf")))) == [1]
+    assert numbers(stream.read(float("inf"))) == [1]
 
 
 def test_a_stream_that_ends(reader: Make, sock: Socket, peer: Peer) -> None:
     source = reader()
-    source.end_after(9)
-    with Stream(sock, source, Item) as stream:
+    source.end_when_empty(9)
+    with over(sock, source) as stream:
         peer.send(thing(1), thing(2), told(0, 9))
         assert [item.number for item in stream] == [1, 2]
         assert list(stream) == list(stream.batches()) == []
@@ -480,19 +515,23 @@ def test_a_malformed_message_does_not_end_a_stream(stream: Stream[Any, Any], pee
 # What is lost
 
 
-class Script:
-    """A reader of what a test says: a step is the numbers that come, and how many were lost with them."""
+class Script(ItemSource[Item]):
+    """A source of what a test says: a step is the numbers that come, and how many were lost with them."""
+
+    most = 1000
 
     def __init__(self, *steps: tuple[list[int], int]) -> None:
+        super().__init__((), Item)
         self.steps = list(steps)
-        self.lost = 0
-        self.ended = False
         self.waits: list[bool] = []
+
+    def queue(self) -> int:
+        return self.most
 
     def read(self, rows: int, wait: bool, into: list[Batch[Item]]) -> None:
         self.waits.append(wait)
         assert self.steps or not wait, "it would wait for ever"
-        came, lost = self.steps.pop(0) if self.steps else ([], 0)
+        came, lost = self.steps.pop(0) if self.steps and not self.ended else ([], 0)
         self.lost += lost
         into.append(batch_of(*came))
 
@@ -501,14 +540,19 @@ def batch_of(*of: int) -> Batch[Item]:
     return Item.decode_many([Item(number=n).encode() for n in of])
 
 
-def scripted(sock: Socket, script: Script, **options: Any) -> Stream[Item, Any]:
-    return Stream(sock, script, Item, **options)  # type: ignore[arg-type]
+def taken(stream: Any, count: int) -> list[Any]:
+    """Numbers of records, and marks, one by one."""
+    return [item.number if isinstance(item, Item) else item for item in (next(stream) for _ in range(count))]
+
+
+def scripted(script: Script, **options: Any) -> Stream[Item, Any]:
+    return Stream(script, **options)
 
 
 def test_overrun_is_raised_behind_what_was_queued_and_the_stream_goes_on(sock: Socket) -> None:
     # The loss is seen with the first batch; what is behind it may have been queued before it.
     script = Script(([1], 5), ([2, 3], 0), ([], 0), ([4], 0))
-    with scripted(sock, script, on_overrun="raise") as stream:
+    with scripted(script, on_overrun="raise") as stream:
         assert [next(stream).number for _ in range(3)] == [1, 2, 3]
         assert script.waits == [True, False]
         with pytest.raises(Overrun) as caught:
@@ -518,9 +562,9 @@ def test_overrun_is_raised_behind_what_was_queued_and_the_stream_goes_on(sock: S
 
 
 def test_a_full_queue_s_worth_at_most_is_read_before_an_overrun_is_told(sock: Socket) -> None:
-    most = sock.read_buffer() // 512
-    script = Script(([1], 5), *[([n], 0) for n in range(2 * most)])
-    with scripted(sock, script, on_overrun="raise") as stream:
+    script = Script(([1], 5), *[([n], 0) for n in range(100)])
+    script.most = most = 50
+    with scripted(script, on_overrun="raise") as stream:
         assert [next(stream).number for _ in range(1 + most)] == [1, *range(most)]
         with pytest.raises(Overrun):
             next(stream)
@@ -528,7 +572,7 @@ def test_a_full_queue_s_worth_at_most_is_read_before_an_overrun_is_told(sock: So
 
 def test_overruns_add_up_to_what_is_lost(sock: Socket) -> None:
     script = Script(([1], 5), ([2], 7), ([], 0), ([3], 0), ([], 2), ([4], 0))
-    with scripted(sock, script, on_overrun="mark") as stream:
+    with scripted(script, on_overrun="mark") as stream:
         seen = [next(stream) for _ in range(7)]
         assert [item.lost if isinstance(item, Overrun) else item.number for item in seen] == [1, 2, 5, 3, 7, 4, 2]
         assert stream.lost == 14
@@ -536,24 +580,24 @@ def test_overruns_add_up_to_what_is_lost(sock: Socket) -> None:
 
 def test_a_mark_comes_between_batches(sock: Socket) -> None:
     script = Script(([1, 2, 3], 4), ([], 0), ([4], 0))
-    with scripted(sock, script, on_overrun="mark") as stream:
+    with scripted(script, on_overrun="mark") as stream:
         batches = stream.batches(2)
         seen = [next(batches) for _ in range(4)]
         assert [item.lost if isinstance(item, Overrun) else numbers(item) for item in seen] == [[1, 2], [3], 4, [4]]
 
 
 def test_a_loss_is_told_where_nothing_else_comes(sock: Socket) -> None:
-    with scripted(sock, Script(([], 4)), on_overrun="mark") as stream:
-        item = next(stream.batches(timeout=0))
+    with scripted(Script(([], 4)), on_overrun="mark") as stream:
+        item = stream.read(0)
         assert isinstance(item, Overrun)
         assert item.lost == 4
         assert "read_buffer" in str(item)
 
 
 def test_a_loss_that_only_a_number_tells_of_does_not_end_a_wait(sock: Socket) -> None:
-    with scripted(sock, Script(([], 4), ([1], 0), ([], 1))) as stream:
-        assert numbers(next(stream.batches())) == [1]
-        assert len(next(stream.batches(timeout=0))) == 0
+    with scripted(Script(([], 4), ([1], 0), ([], 1))) as stream:
+        assert numbers(stream.read()) == [1]
+        assert len(stream.read(0)) == 0
         assert stream.lost == 5
 
 
@@ -567,10 +611,10 @@ def test_resync_puts_the_table_behind_the_backlog(sock: Socket) -> None:
         yield batch_of(104)
 
     script = Script(([1], 5), ([2], 0), ([], 0), ([3], 0))
-    with scripted(sock, script, on_overrun="resync", resync=table) as stream:
-        assert [next(stream).number for _ in range(3)] == [1, 2, 101]
-        assert [numbers(next(stream.batches(1))) for _ in range(2)] == [[102], [103]]
-        assert [next(stream).number for _ in range(2)] == [104, 3]
+    with scripted(script, on_overrun="resync", resync=table) as stream:
+        assert taken(stream, 4) == [1, 2, ResyncBegin(5), 101]
+        assert [numbers(stream.read(max_rows=1)) for _ in range(2)] == [[102], [103]]
+        assert taken(stream, 3) == [104, ResyncEnd(), 3]
         assert (asked, stream.lost) == ([1], 5)
 
 
@@ -583,11 +627,82 @@ def test_a_resync_that_fails_is_begun_again(sock: Socket) -> None:
         if len(tries) == 1:
             raise OpError("receive", errno.EINTR)
 
-    with scripted(sock, Script(([], 1), ([], 0), ([7], 0)), on_overrun="resync", resync=table) as stream:
-        assert next(stream).number == 101
+    with scripted(Script(([], 1), ([], 0), ([7], 0)), on_overrun="resync", resync=table) as stream:
+        assert taken(stream, 2) == [ResyncBegin(1), 101]
         with pytest.raises(OpError):
             next(stream)
-        assert [next(stream).number for _ in range(2)] == [101, 7]
+        # The second begins without an end of the first, and has lost nothing more.
+        assert taken(stream, 4) == [ResyncBegin(0), 101, ResyncEnd(), 7]
+
+
+def test_a_resync_that_cannot_begin_reports_the_loss_when_it_can(sock: Socket) -> None:
+    tries: list[int] = []
+
+    def table() -> Iterator[Batch[Item]]:
+        tries.append(1)
+        if len(tries) == 1:
+            raise OpError("send", errno.ENOBUFS)
+        return iter([batch_of(101)])
+
+    with scripted(Script(([], 3), ([], 0)), on_overrun="resync", resync=table) as stream:
+        with pytest.raises(OpError):
+            next(stream)
+        assert taken(stream, 3) == [ResyncBegin(3), 101, ResyncEnd()]
+
+
+def test_a_resync_of_nothing_has_a_begin_and_an_end(sock: Socket) -> None:
+    with scripted(Script(([], 3), ([], 0)), on_overrun="resync", resync=lambda: iter(())) as stream:
+        assert [stream.read(0), stream.read(0)] == [ResyncBegin(3), ResyncEnd()]
+        assert len(stream.read(0)) == 0
+
+
+def test_a_loss_during_a_resync_brings_another_one(sock: Socket) -> None:
+    script = Script(([1], 5), ([], 0), ([2], 0), ([], 0))
+
+    def table() -> Iterator[Batch[Item]]:
+        yield batch_of(101)
+        if script.lost == 5:
+            script.lost += 4
+        yield batch_of(102)
+
+    with scripted(script, on_overrun="resync", resync=table) as stream:
+        first = [1, ResyncBegin(5), 101, 102, ResyncEnd()]
+        assert taken(stream, 10) == [*first, 2, ResyncBegin(4), 101, 102, ResyncEnd()]
+
+
+def test_a_resync_without_a_loss_is_asked_for(sock: Socket) -> None:
+    script = Script(([1], 0), ([2], 0), ([], 0), ([3], 0))
+    with scripted(script, on_overrun="resync", resync=lambda: iter([batch_of(101)])) as stream:
+        assert next(stream).number == 1
+        stream.resync()
+        assert taken(stream, 5) == [2, ResyncBegin(0), 101, ResyncEnd(), 3]
+
+
+def test_a_resync_that_is_asked_for_in_a_resync_comes_behind_it(sock: Socket) -> None:
+    script = Script(([], 1), ([], 0), ([], 0), ([3], 0))
+    with scripted(script, on_overrun="resync", resync=lambda: iter([batch_of(101)])) as stream:
+        assert next(stream) == ResyncBegin(1)
+        stream.resync()
+        assert taken(stream, 6) == [101, ResyncEnd(), ResyncBegin(0), 101, ResyncEnd(), 3]
+
+
+def test_what_has_no_resync_cannot_be_asked_for_one(stream: Stream[Any, Any]) -> None:
+    with pytest.raises(ValueError, match="has no resync"):
+        stream.resync()
+
+
+def test_marks_are_values() -> None:
+    begin = ResyncBegin(3)
+    assert (begin, hash(begin)) == (ResyncBegin(3), hash(ResyncBegin(3)))
+    assert begin != ResyncBegin(4)
+    assert begin != 3
+    assert (ResyncEnd(), hash(ResyncEnd())) == (ResyncEnd(), hash(ResyncEnd()))
+    assert ResyncEnd() != begin
+    assert repr([begin, ResyncEnd()]) == "[ResyncBegin(lost=3), ResyncEnd()]"
+    assert pickle.loads(pickle.dumps([begin, ResyncEnd()])) == [begin, ResyncEnd()]
+    match begin:
+        case ResyncBegin(lost):
+            assert lost == 3
 
 
 # Signals
@@ -604,7 +719,7 @@ def interrupted(stream: Stream[Any, Any], call: Callable[[], Any], nth: int) -> 
         nonlocal calls
         if event == "opcode":
             # In `with` itself: what a signal cannot do there, a trace function can.
-            if frame.f_code.co_name not in ("__next__", "_next") and called.pop(frame, False):
+            if frame.f_code.co_name not in ("__next__", "_read") and called.pop(frame, False):
                 calls += 1
                 if calls == nth:
                     raise KeyboardInterrupt
@@ -627,15 +742,15 @@ def interrupted(stream: Stream[Any, Any], call: Callable[[], Any], nth: int) -> 
         sys.settrace(before)
 
 
-@pytest.mark.parametrize("way", ["next", "batches", "timeout"])
+@pytest.mark.parametrize("way", ["next", "batches", "read"])
 def test_an_interrupt_at_any_moment_loses_at_most_what_was_being_returned(sock: Socket, way: str) -> None:
     for nth in range(1, 200):
         script = Script(([1, 2, 3, 4], 0), ([5], 0))
-        stream = scripted(sock, script, on_overrun="raise")
+        stream = scripted(script, on_overrun="raise")
         ways: dict[str, Callable[[], Any]] = {
             "next": partial(next, stream),
             "batches": partial(next, stream.batches(1)),
-            "timeout": partial(next, stream.batches(1, timeout=60)),
+            "read": partial(stream.read, 60, max_rows=1),
         }
         try:
             interrupted(stream, ways[way], nth)
@@ -645,9 +760,9 @@ def test_an_interrupt_at_any_moment_loses_at_most_what_was_being_returned(sock: 
         else:
             assert nth > 3, "it was never interrupted"
             assert next(stream).number == 2
-            stream._turns.close()
+            stream._locks.close()
             return
-        stream._turns.close()
+        stream._locks.close()
     raise AssertionError("it never came to its end")
 
 
@@ -670,8 +785,8 @@ def test_closed(stream: Stream[Any, Any], sock: Socket, peer: Peer) -> None:
 
     calls: list[Callable[[], Any]] = [
         lambda: next(stream),
-        lambda: next(stream.batches()),
-        lambda: next(stream.batches(timeout=0)),
+        stream.read,
+        lambda: stream.read(0),
         lambda: asyncio.run(first(stream)),
         lambda: asyncio.run(first(stream.batches())),
     ]
@@ -683,7 +798,7 @@ def test_closed(stream: Stream[Any, Any], sock: Socket, peer: Peer) -> None:
 
 @pytest.mark.parametrize("timeout", [None, 60])
 def test_close_ends_all_threads_that_wait(stream: Stream[Any, Any], timeout: float | None) -> None:
-    reading = Worker(lambda: next(stream.batches(timeout=timeout)))
+    reading = Worker(lambda: stream.read(timeout))
     reading.wait_receiving()
     waiting = Worker(lambda: next(stream))
     waiting.wait_turn()
@@ -697,8 +812,8 @@ def test_close_ends_all_threads_that_wait(stream: Stream[Any, Any], timeout: flo
 def test_a_timeout_holds_while_another_thread_reads(stream: Stream[Any, Any], peer: Peer) -> None:
     reading = Worker(lambda: next(stream).number)
     reading.wait_receiving()
-    assert len(next(stream.batches(timeout=0))) == 0
-    assert len(next(stream.batches(timeout=0.01))) == 0
+    assert len(stream.read(0)) == 0
+    assert len(stream.read(0.01)) == 0
     assert not reading.done
     peer.send(thing(1))
     assert reading.result() == 1
@@ -712,7 +827,7 @@ def test_what_is_read_from_within_a_read_is_told_and_no_deadlock(sock: Socket) -
             assert caught.value.errno == errno.EBUSY
             super().read(rows, wait, into)
 
-    with scripted(sock, Nosy(([1], 0))) as stream:
+    with scripted(Nosy(([1], 0))) as stream:
         assert next(stream).number == 1
 
 
@@ -745,7 +860,7 @@ def test_an_unclosed_stream_warns_and_leaves_nothing_open(reader: Make, sock: So
             self.closed = True
 
     other = Other()
-    kept = [Stream(sock, reader(), Item, owns=(other,))]
+    kept = [over(sock, reader(), owns=(other,))]
     with pytest.warns(ResourceWarning, match=r"^unclosed <netlink\.stream\.Stream of Item>$"):
         kept.clear()
     assert sock.closed
@@ -756,7 +871,7 @@ def test_a_closed_stream_closes_what_it_owns_and_is_silent(reader: Make, sock: S
     with Socket(Family.USERSOCK, Config()) and closing(Socket(Family.USERSOCK, Config())) as other:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            with Stream(sock, reader(), Item, owns=(other,)) as stream:
+            with over(sock, reader(), owns=(other,)) as stream:
                 pass
             del stream
             gc.collect()
@@ -789,9 +904,9 @@ def test_async_for(stream: Stream[Any, Any], peer: Peer) -> None:
 def test_async_batches_with_a_timeout(stream: Stream[Any, Any], peer: Peer) -> None:
     async def main() -> None:
         for timeout in (0, 0.01):
-            assert len(await anext(stream.batches(timeout=timeout))) == 0
+            assert len(await stream.aread(timeout)) == 0
             peer.send(thing(1))
-            assert numbers(await anext(stream.batches(timeout=timeout))) == [1]
+            assert numbers(await stream.aread(timeout)) == [1]
 
     asyncio.run(main())
 
@@ -801,7 +916,7 @@ def test_threads_and_then_a_loop_and_then_threads(stream: Stream[Any, Any], peer
         number: int = (await anext(stream)).number
         return number
 
-    assert len(next(stream.batches(timeout=0.001))) == 0
+    assert len(stream.read(0.001)) == 0
     for n in range(3):
         peer.send(thing(n))
         assert asyncio.run(first()) == n
@@ -827,7 +942,7 @@ def test_cancelled_tasks_lose_nothing(stream: Stream[Any, Any], peer: Peer) -> N
                 pass
             else:
                 assert not task.cancelled()
-        while len(batch := await anext(stream.batches(timeout=0))):
+        while len(batch := await stream.aread(0)):
             got += numbers(batch)  # type: ignore[arg-type]
         return got
 
@@ -869,7 +984,7 @@ def test_tasks_share_a_stream(stream: Stream[Any, Any], peer: Peer) -> None:
 def test_an_event_loop_is_told_of_losses_in_line(sock: Socket) -> None:
     async def main() -> list[Any]:
         script = Script(([1], 5), ([2], 0), ([], 0), ([3], 0))
-        with scripted(sock, script, on_overrun="mark") as stream:
+        with scripted(script, on_overrun="mark") as stream:
             return [await anext(stream) for _ in range(4)]
 
     seen = asyncio.run(main())
@@ -902,8 +1017,8 @@ def test_a_datagram_of_two_records_serves_two_tasks(stream: Stream[Any, Any], pe
 def test_two_streams_in_one_loop(stream: Stream[Any, Any], peer: Peer) -> None:
     with closing(Socket(Family.USERSOCK, Config())) as sock, Peer(sock.pid) as second:
         second.sock.bind((0, 0))
-        source = StreamReader(sock, Item, KINDS, slot=SLOT, sender=second.sock.getsockname()[0])
-        other = Stream(sock, source, Item)
+        source = StreamReader(sock, kinds(Item), slot=SLOT, sender=second.sock.getsockname()[0])
+        other = over(sock, source)
 
         async def consume(of: Stream[Any, Any]) -> list[int]:
             return [(await anext(of)).number for _ in range(100)]
@@ -928,7 +1043,7 @@ def test_a_stream_that_never_runs_dry_lets_other_tasks_run(sock: Socket) -> None
         def read(self, rows: int, wait: bool, into: list[Batch[Item]]) -> None:
             into.append(batch_of(1))
 
-    with scripted(sock, Endless()) as stream:
+    with scripted(Endless()) as stream:
 
         async def main() -> int:
             rounds = 0
@@ -944,7 +1059,7 @@ def test_a_stream_that_never_runs_dry_lets_other_tasks_run(sock: Socket) -> None
 
 def test_close_ends_tasks_that_wait(stream: Stream[Any, Any]) -> None:
     async def main() -> list[Any]:
-        tasks = [asyncio.ensure_future(anext(stream)), asyncio.ensure_future(anext(stream.batches(timeout=60)))]
+        tasks = [asyncio.ensure_future(anext(stream)), asyncio.ensure_future(stream.aread(60))]
         for _ in range(3):
             await asyncio.sleep(0)
         stream.close()
@@ -1006,13 +1121,13 @@ def test_one_loop_at_a_time(stream: Stream[Any, Any]) -> None:
 def test_a_wait_leaves_nothing_behind_in_the_loop(stream: Stream[Any, Any], peer: Peer) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        task = asyncio.ensure_future(anext(stream.batches(timeout=60)))
+        task = asyncio.ensure_future(stream.aread(60))
         for _ in range(3):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         assert not loop.remove_reader(stream.fileno())
-        assert not stream._waiting
+        assert not stream._readiness._futures
         start = time.monotonic()
         peer.send(thing(1))
         assert (await anext(stream)).number == 1

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from netlink._engine.match import Condition
 
-    # Message type, mask of the flags, the flags, and the event: as of StreamReader.
-    Kinds = Collection[tuple[int, int, int, int]]
+    # Message type, declaration, event, mask of the flags, and the flags: as of StreamReader.
+    Kinds = Collection[tuple[int, type[Record], int | None, int, int]]
 
 __all__ = ["program"]
 
@@ -214,7 +214,7 @@ class _Compiler:
 
     def _event(self, events: set[int], yes: int, no: int) -> None:
         out = self._out
-        for type_, mask, flags, event in self._kinds:
+        for type_, _, event, mask, flags in self._kinds:
             other = out.label()
             out.stmt(bpf.BPF_LD | bpf.BPF_H | bpf.BPF_ABS, _TYPE)
             out.branch(bpf.BPF_JEQ, _host16(type_), other, sense=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from netlink._io.locks import Lock
 
-__all__ = ["Readiness", "run_in"]
+__all__ = ["Readiness", "pause", "run_in"]
 
 
 class Readiness:
@@ -75,11 +76,24 @@ class Readiness:
         for future in self._futures:
             _finish(future)
 
+    def wake_soon(self) -> None:
+        """`wake`, from any thread or signal handler: of the latter a loop sees only what comes through its pipe."""
+        if self.loop is not None:
+            with suppress(RuntimeError):  # the loop is closed
+                self.loop.call_soon_threadsafe(self.wake)
+
     def forget(self) -> None:
         """Take the descriptor, which is about to be closed, out of the loop, and wake all."""
         if self._readers and self.loop is not None and not self.loop.is_closed():
             self.loop.remove_reader(self._fileno())
         self.wake()
+
+
+async def pause() -> None:
+    """Let other tasks run."""
+    import asyncio
+
+    await asyncio.sleep(0)
 
 
 def run_in(loop: asyncio.AbstractEventLoop | None, call: Callable[[], object]) -> None:

@@ -6,8 +6,6 @@ import errno as _errno
 from contextlib import contextmanager
 
 from netlink._codec import Header, Message
-from netlink._transport import Socket
-from netlink.consts import ConnOption, Family
 from netlink.errors import OpError
 from netlink.schema import Struct, be16, u8
 
@@ -15,9 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-    from netlink.config import Config
-
-__all__ = ["NfGenMsg", "explained", "hinted", "listening_socket", "request"]
+__all__ = ["NfGenMsg", "explained", "hinted", "request"]
 
 _HINTS = {_errno.EPERM: "it needs CAP_NET_ADMIN in the user namespace that owns the network namespace"}
 
@@ -33,19 +29,6 @@ class NfGenMsg(Struct):
 def request(subsystem: int, message: int, flags: int, payload: bytes) -> Message:
     """A request to a subsystem. payload: nfgenmsg and attributes."""
     return Message(Header(type=subsystem << 8 | message, flags=flags), payload)
-
-
-def listening_socket(config: Config, read_buffer: int) -> Socket:
-    """A socket for a stream: one that the kernel does not starve after an overrun."""
-    sock = Socket(Family.NETFILTER, config)
-    try:
-        # Without it the kernel drops all that comes after an overrun until the queue is empty, and tells nothing more.
-        sock.set_option(ConnOption.NO_ENOBUFS, True)
-        sock.set_read_buffer(read_buffer)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
 
 
 def hinted(error: OpError, hints: Mapping[int, str] = _HINTS) -> OpError:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import warnings as _warnings
-
 from netlink._transport import read_in_netns
-from netlink.errors import NetlinkWarning
+from netlink._io.warn import warn
 from netlink.netfilter.conntrack.records import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from os import PathLike
 
     Netns = int | str | PathLike[str] | None
@@ -25,26 +24,36 @@ def _value(netns: Netns, name: str) -> int | None:
         return None
 
 
-def _warn(name: str, value: int, what: str) -> None:
-    # The caller of listen() or dump() is three frames up.
-    _warnings.warn(f"net.netfilter.{name} is {value}: {what}", NetlinkWarning, stacklevel=4)
-
-
 def warn_of_events(netns: Netns, events: Event) -> None:
-    """Of the events that will not come, and of what they will not have."""
-    told = _value(netns, "nf_conntrack_events")
-    if told == 0:
-        _warn("nf_conntrack_events", 0, "the kernel sends no events; set it to 1 or 2")
-    elif told == 2 and _value(netns, "nf_conntrack_count"):
-        _warn("nf_conntrack_events", 2, "flows that began before anybody listened never send events; set it to 1")
-    if events & Event.DESTROY:
-        if _value(netns, "nf_conntrack_acct") == 0:
-            _warn("nf_conntrack_acct", 0, "DESTROY events have no counters; set it to 1 before the flows begin")
-        if _value(netns, "nf_conntrack_timestamp") == 0:
-            _warn("nf_conntrack_timestamp", 0, "DESTROY events have no timestamp; set it to 1 before the flows begin")
+    """Warn of events that will not come, and of what those of finished flows will lack.
+
+    Counters and timestamps are what DESTROY alone is asked for.
+    """
+    mode = _value(netns, "nf_conntrack_events")
+    if mode == 0:
+        warn("net.netfilter.nf_conntrack_events is 0: the kernel sends no events; set it to 1 before the flows begin")
+    elif mode == 2 and events != Event.NEW and _value(netns, "nf_conntrack_count"):
+        warn(
+            "net.netfilter.nf_conntrack_events is 2: flows that began before anybody listened never send events; "
+            "set it to 1 before the flows begin"
+        )
+    if events == Event.DESTROY:
+        for name, what in (("acct", "counters"), ("timestamp", "timestamp")):
+            if _value(netns, f"nf_conntrack_{name}") == 0:
+                warn(
+                    f"net.netfilter.nf_conntrack_{name} is 0: DESTROY events have no {what}; "
+                    "set it to 1 before the flows begin"
+                )
 
 
-def warn_of_zero(netns: Netns) -> None:
-    """Of counters that are not there to be read and set to 0."""
+def warn_of_zero(netns: Netns, permitted: Callable[[], object]) -> None:
+    """Warn of counters that are not there to be read and set to 0.
+
+    Before they are, since a warning may be made an error. permitted: a request that raises where none is permitted.
+    """
     if _value(netns, "nf_conntrack_acct") == 0:
-        _warn("nf_conntrack_acct", 0, "flows have no counters to be set to 0; set it to 1 before the flows begin")
+        permitted()
+        warn(
+            "net.netfilter.nf_conntrack_acct is 0: flows have no counters to be set to 0; "
+            "set it to 1 before the flows begin"
+        )

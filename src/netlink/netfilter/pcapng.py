@@ -3,7 +3,7 @@
     from netlink.netfilter import nflog, pcapng
 
     with nflog.listen(5) as log, pcapng.Writer("logged.pcapng") as out:
-        for batch in log.batches(timeout=1):
+        for batch in log.batches(idle=1):
             out.write_batch(batch)
             out.flush()
 

@@ -156,7 +156,7 @@ class Conn:
         """
         wanted, message = match(filter), self._dump_request(filter, family, zero)
         if zero:
-            _sysctl.warn_of_zero(self._netns)
+            _sysctl.warn_of_zero(self._netns, self.stats_global)
         with explained(_HINTS):
             return self.conn.dump(message, Flow, match=wanted)
 
@@ -170,7 +170,7 @@ class Conn:
         """`dump` in batches of some thousand flows: memory does not grow with the table."""
         wanted, message = match(filter), self._dump_request(filter, family, zero)
         if zero:
-            _sysctl.warn_of_zero(self._netns)
+            _sysctl.warn_of_zero(self._netns, self.stats_global)
         return self._parts(message, wanted)
 
     def _parts(self, message: Message, wanted: Match[Flow] | None) -> Iterator[Batch[Flow]]:

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import errno
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
+from netlink import stream
 from netlink._engine.bpf_filter import program
-from netlink._engine.stream import StreamReader
 from netlink.config import Config
 from netlink.conn import dial
-from netlink.consts import ConnOption, Family, NetfilterGroup, NetfilterSubsystem
-from netlink.errors import OpError, Overrun
+from netlink.consts import Family, HeaderFlags, NetfilterGroup, NetfilterSubsystem
+from netlink.errors import Overrun
 from netlink.netfilter import _sysctl
-from netlink.netfilter._nfnetlink import explained, hinted, listening_socket, request
+from netlink.netfilter._nfnetlink import explained, request
 from netlink.netfilter.conntrack.filter import abilities, clauses, kernel_payload, match
 from netlink.netfilter.conntrack.records import Event, Flow
-from netlink.stream import ROWS, Stream
+from netlink.stream import ROWS, Kind, Resync, Stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from os import PathLike
 
-    from netlink._transport import Socket
-    from netlink.bpf import Instruction
     from netlink.conn import Conn
     from netlink.netfilter.conntrack.filter import Filter
     from netlink.schema import Batch
@@ -38,20 +36,20 @@ _GROUPS = {
 }
 _ALL = Event.NEW | Event.UPDATE | Event.DESTROY
 _TUPLE_ORIG = 1  # CTA_TUPLE_ORIG
-_POLICIES = ("raise", "mark", "resync")
-# IPCTNL_MSG_CT_NEW, IPCTNL_MSG_CT_DELETE; what is new has NLM_F_CREATE and NLM_F_EXCL.
+_GET = 1  # IPCTNL_MSG_CT_GET
+# IPCTNL_MSG_CT_NEW, IPCTNL_MSG_CT_DELETE
 _NEW = NetfilterSubsystem.CTNETLINK << 8
 _DELETE = _NEW | 2
-_CREATED = 0x600
+_CREATED = int(HeaderFlags.CREATE | HeaderFlags.EXCL)
 _KINDS = (
-    (_NEW, _CREATED, _CREATED, int(Event.NEW)),
-    (_NEW, _CREATED, 0, int(Event.UPDATE)),
-    (_DELETE, 0, 0, int(Event.DESTROY)),
+    Kind(_NEW, Flow, Event.NEW, mask=_CREATED, flags=_CREATED),
+    Kind(_NEW, Flow, Event.UPDATE, mask=_CREATED),
+    Kind(_DELETE, Flow, Event.DESTROY),
 )
 # More than an event has, and not a power of 2: slots side by side would fall on the same lines of the cache.
 _SLOT = 8192 + 64
 _READ_BUFFER = 16 << 20
-_TOO_LONG = {errno.ENOMEM: "name fewer addresses, networks and ports in the filter, or raise it"}
+_HINTS = {errno.ENOMEM: "name fewer addresses, networks and ports in the filter, or raise it"}
 
 
 @overload
@@ -61,7 +59,7 @@ def listen(
     filter: Filter | None = ...,
     reliable: bool = ...,
     read_buffer: int = ...,
-    on_overrun: Literal["raise", "resync"] = ...,
+    on_overrun: Literal["raise"] = ...,
     netns: int | str | PathLike[str] | None = ...,
 ) -> Stream[Flow, Never]: ...
 @overload
@@ -74,6 +72,16 @@ def listen(
     on_overrun: Literal["mark"],
     netns: int | str | PathLike[str] | None = ...,
 ) -> Stream[Flow, Overrun]: ...
+@overload
+def listen(
+    events: Event = ...,
+    *,
+    filter: Filter | None = ...,
+    reliable: bool = ...,
+    read_buffer: int = ...,
+    on_overrun: Literal["resync"],
+    netns: int | str | PathLike[str] | None = ...,
+) -> Stream[Flow, Resync]: ...
 def listen(
     events: Event = _ALL,
     *,
@@ -89,24 +97,24 @@ def listen(
     filter: which flows. The kernel runs it on each event, so that the others take no room in the read buffer, and what
         it cannot tell there is told here; neither is a loss.
     reliable: the kernel tries again where the read buffer is full (NETLINK_BROADCAST_ERROR), so that no DESTROY is
-        lost and other changes are told with the flow's next event. Flows that could not be told of stay in the table
-        meanwhile: who never reads fills it.
-    read_buffer: bytes that may be queued; an event takes 1,280 of them, whatever its size, and the kernel counts twice
-        what is asked for: 16 MiB hold 26,000 events. `Stream.read_buffer` tells what was permitted.
-    on_overrun: what happens where events were lost, since nobody read them in time. `Stream.lost` counts them in any
+        lost and other changes come with the flow's next event. Flows whose events could not be delivered stay in the
+        table meanwhile: who never reads fills it.
+    read_buffer: bytes that may be queued. The kernel doubles what is set, and takes 1,280 bytes of that for an event,
+        whatever its size: 16 MiB hold 26,000 events. `Stream.read_buffer` tells what was permitted.
+    on_overrun: what happens where events were lost, because nobody read them in time. `Stream.lost` counts them in any
         case.
         "raise": Overrun is raised, behind the events that came before; the stream goes on with the next call.
         "mark": the Overrun comes in line, between the flows or batches.
-        "resync": when all that was queued has been read the whole table comes, flows whose `event` is None, and then
-        the events since. What is not in it has ended unseen.
+        "resync": when all that was queued has been read, the whole table comes between a `ResyncBegin` and a
+        `ResyncEnd`, flows whose `event` is None, and then the events since. What is not in it has ended unseen.
+        `Mirror` is made of this.
     netns: of which network namespace, as in `netlink.Config`.
 
-    Counters and timestamps come with DESTROY alone. NetlinkWarning where a sysctl keeps away what was asked for.
+    Counters and timestamps come with DESTROY alone. NetlinkWarning where less than read_buffer was permitted, and where
+    a sysctl keeps away what was asked for: the events themselves, and what DESTROY brings where it alone is asked for.
     OpError: PermissionError without CAP_NET_ADMIN. ValueError for an unknown policy, no events, or a filter that is too
     long for the kernel.
     """
-    if on_overrun not in _POLICIES:
-        raise ValueError(f"on_overrun must be one of {', '.join(map(repr, _POLICIES))}, not {on_overrun!r}")
     chosen = Event(events)
     # As ints: ~ of flags has no bit that no flag has.
     if not chosen or int(chosen) & ~int(_ALL):
@@ -116,37 +124,35 @@ def listen(
         if not chosen:
             raise ValueError(f"the filter's event, {filter.event!r}, is none of events, {events!r}")
     wanted = match(filter, events=True)
-    code = None if filter is None else program(clauses(filter, events=True), Flow, _KINDS, _TUPLE_ORIG)
-    _sysctl.warn_of_events(netns, chosen)
     config = Config(netns=netns)
-    with ExitStack() as opened:
-        sock = opened.enter_context(closing(listening_socket(config, read_buffer)))
-        if reliable:
-            sock.set_option(ConnOption.BROADCAST_ERROR, True)
-        if code is not None:
-            _attach(sock, code)
-        reader = StreamReader(sock, Flow, _KINDS, event=Flow.event, count_drops=not reliable, match=wanted, slot=_SLOT)
-        resync: Callable[[], Iterator[Batch[Flow]]] | None = None
-        owns: tuple[Conn, ...] = ()
+    options: dict[str, Any] = {}
+    with ExitStack() as opened, explained(_HINTS):
         if on_overrun == "resync":
             table = opened.enter_context(dial(Family.NETFILTER, config))
-            with explained({}):
-                payload, _ = kernel_payload(filter, None, partial(abilities, table.execute))
-            whole = request(NetfilterSubsystem.CTNETLINK, 1, 0x301, payload)  # IPCTNL_MSG_CT_GET, a dump
-            resync, owns = partial(table.iter_dump, whole, Flow, ROWS, match=match(filter)), (table,)
-        try:
-            for event in chosen:
-                sock.join_group(_GROUPS[event])
-        except OpError as error:
-            hinted(error)
-            raise
+            options = {"resync": _reader_of(table, filter), "owns": (table,)}
+        flows: Stream[Flow, Any] = stream.open(
+            Family.NETFILTER,
+            _KINDS,
+            groups=[_GROUPS[event] for event in chosen],
+            config=config,
+            read_buffer=read_buffer,
+            on_overrun=on_overrun,
+            reliable=reliable,
+            matches=() if wanted is None else (wanted,),
+            bpf=None if filter is None else program(clauses(filter, events=True), Flow, _KINDS, _TUPLE_ORIG),
+            slot=_SLOT,
+            **options,
+        )
         opened.pop_all()
-    return Stream(sock, reader, Flow, on_overrun=on_overrun, resync=resync, owns=owns)
+        # Behind what needs a permission; a warning may be made an error.
+        opened.enter_context(flows)
+        _sysctl.warn_of_events(netns, chosen)
+        opened.pop_all()
+    return flows
 
 
-def _attach(sock: Socket, code: list[Instruction]) -> None:
-    try:
-        sock.set_bpf(code)
-    except OpError as error:
-        hinted(error, _TOO_LONG)
-        raise
+def _reader_of(table: Conn, filter: Filter | None) -> Callable[[], Iterator[Batch[Flow]]]:
+    """What reads the flows that a filter means over a connection."""
+    payload, _ = kernel_payload(filter, None, partial(abilities, table.execute))
+    whole = request(NetfilterSubsystem.CTNETLINK, _GET, int(HeaderFlags.REQUEST | HeaderFlags.DUMP), payload)
+    return partial(table.iter_dump, whole, Flow, ROWS, match=match(filter))

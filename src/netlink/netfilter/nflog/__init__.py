@@ -15,28 +15,27 @@ from __future__ import annotations
 import errno as _errno
 import os as _os
 import struct as _struct
-from contextlib import ExitStack as _ExitStack
-from contextlib import closing as _closing
 from typing import TYPE_CHECKING, Never
 
 from netlink._codec import AttributeEncoder as _AttributeEncoder
-from netlink._codec import filled as _filled
-from netlink._engine.stream import StreamReader as _StreamReader
+from netlink._io.source import open_socket as _open_socket
 from netlink.config import Config as _Config
+from netlink.conn import dial as _dial
+from netlink.consts import Family as _Family
 from netlink.consts import NetfilterSubsystem as _NetfilterSubsystem
 from netlink.errors import OpError as _OpError
 from netlink.netfilter._nfnetlink import NfGenMsg as _NfGenMsg
 from netlink.netfilter._nfnetlink import hinted as _hinted
-from netlink.netfilter._nfnetlink import listening_socket as _listening_socket
 from netlink.netfilter._nfnetlink import request as _request
 from netlink.netfilter.nflog.records import VLAN, CtInfo, HwAddr, Packet, PacketHdr, Timestamp
+from netlink.stream import Kind as _Kind
 from netlink.stream import Stream as _Stream
 
 if TYPE_CHECKING:
     from os import PathLike
 
     from netlink._codec import Message
-    from netlink._transport import Socket
+    from netlink._io.source import SocketSource
 
 __all__ = ["VLAN", "CtInfo", "HwAddr", "Log", "Packet", "PacketHdr", "Timestamp", "listen"]
 
@@ -48,7 +47,7 @@ _F_SEQ, _F_SEQ_GLOBAL, _F_CONNTRACK = 1, 2, 4
 _CMD, _MODE, _NLBUFSIZ, _TIMEOUT, _QTHRESH, _FLAGS = 1, 2, 3, 4, 5, 6
 _ACK = 0x5  # NLM_F_REQUEST, NLM_F_ACK
 
-_KINDS = ((_NetfilterSubsystem.ULOG << 8 | _PACKET, 0, 0, 0),)
+_KINDS = (_Kind(_NetfilterSubsystem.ULOG << 8 | _PACKET, Packet),)
 # The kernel rounds its buffer up to a piece of its allocator and fills all of that: twice the largest size.
 _SLOT = 256 << 10
 # NLMSG_GOODSIZE is a little less than this; the most is fixed.
@@ -63,23 +62,17 @@ class Log(_Stream[Packet, Never]):
 
     `lost` counts packets that are missing in the sequence numbers: exact, as soon as a later packet has come. Without
     sequence numbers it counts datagrams that the kernel dropped at the socket, of as many packets each as it put in.
+    `stop` ends the logging: what the kernel has is still read, and then the stream ends.
     """
 
-    _group: int
+    def __init__(self, source: SocketSource[Packet], group: int) -> None:
+        super().__init__(source)
+        self._group = group
 
     @property
     def group(self) -> int:
         """The group that is listened to."""
         return self._group
-
-    def unbind(self) -> None:
-        """Stop logging. What the kernel has is still read; then the stream ends."""
-        request = _config(self._sock, self._group, 2, [(_CMD, bytes([_UNBIND]))])
-        self._sock.send(request)
-        self._reader.end_after(2)
-        # The kernel drops its answer where the queue is full. Then the end of the queue is the end; and whoever had
-        # read all of it in between, and waits, is woken by a second answer.
-        self._sock.send(request)
 
 
 def listen(
@@ -102,8 +95,8 @@ def listen(
     queue_threshold: packets that the kernel collects before it sends them. A rule's own threshold can only lower it.
     timeout: seconds after which it sends what it has collected, in hundredths.
     buffer_size: bytes that it collects them in. Datagrams may have twice as many.
-    read_buffer: bytes that may be queued; a datagram takes what it is allocated with. `Log.read_buffer` tells what was
-        permitted.
+    read_buffer: bytes that may be queued. The kernel doubles what is set; a datagram takes what it is allocated with.
+        NetlinkWarning where less was permitted; `Log.read_buffer` tells how much.
     sequence, sequence_global: number the packets, those of the group (`seq`) and of all groups (`seq_global`).
     conntrack: with each packet its flow (`ct`, `ct_info`).
     netns: of which network namespace, as in `netlink.Config`.
@@ -127,21 +120,21 @@ def listen(
         (_QTHRESH, _struct.pack(">I", queue_threshold)),
         (_FLAGS, _struct.pack(">H", flags)),
     ]
-    with _ExitStack() as opened:
-        sock = opened.enter_context(_closing(_listening_socket(_Config(netns=netns), read_buffer)))
-        reader = _StreamReader(sock, Packet, _KINDS, counter=Packet.seq if sequence else None, slot=_SLOT, keeps=True)
-        try:
-            sock.send(_config(sock, group, 1, options))
-            reader.await_acknowledgement(1)
-        except _OpError as error:
-            explained = _explained(error, sock, group)
-            if explained is error:
-                raise
-            raise explained from error
-        opened.pop_all()
-    log = Log(sock, reader, Packet)
-    log._group = group
-    return log
+    config = _Config(netns=netns)
+    try:
+        source = _open_socket(
+            _Family.NETFILTER,
+            _KINDS,
+            config=config,
+            read_buffer=read_buffer,
+            counter=Packet.seq if sequence else None,
+            slot=_SLOT,
+            start=_config(group, options),
+            stop=_config(group, [(_CMD, bytes([_UNBIND]))]),
+        )
+    except _OpError as error:
+        raise _explained(error, config, group) from error
+    return Log(source, group)
 
 
 def _check(name: str, value: int, least: int, most: int) -> None:
@@ -149,18 +142,18 @@ def _check(name: str, value: int, least: int, most: int) -> None:
         raise ValueError(f"{name} must be an int from {least} to {most}, not {value!r}")
 
 
-def _config(sock: Socket, group: int, sequence: int, options: list[tuple[int, bytes]]) -> Message:
+def _config(group: int, options: list[tuple[int, bytes]]) -> Message:
     """A request about a group."""
     encoder = _AttributeEncoder()
     for type_, value in options:
         encoder.bytes(type_, value)
     payload = _NfGenMsg(res_id=group).encode() + encoder.encode()
-    return _filled(_request(_NetfilterSubsystem.ULOG, _CONFIG, _ACK, payload), sequence, sock.pid)
+    return _request(_NetfilterSubsystem.ULOG, _CONFIG, _ACK, payload)
 
 
-def _explained(error: _OpError, sock: Socket, group: int) -> _OpError:
+def _explained(error: _OpError, config: _Config, group: int) -> _OpError:
     """The error of a bind. The kernel says EPERM for a group of somebody else, too."""
-    if error.errno == _errno.EPERM and _may_bind(sock, group):
+    if error.errno == _errno.EPERM and _may_bind(config, group):
         error = _OpError(error.op, OSError(_errno.EBUSY, _os.strerror(_errno.EBUSY)))
     return _hinted(
         error,
@@ -171,14 +164,13 @@ def _explained(error: _OpError, sock: Socket, group: int) -> _OpError:
     )
 
 
-def _may_bind(sock: Socket, group: int) -> bool:
-    """Whether the kernel lets this socket ask for groups: of one that nobody has it says ENODEV then."""
-    for i in range(1, 5):
-        reader = _StreamReader(sock, Packet, (), slot=_SLOT)
-        sock.send(_config(sock, (group + i) % 0x10000, 2 + i, []))
-        try:
-            reader.await_acknowledgement(2 + i)
-        except _OpError as error:
-            if error.errno == _errno.ENODEV:
-                return True
+def _may_bind(config: _Config, group: int) -> bool:
+    """Whether the kernel lets this process ask for groups: of one that nobody has it says ENODEV then."""
+    with _dial(_Family.NETFILTER, config) as conn:
+        for i in range(1, 5):
+            try:
+                conn.execute(_config((group + i) % 0x10000, []))
+            except _OpError as error:
+                if error.errno == _errno.ENODEV:
+                    return True
     return False

@@ -1,0 +1,289 @@
+"""Where a stream has its batches from: a socket, or items that are given."""
+
+from __future__ import annotations
+
+import builtins
+import errno as _errno
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+
+from netlink._codec import filled
+from netlink._engine.record import NL_K_VIEW, Batch, Field, Record
+from netlink._engine.stream import StreamReader, batch_of
+from netlink._transport import Socket
+from netlink._io.warn import warn
+from netlink.config import Config
+from netlink.consts import ConnOption
+from netlink.errors import OpError, Overrun
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from netlink._codec import Message
+    from netlink._engine.match import Match
+    from netlink.bpf import Instruction
+
+__all__ = ["SLOT", "Closable", "ItemSource", "Kind", "SocketSource", "Source", "open_socket"]
+
+_R = TypeVar("_R", bound=Record)
+_R_co = TypeVar("_R_co", bound=Record, covariant=True)
+
+# The least that the kernel charges the read buffer for a datagram.
+_CHARGE_MIN = 512
+# For most messages, and not a power of 2: slots side by side would fall on the same lines of the cache.
+SLOT = (16 << 10) + 64
+_READ_BUFFER_MAX = (1 << 31) - 2  # what SO_RCVBUF can say
+_PAST = 0.0  # in time.monotonic()
+_START, _STOP = 1, 2  # sequence numbers
+
+
+class Kind(NamedTuple, Generic[_R_co]):
+    """Messages that a stream takes: what they are, and what their records are told apart by.
+
+    type: of nlmsghdr. mask, flags: the bits under mask of nlmsghdr's flags, and what they must be; 0 for any.
+    declaration: the class of the records.
+    event: what the field that the declaration made by `schema.event` gets; None for nothing.
+    """
+
+    type: int
+    declaration: builtins.type[_R_co]
+    event: int | None = None
+    mask: int = 0
+    flags: int = 0
+
+
+class Closable(Protocol):
+    """What can be closed."""
+
+    def close(self) -> object: ...
+
+
+class Source(Protocol[_R_co]):
+    """Where a stream has its batches from."""
+
+    @property
+    def declarations(self) -> tuple[type[_R_co], ...]: ...
+    @property
+    def lost(self) -> int: ...
+    @property
+    def ended(self) -> bool: ...
+    def read(self, rows: int, wait: bool, into: list[Any]) -> None:
+        """Put a batch into a list; an empty one where nothing is queued and wait is false, where all that came was
+        lost, and at the end. None at all where the deadline has passed or `wake` was called."""
+
+    def queue(self) -> int:
+        """How many records may be queued at most."""
+        ...
+
+    def set_deadline(self, end: float | None) -> None:
+        """How long a read waits: until a time.monotonic(), None for ever."""
+
+    def wake(self) -> None:
+        """Let a read that waits end, from any thread."""
+
+    def stop(self) -> None:
+        """Let what is queued be all that comes."""
+
+    def fileno(self) -> int: ...
+    def read_buffer(self) -> int: ...
+    def close(self) -> object: ...
+
+
+def open_socket(
+    protocol: int,
+    kinds: Collection[Kind[_R]],
+    *,
+    groups: Iterable[int] = (),
+    config: Config | None = None,
+    read_buffer: int | None = None,
+    reliable: bool = False,
+    matches: Iterable[Match[Any]] = (),
+    bpf: Collection[Instruction] | None = None,
+    slot: int = SLOT,
+    counter: Field[Any] | None = None,
+    start: Message | None = None,
+    stop: Message | None = None,
+) -> SocketSource[_R]:
+    """Open a socket and join groups, as `open` does.
+
+    counter: a field of 32 bits in which the kernel numbers its messages from 0 on: losses are gaps in it.
+    start: a request that makes the kernel send; its acknowledgement is awaited. stop: one that ends that; what the
+    kernel sends before its answer is still read.
+    """
+    if not kinds:
+        raise ValueError("a stream needs at least one kind of messages")
+    config = Config() if config is None else config
+    groups = [*groups, *(bit + 1 for bit in range(32) if config.groups >> bit & 1)]
+    sock = Socket(protocol, config)
+    try:
+        # Without it the kernel drops all that comes after an overrun until the queue is empty, and reports no more.
+        sock.set_option(ConnOption.NO_ENOBUFS, True)
+        if read_buffer is not None:
+            sock.set_read_buffer(read_buffer)
+        if reliable:
+            sock.set_option(ConnOption.BROADCAST_ERROR, True)
+        if bpf is not None:
+            sock.set_bpf([*bpf])
+        reader = StreamReader(
+            sock,
+            kinds,
+            counter=counter,
+            count_drops=not reliable,
+            matches=matches,
+            slot=slot,
+            keeps=any(_has_views(kind.declaration, set()) for kind in kinds),
+        )
+        for group in groups:
+            sock.join_group(group)
+        if start is not None:
+            sock.send(filled(start, _START, sock.pid))
+            reader.await_acknowledgement(_START)
+        # Behind all that may be refused.
+        if read_buffer is not None:
+            _warn_if_capped(read_buffer, sock.read_buffer())
+    except BaseException:
+        sock.close()
+        raise
+    declarations = tuple(dict.fromkeys(kind.declaration for kind in kinds))
+    return SocketSource(sock, reader, declarations, groups, None if stop is None else filled(stop, _STOP, sock.pid))
+
+
+class SocketSource(Generic[_R]):
+    """What the kernel sends to a socket that nobody else reads."""
+
+    def __init__(
+        self,
+        sock: Socket,
+        reader: StreamReader[_R],
+        declarations: tuple[type[_R], ...],
+        groups: Iterable[int] = (),
+        stop: Message | None = None,
+    ) -> None:
+        self.sock = sock
+        self.reader = reader
+        self.declarations = declarations
+        self.groups = tuple(groups)
+        self.stop_request = stop
+        self.deadline: float | None = None
+        self.woken = False
+
+    @property
+    def lost(self) -> int:
+        return self.reader.lost
+
+    @property
+    def ended(self) -> bool:
+        return self.reader.ended
+
+    def read(self, rows: int, wait: bool, into: list[Any]) -> None:
+        try:
+            self.reader.read(rows, wait, into)
+        except OpError as error:
+            if error.errno != _errno.ETIMEDOUT:
+                raise
+
+    def queue(self) -> int:
+        return self.sock.read_buffer() // _CHARGE_MIN
+
+    def set_deadline(self, end: float | None) -> None:
+        if self.woken or end != self.deadline:
+            self.woken = False
+            self.sock.set_deadlines(read=end)
+            self.deadline = end
+
+    def wake(self) -> None:
+        # Who sets a deadline later looks later for why it was woken; for who did before, it has passed.
+        self.woken = True
+        try:
+            self.sock.set_deadlines(read=_PAST)
+        except OpError as error:
+            if error.errno != _errno.EBADF:  # closed meanwhile
+                raise
+
+    def stop(self) -> None:
+        request = self.stop_request
+        for group in self.groups:
+            self.sock.leave_group(group)
+        if request is not None:
+            self.sock.send(request)
+        self.reader.end_when_empty(_STOP if request is not None else 0)
+        if request is not None:
+            # The kernel drops its answer where the queue is full. Then the end of the queue is the end; and a task that
+            # had read all of it in between, and waits, is woken by a second answer.
+            self.sock.send(request)
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def read_buffer(self) -> int:
+        return self.sock.read_buffer()
+
+    def close(self) -> object:
+        return self.sock.close()
+
+
+class ItemSource(Generic[_R]):
+    """Records, batches of them and Overruns in the order that is given, and then the end: for streams without a kernel.
+
+    An Overrun counts as lost, and is reported as the stream reports losses.
+    """
+
+    def __init__(self, items: Iterable[_R | Batch[_R] | Overrun], *declarations: type[_R]) -> None:
+        self.declarations = declarations
+        self.lost = 0
+        self.ended = False
+        self._items = iter(items)
+
+    def read(self, rows: int, wait: bool, into: list[Any]) -> None:
+        item = None if self.ended else next(self._items, None)
+        if item is None:
+            self.ended = True
+            into.append(self.declarations[0].decode_many(()))
+        elif isinstance(item, Overrun):
+            self.lost += item.lost
+            into.append(self.declarations[0].decode_many(()))
+        elif isinstance(item, Batch):
+            into.append(item)
+        else:
+            into.append(batch_of(item))
+
+    def queue(self) -> int:
+        return 0
+
+    def set_deadline(self, end: float | None) -> None:
+        pass
+
+    def wake(self) -> None:
+        pass
+
+    def stop(self) -> None:
+        self.ended = True
+
+    def fileno(self) -> int:
+        return -1
+
+    def read_buffer(self) -> int:
+        return 0
+
+    def close(self) -> object:
+        return None
+
+
+def _has_views(declaration: type[Record], seen: set[type[Record]]) -> bool:
+    """Whether any field of a declaration, or of one inside it, is a view."""
+    if declaration in seen:
+        return False
+    seen.add(declaration)
+    for field in declaration.__fields__.values():
+        inner = [cls for _, cls in field.cases or ()]
+        inner += [each.cls for each in (field, field.item) if each is not None and each.cls is not None]
+        if field.kind == NL_K_VIEW or any(_has_views(cls, seen) for cls in inner):
+            return True
+    return False
+
+
+def _warn_if_capped(asked: int, got: int) -> None:
+    if got < min(2 * asked, _READ_BUFFER_MAX):
+        warn(
+            f"read_buffer: {asked} bytes were asked for, and {got // 2} are permitted: raise the sysctl "
+            "net.core.rmem_max, or have CAP_NET_ADMIN in the machine's first user namespace"
+        )
