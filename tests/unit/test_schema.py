@@ -26,6 +26,8 @@ from netlink.schema import (
     AttributeSet,
     Batch,
     Field,
+    Int,
+    IPv4,
     MissingAttribute,
     Record,
     Struct,
@@ -1616,3 +1618,123 @@ def test_an_element_of_what_is_repeated_does_not_fit_either() -> None:
         record = Lists(again=again)
         with pytest.raises(EncodeError, match="65531"):
             record.encode()
+
+
+# Fields of the header, on the record
+
+
+class InfoMsg(Struct):
+    family = u8()
+    state = u8(enum=State)
+    index = s32()
+    addr = ipv4()
+    mark = u32()
+
+
+class Link(AttributeSet, header=InfoMsg):
+    header: InfoMsg | None = None
+    address_: IPv4 = InfoMsg.addr
+    index: Int = InfoMsg.index
+    mark: Int = u32(5)
+    mtu: Int = u32(4)
+
+    @property
+    def family(self) -> str:
+        return "the class's own"
+
+
+def test_fields_of_the_header_read_on_the_record() -> None:
+    payload = InfoMsg(family=2, state=3, index=-4, addr="192.0.2.1", mark=7).encode() + bytes(2) + attr(5, bytes(4))
+    for link in (Link.decode(payload), Link.decode_many([b"", payload][1:])[0]):
+        assert (link.index, link.state, link.address_) == (-4, State.ESTABLISHED, IPv4Address("192.0.2.1"))
+        # The class's own names stay its own.
+        assert (link.mark, link.family) == (0, "the class's own")
+        assert link.header is not None
+        assert link.header.mark == 7
+        assert not hasattr(link, "addr")  # it has another name
+    assert Link.index is InfoMsg.index
+    assert list(Link.__fields__) == ["mark", "mtu", "header"]
+    assert Link(mtu=1).index is None
+    assert Link.__header_fields__ == {"address_": InfoMsg.addr, "index": InfoMsg.index, "state": InfoMsg.state}
+
+
+def test_fields_of_the_header_construct_it() -> None:
+    header = InfoMsg(index=3, state=1)
+    assert Link(index=3, state=State.SYN_SENT, mtu=9000) == Link(header=header, mtu=9000)
+    assert Link(mtu=9000).encode() == bytes(16) + attr(4, cstruct.pack("=I", 9000))
+    # The name wins.
+    assert Link(header=header, index=5).header == InfoMsg(index=5, state=1)
+    assert Link(header=header, index=None).header == InfoMsg(state=1)
+    assert Link(index=None, header=None).header is None
+    link = Link(index=3, state=1, mtu=9000)
+    assert link.replace(index=4) == Link(index=4, state=1, mtu=9000)
+    assert link.replace(header=None, index=4) == Link(index=4, mtu=9000)
+    assert link.replace(address_="192.0.2.1").address_ == IPv4Address("192.0.2.1")
+    assert link.to_dict() == {"mtu": 9000, "header": InfoMsg.decode(header.encode()).to_dict()}
+    assert pickle.loads(pickle.dumps(link)) == link
+    for values in ({"index": 1 << 31}, {"address_": "::1"}):
+        with pytest.raises(EncodeError):
+            Link(**values)
+    with pytest.raises(TypeError, match="index: want an int, got str"):
+        Link(index="3")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="header: want a InfoMsg, got str"):
+        Link(header="x", index=3)  # type: ignore[arg-type]
+    for wrong in ("addr", "nonsense"):
+        with pytest.raises(TypeError, match=f"no field '{wrong}'; it has mark, mtu, header, address_, index, state"):
+            Link(**{wrong: 3})
+    with pytest.raises(TypeError, match="no field 'nonsense'"):
+        link.replace(nonsense=3)
+    with pytest.raises(AttributeError):
+        link.index = 3  # type: ignore[misc]
+
+
+def test_header_fields_of_foreign_instances() -> None:
+    run("""
+        from netlink._engine.record import HeaderField
+        class H(Struct):
+            a = u32()
+        class Other(Struct):
+            big = binary(size=60000)
+        class A(AttributeSet, header=H):
+            b = u8(1)
+        class B(AttributeSet, header=Other):
+            b = u8(1)
+        read = vars(A)["a"]
+        for use in (
+            lambda: read.__get__(B(big=bytes(60000)), B), lambda: read.__get__(object(), A), lambda: read.__get__(5, A),
+            lambda: HeaderField(A.header, Other.big), lambda: HeaderField(A.b, H.a), lambda: HeaderField(None, H.a),
+            lambda: HeaderField.__new__(HeaderField).__get__(A(), A), lambda: read.__init__(B.header, Other.big),
+            lambda: read.__get__(A.__new__(A), A),
+        ):
+            try:
+                use()
+            except TypeError:
+                pass
+            else:
+                raise SystemExit("read")
+        type.__setattr__(A, "__header_fields__", {"big": Other.big})
+        try:
+            A(big=b"x")
+        except TypeError:
+            raise SystemExit
+        raise SystemExit("stored")
+    """)
+
+
+def test_mistakes_in_names_of_the_header() -> None:
+    def declare(head: type[Struct] | None, **fields: Any) -> None:
+        options = {"header": head} if head else {}
+        type(AttributeSet)("Declared", (AttributeSet,), {"a": u8(1), **fields}, **options)
+
+    for header, fields, message in (
+        (None, {"header": None}, "which header= declares"),
+        (InfoMsg, {"header": u8(2)}, "which header= declares"),
+        (NfGenMsg, {"index": InfoMsg.index}, "a field of InfoMsg, not of the header"),
+        (None, {"index": InfoMsg.index}, "a field of InfoMsg, not of the header"),
+        (InfoMsg, {"encode": InfoMsg.index}, "choose another name"),
+        (InfoMsg, {"one": InfoMsg.index, "two": InfoMsg.index}, "two names"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            declare(header, **fields)
+    declare(None, header=u8(2))  # an attribute of that name
+    declare(InfoMsg, header=None)

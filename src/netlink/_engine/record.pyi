@@ -1,14 +1,14 @@
 from collections.abc import Iterable, Iterator
-from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Self, TypeVar, final, overload
+from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Self, final, overload
 
-from typing_extensions import Buffer, disjoint_base
+from typing_extensions import Buffer, TypeVar, disjoint_base
 
 from netlink._engine.arrow import Columns
 
-_T = TypeVar("_T")
 _R = TypeVar("_R", bound=Record)
 _R_co = TypeVar("_R_co", bound=Record, covariant=True)
 _T_co = TypeVar("_T_co", covariant=True)
+_V_contra = TypeVar("_V_contra", contravariant=True, default=_T_co)
 
 NL_K_INT: Final[int]
 NL_K_FLAG: Final[int]
@@ -68,6 +68,7 @@ class Store:
 @disjoint_base
 class Record:
     __fields__: ClassVar[dict[str, Field[Any]]]
+    __header_fields__: ClassVar[dict[str, Field[Any]]]
     __table__: ClassVar[Table]
     __size__: ClassVar[int]
     def __init__(self, **values: Any) -> None: ...
@@ -86,7 +87,7 @@ class Record:
     def __reduce__(self) -> tuple[Any, ...]: ...
 
 @disjoint_base
-class Field(Generic[_T_co]):
+class Field(Generic[_T_co, _V_contra]):
     def __init__(
         self,
         kind: int,
@@ -143,6 +144,13 @@ class Field(Generic[_T_co]):
     def __get__(self, instance: Field[Any] | None, owner: type[Any] | None = None, /) -> Self: ...
     @overload
     def __get__(self, instance: Record, owner: type[Any] | None = None, /) -> _T_co: ...
+    # What a constructor takes; a record is frozen.
+    def __set__(self, instance: Record, value: _V_contra, /) -> None: ...
+
+@final
+class HeaderField:
+    def __init__(self, header: Field[Any], field: Field[Any]) -> None: ...
+    def __get__(self, instance: Record | None, owner: type[Any] | None = None, /) -> Any: ...
 
 @final
 class Records(Iterator[_R_co]):

@@ -387,7 +387,8 @@ cdef class Record:
         fields = type(self).__fields__
         for name in values:
             if name not in fields:
-                raise TypeError(f"{type(self).__name__} has no field {name!r}; it has {', '.join(fields)}")
+                values = whole(type(self), values)
+                break
         # A submessage is stored behind the sibling that chooses how.
         for field in sorted(map(fields.__getitem__, values), key=is_submessage):
             value = values[(<Field?>field).name]
@@ -498,6 +499,28 @@ cdef class Record:
         events = [(name, field.__get__(self, type(self))) for name, field in type(self).__fields__.items()
                   if (<Field>field).kind == NL_K_EVENT]
         return restored, (type(self), self.encode(), *[event for event in events if event[1] is not None])
+
+
+cdef dict whole(object cls, dict values):
+    """A constructor's arguments, with those that are fields of the header in a header."""
+    fields = cls.__fields__
+    shared = cls.__header_fields__
+    own = {}
+    parts = {}
+    for name, value in values.items():
+        if name in fields:
+            own[name] = value
+        elif name in shared:
+            parts[(<Field?>shared[name]).name] = value
+        else:
+            raise TypeError(f"{cls.__name__} has no field {name!r}; it has {', '.join([*fields, *shared])}")
+    header = own.get("header")
+    if header is None:
+        if any(value is not None for value in parts.values()):
+            own["header"] = (<Field?>fields["header"]).cls(**parts)
+    elif isinstance(header, (<Field?>fields["header"]).cls):
+        own["header"] = header.replace(**parts)
+    return own
 
 
 def restored(cls, payload, *events):
@@ -841,6 +864,31 @@ cdef class Field:
         if not (~high if self.flags & NL_SIGNED else 0) <= number <= high:
             raise EncodeError(f"{self.name}: {number} does not fit {width} bytes")
         return <uint64_t>(number & 0xffffffffffffffff)
+
+
+@cython.final
+cdef class HeaderField:
+    """The descriptor that reads a field of the header struct from the record itself."""
+
+    cdef Field header
+    cdef Field field
+
+    def __init__(self, Field header not None, Field field not None):
+        if self.header is not None:
+            raise TypeError(f"{self.field.name}: a HeaderField is declared once")
+        if header.inner is None or header.inner is not field.layout:
+            raise TypeError(f"{field.name} is not a field of {header.name}")
+        self.field = field
+        self.header = header
+
+    def __get__(self, instance, owner):
+        cdef Field header = self.header
+        if header is None:
+            raise TypeError("a HeaderField is made by a declaration")
+        if instance is None:
+            return self.field
+        view = header.__get__(instance, owner)
+        return None if view is None else self.field.load(view)
 
 
 cdef object address(const uint8_t *at):
