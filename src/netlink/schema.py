@@ -32,6 +32,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, dataclass_transform, overload
 
 from netlink._engine import record as _record
+from netlink._engine.arrow import Column, Columns
 from netlink._engine.compile import compile_attributes, compile_struct, dtype
 from netlink._engine.record import Batch, Bitfield32, Field, MissingAttribute, Record
 
@@ -47,6 +48,8 @@ __all__ = [
     "Bitfield32",
     "Bits",
     "Bytes",
+    "Column",
+    "Columns",
     "Field",
     "Flag",
     "IPv4",
@@ -141,6 +144,8 @@ class _Integer:
     """The declaration of an integer: `u32(type, *, enum=None, required=False)`.
 
     enum: an IntEnum or IntFlag whose members the values are; a number that it does not have stays a number.
+    time: "s", "ms", "us" or "ns" where it counts these since 1970. It reads as an int, and is a timestamp in Arrow; of
+        an integer of 8 bytes.
     type6, of: where the kernel has another attribute type beside an IPv6 address: that type, and the name of the field
         that is the address.
     """
@@ -159,10 +164,16 @@ class _Integer:
         required: Literal[False] = False,
         type6: Path | None = None,
         of: str | None = None,
+        time: Literal["s", "ms", "us", "ns"] | None = None,
     ) -> Int: ...
     @overload
     def __call__(
-        self, type: Path | None = None, *, enum: None = None, required: Literal[True]
+        self,
+        type: Path | None = None,
+        *,
+        enum: None = None,
+        required: Literal[True],
+        time: Literal["s", "ms", "us", "ns"] | None = None,
     ) -> Field[int, int | None]: ...
     @overload
     def __call__(self, type: Path | None = None, *, enum: type[_E], required: Literal[False] = False) -> Member[_E]: ...
@@ -178,7 +189,10 @@ class _Integer:
         required: bool = False,
         type6: Path | None = None,
         of: str | None = None,
+        time: str | None = None,
     ) -> Field[Any]:
+        if time is not None and (time not in {"s", "ms", "us", "ns"} or self.width != 8 or enum is not None):
+            raise TypeError(f'time is "s", "ms", "us" or "ns", of an integer of 8 bytes without an enum, not {time!r}')
         if (type6 is None) != (of is None):
             raise TypeError("type6 is the type beside an IPv6 address, and of= names the field of that address")
         size = self.width or 8
@@ -191,6 +205,7 @@ class _Integer:
             enum=enum,
             required=required,
             on=of,
+            time=time,
         )
 
     def __repr__(self) -> str:

@@ -1,5 +1,6 @@
 """What type checkers must know of declarations and their records. Checked by mypy and pyright, never run."""
 
+import copy
 from collections.abc import Iterator
 from enum import IntEnum, IntFlag
 from ipaddress import IPv4Address, IPv6Address
@@ -12,6 +13,8 @@ from netlink.schema import (
     Bitfield32,
     Bits,
     Bytes,
+    Column,
+    Columns,
     Field,
     Flag,
     Int,
@@ -45,6 +48,7 @@ from netlink.schema import (
     submessage,
     u8,
     u32,
+    u64,
     view,
 )
 
@@ -121,6 +125,8 @@ class Link(AttributeSet, header=IfInfoMsg):
     state_flags: Member[Status] = IfInfoMsg.flags
     mtu: Int = u32(4)
     need: Field[int] = u32(5, required=True)
+    at: Int = u64(25, time="ns")
+    until: Field[int] = u64(26, required=True, time="s")
     state: Member[State] = u8(6, enum=State)
     exact: Field[State | None] = u8(7, enum=State)
     name: Str = string(8)
@@ -187,6 +193,9 @@ def constructors(link: Link) -> None:
     link.header = None  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
 
 
+u64(1, time="h")  # type: ignore[call-overload] # pyright: ignore
+
+
 class Wrong(AttributeSet):
     """An annotation that is not what the kind reads as."""
 
@@ -248,6 +257,8 @@ def records(flow: Flow, payload: memoryview) -> None:
     assert_type(Flow.decode(payload), Flow)
     assert_type(flow.encode(), bytes)
     assert_type(flow.to_dict(), dict[str, Any])
+    assert_type(flow.to_dict(json=True), dict[str, Any])
+    assert_type(copy.copy(flow), Flow)
     assert_type(flow.replace(mark=1), Flow)
     assert_type(flow.unknown, tuple[tuple[int, bytes], ...])
     assert_type(Header.decode(payload).family, int | None)
@@ -259,6 +270,13 @@ def batches(payloads: list[bytes]) -> None:
     assert_type(batch[0], Flow)
     assert_type(batch[0].status, Status | None)
     assert_type(batch[1:], Batch[Flow])
+    assert_type(batch["orig_src"], Column)
+    assert_type(batch.select("orig_src", "mark"), Columns)
+    assert_type(batch.arrow()["mark"], Column)
+    assert_type(list(batch["mark"]), list[Any])
+    assert_type(batch + batch, Batch[Flow])
+    assert_type(Batch.concat([batch]), Batch[Flow])
+    batch + list(batch)  # type: ignore[operator] # pyright: ignore
     assert_type(iter(batch), Iterator[Flow])
     assert_type(len(batch), int)
     assert_type(batch.nbytes, int)

@@ -177,8 +177,8 @@ class Counters(AttributeSet):
 class Timestamp(AttributeSet):
     """CTA_TIMESTAMP_*: nanoseconds since 1970. There only with net.netfilter.nf_conntrack_timestamp."""
 
-    start: Int = be64(1)  # CTA_TIMESTAMP_START
-    stop: Int = be64(2)  # CTA_TIMESTAMP_STOP
+    start: Int = be64(1, time="ns")  # CTA_TIMESTAMP_START
+    stop: Int = be64(2, time="ns")  # CTA_TIMESTAMP_STOP
 
 
 class SeqAdj(AttributeSet):
@@ -237,7 +237,7 @@ class Flow(AttributeSet, header=NfGenMsg):
     synproxy: Field[SynProxy | None] = nested(24, SynProxy, rare=True)  # CTA_SYNPROXY
     status_mask: Int = be32(26)  # CTA_STATUS_MASK
     event: Member[Event] = event(Event)  # of what `listen` gives
-    timestamp_event: Int = be64(27)  # CTA_TIMESTAMP_EVENT, nanoseconds since 1970
+    timestamp_event: Int = be64(27, time="ns")  # CTA_TIMESTAMP_EVENT, nanoseconds since 1970
 
 
 class ExpectFlags(IntFlag):
