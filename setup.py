@@ -68,7 +68,7 @@ setup(
     ext_modules=cythonize(
         [
             extension("_codec", "_codec.pyx", depends=("_wire.h",)),
-            extension("_engine.record", "_engine/record.pyx", depends=RECORDS),
+            extension("_engine.record", "_engine/record.pyx", depends=("_engine/copy.h", *RECORDS)),
             extension("_engine.arrow", "_engine/arrow.pyx", depends=("_engine/arrow.h", *RECORDS)),
             extension("_engine.match", "_engine/match.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("_engine.receive", "_engine/receive.pyx", depends=("_engine/match.h", *RECORDS)),

@@ -1,17 +1,17 @@
 """The vocabulary in which netlink families are declared.
 
     class NfGenMsg(Struct):
-        family = u8()
-        version = u8()
-        res_id = be16()
+        family: Int = u8()
+        version: Int = u8()
+        res_id: Int = be16()
 
     class Counters(AttributeSet):
-        packets = be64(1)  # CTA_COUNTERS_PACKETS
-        bytes = be64(2)  # CTA_COUNTERS_BYTES
+        packets: Int = be64(1)  # CTA_COUNTERS_PACKETS
+        bytes: Int = be64(2)  # CTA_COUNTERS_BYTES
 
     class Flow(AttributeSet, header=NfGenMsg):
-        status = be32(3, enum=Status)  # CTA_STATUS
-        counters_orig = nested(9, Counters)  # CTA_COUNTERS_ORIG
+        status: Member[Status] = be32(3, enum=Status)  # CTA_STATUS
+        counters_orig: Field[Counters | None] = nested(9, Counters)  # CTA_COUNTERS_ORIG
 
 One declaration is the wire layout and the class: `Flow.decode(payload).counters_orig.packets`,
 `Flow(status=8).encode()`, `Flow.decode_many(payloads)`. It is compiled into tables when the class is made; decoding
@@ -21,31 +21,47 @@ A field reads as None where its attribute was absent, and raises `MissingAttribu
 Attributes of types that are not declared are in `record.unknown`. An attribute of another width than declared is a
 DecodeError; a struct may be longer or shorter, as those of newer and older kernels are.
 
+The annotations are for type checkers, which know the constructor's arguments by them. Nothing else reads them.
+
 A field's type is the attribute type, or a path of them, `(1, 3)`, for one inside containers that have no class of their
 own. The fields of a `Struct` have none.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, dataclass_transform, overload
 
 from netlink._engine import record as _record
+from netlink._engine.arrow import Column, Columns
 from netlink._engine.compile import compile_attributes, compile_struct, dtype
 from netlink._engine.record import Batch, Bitfield32, Field, MissingAttribute, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from enum import IntEnum, IntFlag
     from ipaddress import IPv4Address, IPv6Address
 
 __all__ = [
+    "IP",
     "AttributeSet",
     "Batch",
     "Bitfield32",
+    "Bits",
+    "Bytes",
+    "Column",
+    "Columns",
     "Field",
+    "Flag",
+    "IPv4",
+    "IPv6",
+    "Int",
+    "Items",
+    "Member",
     "MissingAttribute",
     "Record",
+    "Str",
     "Struct",
+    "View",
     "array",
     "be16",
     "be32",
@@ -82,6 +98,33 @@ __all__ = [
 Path: TypeAlias = int | tuple[int, ...]
 _E = TypeVar("_E", bound="IntEnum | IntFlag")
 _R = TypeVar("_R", bound=Record)
+_T = TypeVar("_T")
+
+# What a field is annotated with: what it reads as and, where that is more, what the constructor takes. Quoted are the
+# names that are imported for type checkers alone.
+
+Int: TypeAlias = Field[int | None]
+"""The annotation of an integer."""
+Member: TypeAlias = Field["_E | None", int | None]
+"""The annotation of an integer with an enum, `Member[State]`, and of an `event`."""
+Flag: TypeAlias = Field[Literal[True] | None, bool | None]
+"""The annotation of a `flag`."""
+Str: TypeAlias = Field[str | None]
+"""The annotation of a `string`, `mac` or `lladdr`."""
+Bytes: TypeAlias = Field[bytes | None, bytes | bytearray | memoryview | None]
+"""The annotation of a `binary`."""
+View: TypeAlias = Field[memoryview | None, bytes | bytearray | memoryview | None]
+"""The annotation of a `view`."""
+Bits: TypeAlias = Field[Bitfield32 | None, tuple[int, int] | None]
+"""The annotation of a `bitfield32`."""
+IPv4: TypeAlias = Field["IPv4Address | None", "IPv4Address | str | None"]
+"""The annotation of an `ipv4`."""
+IPv6: TypeAlias = Field["IPv6Address | None", "IPv6Address | str | None"]
+"""The annotation of an `ipv6`."""
+IP: TypeAlias = Field["IPv4Address | IPv6Address | None", "IPv4Address | IPv6Address | str | None"]
+"""The annotation of an `ip`."""
+Items: TypeAlias = Field["tuple[_T, ...] | None", "Iterable[_T] | None"]
+"""The annotation of what is `repeated`, an `array` or `packed`: `Items[int]`."""
 
 _TYPE_MAX = 0x3FFF  # NLA_TYPE_MASK
 _ADDRESS_SIZE, _REF_SIZE, _LIST_SIZE, _SUB_SIZE = 17, 8, 8, 16
@@ -101,6 +144,8 @@ class _Integer:
     """The declaration of an integer: `u32(type, *, enum=None, required=False)`.
 
     enum: an IntEnum or IntFlag whose members the values are; a number that it does not have stays a number.
+    time: "s", "ms", "us" or "ns" where it counts these since 1970. It reads as an int, and is a timestamp in Arrow; of
+        an integer of 8 bytes.
     type6, of: where the kernel has another attribute type beside an IPv6 address: that type, and the name of the field
         that is the address.
     """
@@ -119,15 +164,23 @@ class _Integer:
         required: Literal[False] = False,
         type6: Path | None = None,
         of: str | None = None,
-    ) -> Field[int | None]: ...
-    @overload
-    def __call__(self, type: Path | None = None, *, enum: None = None, required: Literal[True]) -> Field[int]: ...
+        time: Literal["s", "ms", "us", "ns"] | None = None,
+    ) -> Int: ...
     @overload
     def __call__(
-        self, type: Path | None = None, *, enum: type[_E], required: Literal[False] = False
-    ) -> Field[_E | None]: ...
+        self,
+        type: Path | None = None,
+        *,
+        enum: None = None,
+        required: Literal[True],
+        time: Literal["s", "ms", "us", "ns"] | None = None,
+    ) -> Field[int, int | None]: ...
     @overload
-    def __call__(self, type: Path | None = None, *, enum: type[_E], required: Literal[True]) -> Field[_E]: ...
+    def __call__(self, type: Path | None = None, *, enum: type[_E], required: Literal[False] = False) -> Member[_E]: ...
+    @overload
+    def __call__(
+        self, type: Path | None = None, *, enum: type[_E], required: Literal[True]
+    ) -> Field[_E, int | None]: ...
     def __call__(
         self,
         type: Path | None = None,  # noqa: A002
@@ -136,7 +189,10 @@ class _Integer:
         required: bool = False,
         type6: Path | None = None,
         of: str | None = None,
+        time: str | None = None,
     ) -> Field[Any]:
+        if time is not None and (time not in {"s", "ms", "us", "ns"} or self.width != 8 or enum is not None):
+            raise TypeError(f'time is "s", "ms", "us" or "ns", of an integer of 8 bytes without an enum, not {time!r}')
         if (type6 is None) != (of is None):
             raise TypeError("type6 is the type beside an IPv6 address, and of= names the field of that address")
         size = self.width or 8
@@ -149,6 +205,7 @@ class _Integer:
             enum=enum,
             required=required,
             on=of,
+            time=time,
         )
 
     def __repr__(self) -> str:
@@ -183,17 +240,17 @@ sint = _Integer("sint", 0, _record.NL_SIGNED)
 """A signed integer of 1, 2, 4 or 8 bytes in host byte order (NLA_SINT); encoded in 4 where it fits, else in 8."""
 
 
-def flag(type: Path) -> Field[Literal[True] | None]:  # noqa: A002
+def flag(type: Path) -> Flag:  # noqa: A002
     """An attribute without payload (NLA_FLAG): True where it is there."""
     return Field(_record.NL_K_FLAG, _types(type), size=1)
 
 
-def string(type: Path) -> Field[str | None]:  # noqa: A002
+def string(type: Path) -> Str:  # noqa: A002
     """Text: UTF-8, other bytes as lone surrogates, trailing NULs removed. Encoded with one NUL (NLA_NUL_STRING)."""
     return Field(_record.NL_K_STRING, _types(type), size=_REF_SIZE)
 
 
-def binary(type: Path | None = None, size: int | None = None) -> Field[bytes | None]:  # noqa: A002
+def binary(type: Path | None = None, size: int | None = None) -> Bytes:  # noqa: A002
     """Bytes, of any length or of exactly size."""
     if size is None:
         if type is None:
@@ -204,7 +261,7 @@ def binary(type: Path | None = None, size: int | None = None) -> Field[bytes | N
     return Field(_record.NL_K_FIXED, _types(type), size=size)
 
 
-def view(type: Path) -> Field[memoryview | None]:  # noqa: A002
+def view(type: Path) -> View:  # noqa: A002
     """Bytes of any length, as a memoryview of the received datagram: for what is most of it, since it is not copied.
 
     The memory lives as long as the view does; it is that of the whole batch.
@@ -212,7 +269,7 @@ def view(type: Path) -> Field[memoryview | None]:  # noqa: A002
     return Field(_record.NL_K_VIEW, _types(type), size=_REF_SIZE)
 
 
-def event(enum: type[_E]) -> Field[_E | None]:
+def event(enum: type[_E]) -> Member[_E]:
     """What became of the thing that the attributes describe: no attribute, but told by the message's type and flags.
 
     A stream of events fills it in; None in what comes otherwise. It is not encoded. enum: values from 0 to 255.
@@ -220,12 +277,12 @@ def event(enum: type[_E]) -> Field[_E | None]:
     return Field(_record.NL_K_EVENT, (), width=1, size=1, enum=enum)
 
 
-def mac(type: Path | None = None) -> Field[str | None]:  # noqa: A002
+def mac(type: Path | None = None) -> Str:  # noqa: A002
     """An Ethernet address of 6 bytes, as "02:00:00:00:00:01"."""
     return Field(_record.NL_K_FIXED, _types(type), size=6, form=_record.FORM_LLADDR)
 
 
-def lladdr(type: Path) -> Field[str | None]:  # noqa: A002
+def lladdr(type: Path) -> Str:  # noqa: A002
     """A link-layer address of any length, as text, "02:00:00:00:00:01"; "" where it has no bytes.
 
     Ethernet's has 6 bytes, that of an IPv4 tunnel 4, of an IPv6 tunnel 16, of InfiniBand 20.
@@ -233,27 +290,27 @@ def lladdr(type: Path) -> Field[str | None]:  # noqa: A002
     return Field(_record.NL_K_BINARY, _types(type), size=_REF_SIZE, form=_record.FORM_LLADDR)
 
 
-def bitfield32(type: Path) -> Field[Bitfield32 | None]:  # noqa: A002
+def bitfield32(type: Path) -> Bits:  # noqa: A002
     """struct nla_bitfield32 of linux/netlink.h: a value and the selector of the bits in it that count."""
     return Field(_record.NL_K_FIXED, _types(type), size=8, form=_record.FORM_BITFIELD32)
 
 
-def ipv4(type: Path | None = None) -> Field[IPv4Address | None]:  # noqa: A002
+def ipv4(type: Path | None = None) -> IPv4:  # noqa: A002
     """An IPv4 address of 4 bytes."""
     return Field(_record.NL_K_ADDRESS, _types(type, 4), width=4, size=_ADDRESS_SIZE)
 
 
-def ipv6(type: Path | None = None) -> Field[IPv6Address | None]:  # noqa: A002
+def ipv6(type: Path | None = None) -> IPv6:  # noqa: A002
     """An IPv6 address of 16 bytes."""
     return Field(_record.NL_K_ADDRESS, _types(type, 16), width=16, size=_ADDRESS_SIZE)
 
 
 @overload
-def ip(
-    type: Path, type6: Path | None = None, *, required: Literal[False] = False
-) -> Field[IPv4Address | IPv6Address | None]: ...
+def ip(type: Path, type6: Path | None = None, *, required: Literal[False] = False) -> IP: ...
 @overload
-def ip(type: Path, type6: Path | None = None, *, required: Literal[True]) -> Field[IPv4Address | IPv6Address]: ...
+def ip(
+    type: Path, type6: Path | None = None, *, required: Literal[True]
+) -> Field[IPv4Address | IPv6Address, IPv4Address | IPv6Address | str | None]: ...
 def ip(type: Path, type6: Path | None = None, *, required: bool = False) -> Field[Any]:  # noqa: A002
     """An address of either family: told by its length, 4 or 16 bytes, or by its type where IPv6 has type6."""
     types = _types(type) if type6 is None else _types(type, 4) + _types(type6, 16)
@@ -263,7 +320,7 @@ def ip(type: Path, type6: Path | None = None, *, required: bool = False) -> Fiel
 @overload
 def nested(type: Path, cls: type[_R], *, required: Literal[False] = False, rare: bool = False) -> Field[_R | None]: ...
 @overload
-def nested(type: Path, cls: type[_R], *, required: Literal[True], rare: bool = False) -> Field[_R]: ...
+def nested(type: Path, cls: type[_R], *, required: Literal[True], rare: bool = False) -> Field[_R, _R | None]: ...
 def nested(type: Path, cls: type[Any], *, required: bool = False, rare: bool = False) -> Field[Any]:  # noqa: A002
     """Attributes in an attribute (NLA_NESTED): a record of another `AttributeSet`, without the header if it has one.
 
@@ -282,24 +339,24 @@ def struct(type: Path, cls: type[_R]) -> Field[_R | None]:  # noqa: A002
 
 
 @overload
-def repeated(type: Path, kind: type[_R]) -> Field[tuple[_R, ...] | None]: ...
+def repeated(type: Path, kind: type[_R]) -> Items[_R]: ...
 @overload
-def repeated(type: Path, kind: Any) -> Field[tuple[Any, ...] | None]: ...
+def repeated(type: Path, kind: Any) -> Items[Any]: ...
 def repeated(type: Path, kind: Any) -> Field[Any]:  # noqa: A002
     """One attribute after the other of the same type, each of a kind such as `u32` or an `AttributeSet`: a tuple."""
     return Field(_record.NL_K_REPEATED, _types(type), size=_LIST_SIZE, item=_item("repeated", kind))
 
 
 @overload
-def array(type: Path, cls: type[_R]) -> Field[tuple[_R, ...] | None]: ...
+def array(type: Path, cls: type[_R]) -> Items[_R]: ...
 @overload
-def array(type: Path, cls: Any) -> Field[tuple[Any, ...] | None]: ...
+def array(type: Path, cls: Any) -> Items[Any]: ...
 def array(type: Path, cls: Any) -> Field[Any]:  # noqa: A002
     """Attributes in an attribute whose types only number them: a tuple of records, or of values of a kind."""
     return Field(_record.NL_K_ARRAY, _types(type), size=_LIST_SIZE, item=_item("array", cls))
 
 
-def packed(type: Path, kind: _Integer) -> Field[tuple[int, ...] | None]:  # noqa: A002
+def packed(type: Path, kind: _Integer) -> Items[int]:  # noqa: A002
     """Integers side by side in one payload: a tuple. kind: one of fixed width, such as `u32`."""
     if not isinstance(kind, _Integer) or not kind.width:
         raise TypeError(f"packed takes an integer kind of fixed width such as u32, not {kind!r}")
@@ -337,6 +394,7 @@ def _compiled(what: str, cls: Any, base: type[Record]) -> int:
 # The bases of declarations
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 class _Declared(type):
     """Metaclass of declarations: their instances have no __dict__."""
 
@@ -345,36 +403,62 @@ class _Declared(type):
         return super().__new__(mcls, name, bases, namespace, **options)
 
 
-def _fields(cls: type[Record], base: type[Record]) -> dict[str, Field[Any]]:
+def _fields(cls: type[Record], base: type[Record], header: type[Record] | None = None) -> dict[str, Field[Any]]:
+    """The fields that a class declares; not those that it names of its header."""
     if cls.__mro__[1] is not base:
         raise TypeError(f"{cls.__name__}: derive a declaration from {base.__name__} alone")
     fields: dict[str, Field[Any]] = {}
     for name, value in vars(cls).items():
-        if isinstance(value, Field):
+        if isinstance(value, Field) and (header is None or value.owner is not header):
+            if value.owner is not None:
+                raise TypeError(f"{cls.__name__}.{name}: this is a field of {value.owner.__name__}, not of the header")
             fields[name] = value
     for name, value in vars(cls).items():
         if isinstance(value, _Integer) or (callable(value) and getattr(value, "__module__", None) == __name__):
             raise TypeError(f"{cls.__name__}.{name}: a kind is called with its attribute type, as u32(1)")
-        if name in fields and hasattr(Record, name):
+        if isinstance(value, Field) and hasattr(Record, name):
             raise TypeError(f"{cls.__name__}.{name}: every record has a {name} of its own; choose another name")
     if not fields:
         raise TypeError(f"{cls.__name__} declares no fields")
     return fields
 
 
+def _header_names(cls: type[Record], header: type[Record]) -> dict[str, Field[Any]]:
+    """The header's fields by the names that the records have them under.
+
+    That is a field's own name where the class has no other use for it, or the one that the class gives it.
+    """
+    own: dict[str, Field[Any]] = header.__fields__
+    names: dict[str, Field[Any]] = {}
+    for name, value in vars(cls).items():
+        if isinstance(value, Field) and value.owner is header:
+            names[name] = value
+    given = {field.name for field in names.values()}
+    if len(given) < len(names):
+        raise TypeError(f"{cls.__name__}: a field of the header has two names")
+    return names | {name: own[name] for name in own if name not in given and not hasattr(cls, name)}
+
+
 class AttributeSet(Record, metaclass=_Declared):
-    """The base of declarations of attributes. `header=` is the `Struct` between nlmsghdr and the attributes: the
-    field `header`."""
+    """The base of declarations of attributes. `header=` is the `Struct` between nlmsghdr and the attributes.
+
+    It is the field `header`, for type checkers as `header: IfInfoMsg | None = None`. Its own fields are read on the
+    record, and are arguments of the constructor, where nothing else has their names: `Link(index=3).index`. For type
+    checkers, or under another name: `index: Int = IfInfoMsg.index`. They are None where there is no header, which is
+    encoded as zeros.
+    """
 
     if TYPE_CHECKING:
-        header: Any
+        header: Any = None
 
     def __init_subclass__(cls, header: type[Record] | None = None) -> None:
-        fields = _fields(cls, AttributeSet)
+        size = 0 if header is None else _compiled("header=", header, Struct)
+        fields = _fields(cls, AttributeSet, header)
+        if "header" in vars(cls) and (header is None) == (vars(cls)["header"] is None):
+            raise TypeError(f"{cls.__name__}.header: the name is that of the header struct, which header= declares")
+        names: dict[str, Field[Any]] = {}
         if header is not None:
-            if "header" in fields:
-                raise TypeError(f"{cls.__name__}.header: the name is taken by the header struct")
-            size = _compiled("header=", header, Struct)
+            names = _header_names(cls, header)
             field: Field[Any] = Field(_record.NL_K_STRUCT, (), size=size, cls=header)
             type.__setattr__(cls, "header", field)
             fields["header"] = field
@@ -382,6 +466,9 @@ class AttributeSet(Record, metaclass=_Declared):
             if not (field.types or field.kind == _record.NL_K_EVENT or (name == "header" and header is not None)):
                 raise TypeError(f"{cls.__name__}.{name}: a field of an AttributeSet needs its attribute type")
         compile_attributes(cls, fields, None if header is None else fields["header"])
+        for name, field in names.items():
+            type.__setattr__(cls, name, _record.HeaderField(fields["header"], field))
+        type.__setattr__(cls, "__header_fields__", names)
 
 
 class Struct(Record, metaclass=_Declared):
@@ -396,3 +483,4 @@ class Struct(Record, metaclass=_Declared):
             if field.kind not in allowed or (field.kind != _record.NL_K_FIXED and not field.width):
                 raise TypeError(f"{cls.__name__}.{name}: a Struct holds integers, binaries and addresses of fixed size")
         compile_struct(cls, fields)
+        type.__setattr__(cls, "__header_fields__", {})

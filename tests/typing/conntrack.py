@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Never, assert_type
 
 from netlink.netfilter import conntrack
+from netlink.netfilter._nfnetlink import NfGenMsg
 from netlink.netfilter.conntrack import (
     Event,
     Expect,
@@ -67,9 +68,23 @@ def expectations(ct: conntrack.Conn) -> None:
     ct.flush_expect(helper="ftp")
 
 
+def records(flow: Flow) -> None:
+    assert_type(Flow(orig=Tuple(src="192.0.2.1", proto=6), mark=3, status=8, family=2, event=Event.NEW), Flow)
+    assert_type(flow.header, NfGenMsg | None)
+    assert_type(flow.family, int | None)
+    assert_type(flow.status, Status | None)
+    assert_type(flow.labels, bytes | None)
+    Flow(markk=3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    Flow(mark="3")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Flow(orig=Flow())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Flow(header=Tuple())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    flow.mark = 3  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    flow.markk  # type: ignore[attr-defined] # pyright: ignore # noqa: B018
+
+
 def counters(ct: conntrack.Conn) -> None:
     assert_type(ct.stats(), Batch[Stats])
-    assert_type(ct.stats()[0].cpu, int)
+    assert_type(ct.stats()[0].cpu, int | None)
     assert_type(ct.stats()[0].insert_failed, int | None)
     assert_type(ct.stats_expect(), Batch[StatsExpect])
     assert_type(ct.stats_global(), StatsGlobal)

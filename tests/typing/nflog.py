@@ -24,6 +24,9 @@ def packets(log: Log, packet: Packet) -> None:
     assert_type(packet.hook, int | None)
     assert_type(packet.ct, Flow | None)
     assert_type(packet.ct_info, CtInfo | None)
+    assert_type(packet.group, int | None)
+    assert_type(Packet(payload=b"", ct=Flow(mark=1), group=5), Packet)
+    Packet(groupp=5)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
 
 
 async def asynchronous(log: Log) -> None:

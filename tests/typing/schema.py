@@ -1,22 +1,37 @@
 """What type checkers must know of declarations and their records. Checked by mypy and pyright, never run."""
 
+import copy
 from collections.abc import Iterator
 from enum import IntEnum, IntFlag
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Literal, assert_type
 
 from netlink.schema import (
+    IP,
     AttributeSet,
     Batch,
     Bitfield32,
+    Bits,
+    Bytes,
+    Column,
+    Columns,
     Field,
+    Flag,
+    Int,
+    IPv4,
+    IPv6,
+    Items,
+    Member,
     MissingAttribute,
+    Str,
     Struct,
+    View,
     array,
     be16,
     be32,
     binary,
     bitfield32,
+    event,
     flag,
     ip,
     ipv4,
@@ -33,6 +48,8 @@ from netlink.schema import (
     submessage,
     u8,
     u32,
+    u64,
+    view,
 )
 
 
@@ -90,6 +107,102 @@ class Flow(AttributeSet, header=Header):
     sub = submessage(23, on="name", cases={"a": Counters})
 
 
+class IfInfoMsg(Struct):
+    family: Int = u8()
+    index: Int = s32()
+    flags: Member[Status] = u32(enum=Status)
+
+
+class Port(AttributeSet):
+    number: Int = be16(1)
+
+
+class Link(AttributeSet, header=IfInfoMsg):
+    """Each kind with its annotation."""
+
+    header: IfInfoMsg | None = None
+    index: Int = IfInfoMsg.index
+    state_flags: Member[Status] = IfInfoMsg.flags
+    mtu: Int = u32(4)
+    need: Field[int] = u32(5, required=True)
+    at: Int = u64(25, time="ns")
+    until: Field[int] = u64(26, required=True, time="s")
+    state: Member[State] = u8(6, enum=State)
+    exact: Field[State | None] = u8(7, enum=State)
+    name: Str = string(8)
+    hw: Str = mac(9)
+    link: Str = lladdr(10)
+    data: Bytes = binary(11)
+    payload: View = view(12)
+    on: Flag = flag(13)
+    bits: Bits = bitfield32(14)
+    v4: IPv4 = ipv4(15)
+    v6: IPv6 = ipv6(16)
+    either: IP = ip(17)
+    port: Field[Port | None] = nested(18, Port)
+    main: Field[Port] = nested(19, Port, required=True)
+    stats: Field[IfInfoMsg | None] = struct(20, IfInfoMsg)
+    ports: Items[Port] = array(21, Port)
+    numbers: Items[int] = repeated(22, u32)
+    pack: Items[int] = packed(23, u8)
+    sub: Field[Port | bytes | None] = submessage(24, on="name", cases={"a": Port})
+    event: Member[State] = event(State)
+
+
+def reads(link: Link) -> None:
+    assert_type(link.header, IfInfoMsg | None)
+    assert_type(link.index, int | None)
+    assert_type(link.state_flags, Status | None)
+    assert_type(link.need, int)
+    assert_type(link.state, State | None)
+    assert_type(link.exact, State | None)
+    assert_type(link.hw, str | None)
+    assert_type(link.data, bytes | None)
+    assert_type(link.payload, memoryview | None)
+    assert_type(link.on, Literal[True] | None)
+    assert_type(link.bits, Bitfield32 | None)
+    assert_type(link.v4, IPv4Address | None)
+    assert_type(link.either, IPv4Address | IPv6Address | None)
+    assert_type(link.main, Port)
+    assert_type(link.ports, tuple[Port, ...] | None)
+    assert_type(link.pack, tuple[int, ...] | None)
+    assert_type(link.sub, Port | bytes | None)
+    assert_type(link.event, State | None)
+    assert_type(Link.mtu, Int)
+    assert_type(Link.index, Int)
+    assert_type(Link.state, Member[State])
+
+
+def constructors(link: Link) -> None:
+    assert_type(Link(), Link)
+    assert_type(Link(header=IfInfoMsg(index=3), need=1, main=Port(), port=None, stats=IfInfoMsg()), Link)
+    # What is read as something else.
+    Link(index=3, state_flags=1, state=1, exact=State.OPEN, data=bytearray(), payload=b"", on=False, bits=(1, 1))
+    Link(v4="192.0.2.1", v6=IPv6Address("::1"), either="::1", ports=[Port()], numbers=range(3), pack=[1], event=1)
+    Link(sub=Port(), name=None)
+    Link(mut=3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    Link(3)  # type: ignore[call-arg, arg-type] # pyright: ignore[reportCallIssue]
+    Link(mtu="3")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Link(exact=1)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Link(need=None)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Link(v4=IPv6Address("::1"))  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    Link(ports=[3])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    Link(header=Port())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    IfInfoMsg(idx=3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    link.mtu = 3  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+    link.header = None  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+
+
+u64(1, time="h")  # type: ignore[call-overload] # pyright: ignore
+
+
+class Wrong(AttributeSet):
+    """An annotation that is not what the kind reads as."""
+
+    number: Int = string(1)  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
+    port: Field[IfInfoMsg | None] = nested(2, Port)  # type: ignore[arg-type] # pyright: ignore
+
+
 def fields(flow: Flow) -> None:
     assert_type(flow.orig, Tuple)
     assert_type(flow.orig.src, IPv4Address | IPv6Address)
@@ -128,20 +241,24 @@ def fields(flow: Flow) -> None:
 
 
 def classes() -> None:
-    assert_type(Flow.status, Field[Status | None])
-    assert_type(Flow.timeout, Field[int])
-    assert_type(Flow.orig, Field[Tuple])
-    assert_type(Flow.tuples, Field[tuple[Tuple, ...] | None])
+    assert_type(Flow.status, Member[Status])
+    assert_type(Flow.timeout, Field[int, int | None])
+    assert_type(Flow.orig, Field[Tuple, Tuple | None])
+    assert_type(Flow.tuples, Items[Tuple])
     assert_type(Flow.status.name, str)
     error: AttributeError = MissingAttribute()
     del error
 
 
 def records(flow: Flow, payload: memoryview) -> None:
-    assert_type(Flow(status=8, orig=None), Flow)
+    # Without annotations a type checker knows no arguments.
+    Flow(status=8)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    assert_type(Flow(), Flow)
     assert_type(Flow.decode(payload), Flow)
     assert_type(flow.encode(), bytes)
     assert_type(flow.to_dict(), dict[str, Any])
+    assert_type(flow.to_dict(json=True), dict[str, Any])
+    assert_type(copy.copy(flow), Flow)
     assert_type(flow.replace(mark=1), Flow)
     assert_type(flow.unknown, tuple[tuple[int, bytes], ...])
     assert_type(Header.decode(payload).family, int | None)
@@ -153,6 +270,13 @@ def batches(payloads: list[bytes]) -> None:
     assert_type(batch[0], Flow)
     assert_type(batch[0].status, Status | None)
     assert_type(batch[1:], Batch[Flow])
+    assert_type(batch["orig_src"], Column)
+    assert_type(batch.select("orig_src", "mark"), Columns)
+    assert_type(batch.arrow()["mark"], Column)
+    assert_type(list(batch["mark"]), list[Any])
+    assert_type(batch + batch, Batch[Flow])
+    assert_type(Batch.concat([batch]), Batch[Flow])
+    batch + list(batch)  # type: ignore[operator] # pyright: ignore
     assert_type(iter(batch), Iterator[Flow])
     assert_type(len(batch), int)
     assert_type(batch.nbytes, int)

@@ -28,7 +28,7 @@ from test_schema_properties import (
 )
 
 from netlink import DecodeError
-from netlink._engine.arrow import Columns
+from netlink._engine.arrow import Column, Columns
 from netlink.netfilter.conntrack import Flow
 from netlink.netfilter.nflog import Packet
 from netlink.schema import (
@@ -38,6 +38,7 @@ from netlink.schema import (
     array,
     be16,
     be32,
+    be64,
     binary,
     bitfield32,
     event,
@@ -483,3 +484,214 @@ print(duckdb.sql("select sum(mark) from batch").fetchall(), polars.DataFrame(bat
 """
     run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
     assert (run.stdout, run.stderr) == ("[(3,)] [0, 1, 2]\n", "")
+
+
+# Some of the columns
+
+
+class Clock(AttributeSet):
+    seconds = u64(1, time="s")
+    thousandths = u64(2, time="ms")
+    millionths = s64(3, time="us")
+    at = be64(4, time="ns")
+
+
+class Hop(AttributeSet):
+    clock = nested(1, Clock)
+    seldom = nested(2, Leaf, rare=True)
+    text = string(3)
+    kind = u8(4, enum=Kind)
+    number = be32(5)
+    by_kind = submessage(6, on="kind", cases={Kind.FIRST: Vlan, 7: Leaf})
+    bits = bitfield32(7)
+    items = array(8, u8)
+    on = flag(9)
+    address = ip(10)
+
+
+def hops() -> Any:
+    return Hop.decode_many(
+        [
+            Hop(text="a", kind=1, by_kind=Vlan(id=9), number=3, on=True, address="192.0.2.1").encode(),
+            Hop(seldom=Leaf(kind=2), kind=2, by_kind=b"raw", bits=(1, 3), items=[1, 2]).encode(),
+            Hop(kind=7, by_kind=Leaf(kind=1), clock=Clock(at=7), address="::1").encode(),
+            b"",
+        ]
+    )
+
+
+def test_one_column() -> None:
+    batch = hops()
+    whole = table(batch)
+    for rows_ in (batch, batch[::-1], batch[1:3], batch[:0]):
+        whole = pa.record_batch(rows_)
+        for name in whole.schema.names:
+            column = rows_[name]
+            array_ = pa.array(column)
+            array_.validate(full=True)
+            assert array_ == whole.column(name)
+            assert pa.chunked_array(column).combine_chunks() == whole.column(name)
+            assert column.name == name
+            assert len(column) == len(rows_)
+    assert batch["clock.at"].name == "clock_at"
+    assert batch["by_kind.first.id"].name == "by_kind_first_id"
+    assert repr(batch["number"]) == "<Column 'number' of <Batch of 4 Hop>>"
+    assert pa.array(batch.arrow("binary")["address"])[0].as_py() == sixteen(ipaddress.ip_address("192.0.2.1"))
+
+
+def test_going_through_a_column_gives_what_records_have() -> None:
+    batch = hops()
+    assert list(batch["number"]) == [3, None, None, None]
+    assert list(batch["kind"]) == [Kind.FIRST, Kind.SECOND, 7, None]
+    assert list(batch["seldom_kind"]) == [None, Kind.SECOND, None, None]
+    assert list(batch["clock_at"]) == [None, None, 7, None]
+    assert list(batch["by_kind"]) == [None, b"raw", None, None]
+    assert list(batch["by_kind_first_id"]) == [9, None, None, None]
+    assert list(batch["by_kind_7_kind"]) == [None, None, Kind.FIRST, None]
+    assert list(batch["bits_value"]) == [None, 1, None, None]
+    assert list(batch["bits_selector"]) == [None, 3, None, None]
+    assert list(batch["items"]) == [None, (1, 2), None, None]
+    assert list(batch["address"]) == [ipaddress.ip_address("192.0.2.1"), None, ipaddress.ip_address("::1"), None]
+    assert list(batch[::-2]["number"]) == [None, None]
+
+
+def test_a_column_of_numpy() -> None:
+    np = pytest.importorskip("numpy")
+    batch = hops()
+    whole = batch.to_numpy()
+    for name in batch.arrow().names:
+        array_ = np.asarray(batch[name])
+        assert len(array_) == 4
+        if name in whole.dtype.names:
+            assert array_.dtype == whole[name].dtype
+            assert np.shares_memory(array_, whole)
+            assert not array_.flags.writeable
+            assert (array_ == whole[name]).all()
+        else:
+            assert array_.tolist() == list(batch[name])
+            assert array_.dtype == object
+    assert np.asarray(batch["number"]).tolist() == [3, 0, 0, 0]
+    assert np.asarray(batch[::-1]["number"], dtype="f8").tolist() == [0, 0, 0, 3]
+    assert np.array(batch["number"]).flags.writeable
+    assert np.asarray(batch["text"]).tolist() == ["a", None, None, None]
+    assert np.asarray(batch["items"])[1] == (1, 2)
+    assert np.asarray(batch[:0]["text"]).shape == (0,)
+    assert batch["number"].__array__(copy=False).base is not None
+    for name, dtype in (("text", None), ("number", "f8")):
+        with pytest.raises(ValueError, match="is a copy"):
+            batch[name].__array__(dtype, copy=False)
+    column = np.asarray(batch["number"])
+    del batch, whole
+    assert column[0] == 3  # it keeps the memory
+
+
+def test_chosen_columns() -> None:
+    batch = hops()
+    whole = table(batch)
+    chosen = batch.select("text", "clock.at", "kind", "by_kind.first.id")
+    assert chosen.names == ("text", "clock_at", "kind", "by_kind_first_id")
+    assert table(chosen) == whole.select(list(chosen.names))
+    assert pa.Table.from_batches([pa.record_batch(chosen)]) == whole.select(list(chosen.names))
+    assert table(batch[::-1].select("number")) == table(batch[::-1]).select(["number"])
+    assert table(chosen.select("kind")) == whole.select(["kind"])
+    assert list(chosen["kind"]) == list(batch["kind"])
+    assert len(chosen) == 4
+    binary_ = table(batch.arrow("binary").select("address"))
+    assert str(binary_.schema.field("address").type) == "fixed_size_binary[16]"
+    assert chosen.names != batch.arrow().names
+
+
+def test_other_columns_are_not_made() -> None:
+    text = One.decode_many([One(text="x" * 60_000, number=1).encode()] * 100)
+    assert pa.record_batch(text.select("number")).get_total_buffer_size() < 1000
+    assert pa.array(text["number"]).get_total_buffer_size() < 1000
+    assert pa.record_batch(text).get_total_buffer_size() > 6_000_000
+
+
+def test_names_that_are_no_columns() -> None:
+    batch = hops()
+    listed = "Hop has no column 'nope'; it has clock_seconds, clock_thousandths"
+    for use in (lambda: batch["nope"], lambda: batch.select("text", "nope"), lambda: batch.arrow()["nope"]):
+        with pytest.raises(KeyError, match=listed):
+            use()
+    for name in ("", "clock", "clock.", "clock.at.", "text.", "by_kind.first", "encode"):
+        with pytest.raises(KeyError):
+            batch[name]
+    with pytest.raises(KeyError, match="it has text"):
+        batch.select("text")["number"]
+    with pytest.raises(ValueError, match="'text'"):
+        batch.select("text", "text")
+    with pytest.raises(ValueError, match="'clock_at'"):
+        batch.select("clock_at", "clock.at")
+    with pytest.raises(KeyError):
+        batch.select(None)
+    for use in (
+        Column,
+        lambda: Column.__new__(Column).name,
+        lambda: list(Column.__new__(Column)),
+        lambda: Column.__new__(Column).__arrow_c_array__(),
+        lambda: Columns.__new__(Columns).names,
+        lambda: Columns.__new__(Columns)["a"],
+        lambda: Columns.__new__(Columns).select("a"),
+    ):
+        with pytest.raises(TypeError):
+            use()
+    assert len(Column.__new__(Column)) == 0
+
+
+def test_times_are_timestamps() -> None:
+    clock = Clock(seconds=1, thousandths=2, millionths=-3, at=1_700_000_000_000_000_004)
+    batch = Clock.decode_many([clock.encode(), b""])
+    out = table(batch)
+    assert out.schema.types == [pa.timestamp(unit, "UTC") for unit in ("s", "ms", "us", "ns")]
+    assert [column.cast(pa.int64()).to_pylist() for column in out.columns] == [
+        [1, None], [2, None], [-3, None], [1_700_000_000_000_000_004, None],
+    ]  # fmt: skip
+    assert batch[0].at == 1_700_000_000_000_000_004
+    assert out["seconds"][0].as_py().isoformat() == "1970-01-01T00:00:01+00:00"
+    flow = Flow.decode_many([]).arrow()
+    for name in ("timestamp_start", "timestamp_stop", "timestamp_event"):
+        assert pa.array(flow[name]).type == pa.timestamp("ns", "UTC")
+
+
+def test_html() -> None:
+    batch = hops()
+    page = batch._repr_html_()
+    assert page.startswith("<table><caption>Batch of 4 Hop</caption>")
+    for there in ("<th>text</th>", "<td>a</td>", "<td>FIRST</td>", "<td>192.0.2.1</td>", "<td>726177</td>"):
+        assert there in page
+    assert "clock_seconds" not in page  # which no row has
+    assert "<td>None" not in page
+    long = Hop.decode_many([Hop(number=n, text=f"<b>{n}</b>").encode() for n in range(1000)])
+    page = long._repr_html_()
+    assert "Batch of 1000 Hop" in page
+    assert "<b>" not in page
+    assert [n for n in range(1000) if f"<td>&lt;b&gt;{n}&lt;/b&gt;</td>" in page] == [0, 1, 2, 3, 4, *range(995, 1000)]
+    assert [n for n in range(1000) if f"<tr><th>{n}</th>" in page] == [0, 1, 2, 3, 4, *range(995, 1000)]
+    assert page.count("<td colspan=3>") == 1
+    assert "<td>999</td>" in long[::-1]._repr_html_()
+    assert "\u2026" not in long[:10]._repr_html_()
+    assert Hop.decode_many([])._repr_html_().count("<tr>") == 1
+    wide = Hop.decode_many([Hop(text="x" * 1000 + "<script>").encode(), Hop(text="\udcff").encode()])._repr_html_()
+    assert len(wide) < 500
+    wide.encode()
+
+
+def test_html_of_two_columns_of_one_name() -> None:
+    class Inner(AttributeSet):
+        b = u8(1)
+
+    class Outer(AttributeSet):
+        a = nested(1, Inner)
+        a_b = u8(2)
+
+    assert Outer.decode_many([Outer(a=Inner(b=1), a_b=2).encode()])._repr_html_().count("<th>a_b</th>") == 2
+
+
+def test_pandas() -> None:
+    pd = pytest.importorskip("pandas")
+    if not hasattr(pd.DataFrame, "from_arrow"):
+        pytest.skip("pandas.DataFrame.from_arrow is of pandas 3.0")
+    frame = pd.DataFrame.from_arrow(hops().select("number", "text"))
+    assert list(frame.columns) == ["number", "text"]
+    assert len(frame) == 4

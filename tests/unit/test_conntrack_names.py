@@ -49,7 +49,7 @@ def declared() -> dict[str, int]:
                 assert issubclass(scope, AttributeSet)
             elif line and not line[0].isspace():
                 scope = None
-            if scope is None or not (match := re.match(r"    (\w+) = .*  # (CTA_\w+(?:, CTA_\w+)*)", line)):
+            if scope is None or not (match := re.match(r"    (\w+): .* = .*  # (CTA_\w+(?:, CTA_\w+)*)", line)):
                 continue
             types = [path[-1] for path, _ in scope.__fields__[match[1]].types]
             names = match[2].split(", ")
@@ -62,7 +62,7 @@ def declared() -> dict[str, int]:
 def test_every_field_names_its_attribute() -> None:
     for module in MODULES:
         assert module.__file__ is not None
-        named = set(re.findall(r"^    (\w+) = .*  # CTA_", Path(module.__file__).read_text(encoding="utf-8"), re.M))
+        named = set(re.findall(r"^    (\w+): .* = .*  # CTA_", Path(module.__file__).read_text(encoding="utf-8"), re.M))
         for cls in vars(module).values():
             if isinstance(cls, type) and issubclass(cls, AttributeSet) and cls.__module__ == module.__name__:
                 assert {name for name, field in cls.__fields__.items() if field.types} <= named, cls

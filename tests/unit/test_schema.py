@@ -6,6 +6,7 @@ import collections.abc
 import copy
 import gc
 import itertools
+import json
 import operator
 import pickle
 import re
@@ -22,10 +23,13 @@ from typing import Any
 import pytest
 
 from netlink import NESTED, AttributeEncoder, DecodeError, EncodeError, schema
+from netlink._engine.record import restored_batch
 from netlink.schema import (
     AttributeSet,
     Batch,
     Field,
+    Int,
+    IPv4,
     MissingAttribute,
     Record,
     Struct,
@@ -1278,7 +1282,7 @@ def test_batch_is_like_a_sequence() -> None:
     for index in (10, -11, 1 << 70, -1 << 70):
         with pytest.raises(IndexError):
             batch[index]
-    for bad in ("1", 1.0, None):
+    for bad in (b"1", 1.0, None):
         with pytest.raises(TypeError):
             batch[bad]
     assert [row.number for row in batch] == list(range(10))
@@ -1616,3 +1620,330 @@ def test_an_element_of_what_is_repeated_does_not_fit_either() -> None:
         record = Lists(again=again)
         with pytest.raises(EncodeError, match="65531"):
             record.encode()
+
+
+# Fields of the header, on the record
+
+
+class InfoMsg(Struct):
+    family = u8()
+    state = u8(enum=State)
+    index = s32()
+    addr = ipv4()
+    mark = u32()
+
+
+class Link(AttributeSet, header=InfoMsg):
+    header: InfoMsg | None = None
+    address_: IPv4 = InfoMsg.addr
+    index: Int = InfoMsg.index
+    mark: Int = u32(5)
+    mtu: Int = u32(4)
+
+    @property
+    def family(self) -> str:
+        return "the class's own"
+
+
+def test_fields_of_the_header_read_on_the_record() -> None:
+    payload = InfoMsg(family=2, state=3, index=-4, addr="192.0.2.1", mark=7).encode() + bytes(2) + attr(5, bytes(4))
+    for link in (Link.decode(payload), Link.decode_many([b"", payload][1:])[0]):
+        assert (link.index, link.state, link.address_) == (-4, State.ESTABLISHED, IPv4Address("192.0.2.1"))
+        # The class's own names stay its own.
+        assert (link.mark, link.family) == (0, "the class's own")
+        assert link.header is not None
+        assert link.header.mark == 7
+        assert not hasattr(link, "addr")  # it has another name
+    assert Link.index is InfoMsg.index
+    assert list(Link.__fields__) == ["mark", "mtu", "header"]
+    assert Link(mtu=1).index is None
+    assert Link.__header_fields__ == {"address_": InfoMsg.addr, "index": InfoMsg.index, "state": InfoMsg.state}
+
+
+def test_fields_of_the_header_construct_it() -> None:
+    header = InfoMsg(index=3, state=1)
+    assert Link(index=3, state=State.SYN_SENT, mtu=9000) == Link(header=header, mtu=9000)
+    assert Link(mtu=9000).encode() == bytes(16) + attr(4, cstruct.pack("=I", 9000))
+    # The name wins.
+    assert Link(header=header, index=5).header == InfoMsg(index=5, state=1)
+    assert Link(header=header, index=None).header == InfoMsg(state=1)
+    assert Link(index=None, header=None).header is None
+    link = Link(index=3, state=1, mtu=9000)
+    assert link.replace(index=4) == Link(index=4, state=1, mtu=9000)
+    assert link.replace(header=None, index=4) == Link(index=4, mtu=9000)
+    assert link.replace(address_="192.0.2.1").address_ == IPv4Address("192.0.2.1")
+    assert link.to_dict() == {"mtu": 9000, "header": InfoMsg.decode(header.encode()).to_dict()}
+    assert pickle.loads(pickle.dumps(link)) == link
+    for values in ({"index": 1 << 31}, {"address_": "::1"}):
+        with pytest.raises(EncodeError):
+            Link(**values)
+    with pytest.raises(TypeError, match="index: want an int, got str"):
+        Link(index="3")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="header: want a InfoMsg, got str"):
+        Link(header="x", index=3)  # type: ignore[arg-type]
+    for wrong in ("addr", "nonsense"):
+        with pytest.raises(TypeError, match=f"no field '{wrong}'; it has mark, mtu, header, address_, index, state"):
+            Link(**{wrong: 3})
+    with pytest.raises(TypeError, match="no field 'nonsense'"):
+        link.replace(nonsense=3)
+    with pytest.raises(AttributeError):
+        link.index = 3  # type: ignore[misc]
+
+
+def test_header_fields_of_foreign_instances() -> None:
+    run("""
+        from netlink._engine.record import HeaderField
+        class H(Struct):
+            a = u32()
+        class Other(Struct):
+            big = binary(size=60000)
+        class A(AttributeSet, header=H):
+            b = u8(1)
+        class B(AttributeSet, header=Other):
+            b = u8(1)
+        read = vars(A)["a"]
+        for use in (
+            lambda: read.__get__(B(big=bytes(60000)), B), lambda: read.__get__(object(), A), lambda: read.__get__(5, A),
+            lambda: HeaderField(A.header, Other.big), lambda: HeaderField(A.b, H.a), lambda: HeaderField(None, H.a),
+            lambda: HeaderField.__new__(HeaderField).__get__(A(), A), lambda: read.__init__(B.header, Other.big),
+            lambda: read.__get__(A.__new__(A), A),
+        ):
+            try:
+                use()
+            except TypeError:
+                pass
+            else:
+                raise SystemExit("read")
+        type.__setattr__(A, "__header_fields__", {"big": Other.big})
+        try:
+            A(big=b"x")
+        except TypeError:
+            raise SystemExit
+        raise SystemExit("stored")
+    """)
+
+
+def test_mistakes_in_names_of_the_header() -> None:
+    def declare(head: type[Struct] | None, **fields: Any) -> None:
+        options = {"header": head} if head else {}
+        type(AttributeSet)("Declared", (AttributeSet,), {"a": u8(1), **fields}, **options)
+
+    for header, fields, message in (
+        (None, {"header": None}, "which header= declares"),
+        (InfoMsg, {"header": u8(2)}, "which header= declares"),
+        (NfGenMsg, {"index": InfoMsg.index}, "a field of InfoMsg, not of the header"),
+        (None, {"index": InfoMsg.index}, "a field of InfoMsg, not of the header"),
+        (InfoMsg, {"encode": InfoMsg.index}, "choose another name"),
+        (InfoMsg, {"one": InfoMsg.index, "two": InfoMsg.index}, "two names"),
+    ):
+        with pytest.raises(TypeError, match=message):
+            declare(header, **fields)
+    declare(None, header=u8(2))  # an attribute of that name
+    declare(InfoMsg, header=None)
+
+
+# Copies, pickles, and batches that are put together
+
+
+class Hostile(AttributeSet):
+    a = u8(1)
+
+    def encode(self) -> bytes:
+        return attr(1, b"\xff")
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __hash__(self) -> int:
+        return 7
+
+
+def happened(count: int = 6) -> Batch[Packet]:
+    """Records with events, views, and attributes of unknown types."""
+    payloads = [Packet(payload=bytes([n]) * n).encode() + attr(500 + n, bytes([n])) for n in range(count)]
+    events = [Happening(n) if n % 3 else None for n in range(count)]
+    return restored_batch(Packet, payloads, {"happening": events}, True)
+
+
+def test_a_batch_is_pickled_and_copied_by_value() -> None:
+    batch = happened()
+    assert [packet.happening for packet in batch] == [None, 1, 2, None, 4, 5]
+    for protocol in range(2, pickle.HIGHEST_PROTOCOL + 1):
+        again = pickle.loads(pickle.dumps(batch, protocol))
+        assert again == batch
+        assert hash(again) == hash(batch)
+        assert again.interrupted
+        assert [packet.happening for packet in again] == [packet.happening for packet in batch]
+        assert [packet.unknown for packet in again] == [()] * 6
+    for twin in (copy.copy(batch), copy.deepcopy(batch)):
+        assert twin == batch
+        assert twin.interrupted
+        assert [packet.happening for packet in twin] == [packet.happening for packet in batch]
+        assert [packet.unknown for packet in twin] == [((500 + n, bytes([n])),) for n in range(6)]
+    empty = pickle.loads(pickle.dumps(Packet.decode_many([])))
+    assert empty == Packet.decode_many([])
+    assert not empty.interrupted
+    stats = Stats.decode_many([Stats(count=n).encode() for n in range(3)])
+    assert pickle.loads(pickle.dumps(stats)) == stats == copy.copy(stats)
+
+
+def test_a_slice_has_its_records_alone() -> None:
+    batch = rows(1000)
+    part = batch[500:10:-100]
+    assert part.nbytes == batch.nbytes
+    whole, some = len(pickle.dumps(batch)), len(pickle.dumps(part))
+    assert some < whole / 50
+    for own in (pickle.loads(pickle.dumps(part)), copy.copy(part), Batch.concat([part])):
+        assert own == part
+        assert [row.number for row in own] == [500, 400, 300, 200, 100]
+        assert own.nbytes < batch.nbytes / 50
+
+
+def test_a_record_is_copied_by_value() -> None:
+    batch = happened()
+    held = sys.getrefcount(batch)
+    for packet in batch:
+        for twin in (copy.copy(packet), copy.deepcopy(packet)):
+            assert twin is not packet
+            assert (twin, twin.happening, twin.unknown) == (packet, packet.happening, packet.unknown)
+        assert pickle.loads(pickle.dumps(packet)).happening == packet.happening
+    assert sys.getrefcount(batch) == held
+    # Of a record within another, what belongs to it.
+    outer = Flow.decode(bytes(4) + attr(1, attr(1, bytes(4)) + attr(77, b"in")) + attr(99, b"out") + attr(5, bytes(4)))
+    assert outer.orig is not None
+    assert copy.copy(outer.orig).unknown == ((77, b"in"),)
+    assert copy.copy(outer).unknown == ((99, b"out"),)
+    assert copy.copy(outer).orig.unknown == ((77, b"in"),)  # type: ignore[union-attr]
+    with pytest.raises(TypeError):
+        copy.copy(Flow.__new__(Flow))
+
+
+def test_pickles_that_say_what_is_not_so() -> None:
+    payloads = [Packet(payload=b"x").encode()]
+    for events in ({"payload": [1]}, {"happening": [1, 2]}, {"happening": []}):
+        with pytest.raises(ValueError, match="not an event"):
+            restored_batch(Packet, payloads, events, False)
+    with pytest.raises(KeyError):
+        restored_batch(Packet, payloads, {"nothing": [1]}, False)
+    with pytest.raises(EncodeError):
+        restored_batch(Packet, payloads, {"happening": [256]}, False)
+    with pytest.raises(DecodeError):
+        restored_batch(Packet, [b"x"], {}, False)
+    for cls in (Record, int):
+        with pytest.raises(TypeError):
+            restored_batch(cls, payloads, {}, False)  # type: ignore[type-var]
+    with pytest.raises(TypeError):
+        restored_batch(Packet, None, {}, False)  # type: ignore[arg-type]
+
+
+def test_a_class_with_methods_of_its_own_is_pickled_as_any() -> None:
+    """Methods that a class overrides are not asked for what the memory of a batch has."""
+    batch = Hostile.decode_many([attr(1, bytes([n])) for n in range(4)])
+    assert [record.a for record in pickle.loads(pickle.dumps(batch))] == [0, 1, 2, 3]
+    assert [record.a for record in batch + batch[::-1]] == [0, 1, 2, 3, 3, 2, 1, 0]
+    assert batch == batch[:]
+    assert batch != batch[::-1]
+
+
+def test_equality_of_batches() -> None:
+    batch = rows(10)
+    assert batch == rows(10)
+    assert batch == batch[:] == batch[::-1][::-1]
+    assert hash(batch) == hash(rows(10))
+    for other in (rows(9), rows(11), batch[::-1], batch[1:], Port.decode_many([]), [*batch], None):
+        assert batch != other
+    assert batch[:0] == batch[5:5] == rows(0)
+    assert batch[:0] != Port.decode_many([])
+    assert batch[2:5] == rows(5)[2:]
+    packets = happened()
+    assert packets != Packet.decode_many([packet.encode() for packet in packets])  # which has no events
+    assert packets[:1] == Packet.decode_many([packets[0].encode()])
+    assert packets != restored_batch(Packet, [p.encode() for p in packets], {"happening": [1] * 6}, True)
+
+
+def test_batches_are_put_together() -> None:
+    batch = rows(10)
+    assert batch[:4] + batch[4:] == batch
+    assert batch + batch[:0] == batch == batch[:0] + batch
+    assert [row.number for row in Batch.concat([batch[::-4], batch[2:3], batch[:0], batch[7::2]])] == [9, 5, 1, 2, 7, 9]
+    assert Batch.concat(batch[n : n + 1] for n in range(10)) == batch
+    one = Batch.concat([rows(0)])
+    assert (len(one), one) == (0, rows(0))
+    joined = happened() + happened()[::-1]
+    assert joined.interrupted
+    assert not (batch + batch).interrupted
+    assert (happened()[:0] + Packet.decode_many([])).interrupted
+    assert [bytes(packet.payload or b"") for packet in joined[:7]] == [bytes([n]) * n for n in (0, 1, 2, 3, 4, 5, 5)]
+    assert [packet.unknown[0][0] for packet in joined] == [500, 501, 502, 503, 504, 505, 505, 504, 503, 502, 501, 500]
+
+
+def test_what_is_put_together_holds_no_part() -> None:
+    parts = [rows(100), rows(100)]
+    held = [sys.getrefcount(part) for part in parts]
+    joined = Batch.concat(parts)
+    assert [sys.getrefcount(part) for part in parts] == held
+    del parts
+    gc.collect()
+    assert joined[150].orig == Port(number=50, name="p50")
+
+
+def test_batches_that_do_not_go_together() -> None:
+    batch: Any = rows(3)
+    with pytest.raises(ValueError, match="at least one batch"):
+        Batch.concat([])
+    for wrong in ([batch, Port.decode_many([])], [batch, [batch[0]]], [None], batch):
+        with pytest.raises(TypeError, match="concat takes batches"):
+            Batch.concat(wrong)
+    with pytest.raises(TypeError):
+        batch + Port.decode_many([])
+    for other in ([], None, 1):
+        with pytest.raises(TypeError):
+            batch + other
+        with pytest.raises(TypeError):
+            other + batch
+    with pytest.raises((TypeError, AttributeError)):
+        Batch.concat([Batch.__new__(Batch)])
+    with pytest.raises((TypeError, AttributeError)):
+        pickle.dumps(Batch.__new__(Batch))
+
+
+def test_to_dict_for_json() -> None:
+    record = Kinds(
+        on=True, text="a\udcff", data=b"\1\2", hw="02:00:00:00:00:01", v4="192.0.2.1", two="::1", state=1,
+        status=Status.ASSURED | Status.EXPECTED, plain_flags=1 << 40,
+    )  # fmt: skip
+    out = record.to_dict(json=True)
+    assert out == {
+        "on": True, "text": "a\udcff", "data": "0102", "hw": "02:00:00:00:00:01", "v4": "192.0.2.1", "two": "::1",
+        "state": "SYN_SENT", "status": 5, "plain_flags": 1 << 40,
+    }  # fmt: skip
+    assert type(out["status"]) is int
+    assert json.loads(json.dumps(out)) == out
+    assert Kinds(state=9).to_dict(json=True) == {"state": 9}
+    assert Packet(payload=b"\xff", happening=Happening.GONE).to_dict(json=True) == {"payload": "ff", "happening": 4}
+    flow = Flow(parts=[Inner(x=1, port=Port(number=5))], kind=9, by_int=b"raw", stats=Stats(addr="192.0.2.1"))
+    out = flow.to_dict(json=True)
+    assert out["parts"] == [{"x": 1, "port": {"number": 5}}]
+    assert out["by_int"] == "726177"
+    assert out["stats"]["addr"] == "192.0.2.1"
+    assert flow.to_dict()["by_int"] == b"raw"
+    with pytest.raises(TypeError):
+        flow.to_dict(True)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("make", [
+    lambda: u64(1, time="h"), lambda: u32(1, time="s"), lambda: u64(1, time="s", enum=State),  # type: ignore
+    lambda: uint(1, time="ns"), lambda: u64(1, time=1),  # type: ignore
+])  # fmt: skip
+def test_what_is_no_time(make: Callable[[], Any]) -> None:
+    with pytest.raises(TypeError, match="of an integer of 8 bytes"):
+        make()
+
+
+def test_a_time_reads_as_an_integer() -> None:
+    class Moment(AttributeSet):
+        at = be64(1, time="ns")
+
+    assert Moment.at.time == "ns"
+    assert Pair.one.time is None
+    assert Moment.decode(Moment(at=5).encode()).at == 5

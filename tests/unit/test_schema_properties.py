@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import pickle
 import struct as cstruct
 from enum import IntEnum, IntFlag
 from typing import Any
@@ -209,6 +212,18 @@ def test_numpy_agrees(given_: dict[str, Any]) -> None:
             assert out[name][0] == value
 
 
+def inner(record: Any) -> list[Any]:
+    """The records that a record has in its fields."""
+    read = [getattr(record, name) for name in type(record).__fields__]
+    parts = [part for value in read for part in (value if isinstance(value, tuple) else (value,))]
+    return [part for part in parts if isinstance(part, Record)]
+
+
+def unknowns(record: Any) -> Any:
+    """The attributes of unknown types, of a record and of all within."""
+    return record.unknown, [unknowns(part) for part in inner(record)]
+
+
 def exercise(record: Any) -> None:
     """Reads all there is to read."""
     record.to_dict()
@@ -217,11 +232,13 @@ def exercise(record: Any) -> None:
     for type_, payload in record.unknown:
         assert 0 <= type_ <= 0x3FFF
         assert isinstance(payload, bytes)
-    for name in type(record).__fields__:
-        value = getattr(record, name)
-        for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, Record):
-                exercise(part)
+    json.dumps(record.to_dict(json=True))
+    twin = copy.copy(record)
+    assert repr(twin) == repr(record)
+    assert unknowns(twin) == unknowns(record)
+    assert twin.encode() == record.encode()
+    for part in inner(record):
+        exercise(part)
 
 
 def decoded(cls: Any, payload: bytes) -> None:
@@ -241,6 +258,13 @@ def decoded(cls: Any, payload: bytes) -> None:
     for one in (batch[0], batch[-1]):
         assert one == record
         assert one.unknown == record.unknown
+    joined = batch[:1] + batch[::-2]
+    assert joined == cls.decode_many([payload] * len(joined)) == pickle.loads(pickle.dumps(joined))
+    assert joined.nbytes <= batch.nbytes
+    del batch
+    for one in joined:
+        assert one.to_dict() == record.to_dict()
+        assert unknowns(one) == unknowns(record)
 
 
 EDGES = st.sampled_from([0, 1, 2, 3, 4, 5, 8, 12, 15, 16, 17, 0x7F, 0x80, 0xFF]) | st.integers(0, 255)

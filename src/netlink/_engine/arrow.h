@@ -872,7 +872,7 @@ struct nl_source {
     struct nl_bytes bytes;
 };
 
-/* n rows from the at-th on as one struct array. 0, or ENOMEM, EOVERFLOW and nothing to release. */
+/* n rows from the at-th on as one array. 0, or ENOMEM, EOVERFLOW and nothing to release. */
 static int nl_export_rows(struct nl_builder *b, const struct nl_source *source, size_t at, size_t n,
                           struct ArrowArray *out)
 {

@@ -1,7 +1,7 @@
 """Batches as Arrow columns: the Arrow PyCapsule protocol, over the gather of arrow.h.
 
-Ownership: `Columns` keeps the batch, and the nl_column tree that says how to gather it. What is exported owns its
-memory, but for a stream, which keeps the Columns until it is released.
+Ownership: what is exported from keeps the batch, and the nl_column tree that says how to gather it. What is exported
+owns its memory, but for a stream, which keeps the exporter until it is released.
 """
 
 cimport cython
@@ -30,10 +30,12 @@ from netlink._engine.record cimport (
     NL_SIGNED,
     Batch,
     Field,
+    Record,
 )
 
 import enum as _enum
 
+from netlink._engine import compile as _compile
 from netlink._engine import record as _record
 
 cdef extern from "Python.h":
@@ -41,11 +43,14 @@ cdef extern from "Python.h":
 
 
 @cython.final
-cdef class Column:
+cdef class Node:
     """One nl_column and what it points to."""
 
     cdef nl_column c
     cdef list parts
+    cdef str name
+    cdef tuple path     # the names that lead to it
+    cdef tuple steps    # and how its value is read from a record: see value_of
 
     def __dealloc__(self):
         free(<void *>self.c.hops)
@@ -60,13 +65,12 @@ cdef class Column:
 
     cdef int adopt(self, list children) except -1:
         cdef Py_ssize_t i
-        cdef Column child
+        cdef Node child
         names = set()
         for child in children:
-            name = child.c.name.decode()
-            if name in names:
-                raise ValueError(f"two columns would have the name {name!r}: rename a field")
-            names.add(name)
+            if child.name in names:
+                raise ValueError(f"two columns would have the name {child.name!r}: rename a field")
+            names.add(child.name)
         self.c.children = <const nl_column **>alloc(len(children), sizeof(nl_column *))
         for i in range(len(children)):
             child = children[i]
@@ -83,19 +87,16 @@ cdef void *alloc(size_t count, size_t size) except NULL:
     return memory
 
 
-cdef Column new_column(str name, str format, int kind, uint32_t offset=0, uint32_t width=0):
-    cdef Column column = Column.__new__(Column)
+cdef Node new_column(str name, str format, int kind, uint32_t offset=0, uint32_t width=0):
+    cdef Node column = Node.__new__(Node)
     column.parts = []
+    column.name = name
     column.c.name = column.keep(name)
     column.c.format = column.keep(format)
     column.c.kind = kind
     column.c.offset = offset
     column.c.width = width
     return column
-
-
-cdef str joined(str prefix, str name):
-    return f"{prefix}_{name}" if prefix else name
 
 
 cdef str label(object key):
@@ -108,44 +109,74 @@ cdef str integer_format(Py_ssize_t width, int flags):
     return formats[width][0 if flags & NL_SIGNED else 1]
 
 
-cdef list of_class(object cls, str prefix, uint32_t base, tuple hops, bint binary):
+# A timestamp of Arrow, by what the integer counts.
+cdef dict TIMES = {"s": "tss:UTC", "ms": "tsm:UTC", "us": "tsu:UTC", "ns": "tsn:UTC"}
+
+
+cdef list of_class(object cls, tuple path, tuple steps, uint32_t base, tuple hops, bint binary):
     """The columns of all fields of a record that lies base bytes into the one that hops lead to."""
     out = []
     for name, field in cls.__fields__.items():
-        out += of_field(field, joined(prefix, name), base, hops, binary)
+        out += of_field(field, (*path, name), (*steps, field), base, hops, binary)
     return out
 
 
-cdef list of_field(Field field, str name, uint32_t base, tuple hops, bint binary):
+cdef list of_field(Field field, tuple path, tuple steps, uint32_t base, tuple hops, bint binary):
     cdef uint32_t offset = base + field.offset
+    cdef Node column
     if field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT:
-        return of_class(field.cls, name, offset, hops, binary)
+        return of_class(field.cls, path, steps, offset, hops, binary)
     if field.kind == NL_K_RARE:
-        return of_class(field.cls, name, 0, (*hops, (offset, NL_HOP_RARE)), binary)
+        return of_class(field.cls, path, steps, 0, (*hops, (offset, NL_HOP_RARE)), binary)
     if field.kind == NL_K_FIXED and field.form == _record.FORM_BITFIELD32:
-        columns = [new_column(joined(name, "value"), "I", NL_COL_FIXED, offset, 4),
-                   new_column(joined(name, "selector"), "I", NL_COL_FIXED, offset + 4, 4)]
-    elif field.kind == NL_K_SUBMESSAGE:
-        columns = [new_column(name, "z", NL_COL_RAW, offset)]
+        columns = []
+        for i, part in enumerate(("value", "selector")):
+            column = new_column("_".join((*path, part)), "I", NL_COL_FIXED, offset + 4 * i, 4)
+            column.path = (*path, part)
+            column.steps = (*steps, i)
+            columns.append(column)
     else:
-        columns = [of_value(field, name, offset, binary)]
+        if field.kind == NL_K_SUBMESSAGE:
+            column = new_column("_".join(path), "z", NL_COL_RAW, offset)
+        else:
+            column = of_value(field, "_".join(path), offset, binary)
+        column.path = path
+        column.steps = (*steps, bytes) if field.kind == NL_K_SUBMESSAGE else steps
+        columns = [column]
     for column in columns:
         place(column, field, base, hops)
     if field.kind == NL_K_SUBMESSAGE:
         for which, (key, cls) in enumerate(field.cases):
-            columns += of_class(cls, joined(name, label(key)), 0, (*hops, (offset, which)), binary)
+            columns += of_class(cls, (*path, label(key)), (*steps, cls), 0, (*hops, (offset, which)), binary)
     return columns
 
 
-cdef Column of_value(Field field, str name, uint32_t offset, bint binary):
+cdef object value_of(Record record, tuple steps):
+    """What a record has in a column: steps are fields, an index, or the class that a submessage must be of."""
+    value = record
+    for step in steps:
+        if isinstance(step, Field):
+            value = (<Field>step).load(<Record?>value)
+        elif isinstance(step, int):
+            value = value[step]
+        elif type(value) is not step:
+            return None
+        if value is None:
+            return None
+    return value
+
+
+cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
     """The column of a field that has just one."""
-    cdef Column column
+    cdef Node column
     if field.kind == NL_K_INT or field.kind == NL_K_EVENT:
         if field.enum is not None and not issubclass(field.enum, _enum.Flag):
             column = new_column(name, "i", NL_COL_TERM, offset, field.size)
             column.c.flags = field.flags
             set_terms(column, field.enum)
             return column
+        if field.time is not None:
+            return new_column(name, TIMES[field.time], NL_COL_FIXED, offset, 8)
         return new_column(name, integer_format(field.size, field.flags), NL_COL_FIXED, offset, field.size)
     if field.kind == NL_K_FLAG:
         return new_column(name, "b", NL_COL_TRUE)
@@ -177,17 +208,17 @@ cdef Column of_value(Field field, str name, uint32_t offset, bint binary):
     return column
 
 
-cdef Column of_item(Field item, bint binary):
+cdef Node of_item(Field item, bint binary):
     """The column of a list's items."""
-    cdef Column column
+    cdef Node column
     if item.kind == NL_K_NESTED or item.form == _record.FORM_BITFIELD32:
         column = new_column("item", "+s", NL_COL_STRUCT)
-        column.adopt(of_field(item, "", 0, (), binary))
+        column.adopt(of_field(item, (), (), 0, (), binary))
         return column
-    return of_field(item, "item", 0, (), binary)[0]
+    return of_field(item, ("item",), (), 0, (), binary)[0]
 
 
-cdef int place(Column column, Field field, uint32_t base, tuple hops) except -1:
+cdef int place(Node column, Field field, uint32_t base, tuple hops) except -1:
     """Say where the presence bit lies, and how the record is reached."""
     cdef Py_ssize_t i
     cdef nl_hop *steps = <nl_hop *>alloc(len(hops), sizeof(nl_hop))
@@ -200,7 +231,7 @@ cdef int place(Column column, Field field, uint32_t base, tuple hops) except -1:
     return 0
 
 
-cdef int set_terms(Column column, object enum) except -1:
+cdef int set_terms(Node column, object enum) except -1:
     cdef Py_ssize_t i
     members = list(enum)
     cdef uint64_t *values = <uint64_t *>alloc(len(members), sizeof(uint64_t))
@@ -246,21 +277,11 @@ cdef void free_stream(object capsule) noexcept:
     free(stream)
 
 
-@cython.final
-cdef class Columns:
-    """A batch as Arrow columns, for what takes the Arrow PyCapsule protocol: see `Batch.arrow`."""
+cdef class Exported:
+    """What has the Arrow PyCapsule protocol over a tree of columns of a batch."""
 
     cdef Batch batch
-    cdef Column root
-
-    def __init__(self, Batch batch not None, str addresses not None="text"):
-        if self.batch is not None:
-            raise TypeError("Columns are of one batch")
-        if addresses not in ("text", "binary"):
-            raise ValueError(f'addresses are "text" or "binary", not {addresses!r}')
-        self.root = new_column("", "+s", NL_COL_STRUCT)
-        self.root.adopt(of_class(batch.cls, "", 0, (), addresses == "binary"))
-        self.batch = batch
+    cdef Node root
 
     cdef nl_source source(self):
         cdef Batch batch = self.batch
@@ -273,14 +294,14 @@ cdef class Columns:
         source.bytes.kept = batch.store.kept.data
         return source
 
-    cdef Column columns(self):
+    cdef Node tree(self):
         if self.root is None or self.batch is None:
             raise TypeError("Columns come from Batch.arrow")
         return self.root
 
     def __arrow_c_schema__(self):
         """A capsule of the columns' names and types."""
-        cdef Column root = self.columns()
+        cdef Node root = self.tree()
         cdef ArrowSchema *schema = <ArrowSchema *>alloc(1, sizeof(ArrowSchema))
         capsule = PyCapsule_New(schema, b"arrow_schema", free_schema)
         if nl_schema_export(&root.c, schema):
@@ -292,7 +313,7 @@ cdef class Columns:
 
         OverflowError where a column has over 2 GiB of text, bytes or items, which a stream gives in parts.
         """
-        cdef Column root = self.columns()
+        cdef Node root = self.tree()
         cdef ArrowArray *array = <ArrowArray *>alloc(1, sizeof(ArrowArray))
         capsule = PyCapsule_New(array, b"arrow_array", free_array)
         cdef nl_source source = self.source()
@@ -314,7 +335,7 @@ cdef class Columns:
 
         The batch lives until the stream is released; the arrays do not need it.
         """
-        cdef Column root = self.columns()
+        cdef Node root = self.tree()
         cdef ArrowArrayStream *stream = <ArrowArrayStream *>alloc(1, sizeof(ArrowArrayStream))
         capsule = PyCapsule_New(stream, b"arrow_array_stream", free_stream)
         cdef nl_source source = self.source()
@@ -326,5 +347,106 @@ cdef class Columns:
     def __len__(self):
         return 0 if self.batch is None else len(self.batch)
 
+
+@cython.final
+cdef class Columns(Exported):
+    """Columns of a batch, for what takes the Arrow PyCapsule protocol: see `Batch.arrow` and `Batch.select`."""
+
+    cdef list nodes
+
+    def __init__(self, Batch batch not None, str addresses not None="text"):
+        if self.batch is not None:
+            raise TypeError("Columns are of one batch")
+        if addresses not in ("text", "binary"):
+            raise ValueError(f'addresses are "text" or "binary", not {addresses!r}')
+        self.adopt(batch, of_class(batch.cls, (), (), 0, (), addresses == "binary"))
+
+    cdef int adopt(self, Batch batch, list nodes) except -1:
+        cdef Node root = new_column("", "+s", NL_COL_STRUCT)
+        root.adopt(nodes)
+        self.nodes = nodes
+        self.root = root
+        self.batch = batch
+        return 0
+
+    cdef Node named(self, name):
+        cdef Node node
+        self.tree()
+        for node in self.nodes:
+            if node.name == name or ".".join(node.path) == name:
+                return node
+        raise KeyError(f"{self.batch.cls.__name__} has no column {name!r}; it has {', '.join(self.names)}")
+
+    @property
+    def names(self):
+        """The names of the columns."""
+        self.tree()
+        return tuple([(<Node>node).name for node in self.nodes])
+
+    def __getitem__(self, name):
+        cdef Column column = Column.__new__(Column)
+        column.root = self.named(name)
+        column.batch = self.batch
+        return column
+
+    def select(self, *names):
+        """These columns alone, in this order. KeyError for one that there is not, ValueError for one twice."""
+        cdef Columns chosen = Columns.__new__(Columns)
+        chosen.adopt(self.batch, [self.named(name) for name in names])
+        return chosen
+
     def __repr__(self):
         return f"<Columns of {self.batch!r}>"
+
+
+@cython.final
+cdef class Column(Exported):
+    """One column of a batch: what `batch["mark"]` gives.
+
+    `pyarrow.array(column)` and `polars.Series(column)` are as the column of that name in `Batch.arrow`.
+    `numpy.asarray(column)` is that of `Batch.to_numpy`, a view of the batch's memory in which what is absent is 0, and
+    of a field that has no fixed size an array of objects. Going through it gives what the records have: None where a
+    field is absent. All of them keep the batch alive, but for what Arrow gets.
+    """
+
+    def __init__(self):
+        raise TypeError("a Column comes from a batch, by its name")
+
+    @property
+    def name(self):
+        """The name that the column has in Arrow, `orig_src`."""
+        return self.tree().name
+
+    def __iter__(self):
+        cdef tuple steps = self.tree().steps
+        return (value_of(record, steps) for record in self.batch)
+
+    def __array__(self, dtype=None, copy=None):
+        import numpy
+        name = self.name
+        fixed = _compile.dtype(self.batch.cls)
+        if fixed.names and name in fixed.names:
+            array = self.batch.to_numpy()[name]
+            if dtype is not None and array.dtype != dtype:
+                if copy is False:
+                    raise ValueError(f"{name} is of {array.dtype}: as {dtype} it is a copy")
+                return array.astype(dtype)
+            return array.copy() if copy else array
+        if copy is False:
+            raise ValueError(f"{name} has no fixed size: an array of it is a copy")
+        array = numpy.empty(len(self), object)
+        array[:] = list(self)
+        return array if dtype is None else array.astype(dtype)
+
+    def __repr__(self):
+        return f"<Column {self.name!r} of {self.batch!r}>"
+
+
+def cells(Batch batch not None):
+    """The columns of a batch in which something is: pairs of a name, and what each record has."""
+    out = []
+    for node in of_class(batch.cls, (), (), 0, (), False):
+        values = [value_of(record, (<Node>node).steps) for record in batch]
+        if any(value is not None for value in values):
+            out.append(((<Node>node).name, values))
+    return out

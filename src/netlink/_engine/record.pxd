@@ -198,6 +198,7 @@ cdef class Field:
     cdef readonly int form
     cdef readonly object on
     cdef readonly object cases
+    cdef readonly str time
     cdef readonly object owner
     cdef Table layout                   # the table of owner
     cdef readonly str name
@@ -210,6 +211,7 @@ cdef class Field:
     cdef object load_value(self, Record record, Store store, const uint8_t *at)
     cdef object load_list(self, Store store, const uint8_t *at)
     cdef object number(self, uint64_t value)
+    cdef object event(self, const uint8_t *record)
     cdef int store_value(self, const nl_set *set, Store store, uint8_t *record, object value) except -1
     cdef const nl_op *op_in(self, const nl_set *set) noexcept
     cdef object wire(self, object value)
@@ -231,6 +233,7 @@ cdef class Batch:
     cdef Py_ssize_t length
     cdef bint interrupted_
 
+    cdef const uint8_t *at(self, Py_ssize_t i) noexcept
     cdef object view(self, Py_ssize_t i)
 
 

@@ -17,11 +17,12 @@ from cpython.unicode cimport PyUnicode_DecodeUTF8
 from libc.errno cimport E2BIG
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from netlink._wire cimport NL_ATTR_TYPE, nl_align, nl_attribute
 
 import collections as _collections
+import enum as _enum
 import ipaddress as _ipaddress
 
 from netlink.errors import DecodeError, EncodeError
@@ -36,6 +37,17 @@ cdef extern from *:
     """
     object new_object "nl_new_object"(object cls, tuple args)
     void PyObject_GC_UnTrack(PyObject *op)
+
+cdef extern from "_engine/copy.h" nogil:
+    struct nl_copier:
+        # `from` in C, which Cython has for itself
+        nl_bytes source "from"
+        nl_area *heap
+        nl_area *kept
+        int full
+
+    int nl_copy_record(nl_copier *c, const nl_set *set, const uint8_t *record, uint32_t unknown, size_t shift,
+                       nl_area *records) noexcept
 
 cdef tuple NOTHING = ()
 
@@ -155,12 +167,16 @@ cdef class Table:
         return None
 
 
+cdef object limit_error():
+    return OverflowError("a batch has room for 4 GiB of variable-length data: decode in parts, as iter_dump does")
+
+
 cdef object fault_error(object cls, Table table, const nl_fault *fault):
     cdef Py_ssize_t i
     if fault.kind == NL_FAULT_MEMORY:
         return MemoryError("no memory for the records")
     if fault.kind == NL_FAULT_LIMIT:
-        return OverflowError("a batch has room for 4 GiB of variable-length data: decode in parts, as iter_dump does")
+        return limit_error()
     path = [cls.__name__]
     for i in range(<Py_ssize_t>fault.depth - 1, -1, -1):
         name = table.name_of(fault.path[i])
@@ -360,6 +376,46 @@ cdef Store fill_store(object cls, object payloads):
         nl_shapes_free(&shapes)
 
 
+cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t *record, const uint8_t *unknown_list,
+                     size_t shift) except -1:
+    """Add a copy of a record in another store, which lies shift bytes into the outermost one with that list."""
+    cdef nl_copier copier
+    cdef uint32_t unknown = 0
+    cdef int result
+    copier.source.heap = other.heap.data
+    copier.source.kept = other.kept.data
+    copier.heap = &store.heap
+    copier.kept = &store.kept
+    copier.full = 0
+    if unknown_list is not NULL:
+        memcpy(&unknown, unknown_list, 4)
+    if nl_area_reserve(&store.records, set.record_size + 4) < 0:
+        raise MemoryError("no memory for the records")
+    result = nl_copy_record(&copier, set, record, unknown, shift, &store.records)
+    if result < 0:
+        raise limit_error() if copier.full else MemoryError("no memory for the records")
+    store.count += 1
+    return 0
+
+
+cdef int encode_into(nl_area *out, object cls, Table table, Store store, const uint8_t *record) except -1:
+    """The payload of a record into an area, instead of what it had."""
+    cdef nl_bytes bytes
+    cdef int result
+    bytes.heap = store.heap.data
+    bytes.kept = store.kept.data
+    out.size = 0
+    if table.set.wire_size:
+        result = nl_encode_struct(&table.set, record, out)
+    else:
+        result = nl_encode(&table.set, record, &bytes, out)
+    if result == -E2BIG:
+        raise EncodeError(f"{cls.__name__}: an attribute has more than the 65531 bytes that fit")
+    if result < 0:
+        raise MemoryError
+    return 0
+
+
 cdef class Record:
     """What `netlink.schema.AttributeSet` and `Struct` build on: a view of one decoded record."""
 
@@ -387,7 +443,8 @@ cdef class Record:
         fields = type(self).__fields__
         for name in values:
             if name not in fields:
-                raise TypeError(f"{type(self).__name__} has no field {name!r}; it has {', '.join(fields)}")
+                values = whole(type(self), values)
+                break
         # A submessage is stored behind the sibling that chooses how.
         for field in sorted(map(fields.__getitem__, values), key=is_submessage):
             value = values[(<Field?>field).name]
@@ -419,20 +476,9 @@ cdef class Record:
         """
         cdef Table table = self.laid_out()
         cdef nl_area out
-        cdef nl_bytes kept
-        cdef int result
-        kept.heap = self.store.heap.data
-        kept.kept = self.store.kept.data
         memset(&out, 0, sizeof(out))
         try:
-            if table.set.wire_size:
-                result = nl_encode_struct(&table.set, self.base, &out)
-            else:
-                result = nl_encode(&table.set, self.base, &kept, &out)
-            if result == -E2BIG:
-                raise EncodeError(f"{type(self).__name__}: an attribute has more than the 65531 bytes that fit")
-            if result < 0:
-                raise MemoryError
+            encode_into(&out, type(self), table, self.store, self.base)
             return PyBytes_FromStringAndSize(<char *>out.data, out.size)
         finally:
             nl_area_free(&out)
@@ -455,13 +501,17 @@ cdef class Record:
         found.reverse()
         return tuple(found)
 
-    def to_dict(self):
-        """The fields that are present, by name: values as the attributes give them, records as dicts."""
+    def to_dict(self, *, bint json=False):
+        """The fields that are present, by name: values as the attributes give them, records as dicts.
+
+        json: with what `json.dumps` takes instead: addresses as text, bytes as hexadecimal digits, a member of an
+        IntEnum by its name, or the number that has none, and an IntFlag as a number.
+        """
         out = {}
         for name, field in type(self).__fields__.items():
             value = (<Field>field).load(self)
             if value is not None:
-                out[name] = plain(value)
+                out[name] = plain(value, json)
         return out
 
     def replace(self, **fields):
@@ -499,6 +549,38 @@ cdef class Record:
                   if (<Field>field).kind == NL_K_EVENT]
         return restored, (type(self), self.encode(), *[event for event in events if event[1] is not None])
 
+    def __copy__(self):
+        """The record alone, in memory of its own, with what is unknown."""
+        cdef Table table = self.laid_out()
+        cdef Store store = Store()
+        copy_record(store, &table.set, self.store, self.base, self.unknown_list, self.base - self.outer)
+        return outermost(type(self), table, store, store.records.data)
+
+    def __deepcopy__(self, memo):
+        return self.__copy__()
+
+
+cdef dict whole(object cls, dict values):
+    """A constructor's arguments, with those that are fields of the header in a header."""
+    fields = cls.__fields__
+    shared = cls.__header_fields__
+    own = {}
+    parts = {}
+    for name, value in values.items():
+        if name in fields:
+            own[name] = value
+        elif name in shared:
+            parts[(<Field?>shared[name]).name] = value
+        else:
+            raise TypeError(f"{cls.__name__} has no field {name!r}; it has {', '.join([*fields, *shared])}")
+    header = own.get("header")
+    if header is None:
+        if any(value is not None for value in parts.values()):
+            own["header"] = (<Field?>fields["header"]).cls(**parts)
+    elif isinstance(header, (<Field?>fields["header"]).cls):
+        own["header"] = header.replace(**parts)
+    return own
+
 
 def restored(cls, payload, *events):
     """The record that a payload holds, with the values that came beside it: pairs of a field's name and its value."""
@@ -506,18 +588,48 @@ def restored(cls, payload, *events):
     return record.replace(**dict(events)) if events else record
 
 
+def restored_batch(cls, list payloads not None, dict events not None, bint interrupted):
+    """The batch of what payloads hold, with what came beside them: for each event field, its value in each record."""
+    cdef Table table = table_of(cls)
+    cdef Store store = fill_store(cls, payloads)
+    cdef Batch batch
+    cdef Field field
+    cdef Py_ssize_t i
+    cdef size_t stride = table.set.record_size + 4
+    for name, values in events.items():
+        field = cls.__fields__[name]
+        if field.kind != NL_K_EVENT or field.layout is not table or len(values) != store.count:
+            raise ValueError(f"{name} is not an event of each record")
+        for i, value in enumerate(values):
+            if value is not None:
+                field.store_value(&table.set, store, store.records.data + i * stride, value)
+    batch = make_batch(cls, store)
+    batch.interrupted_ = interrupted
+    return batch
+
+
+cdef list events_of(object cls):
+    return [field for field in cls.__fields__.values() if (<Field?>field).kind == NL_K_EVENT]
+
+
 def is_submessage(Field field not None):
     return field.kind == NL_K_SUBMESSAGE
 
 
-cdef object plain(object value):
+cdef object plain(object value, bint json):
     if isinstance(value, Record):
-        return value.to_dict()
+        return value.to_dict(json=json)
     if isinstance(value, tuple):
-        return [plain(item) for item in value]
+        return [plain(item, json) for item in value]
     if isinstance(value, memoryview):
-        return bytes(value)
-    return value
+        value = bytes(value)
+    if not json:
+        return value
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, _enum.Enum):
+        return int(value) if isinstance(value, _enum.Flag) else value.name
+    return str(value) if isinstance(value, (IPv4Address, IPv6Address)) else value
 
 
 # What a field's value is in Python, where its kind leaves it open.
@@ -531,7 +643,7 @@ cdef class Field:
     """A declared field: the descriptor that reads it from a record."""
 
     def __init__(self, int kind, types, *, int width=0, int flags=0, uint32_t size=0, enum=None,
-                 bint required=False, cls=None, item=None, int form=0, on=None, cases=None):
+                 bint required=False, cls=None, item=None, int form=0, on=None, cases=None, str time=None):
         if self.name is not None:
             raise TypeError("a Field is declared once")
         self.kind = kind
@@ -551,6 +663,7 @@ cdef class Field:
         self.form = form
         self.on = on
         self.cases = cases
+        self.time = time
 
     def __class_getitem__(cls, item):
         return cls  # generic for type checkers
@@ -664,6 +777,12 @@ cdef class Field:
             return self.enum(number)
         except ValueError:
             return number  # newer than the declaration
+
+    cdef object event(self, const uint8_t *record):
+        """The number of an event in a record, or None."""
+        if not record[self.presence + (self.bit >> 3)] >> (self.bit & 7) & 1:
+            return None
+        return nl_load_int(record + self.offset, self.size, 0)
 
     # From Python into a record that is being made.
 
@@ -843,6 +962,31 @@ cdef class Field:
         return <uint64_t>(number & 0xffffffffffffffff)
 
 
+@cython.final
+cdef class HeaderField:
+    """The descriptor that reads a field of the header struct from the record itself."""
+
+    cdef Field header
+    cdef Field field
+
+    def __init__(self, Field header not None, Field field not None):
+        if self.header is not None:
+            raise TypeError(f"{self.field.name}: a HeaderField is declared once")
+        if header.inner is None or header.inner is not field.layout:
+            raise TypeError(f"{field.name} is not a field of {header.name}")
+        self.field = field
+        self.header = header
+
+    def __get__(self, instance, owner):
+        cdef Field header = self.header
+        if header is None:
+            raise TypeError("a HeaderField is made by a declaration")
+        if instance is None:
+            return self.field
+        view = header.__get__(instance, owner)
+        return None if view is None else self.field.load(view)
+
+
 cdef object address(const uint8_t *at):
     """An ipaddress object, made without its constructor's parsing."""
     if at[16] == 4:
@@ -922,7 +1066,10 @@ cdef class Batch:
     """Decoded records of one class, side by side in one piece of memory. Immutable.
 
     It has the methods of a sequence: an index gives a view of a record, a slice a batch that shares the memory. Both
-    keep it alive.
+    keep it alive. A name gives one column, `batch["orig_src"]`, a `Column`; see `arrow` for the names.
+
+    Batches are equal where they are of one class and their records are. `+` is `concat`. A pickle has the records
+    alone, a slice's those of the slice; attributes of unknown types are left out of it, and kept by `copy.copy`.
     """
 
     def __init__(self):
@@ -934,14 +1081,18 @@ cdef class Batch:
     def __len__(self):
         return self.length
 
-    cdef object view(self, Py_ssize_t i):
+    cdef const uint8_t *at(self, Py_ssize_t i) noexcept:
         cdef size_t stride = self.table.set.record_size + 4
-        cdef const uint8_t *base = self.store.records.data + (self.first + i * self.step) * stride
-        return outermost(self.cls, self.table, self.store, base)
+        return self.store.records.data + (self.first + i * self.step) * stride
+
+    cdef object view(self, Py_ssize_t i):
+        return outermost(self.cls, self.table, self.store, self.at(i))
 
     def __getitem__(self, index):
         cdef Py_ssize_t i, start, stop, step
         cdef Batch part
+        if isinstance(index, str):
+            return self.arrow()[index]
         if isinstance(index, slice):
             PySlice_Unpack(index, &start, &stop, &step)
             part = Batch.__new__(Batch)
@@ -969,6 +1120,100 @@ cdef class Batch:
 
     def __contains__(self, value):
         return any(value == record for record in self)
+
+    def __eq__(self, other):
+        cdef Batch right
+        cdef Py_ssize_t i
+        cdef nl_area a, b
+        cdef const uint8_t *one
+        cdef const uint8_t *two
+        cdef Field field
+        if not isinstance(other, Batch):
+            return NotImplemented
+        right = other
+        if self.cls is not right.cls or self.length != right.length:
+            return False
+        if self.store is right.store and self.first == right.first and self.step == right.step:
+            return True
+        events = events_of(self.cls)
+        memset(&a, 0, sizeof(a))
+        memset(&b, 0, sizeof(b))
+        try:
+            for i in range(self.length):
+                one = self.at(i)
+                two = right.at(i)
+                encode_into(&a, self.cls, self.table, self.store, one)
+                encode_into(&b, self.cls, self.table, right.store, two)
+                if a.size != b.size or (a.size and memcmp(a.data, b.data, a.size)):
+                    return False
+                for field in events:
+                    if field.event(one) != field.event(two):
+                        return False
+            return True
+        finally:
+            nl_area_free(&a)
+            nl_area_free(&b)
+
+    def __hash__(self):
+        return hash((self.cls, *self))
+
+    def __add__(self, other):
+        if not isinstance(other, Batch):
+            return NotImplemented
+        return Batch.concat((self, other))
+
+    @staticmethod
+    def concat(batches):
+        """One batch of the records of several, in their order: copies, which hold none of them.
+
+        A slice that is alone in batches becomes a batch that does not hold the rest. It is `interrupted` if one of them
+        is. ValueError where there are none, TypeError where they are of different classes.
+        """
+        cdef Batch batch, out
+        cdef Batch head = None
+        cdef Store store = Store()
+        cdef bint interrupted = False
+        cdef Py_ssize_t i
+        cdef const uint8_t *record
+        for part in batches:
+            if not isinstance(part, Batch):
+                raise TypeError(f"concat takes batches, not {part!r}")
+            batch = part
+            if head is None:
+                head = batch[:0]
+            if batch.cls is not head.cls or batch.table is None or batch.table is not head.table:
+                raise TypeError(f"concat takes batches of one class, not {head!r} and {batch!r}")
+            interrupted |= batch.interrupted_
+            for i in range(batch.length):
+                record = batch.at(i)
+                copy_record(store, &batch.table.set, batch.store, record, record + batch.table.set.record_size, 0)
+        if head is None:
+            raise ValueError("concat takes at least one batch")
+        out = make_batch(head.cls, store)
+        out.interrupted_ = interrupted
+        return out
+
+    def __copy__(self):
+        """The records in memory of their own, with what is unknown."""
+        return Batch.concat((self,))
+
+    def __deepcopy__(self, memo):
+        return self.__copy__()
+
+    def __reduce__(self):
+        cdef Py_ssize_t i
+        cdef nl_area out
+        cdef Field field
+        cdef list payloads = []
+        events = {field.name: [field.event(self.at(i)) for i in range(self.length)] for field in events_of(self.cls)}
+        memset(&out, 0, sizeof(out))
+        try:
+            for i in range(self.length):
+                encode_into(&out, self.cls, self.table, self.store, self.at(i))
+                payloads.append(PyBytes_FromStringAndSize(<char *>out.data, out.size))
+        finally:
+            nl_area_free(&out)
+        return restored_batch, (self.cls, payloads, events, self.interrupted)
 
     def index(self, value, start=0, stop=None):
         """The index of the first record from start to stop that equals value; ValueError where there is none."""
@@ -1005,15 +1250,17 @@ cdef class Batch:
         return whole[self.first:stop if stop >= 0 else None:self.step]
 
     def arrow(self, addresses="text"):
-        """The records as Arrow columns, for what takes the Arrow PyCapsule protocol: `pyarrow.table(batch.arrow())`.
+        """The records as Arrow columns, for what takes the Arrow PyCapsule protocol.
 
-        The batch has the same protocol itself, with addresses as text: `polars.DataFrame(batch)`.
+        `pyarrow.record_batch(batch.arrow("binary"))`. The batch has the same protocol itself, with addresses as text:
+        `polars.DataFrame(batch)`.
 
         A column for each field, null where the attribute is absent. Those of records within are named by path joined
         with "_" (`orig_src_port`), as those of a bitfield32 (`_value`, `_selector`) and of the cases of a submessage
         (`data_vlan_id`; `data` is the bytes where no case fits). An IntEnum is a dictionary of the members' names and
-        of the numbers that have none, an IntFlag an integer, an Ethernet address text, what repeats a list, of structs
-        where it is of records. Bytes of a string that are no UTF-8 become U+FFFD.
+        of the numbers that have none, an IntFlag an integer, an integer with a time a timestamp in UTC, an Ethernet
+        address text, what repeats a list, of structs where it is of records. Bytes of a string that are no UTF-8 become
+        U+FFFD.
 
         addresses: "text", or "binary": 16 bytes, IPv4 as ::ffff:a.b.c.d, so that those two are not told apart.
 
@@ -1021,6 +1268,18 @@ cdef class Batch:
         """
         from netlink._engine.arrow import Columns
         return Columns(self, addresses)
+
+    def select(self, *names):
+        """These columns alone, in this order, for what takes the Arrow PyCapsule protocol: no other is made.
+
+        `polars.DataFrame(batch.select("orig_src", "mark"))`. A name is that of `arrow`, or the path with dots,
+        "orig.src". KeyError for one that there is not, ValueError for one that comes twice.
+        """
+        return self.arrow().select(*names)
+
+    def _repr_html_(self):
+        from netlink._engine.html import table
+        return table(self)
 
     def __arrow_c_schema__(self):
         """See `arrow`."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from netlink._codec import Header, Message
 from netlink.errors import OpError
-from netlink.schema import Struct, be16, u8
+from netlink.schema import Int, Struct, be16, u8
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ _HINTS = {_errno.EPERM: "it needs CAP_NET_ADMIN in the user namespace that owns 
 class NfGenMsg(Struct):
     """struct nfgenmsg: between nlmsghdr and the attributes of every message."""
 
-    family = u8()
-    version = u8()
-    res_id = be16()
+    family: Int = u8()
+    version: Int = u8()
+    res_id: Int = be16()
 
 
 def request(subsystem: int, message: int, flags: int, payload: bytes) -> Message:

@@ -50,7 +50,7 @@ from netlink.netfilter.conntrack.records import (
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Self
+    from typing import Any, Self
 
     from netlink._codec import Message
     from netlink._engine.match import Match
@@ -315,7 +315,7 @@ class Conn:
             )
         return StatsGlobal.decode(message.data)
 
-    def _change_expect(self, message: int, flags: int, values: dict[str, object]) -> None:
+    def _change_expect(self, message: int, flags: int, values: dict[str, Any]) -> None:
         with explained(_EXPECT_HINTS):
             self.conn.execute(_expect_request(message, flags, values))
 
@@ -339,21 +339,21 @@ def _whole(message: int, subsystem: int = NetfilterSubsystem.CTNETLINK, family: 
     return request(subsystem, message, _DUMP, NfGenMsg(family=family).encode())
 
 
-def _expect_key(expect: Expect) -> dict[str, object]:
+def _expect_key(expect: Expect) -> dict[str, Any]:
     """What the kernel finds an expectation by."""
     return {name: getattr(expect, name, None) for name in ("tuple", "id", "zone")}
 
 
-def _expect_request(message: int, flags: int, values: dict[str, object]) -> Message:
+def _expect_request(message: int, flags: int, values: dict[str, Any]) -> Message:
     address = getattr(values.get("tuple"), "src", None)
     if address is None:
         raise ValueError("the expectation has no tuple with addresses to be found by")
-    header = NfGenMsg(family=_socket.AF_INET if address.version == 4 else _socket.AF_INET6)
-    payload = Expect(**(values | {"header": header})).encode()
+    family = _socket.AF_INET if address.version == 4 else _socket.AF_INET6
+    payload = Expect(**values).replace(family=family).encode()
     return request(NetfilterSubsystem.CTNETLINK_EXP, message, flags, payload)
 
 
-def _key(flow: Flow) -> dict[str, object]:
+def _key(flow: Flow) -> dict[str, Any]:
     """What the kernel finds a flow by."""
     for direction in ("orig", "reply"):
         tuple_ = getattr(flow, direction, None)  # which raises where it is absent
@@ -367,7 +367,7 @@ def _with_header(flow: Flow) -> Flow:
     address = getattr(getattr(flow, "orig", None) or getattr(flow, "reply", None), "src", None)
     if address is None:
         raise ValueError("the flow's tuple has no addresses")
-    return flow.replace(header=NfGenMsg(family=_socket.AF_INET if address.version == 4 else _socket.AF_INET6))
+    return flow.replace(family=_socket.AF_INET if address.version == 4 else _socket.AF_INET6)
 
 
 def _with_scales(tcp: TCPInfo) -> TCPInfo:

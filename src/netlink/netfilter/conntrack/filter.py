@@ -13,7 +13,7 @@ from netlink.consts import HeaderFlags, NetfilterSubsystem
 from netlink.errors import OpError
 from netlink.netfilter._nfnetlink import NfGenMsg, request
 from netlink.netfilter.conntrack.records import Event, Flow, Status, Tuple
-from netlink.schema import AttributeSet, be16, be32, nested, u32
+from netlink.schema import AttributeSet, Field, Int, be16, be32, nested, u32
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -349,21 +349,22 @@ def _collapsed(networks: tuple[Network, ...]) -> tuple[Network, ...]:
 class FilterFlags(AttributeSet):
     """CTA_FILTER_*: which fields of the tuples count, in host byte order."""
 
-    orig_flags = u32(1)  # CTA_FILTER_ORIG_FLAGS
-    reply_flags = u32(2)  # CTA_FILTER_REPLY_FLAGS
+    orig_flags: Int = u32(1)  # CTA_FILTER_ORIG_FLAGS
+    reply_flags: Int = u32(2)  # CTA_FILTER_REPLY_FLAGS
 
 
 class Request(AttributeSet, header=NfGenMsg):
     """What a request for a dump or a flush is limited by."""
 
-    orig = nested(1, Tuple)  # CTA_TUPLE_ORIG
-    reply = nested(2, Tuple)  # CTA_TUPLE_REPLY
-    status = be32(3)  # CTA_STATUS
-    mark = be32(8)  # CTA_MARK
-    zone = be16(18)  # CTA_ZONE
-    mark_mask = be32(21)  # CTA_MARK_MASK
-    filter = nested(25, FilterFlags)  # CTA_FILTER
-    status_mask = be32(26)  # CTA_STATUS_MASK
+    header: NfGenMsg | None = None
+    orig: Field[Tuple | None] = nested(1, Tuple)  # CTA_TUPLE_ORIG
+    reply: Field[Tuple | None] = nested(2, Tuple)  # CTA_TUPLE_REPLY
+    status: Int = be32(3)  # CTA_STATUS
+    mark: Int = be32(8)  # CTA_MARK
+    zone: Int = be16(18)  # CTA_ZONE
+    mark_mask: Int = be32(21)  # CTA_MARK_MASK
+    filter: Field[FilterFlags | None] = nested(25, FilterFlags)  # CTA_FILTER
+    status_mask: Int = be32(26)  # CTA_STATUS_MASK
 
 
 # CTA_FILTER_F_*, net/netfilter/nf_internals.h

@@ -8,7 +8,13 @@ from enum import IntEnum, IntFlag
 
 from netlink.netfilter._nfnetlink import NfGenMsg
 from netlink.schema import (
+    IP,
     AttributeSet,
+    Bytes,
+    Field,
+    Int,
+    Member,
+    Str,
     Struct,
     be16,
     be32,
@@ -109,127 +115,129 @@ class SCTPState(IntEnum):
 class Tuple(AttributeSet):
     """CTA_TUPLE_*, CTA_IP_*, CTA_PROTO_*: one direction of a flow. Ports and ids are numbers, not bytes."""
 
-    src = ip((1, 1), (1, 3))  # CTA_IP_V4_SRC, CTA_IP_V6_SRC
-    dst = ip((1, 2), (1, 4))  # CTA_IP_V4_DST, CTA_IP_V6_DST
-    proto = u8((2, 1))  # CTA_PROTO_NUM
-    src_port = be16((2, 2))  # CTA_PROTO_SRC_PORT
-    dst_port = be16((2, 3))  # CTA_PROTO_DST_PORT
-    icmp_id = be16((2, 4), type6=(2, 7), of="src")  # CTA_PROTO_ICMP_ID, CTA_PROTO_ICMPV6_ID
-    icmp_type = u8((2, 5), type6=(2, 8), of="src")  # CTA_PROTO_ICMP_TYPE, CTA_PROTO_ICMPV6_TYPE
-    icmp_code = u8((2, 6), type6=(2, 9), of="src")  # CTA_PROTO_ICMP_CODE, CTA_PROTO_ICMPV6_CODE
-    zone = be16(3)  # CTA_TUPLE_ZONE
+    src: IP = ip((1, 1), (1, 3))  # CTA_IP_V4_SRC, CTA_IP_V6_SRC
+    dst: IP = ip((1, 2), (1, 4))  # CTA_IP_V4_DST, CTA_IP_V6_DST
+    proto: Int = u8((2, 1))  # CTA_PROTO_NUM
+    src_port: Int = be16((2, 2))  # CTA_PROTO_SRC_PORT
+    dst_port: Int = be16((2, 3))  # CTA_PROTO_DST_PORT
+    icmp_id: Int = be16((2, 4), type6=(2, 7), of="src")  # CTA_PROTO_ICMP_ID, CTA_PROTO_ICMPV6_ID
+    icmp_type: Int = u8((2, 5), type6=(2, 8), of="src")  # CTA_PROTO_ICMP_TYPE, CTA_PROTO_ICMPV6_TYPE
+    icmp_code: Int = u8((2, 6), type6=(2, 9), of="src")  # CTA_PROTO_ICMP_CODE, CTA_PROTO_ICMPV6_CODE
+    zone: Int = be16(3)  # CTA_TUPLE_ZONE
 
 
 class TCPFlags(Struct):
     """struct nf_ct_tcp_flags."""
 
-    flags = u8()
-    mask = u8()
+    flags: Int = u8()
+    mask: Int = u8()
 
 
 class TCPInfo(AttributeSet):
     """CTA_PROTOINFO_TCP_*."""
 
-    state = u8(1, enum=TCPState)  # CTA_PROTOINFO_TCP_STATE
-    wscale_original = u8(2)  # CTA_PROTOINFO_TCP_WSCALE_ORIGINAL
-    wscale_reply = u8(3)  # CTA_PROTOINFO_TCP_WSCALE_REPLY
-    flags_original = struct(4, TCPFlags)  # CTA_PROTOINFO_TCP_FLAGS_ORIGINAL
-    flags_reply = struct(5, TCPFlags)  # CTA_PROTOINFO_TCP_FLAGS_REPLY
+    state: Member[TCPState] = u8(1, enum=TCPState)  # CTA_PROTOINFO_TCP_STATE
+    wscale_original: Int = u8(2)  # CTA_PROTOINFO_TCP_WSCALE_ORIGINAL
+    wscale_reply: Int = u8(3)  # CTA_PROTOINFO_TCP_WSCALE_REPLY
+    flags_original: Field[TCPFlags | None] = struct(4, TCPFlags)  # CTA_PROTOINFO_TCP_FLAGS_ORIGINAL
+    flags_reply: Field[TCPFlags | None] = struct(5, TCPFlags)  # CTA_PROTOINFO_TCP_FLAGS_REPLY
 
 
 class DCCPInfo(AttributeSet):
     """CTA_PROTOINFO_DCCP_*."""
 
-    state = u8(1)  # CTA_PROTOINFO_DCCP_STATE
-    role = u8(2)  # CTA_PROTOINFO_DCCP_ROLE
-    handshake_seq = be64(3)  # CTA_PROTOINFO_DCCP_HANDSHAKE_SEQ
+    state: Int = u8(1)  # CTA_PROTOINFO_DCCP_STATE
+    role: Int = u8(2)  # CTA_PROTOINFO_DCCP_ROLE
+    handshake_seq: Int = be64(3)  # CTA_PROTOINFO_DCCP_HANDSHAKE_SEQ
 
 
 class SCTPInfo(AttributeSet):
     """CTA_PROTOINFO_SCTP_*."""
 
-    state = u8(1, enum=SCTPState)  # CTA_PROTOINFO_SCTP_STATE
-    vtag_original = be32(2)  # CTA_PROTOINFO_SCTP_VTAG_ORIGINAL
-    vtag_reply = be32(3)  # CTA_PROTOINFO_SCTP_VTAG_REPLY
+    state: Member[SCTPState] = u8(1, enum=SCTPState)  # CTA_PROTOINFO_SCTP_STATE
+    vtag_original: Int = be32(2)  # CTA_PROTOINFO_SCTP_VTAG_ORIGINAL
+    vtag_reply: Int = be32(3)  # CTA_PROTOINFO_SCTP_VTAG_REPLY
 
 
 class ProtoInfo(AttributeSet):
     """CTA_PROTOINFO_*: what is known beyond the tuple, by protocol."""
 
-    tcp = nested(1, TCPInfo)  # CTA_PROTOINFO_TCP
-    dccp = nested(2, DCCPInfo, rare=True)  # CTA_PROTOINFO_DCCP
-    sctp = nested(3, SCTPInfo, rare=True)  # CTA_PROTOINFO_SCTP
+    tcp: Field[TCPInfo | None] = nested(1, TCPInfo)  # CTA_PROTOINFO_TCP
+    dccp: Field[DCCPInfo | None] = nested(2, DCCPInfo, rare=True)  # CTA_PROTOINFO_DCCP
+    sctp: Field[SCTPInfo | None] = nested(3, SCTPInfo, rare=True)  # CTA_PROTOINFO_SCTP
 
 
 class Counters(AttributeSet):
     """CTA_COUNTERS_*. There only where net.netfilter.nf_conntrack_acct was on when the flow began."""
 
-    packets = be64(1)  # CTA_COUNTERS_PACKETS
-    bytes = be64(2)  # CTA_COUNTERS_BYTES
+    packets: Int = be64(1)  # CTA_COUNTERS_PACKETS
+    bytes: Int = be64(2)  # CTA_COUNTERS_BYTES
 
 
 class Timestamp(AttributeSet):
     """CTA_TIMESTAMP_*: nanoseconds since 1970. There only with net.netfilter.nf_conntrack_timestamp."""
 
-    start = be64(1)  # CTA_TIMESTAMP_START
-    stop = be64(2)  # CTA_TIMESTAMP_STOP
+    start: Int = be64(1, time="ns")  # CTA_TIMESTAMP_START
+    stop: Int = be64(2, time="ns")  # CTA_TIMESTAMP_STOP
 
 
 class SeqAdj(AttributeSet):
     """CTA_SEQADJ_*: how far sequence numbers are shifted."""
 
-    correction_pos = be32(1)  # CTA_SEQADJ_CORRECTION_POS
-    offset_before = be32(2)  # CTA_SEQADJ_OFFSET_BEFORE
-    offset_after = be32(3)  # CTA_SEQADJ_OFFSET_AFTER
+    correction_pos: Int = be32(1)  # CTA_SEQADJ_CORRECTION_POS
+    offset_before: Int = be32(2)  # CTA_SEQADJ_OFFSET_BEFORE
+    offset_after: Int = be32(3)  # CTA_SEQADJ_OFFSET_AFTER
 
 
 class SynProxy(AttributeSet):
     """CTA_SYNPROXY_*."""
 
-    isn = be32(1)  # CTA_SYNPROXY_ISN
-    its = be32(2)  # CTA_SYNPROXY_ITS
-    tsoff = be32(3)  # CTA_SYNPROXY_TSOFF
+    isn: Int = be32(1)  # CTA_SYNPROXY_ISN
+    its: Int = be32(2)  # CTA_SYNPROXY_ITS
+    tsoff: Int = be32(3)  # CTA_SYNPROXY_TSOFF
 
 
 class NAT(AttributeSet):
     """CTA_NAT_*: a range to translate to, when a flow is created. The kernel never reports it."""
 
-    min_ip = ip(1, 4)  # CTA_NAT_V4_MINIP, CTA_NAT_V6_MINIP
-    max_ip = ip(2, 5)  # CTA_NAT_V4_MAXIP, CTA_NAT_V6_MAXIP
-    min_port = be16((3, 1))  # CTA_PROTONAT_PORT_MIN
-    max_port = be16((3, 2))  # CTA_PROTONAT_PORT_MAX
+    min_ip: IP = ip(1, 4)  # CTA_NAT_V4_MINIP, CTA_NAT_V6_MINIP
+    max_ip: IP = ip(2, 5)  # CTA_NAT_V4_MAXIP, CTA_NAT_V6_MAXIP
+    min_port: Int = be16((3, 1))  # CTA_PROTONAT_PORT_MIN
+    max_port: Int = be16((3, 2))  # CTA_PROTONAT_PORT_MAX
 
 
 class Flow(AttributeSet, header=NfGenMsg):
     """CTA_*: an entry of the connection tracking table. Every field but `orig` and `reply` may be None."""
 
-    orig = nested(1, Tuple, required=True)  # CTA_TUPLE_ORIG
-    reply = nested(2, Tuple, required=True)  # CTA_TUPLE_REPLY
-    status = be32(3, enum=Status)  # CTA_STATUS
-    protoinfo = nested(4, ProtoInfo)  # CTA_PROTOINFO
-    helper = string((5, 1))  # CTA_HELP_NAME
-    helper_info = binary((5, 2))  # CTA_HELP_INFO
-    nat_src = nested(6, NAT, rare=True)  # CTA_NAT_SRC
-    timeout = be32(7)  # CTA_TIMEOUT, seconds
-    mark = be32(8)  # CTA_MARK
-    counters_orig = nested(9, Counters)  # CTA_COUNTERS_ORIG
-    counters_reply = nested(10, Counters)  # CTA_COUNTERS_REPLY
-    use = be32(11)  # CTA_USE
-    id = be32(12)  # CTA_ID
-    nat_dst = nested(13, NAT, rare=True)  # CTA_NAT_DST
-    master = nested(14, Tuple, rare=True)  # CTA_TUPLE_MASTER
-    seq_adj_orig = nested(15, SeqAdj, rare=True)  # CTA_SEQ_ADJ_ORIG
-    seq_adj_reply = nested(16, SeqAdj, rare=True)  # CTA_SEQ_ADJ_REPLY
-    zone = be16(18)  # CTA_ZONE
-    secctx = string((19, 1))  # CTA_SECCTX_NAME
-    timestamp = nested(20, Timestamp)  # CTA_TIMESTAMP
-    mark_mask = be32(21)  # CTA_MARK_MASK
-    labels = binary(22)  # CTA_LABELS, 32-bit words in host byte order
-    labels_mask = binary(23)  # CTA_LABELS_MASK
-    synproxy = nested(24, SynProxy, rare=True)  # CTA_SYNPROXY
-    status_mask = be32(26)  # CTA_STATUS_MASK
-    event = event(Event)  # of what `listen` gives
-    timestamp_event = be64(27)  # CTA_TIMESTAMP_EVENT, nanoseconds since 1970
+    header: NfGenMsg | None = None
+    family: Int = NfGenMsg.family  # AF_*
+    orig: Field[Tuple] = nested(1, Tuple, required=True)  # CTA_TUPLE_ORIG
+    reply: Field[Tuple] = nested(2, Tuple, required=True)  # CTA_TUPLE_REPLY
+    status: Member[Status] = be32(3, enum=Status)  # CTA_STATUS
+    protoinfo: Field[ProtoInfo | None] = nested(4, ProtoInfo)  # CTA_PROTOINFO
+    helper: Str = string((5, 1))  # CTA_HELP_NAME
+    helper_info: Bytes = binary((5, 2))  # CTA_HELP_INFO
+    nat_src: Field[NAT | None] = nested(6, NAT, rare=True)  # CTA_NAT_SRC
+    timeout: Int = be32(7)  # CTA_TIMEOUT, seconds
+    mark: Int = be32(8)  # CTA_MARK
+    counters_orig: Field[Counters | None] = nested(9, Counters)  # CTA_COUNTERS_ORIG
+    counters_reply: Field[Counters | None] = nested(10, Counters)  # CTA_COUNTERS_REPLY
+    use: Int = be32(11)  # CTA_USE
+    id: Int = be32(12)  # CTA_ID
+    nat_dst: Field[NAT | None] = nested(13, NAT, rare=True)  # CTA_NAT_DST
+    master: Field[Tuple | None] = nested(14, Tuple, rare=True)  # CTA_TUPLE_MASTER
+    seq_adj_orig: Field[SeqAdj | None] = nested(15, SeqAdj, rare=True)  # CTA_SEQ_ADJ_ORIG
+    seq_adj_reply: Field[SeqAdj | None] = nested(16, SeqAdj, rare=True)  # CTA_SEQ_ADJ_REPLY
+    zone: Int = be16(18)  # CTA_ZONE
+    secctx: Str = string((19, 1))  # CTA_SECCTX_NAME
+    timestamp: Field[Timestamp | None] = nested(20, Timestamp)  # CTA_TIMESTAMP
+    mark_mask: Int = be32(21)  # CTA_MARK_MASK
+    labels: Bytes = binary(22)  # CTA_LABELS, 32-bit words in host byte order
+    labels_mask: Bytes = binary(23)  # CTA_LABELS_MASK
+    synproxy: Field[SynProxy | None] = nested(24, SynProxy, rare=True)  # CTA_SYNPROXY
+    status_mask: Int = be32(26)  # CTA_STATUS_MASK
+    event: Member[Event] = event(Event)  # of what `listen` gives
+    timestamp_event: Int = be64(27, time="ns")  # CTA_TIMESTAMP_EVENT, nanoseconds since 1970
 
 
 class ExpectFlags(IntFlag):
@@ -243,8 +251,8 @@ class ExpectFlags(IntFlag):
 class ExpectNAT(AttributeSet):
     """CTA_EXPECT_NAT_*: what the expected flow is translated to."""
 
-    dir = be32(1)  # CTA_EXPECT_NAT_DIR, enum ip_conntrack_dir: 0 original, 1 reply
-    tuple = nested(2, Tuple)  # CTA_EXPECT_NAT_TUPLE
+    dir: Int = be32(1)  # CTA_EXPECT_NAT_DIR, enum ip_conntrack_dir: 0 original, 1 reply
+    tuple: Field[Tuple | None] = nested(2, Tuple)  # CTA_EXPECT_NAT_TUPLE
 
 
 class Expect(AttributeSet, header=NfGenMsg):
@@ -253,60 +261,57 @@ class Expect(AttributeSet, header=NfGenMsg):
     A packet is expected that is as `tuple` where `mask` has bits.
     """
 
-    master = nested(1, Tuple, required=True)  # CTA_EXPECT_MASTER
-    tuple = nested(2, Tuple, required=True)  # CTA_EXPECT_TUPLE
-    mask = nested(3, Tuple, required=True)  # CTA_EXPECT_MASK
-    timeout = be32(4)  # CTA_EXPECT_TIMEOUT, seconds
-    id = be32(5)  # CTA_EXPECT_ID
-    helper = string(6)  # CTA_EXPECT_HELP_NAME
-    zone = be16(7)  # CTA_EXPECT_ZONE, for requests: the kernel does not report it
-    flags = be32(8, enum=ExpectFlags)  # CTA_EXPECT_FLAGS
-    class_ = be32(9)  # CTA_EXPECT_CLASS
-    nat = nested(10, ExpectNAT, rare=True)  # CTA_EXPECT_NAT
-    function = string(11)  # CTA_EXPECT_FN
-    event = event(Event)
+    header: NfGenMsg | None = None
+    family: Int = NfGenMsg.family  # AF_*
+    master: Field[Tuple] = nested(1, Tuple, required=True)  # CTA_EXPECT_MASTER
+    tuple: Field[Tuple] = nested(2, Tuple, required=True)  # CTA_EXPECT_TUPLE
+    mask: Field[Tuple] = nested(3, Tuple, required=True)  # CTA_EXPECT_MASK
+    timeout: Int = be32(4)  # CTA_EXPECT_TIMEOUT, seconds
+    id: Int = be32(5)  # CTA_EXPECT_ID
+    helper: Str = string(6)  # CTA_EXPECT_HELP_NAME
+    zone: Int = be16(7)  # CTA_EXPECT_ZONE, for requests: the kernel does not report it
+    flags: Member[ExpectFlags] = be32(8, enum=ExpectFlags)  # CTA_EXPECT_FLAGS
+    class_: Int = be32(9)  # CTA_EXPECT_CLASS
+    nat: Field[ExpectNAT | None] = nested(10, ExpectNAT, rare=True)  # CTA_EXPECT_NAT
+    function: Str = string(11)  # CTA_EXPECT_FN
+    event: Member[Event] = event(Event)
 
 
 class Stats(AttributeSet, header=NfGenMsg):
     """CTA_STATS_*: what one CPU has counted in this network namespace. Kernels leave out what they no longer count."""
 
-    searched = be32(1)  # CTA_STATS_SEARCHED
-    found = be32(2)  # CTA_STATS_FOUND
-    new = be32(3)  # CTA_STATS_NEW
-    invalid = be32(4)  # CTA_STATS_INVALID
-    ignore = be32(5)  # CTA_STATS_IGNORE
-    delete = be32(6)  # CTA_STATS_DELETE
-    delete_list = be32(7)  # CTA_STATS_DELETE_LIST
-    insert = be32(8)  # CTA_STATS_INSERT
-    insert_failed = be32(9)  # CTA_STATS_INSERT_FAILED
-    drop = be32(10)  # CTA_STATS_DROP
-    early_drop = be32(11)  # CTA_STATS_EARLY_DROP
-    error = be32(12)  # CTA_STATS_ERROR
-    search_restart = be32(13)  # CTA_STATS_SEARCH_RESTART
-    clash_resolve = be32(14)  # CTA_STATS_CLASH_RESOLVE
-    chain_toolong = be32(15)  # CTA_STATS_CHAIN_TOOLONG
-
-    @property
-    def cpu(self) -> int:
-        """Whose counters these are: nfgenmsg.res_id."""
-        return int(self.header.res_id)
+    header: NfGenMsg | None = None
+    cpu: Int = NfGenMsg.res_id  # whose counters these are
+    searched: Int = be32(1)  # CTA_STATS_SEARCHED
+    found: Int = be32(2)  # CTA_STATS_FOUND
+    new: Int = be32(3)  # CTA_STATS_NEW
+    invalid: Int = be32(4)  # CTA_STATS_INVALID
+    ignore: Int = be32(5)  # CTA_STATS_IGNORE
+    delete: Int = be32(6)  # CTA_STATS_DELETE
+    delete_list: Int = be32(7)  # CTA_STATS_DELETE_LIST
+    insert: Int = be32(8)  # CTA_STATS_INSERT
+    insert_failed: Int = be32(9)  # CTA_STATS_INSERT_FAILED
+    drop: Int = be32(10)  # CTA_STATS_DROP
+    early_drop: Int = be32(11)  # CTA_STATS_EARLY_DROP
+    error: Int = be32(12)  # CTA_STATS_ERROR
+    search_restart: Int = be32(13)  # CTA_STATS_SEARCH_RESTART
+    clash_resolve: Int = be32(14)  # CTA_STATS_CLASH_RESOLVE
+    chain_toolong: Int = be32(15)  # CTA_STATS_CHAIN_TOOLONG
 
 
 class StatsExpect(AttributeSet, header=NfGenMsg):
     """CTA_STATS_EXP_*: the expectations that one CPU has seen."""
 
-    new = be32(1)  # CTA_STATS_EXP_NEW
-    create = be32(2)  # CTA_STATS_EXP_CREATE
-    delete = be32(3)  # CTA_STATS_EXP_DELETE
-
-    @property
-    def cpu(self) -> int:
-        """Whose counters these are: nfgenmsg.res_id."""
-        return int(self.header.res_id)
+    header: NfGenMsg | None = None
+    cpu: Int = NfGenMsg.res_id  # whose counters these are
+    new: Int = be32(1)  # CTA_STATS_EXP_NEW
+    create: Int = be32(2)  # CTA_STATS_EXP_CREATE
+    delete: Int = be32(3)  # CTA_STATS_EXP_DELETE
 
 
 class StatsGlobal(AttributeSet, header=NfGenMsg):
     """CTA_STATS_GLOBAL_*: the table of the network namespace."""
 
-    entries = be32(1)  # CTA_STATS_GLOBAL_ENTRIES
-    max_entries = be32(2)  # CTA_STATS_GLOBAL_MAX_ENTRIES
+    header: NfGenMsg | None = None
+    entries: Int = be32(1)  # CTA_STATS_GLOBAL_ENTRIES
+    max_entries: Int = be32(2)  # CTA_STATS_GLOBAL_MAX_ENTRIES

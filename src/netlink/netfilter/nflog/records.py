@@ -6,7 +6,26 @@ from enum import IntEnum
 
 from netlink.netfilter._nfnetlink import NfGenMsg
 from netlink.netfilter.conntrack.records import Flow
-from netlink.schema import AttributeSet, Struct, be16, be32, be64, binary, nested, string, struct, u8, u16, view
+from netlink.schema import (
+    AttributeSet,
+    Bytes,
+    Field,
+    Int,
+    Member,
+    Str,
+    Struct,
+    View,
+    be16,
+    be32,
+    be64,
+    binary,
+    nested,
+    string,
+    struct,
+    u8,
+    u16,
+    view,
+)
 
 __all__ = ["VLAN", "CtInfo", "HwAddr", "Packet", "PacketHdr", "Timestamp"]
 
@@ -25,62 +44,65 @@ class CtInfo(IntEnum):
 class PacketHdr(Struct):
     """struct nfulnl_msg_packet_hdr."""
 
-    hw_protocol = be16()
-    hook = u8()
-    pad = u8()
+    hw_protocol: Int = be16()
+    hook: Int = u8()
+    pad: Int = u8()
 
 
 class HwAddr(Struct):
     """struct nfulnl_msg_packet_hw: an address of length bytes."""
 
-    length = be16()
-    pad = u16()
-    address = binary(size=8)
+    length: Int = be16()
+    pad: Int = u16()
+    address: Bytes = binary(size=8)
 
 
 class Timestamp(Struct):
     """struct nfulnl_msg_packet_timestamp: since 1970."""
 
-    sec = be64()
-    usec = be64()
+    sec: Int = be64()
+    usec: Int = be64()
 
 
 class VLAN(AttributeSet):
     """NFULA_VLAN_*: the tag that the packet came with, where the bridge or the device took it off."""
 
-    proto = be16(1)  # NFULA_VLAN_PROTO, ETH_P_8021Q or ETH_P_8021AD
-    tci = be16(2)  # NFULA_VLAN_TCI
+    proto: Int = be16(1)  # NFULA_VLAN_PROTO, ETH_P_8021Q or ETH_P_8021AD
+    tci: Int = be16(2)  # NFULA_VLAN_TCI
 
 
 class Packet(AttributeSet, header=NfGenMsg):
-    """NFULA_*: a logged packet. The header's family is that of the rule, NFPROTO_*, and its res_id the group.
+    """NFULA_*: a logged packet.
 
     All may be None: the kernel knows of no `hwaddr` and `timestamp` of what this machine sends, of no `uid` and `gid`
     of what others send, and puts no mark of 0. The payload begins at the network header, except on the egress hook of
     the netdev family, where the kernel puts what `l2hdr` has before it.
     """
 
-    packet_hdr = struct(1, PacketHdr)  # NFULA_PACKET_HDR
-    mark = be32(2)  # NFULA_MARK
-    time = struct(3, Timestamp)  # NFULA_TIMESTAMP
-    indev = be32(4)  # NFULA_IFINDEX_INDEV, an interface index
-    outdev = be32(5)  # NFULA_IFINDEX_OUTDEV, an interface index
-    physindev = be32(6)  # NFULA_IFINDEX_PHYSINDEV, of the bridge's port
-    physoutdev = be32(7)  # NFULA_IFINDEX_PHYSOUTDEV, of the bridge's port
-    hw = struct(8, HwAddr)  # NFULA_HWADDR
-    prefix = string(10)  # NFULA_PREFIX, of the rule
-    uid = be32(11)  # NFULA_UID
-    seq = be32(12)  # NFULA_SEQ, of the group
-    seq_global = be32(13)  # NFULA_SEQ_GLOBAL, of all groups of the network namespace
-    gid = be32(14)  # NFULA_GID
-    hwtype = be16(15)  # NFULA_HWTYPE, ARPHRD_*
-    hwheader = binary(16)  # NFULA_HWHEADER, the link-layer header
-    hwlen = be16(17)  # NFULA_HWLEN, bytes of it
-    ct = nested(18, Flow, rare=True)  # NFULA_CT
-    ct_info = be32(19, enum=CtInfo)  # NFULA_CT_INFO
-    vlan = nested(20, VLAN, rare=True)  # NFULA_VLAN
-    l2hdr = binary(21)  # NFULA_L2HDR, of packets logged in the bridge and netdev families
-    payload = view(9)  # NFULA_PAYLOAD, from the network header on; see above
+    header: NfGenMsg | None = None
+    family: Int = NfGenMsg.family  # NFPROTO_*, of the rule
+    group: Int = NfGenMsg.res_id
+    packet_hdr: Field[PacketHdr | None] = struct(1, PacketHdr)  # NFULA_PACKET_HDR
+    mark: Int = be32(2)  # NFULA_MARK
+    time: Field[Timestamp | None] = struct(3, Timestamp)  # NFULA_TIMESTAMP
+    indev: Int = be32(4)  # NFULA_IFINDEX_INDEV, an interface index
+    outdev: Int = be32(5)  # NFULA_IFINDEX_OUTDEV, an interface index
+    physindev: Int = be32(6)  # NFULA_IFINDEX_PHYSINDEV, of the bridge's port
+    physoutdev: Int = be32(7)  # NFULA_IFINDEX_PHYSOUTDEV, of the bridge's port
+    hw: Field[HwAddr | None] = struct(8, HwAddr)  # NFULA_HWADDR
+    prefix: Str = string(10)  # NFULA_PREFIX, of the rule
+    uid: Int = be32(11)  # NFULA_UID
+    seq: Int = be32(12)  # NFULA_SEQ, of the group
+    seq_global: Int = be32(13)  # NFULA_SEQ_GLOBAL, of all groups of the network namespace
+    gid: Int = be32(14)  # NFULA_GID
+    hwtype: Int = be16(15)  # NFULA_HWTYPE, ARPHRD_*
+    hwheader: Bytes = binary(16)  # NFULA_HWHEADER, the link-layer header
+    hwlen: Int = be16(17)  # NFULA_HWLEN, bytes of it
+    ct: Field[Flow | None] = nested(18, Flow, rare=True)  # NFULA_CT
+    ct_info: Member[CtInfo] = be32(19, enum=CtInfo)  # NFULA_CT_INFO
+    vlan: Field[VLAN | None] = nested(20, VLAN, rare=True)  # NFULA_VLAN
+    l2hdr: Bytes = binary(21)  # NFULA_L2HDR, of packets logged in the bridge and netdev families
+    payload: View = view(9)  # NFULA_PAYLOAD, from the network header on; see above
 
     @property
     def hw_protocol(self) -> int | None:

@@ -1,0 +1,198 @@
+/* Records that are copied to other memory, each with all that it refers to and nothing else.
+ *
+ * Plain C without Python, as plan.h. What is copied was decoded before, so its
+ * offsets are those that the decoder wrote, and recursion is no deeper than the
+ * declaration.
+ */
+#ifndef NETLINK_COPY_H
+#define NETLINK_COPY_H
+
+#include "plan.h"
+
+struct nl_copier {
+    struct nl_bytes from;
+    struct nl_area *heap, *kept;
+    int full; /* what failed: an area is as long as offsets reach, rather than memory being short */
+};
+
+/* Where a copy lies: in memory that stays, or in the heap, which moves when it grows. */
+static inline uint8_t *nl_copy_at(const struct nl_copier *c, uint8_t *fixed, size_t offset)
+{
+    return (fixed ? fixed : c->heap->data) + offset;
+}
+
+/* n bytes in the new heap: their offset, or 0 and `full` says why. */
+static uint32_t nl_copy_bytes(struct nl_copier *c, const uint8_t *bytes, size_t n)
+{
+    uint32_t offset = nl_heap_room(c->heap, n);
+    if (offset)
+        memcpy(c->heap->data + offset, bytes, n);
+    else
+        c->full = n > UINT32_MAX - c->heap->size;
+    return offset;
+}
+
+static int nl_copy_ref(struct nl_copier *c, const uint8_t *from, uint8_t *fixed, size_t at)
+{
+    struct nl_ref ref;
+    memcpy(&ref, from, sizeof ref);
+    if (ref.size && !(ref.offset = nl_copy_bytes(c, c->from.heap + ref.offset, ref.size)))
+        return -1;
+    memcpy(nl_copy_at(c, fixed, at), &ref, sizeof ref);
+    return 0;
+}
+
+static int nl_copy_view(struct nl_copier *c, const uint8_t *from, uint8_t *fixed, size_t at)
+{
+    struct nl_ref ref;
+    memcpy(&ref, from, sizeof ref);
+    if (ref.size) {
+        struct nl_area *kept = c->kept;
+        if (ref.size > UINT32_MAX - kept->size || nl_area_reserve(kept, ref.size) < 0) {
+            c->full = ref.size > UINT32_MAX - kept->size;
+            return -1;
+        }
+        memcpy(kept->data + kept->size, c->from.kept + ref.offset, ref.size);
+        ref.offset = (uint32_t)kept->size;
+        kept->size += ref.size;
+    }
+    memcpy(nl_copy_at(c, fixed, at), &ref, sizeof ref);
+    return 0;
+}
+
+/* The unknown attributes of a record that lies shift bytes into the outermost one and has size bytes, in their order.
+ * entry: the first of the outermost record's list; head: where the new one's begins. */
+static int nl_copy_unknown(struct nl_copier *c, uint32_t entry, size_t shift, size_t size, uint8_t *fixed, size_t head)
+{
+    while (entry) {
+        struct nl_unknown u;
+        memcpy(&u, c->from.heap + entry, sizeof u);
+        if (u.owner - shift < size) {
+            uint32_t next = u.next, to = nl_copy_bytes(c, c->from.heap + entry, sizeof u + u.size);
+            if (!to)
+                return -1;
+            u.next = 0;
+            u.owner -= (uint32_t)shift;
+            memcpy(c->heap->data + to, &u, sizeof u);
+            memcpy(nl_copy_at(c, fixed, head), &to, 4);
+            fixed = NULL;
+            head = to; /* an entry begins with the next one's offset */
+            entry = next;
+        } else {
+            entry = u.next;
+        }
+    }
+    return 0;
+}
+
+static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const uint8_t *record, uint8_t *fixed,
+                          size_t at);
+
+/* A record of its own in the old heap, behind a few bytes of bookkeeping: its offset in the new one, or 0. */
+static uint32_t nl_copy_apart(struct nl_copier *c, const struct nl_set *set, uint32_t from, size_t before)
+{
+    const uint8_t *record = c->from.heap + from + before;
+    uint32_t unknown = nl_load32(record + set->record_size), none = 0;
+    uint32_t to = nl_copy_bytes(c, record - before, before + set->record_size + 4);
+    if (!to)
+        return 0;
+    memcpy(c->heap->data + to + before + set->record_size, &none, 4);
+    if (nl_copy_fields(c, set, record, NULL, to + before) < 0 ||
+        nl_copy_unknown(c, unknown, 0, set->record_size, NULL, to + before + set->record_size) < 0)
+        return 0;
+    return to;
+}
+
+static int nl_copy_list(struct nl_copier *c, const struct nl_op *op, const uint8_t *from, uint8_t *fixed, size_t at)
+{
+    const struct nl_op *item = op->item;
+    const struct nl_set alone = {NULL, 0, 1, item, NULL, 0, item->size + 1, item->size};
+    struct nl_list list, copy = {0, 0};
+    uint32_t none = 0;
+    memcpy(&list, from, sizeof list);
+    for (uint32_t entry = list.first; entry; entry = nl_load32(c->from.heap + entry)) {
+        uint32_t to;
+        if (item->kind == NL_K_NESTED) {
+            to = nl_copy_apart(c, item->set, entry, 4);
+        } else {
+            to = nl_copy_bytes(c, c->from.heap + entry, 4 + alone.record_size);
+            if (to && nl_copy_fields(c, &alone, c->from.heap + entry + 4, NULL, to + 4) < 0)
+                to = 0;
+        }
+        if (!to)
+            return -1;
+        memcpy(c->heap->data + to, &none, 4);
+        if (copy.last)
+            memcpy(c->heap->data + copy.last, &to, 4);
+        else
+            copy.first = to;
+        copy.last = to;
+    }
+    memcpy(nl_copy_at(c, fixed, at), &copy, sizeof copy);
+    return 0;
+}
+
+static int nl_copy_submessage(struct nl_copier *c, const struct nl_op *op, const uint8_t *from, uint8_t *fixed,
+                              size_t at)
+{
+    struct nl_sub sub;
+    memcpy(&sub, from, sizeof sub);
+    if (sub.raw_size && !(sub.raw = nl_copy_bytes(c, c->from.heap + sub.raw, sub.raw_size)))
+        return -1;
+    if (sub.record && !(sub.record = nl_copy_apart(c, op->cases[sub.which].set, sub.record, 0)))
+        return -1;
+    memcpy(nl_copy_at(c, fixed, at), &sub, sizeof sub);
+    return 0;
+}
+
+/* What the fields of a record refer to. The copy has the record's bytes already. */
+static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const uint8_t *record, uint8_t *fixed,
+                          size_t at)
+{
+    for (unsigned i = 0; i < set->op_count; i++) {
+        const struct nl_op *op = &set->ops[i];
+        const uint8_t *from = record + op->offset;
+        int result = 0;
+        if (op->kind == NL_K_CONTAINER)
+            result = nl_copy_fields(c, op->set, record, fixed, at);
+        else if (!nl_present(set, record, op->bit))
+            continue;
+        else if (op->kind == NL_K_NESTED)
+            result = nl_copy_fields(c, op->set, from, fixed, at + op->offset);
+        else if (op->kind == NL_K_STRING || op->kind == NL_K_BINARY || op->kind == NL_K_PACKED)
+            result = nl_copy_ref(c, from, fixed, at + op->offset);
+        else if (op->kind == NL_K_VIEW)
+            result = nl_copy_view(c, from, fixed, at + op->offset);
+        else if (op->kind == NL_K_REPEATED || op->kind == NL_K_ARRAY)
+            result = nl_copy_list(c, op, from, fixed, at + op->offset);
+        else if (op->kind == NL_K_SUBMESSAGE)
+            result = nl_copy_submessage(c, op, from, fixed, at + op->offset);
+        else if (op->kind == NL_K_RARE) {
+            uint32_t to = nl_copy_apart(c, op->set, nl_load32(from), 0);
+            if (to)
+                memcpy(nl_copy_at(c, fixed, at + op->offset), &to, 4);
+            else
+                result = -1;
+        }
+        if (result < 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* A record behind those of `records`, which has room for it. unknown: the first of the list of the outermost record,
+ * which it lies shift bytes into. 0, or -1, and then only the heap and the kept datagrams have grown. */
+static int nl_copy_record(struct nl_copier *c, const struct nl_set *set, const uint8_t *record, uint32_t unknown,
+                          size_t shift, struct nl_area *records)
+{
+    uint8_t *to = records->data + records->size;
+    memcpy(to, record, set->record_size);
+    memset(to + set->record_size, 0, 4);
+    if (nl_copy_fields(c, set, record, to, 0) < 0 ||
+        nl_copy_unknown(c, unknown, shift, set->record_size, to, set->record_size) < 0)
+        return -1;
+    records->size += set->record_size + 4;
+    return 0;
+}
+
+#endif
