@@ -27,8 +27,8 @@ import netlink
 from bench.runner import MissingError
 from netlink import AttributeEncoder, Family, Header, HeaderFlags, HeaderType, Message
 from netlink.netfilter import conntrack
-from netlink.netfilter._nfnetlink import NfGenMsg
 from netlink.netfilter.conntrack import Flow, ProtoInfo, Status, TCPFlags, TCPInfo, TCPState, Tuple
+from netlink.netfilter.nfnetlink import NfGenMsg
 
 CLONE_NEWNET = 0x40000000  # linux/sched.h
 CREATE = HeaderFlags.REQUEST | HeaderFlags.CREATE | HeaderFlags.EXCL

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from netlink.netfilter._nfnetlink import NfGenMsg
 from netlink.netfilter.nflog import HwAddr, Packet, PacketHdr, Timestamp
+from netlink.netfilter.nfnetlink import NfGenMsg
 
 IPV4, IPV6, ARP = 0x0800, 0x86DD, 0x0806
 SECOND = 1_795_557_432

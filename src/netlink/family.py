@@ -94,6 +94,9 @@ class Family(Generic[C]):
             cls.protocol = protocol
         for base in cls.__mro__[1:]:
             cls.hints = {**getattr(base, "hints", {}), **cls.hints}
+        for operation in vars(cls).values():
+            if isinstance(operation, Operation):
+                operation.hints = {**cls.hints, **operation.hints}
 
     def __init__(self, conn: C) -> None:
         self.conn = conn
@@ -238,7 +241,6 @@ class Operation(Generic[_Q, P, _R]):
 
     def __set_name__(self, owner: type[Family[Any]], name: str) -> None:
         self.name = name
-        self.hints = {**owner.hints, **self.hints}
 
     def payload(self, record: Any, fields: dict[str, Any]) -> bytes:
         """The payload of a request. TypeError for what the request is not made of, EncodeError for a wrong value."""

@@ -15,12 +15,12 @@ import errno as _errno
 import time as _time
 import warnings as _warnings
 from collections.abc import Mapping as _Mapping
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Never, TypeAlias, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Never, TypeAlias, TypeVar, cast, overload
 
 from netlink._engine.record import Batch, Record
 from netlink._io.locks import Lock, Locks
 from netlink._io.readiness import Readiness, pause, run_in
-from netlink._io.source import SLOT, Kind, open_socket
+from netlink._io.source import SLOT, Closable, Kind, Source, open_source
 from netlink.errors import OpError, Overrun
 
 if TYPE_CHECKING:
@@ -29,11 +29,21 @@ if TYPE_CHECKING:
     from typing import Literal, Self
 
     from netlink._engine.match import Match
-    from netlink._io.source import Closable, Source
     from netlink.bpf import Instruction
     from netlink.config import Config
 
-__all__ = ["Batches", "Kind", "Resync", "ResyncBegin", "ResyncEnd", "Stream", "open"]
+__all__ = [
+    "Batches",
+    "Closable",
+    "Kind",
+    "Resync",
+    "ResyncBegin",
+    "ResyncEnd",
+    "Source",
+    "Stream",
+    "open",
+    "open_source",
+]
 
 ROWS = 4096
 
@@ -179,7 +189,7 @@ def open(  # noqa: A001 - as of os and gzip
         raise ValueError(f"on_overrun must be one of {', '.join(map(repr, policies))}, not {on_overrun!r}")
     if (on_overrun == "resync") != (resync is not None):
         raise ValueError('on_overrun="resync" and resync= need each other')
-    source = open_socket(
+    source = open_source(
         protocol,
         _kinds(kinds),
         groups=groups,

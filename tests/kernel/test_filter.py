@@ -6,6 +6,7 @@ import errno
 import socket
 import warnings
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,12 +14,13 @@ import pytest
 import netns
 from filters import means
 from kernel.flows import ICMP, SCTP, TCP, UDP, accounting, datagrams, track, tuples, varied
-from netlink import HeaderFlags, NetlinkWarning, OpError
-from netlink.consts import NetfilterSubsystem
+from netlink import Header, HeaderFlags, Message, NetlinkWarning, OpError
+from netlink.family import Call, Steps
 from netlink.netfilter import conntrack
-from netlink.netfilter._nfnetlink import request
 from netlink.netfilter.conntrack import Event, Filter, Flow, Overrun, Status, Tuple
-from netlink.netfilter.conntrack.filter import abilities, kernel_payload
+from netlink.netfilter.conntrack import family as family_
+from netlink.netfilter.conntrack.filter import abilities, part_of
+from netlink.netfilter.conntrack.records import Command
 from netlink.schema import Batch
 
 NEW, UPDATE, DESTROY = Event.NEW, Event.UPDATE, Event.DESTROY
@@ -100,6 +102,17 @@ def ids(flows: Any) -> set[int]:
     return {flow.id for flow in flows}
 
 
+def able(ct: conntrack.Conn) -> frozenset[str]:
+    """What the kernel can do of a filter."""
+    return ct.conn.execute(Call.of_steps(partial(abilities, ct.protocol)))
+
+
+def nothing(protocol: int) -> Steps[frozenset[str]]:
+    """The same of a kernel that can do nothing."""
+    yield from ()
+    return frozenset()
+
+
 def chosen(table: list[Flow], filter_: Filter, family: int | None) -> set[int]:
     return {
         flow.id
@@ -134,10 +147,10 @@ def test_a_filtered_dump_is_the_dump_filtered(
 def test_a_dump_filtered_by_the_kernel_alone_is_the_dump_filtered(
     ct: conntrack.Conn, table: list[Flow], filter_: Filter, family: int | None
 ) -> None:
-    payload, left = kernel_payload(filter_, family, lambda: abilities(ct.conn.execute))
+    part, left = part_of(filter_, family, able(ct))
     if left:
         pytest.skip(f"this kernel does not filter by {', '.join(left)}")
-    messages = ct.conn.execute(request(NetfilterSubsystem.CTNETLINK, 1, 0x301, payload))
+    messages = ct.conn.execute(Message(Header(type=Command.GET, flags=netns.DUMP), part.encode()))
     assert ids(Flow.decode(message.data) for message in messages) == chosen(table, filter_, family)
     if filter_ != Filter():
         assert all(message.header.flags & HeaderFlags.DUMP_FILTERED for message in messages)
@@ -154,7 +167,7 @@ def test_a_filtered_flush_deletes_what_the_filter_matches_and_no_more(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if old:
-        monkeypatch.setattr(conntrack, "abilities", lambda execute: frozenset())
+        monkeypatch.setattr(family_, "abilities", nothing)
     ct.flush(filter_, family=family)
     assert ids(ct.dump()) == ids(table) - chosen(table, filter_, family)
 
@@ -199,7 +212,7 @@ def test_counters_are_set_to_0_of_the_flows_that_the_filter_means_alone(ct: conn
     for flow in ct.dump():
         if (flow.orig.src_port, flow.orig.dst_port) == ports[0]:
             ct.update(Flow(orig=flow.orig, mark=1))
-    if "mark" not in abilities(ct.conn.execute):
+    if "mark" not in able(ct):
         pytest.skip("this kernel does not filter by mark")
     (flow,) = ct.dump(Filter(mark=1), zero=True)
     assert flow.counters_orig is not None
@@ -213,13 +226,13 @@ def test_zero_refuses_a_filter_that_would_touch_other_flows(ct: conntrack.Conn) 
         for dump in (ct.dump, ct.iter_dump):
             with pytest.raises(ValueError, match="zero=True would set the counters of other flows"):
                 dump(filter_, zero=True)
-    if "mark" in abilities(ct.conn.execute):
+    if "mark" in able(ct):
         assert len(ct.dump(Filter(mark=1), zero=True)) == 0
 
 
 def test_zero_without_counters_is_told(ct: conntrack.Conn) -> None:
     netns.sysctl("net.netfilter.nf_conntrack_acct", 0)
-    for dump in (ct.dump, ct.iter_dump):
+    for dump in (ct.dump, lambda **options: list(ct.iter_dump(**options))):
         with pytest.warns(NetlinkWarning, match="nf_conntrack_acct is 0") as caught:
             dump(zero=True)
         assert caught[0].filename == __file__

@@ -5,7 +5,6 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Never, assert_type
 
 from netlink.netfilter import conntrack
-from netlink.netfilter._nfnetlink import NfGenMsg
 from netlink.netfilter.conntrack import (
     Event,
     Expect,
@@ -20,6 +19,7 @@ from netlink.netfilter.conntrack import (
     Status,
     Tuple,
 )
+from netlink.netfilter.nfnetlink import NfGenMsg
 from netlink.schema import Batch
 from netlink.stream import Stream
 

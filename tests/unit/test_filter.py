@@ -7,6 +7,7 @@ import ipaddress
 import pickle
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,14 +15,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import means, run
-from netlink import AttributeDecoder, Message, OpError, bpf
+from netlink import AttributeDecoder, Family, Message, OpError, bpf
 from netlink._engine.bpf_filter import program
 from netlink._engine.match import Condition, Match
-from netlink.netfilter._nfnetlink import NfGenMsg
+from netlink.family import Call
 from netlink.netfilter.conntrack import Counters, Event, Filter, Flow, Status, Tuple
-from netlink.netfilter.conntrack import filter as filters_
 from netlink.netfilter.conntrack.events import _KINDS
-from netlink.netfilter.conntrack.filter import abilities, check_flush, clauses, kernel_payload, match
+from netlink.netfilter.conntrack.filter import abilities, check_flush, part_of
+from netlink.netfilter.conntrack.records import Part
+from netlink.netfilter.nfnetlink import NfGenMsg
 
 NEW, UPDATE, DESTROY = Event.NEW, Event.UPDATE, Event.DESTROY
 
@@ -134,12 +136,13 @@ ABLE = frozenset({"mark", "status", "zone", "orig", "reply", "flush"})
 
 
 def asked(chosen: Filter, family: int | None = None) -> tuple[dict[str, Any], list[str]]:
-    payload, left = kernel_payload(chosen, family, lambda: ABLE)
-    return filters_.Request.decode(payload).to_dict(), left
+    part, left = part_of(chosen, family, ABLE)
+    return Part.decode(part.encode()).to_dict(), left
 
 
 def test_the_flags_of_the_tuples_are_in_host_byte_order() -> None:
-    payload, left = kernel_payload(Filter(orig=Tuple(src="10.0.0.1", proto=6, dst_port=80)), None, lambda: ABLE)
+    part, left = part_of(Filter(orig=Tuple(src="10.0.0.1", proto=6, dst_port=80)), None, ABLE)
+    payload = part.encode()
     assert left == []
     assert struct.pack("=HHI", 8, 1, 1 | 8 | 32) in payload
     assert payload[0] == socket.AF_INET
@@ -164,7 +167,8 @@ def test_what_the_kernel_compares_is_asked_for_and_the_rest_is_left() -> None:
     assert asked(Filter(orig=Tuple(zone=1, proto=6)), socket.AF_INET)[1] == ["orig"]
     assert asked(Filter(src="10.0.0.1", exclude=Filter(mark=1)))[1] == ["exclude", "src"]
     # What is none of the kernel's is nothing to ask it about.
-    assert kernel_payload(Filter(src="10.0.0.1"), None, lambda: 1 / 0)[1] == ["src"]  # type: ignore[arg-type,return-value]
+    assert not Filter(src="10.0.0.1", exclude=Filter(mark=1)).needs_abilities
+    assert Filter(src="10.0.0.1", mark=1).needs_abilities
 
 
 def test_an_older_kernel_is_not_asked_for_what_it_ignores_or_gets_wrong() -> None:
@@ -177,9 +181,9 @@ def test_an_older_kernel_is_not_asked_for_what_it_ignores_or_gets_wrong() -> Non
         (frozenset(), ["mark", "orig", "reply", "status", "zone"], ["mark", "orig", "reply", "status", "zone"]),
     ]:
         for flush, left in ((False, of_a_dump), (True, of_a_flush)):
-            payload, found = kernel_payload(chosen, None, lambda able=able: able, flush)
+            part, found = part_of(chosen, None, able, flush)
             assert found == left
-            assert not filters_.Request.decode(payload).to_dict().keys() & left
+            assert not part.to_dict().keys() & left
 
 
 class OldKernel:
@@ -188,7 +192,8 @@ class OldKernel:
     def __init__(self, known: set[int], flushes: bool, unknown: int = errno.EOPNOTSUPP) -> None:
         self.known, self.flushes, self.unknown = known, flushes, unknown
 
-    def __call__(self, message: Message) -> None:
+    def __call__(self, message: Message | None) -> None:
+        assert message is not None
         assert message.data[0] == 0  # a flow of no address family is none
         attributes = {a.type: a.data for a in AttributeDecoder(message.data[4:])}
         assert 1 in attributes  # without a tuple a delete is a flush
@@ -199,16 +204,34 @@ class OldKernel:
         raise OpError("receive", self.unknown)
 
 
+def able(kernel: Callable[[Message | None], None]) -> frozenset[str]:
+    """What abilities finds out of a kernel."""
+    steps = abilities(Family.NETFILTER)
+    call = next(steps)
+    while True:
+        try:
+            assert isinstance(call, Call)
+            try:
+                kernel(call.message)
+            except OpError as error:
+                call = steps.throw(error)
+            else:
+                call = steps.send(None)
+        except StopIteration as stop:
+            found: frozenset[str] = stop.value
+            return found
+
+
 @pytest.mark.parametrize("unknown", [errno.EOPNOTSUPP, errno.ENOENT])
 def test_what_a_kernel_can_do_is_asked_of_it(unknown: int) -> None:
-    assert abilities(OldKernel({25, 26}, True, unknown)) == ABLE
-    assert abilities(OldKernel({25, 26}, False, unknown)) == ABLE - {"flush", "zone"}
-    assert abilities(OldKernel({25}, False, unknown)) == {"mark", "orig"}
-    assert abilities(OldKernel(set(), False, unknown)) == set()
-    assert abilities(lambda message: None) == set()
+    assert able(OldKernel({25, 26}, True, unknown)) == ABLE
+    assert able(OldKernel({25, 26}, False, unknown)) == ABLE - {"flush", "zone"}
+    assert able(OldKernel({25}, False, unknown)) == {"mark", "orig"}
+    assert able(OldKernel(set(), False, unknown)) == set()
+    assert able(lambda message: None) == set()
     for number in (errno.EPERM, errno.ETIMEDOUT, errno.EBADF, errno.ENOBUFS):
         with pytest.raises(OpError) as caught:
-            abilities(OldKernel(set(), False, number))
+            able(OldKernel(set(), False, number))
         assert caught.value.errno == number
 
 
@@ -224,9 +247,9 @@ def test_a_flush_refuses_what_it_is_not_limited_by() -> None:
     with pytest.raises(ValueError, match="every flow"):
         check_flush(Filter())
     with pytest.raises(ValueError, match="AF_INET"):
-        kernel_payload(None, 1, lambda: ABLE, flush=True)
+        part_of(None, 1, ABLE, flush=True)
     with pytest.raises(ValueError, match="one address family"):
-        kernel_payload(Filter(orig=Tuple(src="10.0.0.1")), socket.AF_INET6, lambda: ABLE, flush=True)
+        part_of(Filter(orig=Tuple(src="10.0.0.1")), socket.AF_INET6, ABLE, flush=True)
 
 
 # What it means: the check in C and the kernel's program against plain Python
@@ -240,7 +263,7 @@ def message(flow: Flow, event: Event, pad: bytes = b"") -> bytes:
 
 
 def passes(chosen: Filter, flow: Flow, event: Event) -> bool:
-    return bool(run(program(clauses(chosen, True), Flow, _KINDS, 1), message(flow, event)))
+    return bool(run(program(chosen.clauses(True), Flow, _KINDS, 1), message(flow, event)))
 
 
 ADDRESSES = {
@@ -340,10 +363,10 @@ def with_event(flow: Flow, event: Event) -> Flow:
 @given(filters(), flows(), events)
 def test_the_check_in_c_means_what_the_filter_says(chosen: Filter, flow: Flow, event: Event) -> None:
     told = with_event(flow, event)
-    wanted = match(chosen, events=True)
+    wanted = chosen.match(events=True)
     assert wanted is not None
     assert wanted(told) == means(chosen, told)
-    in_dump = match(chosen)
+    in_dump = chosen.match()
     assert in_dump is not None
     assert in_dump(flow) == means(chosen, flow, events=False)
 
@@ -372,15 +395,15 @@ def test_the_program_ends_on_any_bytes_and_passes_what_it_cannot_read(
 ) -> None:
     whole = message(flow, event)
     cut = whole[: data.draw(st.integers(16, len(whole)))]
-    code = program(clauses(chosen, True), Flow, _KINDS, 1)
+    code = program(chosen.clauses(True), Flow, _KINDS, 1)
     run(code, cut)
     # An attribute of another width: a decoder tells of it.
     odd = Flow(header=NfGenMsg(family=2), orig=flow.orig).encode() + struct.pack("=HH", 4, 8)
-    assert run(program(clauses(Filter(mark=3), True), Flow, _KINDS, 1), whole[:16] + odd)
+    assert run(program(Filter(mark=3).clauses(True), Flow, _KINDS, 1), whole[:16] + odd)
 
 
 def test_other_messages_pass() -> None:
-    code = program(clauses(Filter(mark=3, event=DESTROY), True), Flow, _KINDS, 1)
+    code = program(Filter(mark=3, event=DESTROY).clauses(True), Flow, _KINDS, 1)
     for type_ in (2, 3, 0x101, 0x200, 0x400, 0x1):
         assert run(code, struct.pack("=IHHII", 20, type_, 0, 0, 0) + bytes(4))
     # Ours, but without the tuple: not to be told.
@@ -391,12 +414,12 @@ def test_flags_that_are_of_no_event_pass() -> None:
     flow = Flow(header=NfGenMsg(family=2), orig=Tuple(src="10.0.0.1", dst="10.0.0.2", proto=6), mark=3)
     data = bytearray(message(flow, UPDATE))
     data[6:8] = struct.pack("=H", 0x400)
-    assert run(program(clauses(Filter(event=NEW), True), Flow, _KINDS, 1), bytes(data))
+    assert run(program(Filter(event=NEW).clauses(True), Flow, _KINDS, 1), bytes(data))
 
 
 def test_a_long_list_needs_long_jumps() -> None:
     many = [f"10.{i // 256}.{i % 256}.1" for i in range(1000)] + [f"fd00:{i:x}::1" for i in range(100)]
-    code = program(clauses(Filter(src=many), True), Flow, _KINDS, 1)
+    code = program(Filter(src=many).clauses(True), Flow, _KINDS, 1)
     assert 1000 < len(code) <= bpf.BPF_MAXINSNS
     assert all(max(instruction.jt, instruction.jf) <= 255 for instruction in code)
     for address in (many[0], many[700], many[999], many[1000], many[-1]):
@@ -408,10 +431,10 @@ def test_a_long_list_needs_long_jumps() -> None:
 def test_a_program_that_the_kernel_does_not_take_is_refused() -> None:
     many = [f"10.{i // 256}.{i % 256}.1" for i in range(5000)]
     with pytest.raises(ValueError, match=r"the kernel, which takes 4096: name fewer"):
-        program(clauses(Filter(src=many), True), Flow, _KINDS, 1)
+        program(Filter(src=many).clauses(True), Flow, _KINDS, 1)
     # Side by side they are one network, and one range.
     side_by_side = [f"10.0.{i // 256}.{i % 256}" for i in range(65536 // 4)]
-    assert len(program(clauses(Filter(src=side_by_side, dst_port=list(range(5000))), True), Flow, _KINDS, 1)) < 100
+    assert len(program(Filter(src=side_by_side, dst_port=list(range(5000))).clauses(True), Flow, _KINDS, 1)) < 100
 
 
 # The match itself

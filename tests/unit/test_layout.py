@@ -13,6 +13,8 @@ SOURCES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in {".py", "
 # What engine and input-output stand on.
 FOUNDATION = {"_codec", "_transport", "_wire", "bpf", "config", "consts", "errors"}
 PROTOCOLS = {"netfilter"}
+# What the families of a protocol share.
+LAYERS = {"netfilter.nfnetlink"}
 # A logged packet may bring its flow; files are of logged packets.
 BESIDE = {("netfilter.nflog", "netfilter.conntrack"), ("netfilter.pcapng", "netfilter.nflog")}
 
@@ -44,7 +46,8 @@ def family_of(module: str) -> str:
     parts = module.split(".")
     if parts[0] not in PROTOCOLS or len(parts) < 2 or parts[1].startswith("_"):
         return ""
-    return ".".join(parts[:2])
+    family = ".".join(parts[:2])
+    return "" if family in LAYERS else family
 
 
 def test_the_imports_are_seen() -> None:
@@ -85,4 +88,4 @@ def test_no_family_uses_another_one() -> None:
 def test_declarations_stand_alone() -> None:
     for path in PACKAGE.rglob("records.py"):
         used = {m for m in imported(path) if family_of(m) != family_of(name_of(path))}
-        assert all(m == "schema" or m.split(".")[-1] in {"_nfnetlink", "records"} for m in used), used
+        assert all(m in {"schema", "consts"} or m.split(".")[-1] in {"nfnetlink", "records"} for m in used), used

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from netlink import DecodeError
 from netlink.netfilter import nflog
-from netlink.netfilter._nfnetlink import NfGenMsg
 from netlink.netfilter.nflog import VLAN, CtInfo, HwAddr, Packet, PacketHdr, Timestamp, records
+from netlink.netfilter.nfnetlink import NfGenMsg
 from packets import udp4
 from probe import c_layout, c_names, c_values
 

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 import tshark
 from netlink import DecodeError
 from netlink.netfilter import nflog, pcapng
-from netlink.netfilter._nfnetlink import NfGenMsg
 from netlink.netfilter.nflog import VLAN, Packet, PacketHdr, Timestamp
+from netlink.netfilter.nfnetlink import NfGenMsg
 from netlink.netfilter.pcapng import LinkType, Writer
 from packets import ARP, IPV4, IPV6, SECOND, packet, udp4, udp6
 

@@ -318,7 +318,7 @@ cdef class Call:
             raise OpError("receive", OSError(_errno.EPROTO, f"want one message in the reply, got {number}"))
         return self.reply.decode((<Message>replies[0]).payload or b"")
 
-    cdef object explain(self, error):
+    def explain(self, error):
         """Say more of an error of this call: what to do about it, and what in the request it is about."""
         if self.hints and not error.hint:
             error.hint = self.hints.get(error.errno, "")

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 from netlink._codec import filled
 from netlink._engine.record import NL_K_VIEW, Batch, Field, Record
 from netlink._engine.stream import StreamReader, batch_of
-from netlink._transport import Socket
 from netlink._io.warn import warn
+from netlink._transport import Socket
 from netlink.config import Config
 from netlink.consts import ConnOption
 from netlink.errors import OpError, Overrun
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
 
     from netlink._codec import Message
     from netlink._engine.match import Match
+    from netlink._io.exchange import Call
     from netlink.bpf import Instruction
 
-__all__ = ["SLOT", "Closable", "ItemSource", "Kind", "SocketSource", "Source", "open_socket"]
+__all__ = ["SLOT", "Closable", "ItemSource", "Kind", "SocketSource", "Source", "open_source"]
 
 _R = TypeVar("_R", bound=Record)
 _R_co = TypeVar("_R_co", bound=Record, covariant=True)
@@ -88,7 +89,7 @@ class Source(Protocol[_R_co]):
     def close(self) -> object: ...
 
 
-def open_socket(
+def open_source(
     protocol: int,
     kinds: Collection[Kind[_R]],
     *,
@@ -100,14 +101,14 @@ def open_socket(
     bpf: Collection[Instruction] | None = None,
     slot: int = SLOT,
     counter: Field[Any] | None = None,
-    start: Message | None = None,
-    stop: Message | None = None,
+    start: Call[None] | None = None,
+    stop: Call[None] | None = None,
 ) -> SocketSource[_R]:
-    """Open a socket and join groups, as `open` does.
+    """Open what a `Stream` reads: a socket of its own, as `netlink.stream.open` does, and for families beyond that.
 
     counter: a field of 32 bits in which the kernel numbers its messages from 0 on: losses are gaps in it.
-    start: a request that makes the kernel send; its acknowledgement is awaited. stop: one that ends that; what the
-    kernel sends before its answer is still read.
+    start: a request that makes the kernel send; its acknowledgement is awaited, and it has the call's hints where it is
+    refused. stop: one that ends that; what the kernel sends before its answer is still read.
     """
     if not kinds:
         raise ValueError("a stream needs at least one kind of messages")
@@ -135,8 +136,12 @@ def open_socket(
         for group in groups:
             sock.join_group(group)
         if start is not None:
-            sock.send(filled(start, _START, sock.pid))
-            reader.await_acknowledgement(_START)
+            sock.send(filled(start.message, _START, sock.pid))
+            try:
+                reader.await_acknowledgement(_START)
+            except OpError as error:
+                start.explain(error)
+                raise
         # Behind all that may be refused.
         if read_buffer is not None:
             _warn_if_capped(read_buffer, sock.read_buffer())
@@ -144,7 +149,9 @@ def open_socket(
         sock.close()
         raise
     declarations = tuple(dict.fromkeys(kind.declaration for kind in kinds))
-    return SocketSource(sock, reader, declarations, groups, None if stop is None else filled(stop, _STOP, sock.pid))
+    return SocketSource(
+        sock, reader, declarations, groups, None if stop is None else filled(stop.message, _STOP, sock.pid)
+    )
 
 
 class SocketSource(Generic[_R]):

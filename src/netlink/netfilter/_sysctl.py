@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from netlink._transport import read_in_netns
 from netlink._io.warn import warn
+from netlink._transport import read_in_netns
 from netlink.netfilter.conntrack.records import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from os import PathLike
+
+    from netlink.config import Config
 
     Netns = int | str | PathLike[str] | None
 
@@ -46,13 +47,12 @@ def warn_of_events(netns: Netns, events: Event) -> None:
                 )
 
 
-def warn_of_zero(netns: Netns, permitted: Callable[[], object]) -> None:
-    """Warn of counters that are not there to be read and set to 0.
+def warn_of_zero(config: Config | None) -> None:
+    """Warn of counters that are not there to be read and set to 0. config: of the connection, None for a test double.
 
-    Before they are, since a warning may be made an error. permitted: a request that raises where none is permitted.
+    Before they are, since a warning may be made an error.
     """
-    if _value(netns, "nf_conntrack_acct") == 0:
-        permitted()
+    if config is not None and _value(config.netns, "nf_conntrack_acct") == 0:
         warn(
             "net.netfilter.nf_conntrack_acct is 0: flows have no counters to be set to 0; "
             "set it to 1 before the flows begin"

@@ -10,22 +10,18 @@ from typing import TYPE_CHECKING, Any, Literal, Never, overload
 from netlink import stream
 from netlink._engine.bpf_filter import program
 from netlink.config import Config
-from netlink.conn import dial
-from netlink.consts import Family, HeaderFlags, NetfilterGroup, NetfilterSubsystem
+from netlink.consts import Family, HeaderFlags, NetfilterGroup
 from netlink.errors import Overrun
 from netlink.netfilter import _sysctl
-from netlink.netfilter._nfnetlink import explained, request
-from netlink.netfilter.conntrack.filter import abilities, clauses, kernel_payload, match
-from netlink.netfilter.conntrack.records import Event, Flow
-from netlink.stream import ROWS, Kind, Resync, Stream
+from netlink.netfilter.conntrack.family import dial
+from netlink.netfilter.conntrack.records import Command, Event, Flow
+from netlink.netfilter.nfnetlink import hints_given
+from netlink.stream import Kind, Resync, Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from os import PathLike
 
-    from netlink.conn import Conn
     from netlink.netfilter.conntrack.filter import Filter
-    from netlink.schema import Batch
 
 __all__ = ["listen"]
 
@@ -36,15 +32,11 @@ _GROUPS = {
 }
 _ALL = Event.NEW | Event.UPDATE | Event.DESTROY
 _TUPLE_ORIG = 1  # CTA_TUPLE_ORIG
-_GET = 1  # IPCTNL_MSG_CT_GET
-# IPCTNL_MSG_CT_NEW, IPCTNL_MSG_CT_DELETE
-_NEW = NetfilterSubsystem.CTNETLINK << 8
-_DELETE = _NEW | 2
 _CREATED = int(HeaderFlags.CREATE | HeaderFlags.EXCL)
 _KINDS = (
-    Kind(_NEW, Flow, Event.NEW, mask=_CREATED, flags=_CREATED),
-    Kind(_NEW, Flow, Event.UPDATE, mask=_CREATED),
-    Kind(_DELETE, Flow, Event.DESTROY),
+    Kind(Command.NEW, Flow, Event.NEW, mask=_CREATED, flags=_CREATED),
+    Kind(Command.NEW, Flow, Event.UPDATE, mask=_CREATED),
+    Kind(Command.DELETE, Flow, Event.DESTROY),
 )
 # More than an event has, and not a power of 2: slots side by side would fall on the same lines of the cache.
 _SLOT = 8192 + 64
@@ -123,13 +115,13 @@ def listen(
         chosen &= filter.event
         if not chosen:
             raise ValueError(f"the filter's event, {filter.event!r}, is none of events, {events!r}")
-    wanted = match(filter, events=True)
     config = Config(netns=netns)
     options: dict[str, Any] = {}
-    with ExitStack() as opened, explained(_HINTS):
+    with ExitStack() as opened, hints_given(_HINTS):
         if on_overrun == "resync":
-            table = opened.enter_context(dial(Family.NETFILTER, config))
-            options = {"resync": _reader_of(table, filter), "owns": (table,)}
+            table = opened.enter_context(dial(config))
+            flows_of = None if filter is None else filter.without_event()
+            options = {"resync": partial(table.iter_dump, flows_of), "owns": (table,)}
         flows: Stream[Flow, Any] = stream.open(
             Family.NETFILTER,
             _KINDS,
@@ -138,8 +130,8 @@ def listen(
             read_buffer=read_buffer,
             on_overrun=on_overrun,
             reliable=reliable,
-            matches=() if wanted is None else (wanted,),
-            bpf=None if filter is None else program(clauses(filter, events=True), Flow, _KINDS, _TUPLE_ORIG),
+            matches=() if filter is None else (filter.match(events=True),),
+            bpf=None if filter is None else program(filter.clauses(events=True), Flow, _KINDS, _TUPLE_ORIG),
             slot=_SLOT,
             **options,
         )
@@ -149,10 +141,3 @@ def listen(
         _sysctl.warn_of_events(netns, chosen)
         opened.pop_all()
     return flows
-
-
-def _reader_of(table: Conn, filter: Filter | None) -> Callable[[], Iterator[Batch[Flow]]]:
-    """What reads the flows that a filter means over a connection."""
-    payload, _ = kernel_payload(filter, None, partial(abilities, table.execute))
-    whole = request(NetfilterSubsystem.CTNETLINK, _GET, int(HeaderFlags.REQUEST | HeaderFlags.DUMP), payload)
-    return partial(table.iter_dump, whole, Flow, ROWS, match=match(filter))

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from enum import IntEnum, IntFlag
 
-from netlink.netfilter._nfnetlink import NfGenMsg
+from netlink.consts import NetfilterSubsystem
+from netlink.netfilter.nfnetlink import NfGenMsg
 from netlink.schema import (
     IP,
     AttributeSet,
@@ -26,17 +27,22 @@ from netlink.schema import (
     string,
     struct,
     u8,
+    u32,
 )
 
 __all__ = [
     "NAT",
+    "Command",
     "Counters",
     "DCCPInfo",
     "Event",
     "Expect",
     "ExpectFlags",
     "ExpectNAT",
+    "FilterFlags",
     "Flow",
+    "Part",
+    "Probe",
     "ProtoInfo",
     "SCTPInfo",
     "SCTPState",
@@ -51,7 +57,29 @@ __all__ = [
     "TCPState",
     "Timestamp",
     "Tuple",
+    "TupleFlags",
 ]
+
+
+_CT = NetfilterSubsystem.CTNETLINK << 8
+_EXP = NetfilterSubsystem.CTNETLINK_EXP << 8
+
+
+class Command(IntEnum):
+    """enum cntl_msg_types and enum ctnl_exp_msg_types, each with its subsystem: the types of messages."""
+
+    NEW = _CT | 0  # IPCTNL_MSG_CT_NEW
+    GET = _CT | 1  # IPCTNL_MSG_CT_GET
+    DELETE = _CT | 2  # IPCTNL_MSG_CT_DELETE
+    GET_CTRZERO = _CT | 3  # IPCTNL_MSG_CT_GET_CTRZERO
+    GET_STATS_CPU = _CT | 4  # IPCTNL_MSG_CT_GET_STATS_CPU
+    GET_STATS = _CT | 5  # IPCTNL_MSG_CT_GET_STATS
+    GET_DYING = _CT | 6  # IPCTNL_MSG_CT_GET_DYING
+    GET_UNCONFIRMED = _CT | 7  # IPCTNL_MSG_CT_GET_UNCONFIRMED
+    EXP_NEW = _EXP | 0  # IPCTNL_MSG_EXP_NEW
+    EXP_GET = _EXP | 1  # IPCTNL_MSG_EXP_GET
+    EXP_DELETE = _EXP | 2  # IPCTNL_MSG_EXP_DELETE
+    EXP_GET_STATS_CPU = _EXP | 3  # IPCTNL_MSG_EXP_GET_STATS_CPU
 
 
 class Status(IntFlag):
@@ -238,6 +266,46 @@ class Flow(AttributeSet, header=NfGenMsg):
     status_mask: Int = be32(26)  # CTA_STATUS_MASK
     event: Member[Event] = event(Event)  # of what `listen` gives
     timestamp_event: Int = be64(27, time="ns")  # CTA_TIMESTAMP_EVENT, nanoseconds since 1970
+
+
+class TupleFlags(IntFlag):
+    """CTA_FILTER_F_*, net/netfilter/nf_internals.h: which fields of a tuple count; a name of the tuple each."""
+
+    src = 1 << 0  # CTA_FILTER_F_CTA_IP_SRC
+    dst = 1 << 1  # CTA_FILTER_F_CTA_IP_DST
+    proto = 1 << 3  # CTA_FILTER_F_CTA_PROTO_NUM
+    src_port = 1 << 4  # CTA_FILTER_F_CTA_PROTO_SRC_PORT
+    dst_port = 1 << 5  # CTA_FILTER_F_CTA_PROTO_DST_PORT
+
+
+class FilterFlags(AttributeSet):
+    """CTA_FILTER_*: which fields of the tuples count, in host byte order."""
+
+    orig_flags: Member[TupleFlags] = u32(1, enum=TupleFlags)  # CTA_FILTER_ORIG_FLAGS
+    reply_flags: Member[TupleFlags] = u32(2, enum=TupleFlags)  # CTA_FILTER_REPLY_FLAGS
+
+
+class Part(AttributeSet, header=NfGenMsg):
+    """CTA_*: a part of the table, what a request for a dump or a flush is limited by."""
+
+    family: Int = NfGenMsg.family  # AF_*
+    version: Int = NfGenMsg.version  # from 1 on the family counts for a flush, too
+    orig: Field[Tuple | None] = nested(1, Tuple)  # CTA_TUPLE_ORIG
+    reply: Field[Tuple | None] = nested(2, Tuple)  # CTA_TUPLE_REPLY
+    status: Int = be32(3)  # CTA_STATUS
+    mark: Int = be32(8)  # CTA_MARK
+    zone: Int = be16(18)  # CTA_ZONE
+    mark_mask: Int = be32(21)  # CTA_MARK_MASK
+    filter: Field[FilterFlags | None] = nested(25, FilterFlags)  # CTA_FILTER
+    status_mask: Int = be32(26)  # CTA_STATUS_MASK
+
+
+class Probe(AttributeSet, header=NfGenMsg):
+    """CTA_*: a request with attributes of any width, to find out which of them a kernel knows."""
+
+    orig: Field[Tuple | None] = nested(1, Tuple)  # CTA_TUPLE_ORIG
+    filter: Bytes = binary(25)  # CTA_FILTER
+    status_mask: Bytes = binary(26)  # CTA_STATUS_MASK
 
 
 class ExpectFlags(IntFlag):

@@ -14,40 +14,60 @@ from __future__ import annotations
 
 import errno as _errno
 import os as _os
-import struct as _struct
 from typing import TYPE_CHECKING, Never
 
-from netlink._codec import AttributeEncoder as _AttributeEncoder
-from netlink._io.source import open_socket as _open_socket
-from netlink.config import Config as _Config
-from netlink.conn import dial as _dial
-from netlink.consts import Family as _Family
-from netlink.consts import NetfilterSubsystem as _NetfilterSubsystem
+from netlink import family as _family
+from netlink.config import Config as _NetlinkConfig
 from netlink.errors import OpError as _OpError
-from netlink.netfilter._nfnetlink import NfGenMsg as _NfGenMsg
-from netlink.netfilter._nfnetlink import hinted as _hinted
-from netlink.netfilter._nfnetlink import request as _request
-from netlink.netfilter.nflog.records import VLAN, CtInfo, HwAddr, Packet, PacketHdr, Timestamp
+from netlink.netfilter.nflog.records import (
+    VLAN,
+    Command,
+    Config,
+    ConfigCommand,
+    ConfigFlags,
+    ConfigMode,
+    CopyMode,
+    CtInfo,
+    HwAddr,
+    Packet,
+    PacketHdr,
+    Timestamp,
+)
+from netlink.netfilter.nfnetlink import Family as _Family
 from netlink.stream import Kind as _Kind
 from netlink.stream import Stream as _Stream
+from netlink.stream import open_source as _open_source
 
 if TYPE_CHECKING:
     from os import PathLike
+    from typing import Unpack
 
-    from netlink._codec import Message
-    from netlink._io.source import SocketSource
+    from netlink.aio import AsyncConn
+    from netlink.config import ConfigOptions
+    from netlink.conn import Conn as NetlinkConn
+    from netlink.family import Deferred
+    from netlink.stream import Source
 
-__all__ = ["VLAN", "CtInfo", "HwAddr", "Log", "Packet", "PacketHdr", "Timestamp", "listen"]
+__all__ = [
+    "VLAN",
+    "Config",
+    "ConfigCommand",
+    "ConfigFlags",
+    "ConfigMode",
+    "Conn",
+    "CopyMode",
+    "CtInfo",
+    "HwAddr",
+    "Log",
+    "Packet",
+    "PacketHdr",
+    "Timestamp",
+    "dial",
+    "dial_async",
+    "listen",
+]
 
-# enum nfulnl_msg_types, nfulnl_msg_config_cmds, copy modes and flags of linux/netfilter/nfnetlink_log.h
-_PACKET, _CONFIG = 0, 1
-_BIND, _UNBIND = 1, 2
-_COPY_META, _COPY_PACKET = 1, 2
-_F_SEQ, _F_SEQ_GLOBAL, _F_CONNTRACK = 1, 2, 4
-_CMD, _MODE, _NLBUFSIZ, _TIMEOUT, _QTHRESH, _FLAGS = 1, 2, 3, 4, 5, 6
-_ACK = 0x5  # NLM_F_REQUEST, NLM_F_ACK
-
-_KINDS = (_Kind(_NetfilterSubsystem.ULOG << 8 | _PACKET, Packet),)
+_KINDS = (_Kind(Command.PACKET, Packet),)
 # The kernel rounds its buffer up to a piece of its allocator and fills all of that: twice the largest size.
 _SLOT = 256 << 10
 # NLMSG_GOODSIZE is a little less than this; the most is fixed.
@@ -55,6 +75,37 @@ _BUFFER_MIN, _BUFFER_MAX = min(_os.sysconf("SC_PAGE_SIZE"), 8192), 131072
 _U32_MAX = 0xFFFFFFFF
 # The kernel multiplies hundredths by its ticks a second, 1000 at most, in 32 bits.
 _TIMEOUT_MAX = _U32_MAX // 1000 // 100
+
+
+class Conn(_Family[_family.C]):
+    """Requests to nfnetlink_log, for what `listen` does not do by itself.
+
+    A group's packets go to the socket that has bound it: `listen` is what opens one.
+    """
+
+    hints = {  # noqa: RUF012
+        _errno.EOPNOTSUPP: "conntrack=True needs a kernel with CONFIG_NETFILTER_NETLINK_GLUE_CT and ctnetlink",
+    }
+
+    if TYPE_CHECKING:
+
+        @property
+        def calls(self) -> Conn[Deferred]: ...
+
+    configure = _family.Do(Command.CONFIG, Config, doc="Bind a group, or change how it is logged.")
+
+
+def dial(config: _NetlinkConfig | None = None, **options: Unpack[ConfigOptions]) -> Conn[NetlinkConn]:
+    """Open a connection to nfnetlink_log. options: those of `netlink.Config`. Errors are those of `netlink.dial`."""
+    return _family.dial(Conn, config, **options)
+
+
+def dial_async(config: _NetlinkConfig | None = None, **options: Unpack[ConfigOptions]) -> Conn[AsyncConn]:
+    """Open a connection to nfnetlink_log for asyncio. A plain call, which does not wait."""
+    return _family.dial_async(Conn, config, **options)
+
+
+_requests = Conn(_family.Deferred())
 
 
 class Log(_Stream[Packet, Never]):
@@ -65,7 +116,7 @@ class Log(_Stream[Packet, Never]):
     `stop` ends the logging: what the kernel has is still read, and then the stream ends.
     """
 
-    def __init__(self, source: SocketSource[Packet], group: int) -> None:
+    def __init__(self, source: Source[Packet], group: int) -> None:
         super().__init__(source)
         self._group = group
 
@@ -110,30 +161,37 @@ def listen(
     _check("buffer_size", buffer_size, _BUFFER_MIN, _BUFFER_MAX)
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout <= _TIMEOUT_MAX:
         raise ValueError(f"timeout must be a number from 0 to {_TIMEOUT_MAX} seconds, not {timeout!r}")
-    flags = _F_SEQ * bool(sequence) | _F_SEQ_GLOBAL * bool(sequence_global) | _F_CONNTRACK * bool(conntrack)
     # One message, so that no packet is logged with the kernel's defaults.
-    options = [
-        (_CMD, bytes([_BIND])),
-        (_MODE, _struct.pack(">IBx", copy_range, _COPY_PACKET if copy_range else _COPY_META)),
-        (_NLBUFSIZ, _struct.pack(">I", buffer_size)),
-        (_TIMEOUT, _struct.pack(">I", max(round(timeout * 100), timeout > 0))),
-        (_QTHRESH, _struct.pack(">I", queue_threshold)),
-        (_FLAGS, _struct.pack(">H", flags)),
-    ]
-    config = _Config(netns=netns)
+    bind = _requests.configure(
+        group=group,
+        cmd=ConfigCommand.BIND,
+        mode=ConfigMode(copy_range=copy_range, copy_mode=CopyMode.PACKET if copy_range else CopyMode.META),
+        nlbufsiz=buffer_size,
+        timeout=max(round(timeout * 100), int(timeout > 0)),
+        qthresh=queue_threshold,
+        flags=ConfigFlags.SEQ * bool(sequence)
+        | ConfigFlags.SEQ_GLOBAL * bool(sequence_global)
+        | ConfigFlags.CONNTRACK * bool(conntrack),
+    )
+    config = _NetlinkConfig(netns=netns)
     try:
-        source = _open_socket(
-            _Family.NETFILTER,
+        source = _open_source(
+            _Family.protocol,
             _KINDS,
             config=config,
             read_buffer=read_buffer,
             counter=Packet.seq if sequence else None,
             slot=_SLOT,
-            start=_config(group, options),
-            stop=_config(group, [(_CMD, bytes([_UNBIND]))]),
+            start=bind,
+            stop=_requests.configure(group=group, cmd=ConfigCommand.UNBIND),
         )
     except _OpError as error:
-        raise _explained(error, config, group) from error
+        # The kernel says EPERM for a group of somebody else, too.
+        if error.errno != _errno.EPERM or not _may_bind(config, group):
+            raise
+        taken = _OpError(error.op, OSError(_errno.EBUSY, _os.strerror(_errno.EBUSY)))
+        taken.hint = f"another socket of this network namespace listens to group {group}; choose another group"
+        raise taken from error
     return Log(source, group)
 
 
@@ -142,34 +200,12 @@ def _check(name: str, value: int, least: int, most: int) -> None:
         raise ValueError(f"{name} must be an int from {least} to {most}, not {value!r}")
 
 
-def _config(group: int, options: list[tuple[int, bytes]]) -> Message:
-    """A request about a group."""
-    encoder = _AttributeEncoder()
-    for type_, value in options:
-        encoder.bytes(type_, value)
-    payload = _NfGenMsg(res_id=group).encode() + encoder.encode()
-    return _request(_NetfilterSubsystem.ULOG, _CONFIG, _ACK, payload)
-
-
-def _explained(error: _OpError, config: _Config, group: int) -> _OpError:
-    """The error of a bind. The kernel says EPERM for a group of somebody else, too."""
-    if error.errno == _errno.EPERM and _may_bind(config, group):
-        error = _OpError(error.op, OSError(_errno.EBUSY, _os.strerror(_errno.EBUSY)))
-    return _hinted(
-        error,
-        {
-            _errno.EBUSY: f"another socket of this network namespace listens to group {group}; choose another group",
-            _errno.EOPNOTSUPP: "conntrack=True needs a kernel with CONFIG_NETFILTER_NETLINK_GLUE_CT and ctnetlink",
-        },
-    )
-
-
-def _may_bind(config: _Config, group: int) -> bool:
+def _may_bind(config: _NetlinkConfig, group: int) -> bool:
     """Whether the kernel lets this process ask for groups: of one that nobody has it says ENODEV then."""
-    with _dial(_Family.NETFILTER, config) as conn:
+    with dial(config) as conn:
         for i in range(1, 5):
             try:
-                conn.execute(_config((group + i) % 0x10000, []))
+                conn.configure(group=(group + i) % 0x10000)
             except _OpError as error:
                 if error.errno == _errno.ENODEV:
                     return True

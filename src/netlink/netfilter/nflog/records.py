@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 
-from netlink.netfilter._nfnetlink import NfGenMsg
+from netlink.consts import NetfilterSubsystem
 from netlink.netfilter.conntrack.records import Flow
+from netlink.netfilter.nfnetlink import NfGenMsg
 from netlink.schema import (
     AttributeSet,
     Bytes,
@@ -27,7 +28,69 @@ from netlink.schema import (
     view,
 )
 
-__all__ = ["VLAN", "CtInfo", "HwAddr", "Packet", "PacketHdr", "Timestamp"]
+__all__ = [
+    "VLAN",
+    "Command",
+    "Config",
+    "ConfigCommand",
+    "ConfigFlags",
+    "ConfigMode",
+    "CopyMode",
+    "CtInfo",
+    "HwAddr",
+    "Packet",
+    "PacketHdr",
+    "Timestamp",
+]
+
+
+class Command(IntEnum):
+    """enum nfulnl_msg_types, with the subsystem: the types of messages."""
+
+    PACKET = NetfilterSubsystem.ULOG << 8 | 0  # NFULNL_MSG_PACKET
+    CONFIG = NetfilterSubsystem.ULOG << 8 | 1  # NFULNL_MSG_CONFIG
+
+
+class ConfigCommand(IntEnum):
+    """enum nfulnl_msg_config_cmds: what becomes of a group."""
+
+    BIND = 1  # NFULNL_CFG_CMD_BIND
+    UNBIND = 2  # NFULNL_CFG_CMD_UNBIND
+
+
+class CopyMode(IntEnum):
+    """NFULNL_COPY_*: what of a packet is sent."""
+
+    META = 1  # NFULNL_COPY_META, all but its bytes
+    PACKET = 2  # NFULNL_COPY_PACKET
+
+
+class ConfigFlags(IntFlag):
+    """NFULNL_CFG_F_*: what is sent with packets."""
+
+    SEQ = 1  # NFULNL_CFG_F_SEQ, their number in the group
+    SEQ_GLOBAL = 2  # NFULNL_CFG_F_SEQ_GLOBAL, their number in all groups
+    CONNTRACK = 4  # NFULNL_CFG_F_CONNTRACK, their flow
+
+
+class ConfigMode(Struct):
+    """struct nfulnl_msg_config_mode."""
+
+    copy_range: Int = be32()
+    copy_mode: Member[CopyMode] = u8(enum=CopyMode)
+    pad: Int = u8()
+
+
+class Config(AttributeSet, header=NfGenMsg):
+    """NFULA_CFG_*: how a group, the header's `res_id`, is logged to a socket."""
+
+    group: Int = NfGenMsg.res_id
+    cmd: Member[ConfigCommand] = u8(1, enum=ConfigCommand)  # NFULA_CFG_CMD
+    mode: Field[ConfigMode | None] = struct(2, ConfigMode)  # NFULA_CFG_MODE
+    nlbufsiz: Int = be32(3)  # NFULA_CFG_NLBUFSIZ, bytes
+    timeout: Int = be32(4)  # NFULA_CFG_TIMEOUT, hundredths of a second
+    qthresh: Int = be32(5)  # NFULA_CFG_QTHRESH, packets
+    flags: Member[ConfigFlags] = be16(6, enum=ConfigFlags)  # NFULA_CFG_FLAGS
 
 
 class CtInfo(IntEnum):

@@ -1,0 +1,42 @@
+"""What all netfilter subsystems share: linux/netfilter/nfnetlink.h."""
+
+from __future__ import annotations
+
+import errno as _errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from netlink import family as _family
+from netlink.consts import Family as _Protocol
+from netlink.errors import OpError
+from netlink.schema import Int, Struct, be16, u8
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
+__all__ = ["Family", "NfGenMsg", "hints_given"]
+
+
+class NfGenMsg(Struct):
+    """struct nfgenmsg: between nlmsghdr and the attributes of every message."""
+
+    family: Int = u8()
+    version: Int = u8()
+    res_id: Int = be16()
+
+
+class Family(_family.Family[_family.C], protocol=_Protocol.NETFILTER):
+    """The base of the families of NETLINK_NETFILTER. A message's type has its subsystem in the upper byte."""
+
+    hints = {_errno.EPERM: "it needs CAP_NET_ADMIN in the user namespace that owns the network namespace"}  # noqa: RUF012
+
+
+@contextmanager
+def hints_given(hints: Mapping[int, str]) -> Generator[None]:
+    """Give errors of the block, which come from no operation, a hint."""
+    try:
+        yield
+    except OpError as error:
+        if error.errno and not error.hint:
+            error.hint = {**Family.hints, **hints}.get(error.errno, "")
+        raise
