@@ -9,7 +9,9 @@ is made of the others. Each allows the errors that its callers are told of, and 
 from __future__ import annotations
 
 import contextlib
+import copy
 import io
+import json
 import pickle
 import struct
 import sys
@@ -169,6 +171,14 @@ def use(declaration: type[Record], data: bytes) -> None:
         for addresses in ("text", "binary"):
             columns = batch.arrow(addresses)  # type: ignore[arg-type]
             columns.__arrow_c_array__()
+            for name in columns.names:
+                columns[name].__arrow_c_array__()
+                list(columns[name])
+        batch._repr_html_()
+        json.dumps(record.to_dict(json=True))
+        assert copy.copy(record).unknown == record.unknown
+        joined = batch + batch[::-1]
+        assert joined == declaration.decode_many([data, encoded, encoded, data])
         if declaration in RECORDS:  # which pickle finds by name
             assert pickle.loads(pickle.dumps(record)) == record
 

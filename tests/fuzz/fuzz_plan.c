@@ -5,8 +5,10 @@
  *
  * Beyond not crashing it must hold: all that a record refers to lies in the heap or a kept datagram, lists end,
  * presence bits are those of fields, a failed decode says where inside the input, what is decoded and encoded again
- * is the same from then on, and an input's shape says of it, and of one with other values, what nl_decode says.
+ * is the same from then on, an input's shape says of it, and of one with other values, what nl_decode says, and a copy
+ * of a record refers to memory of its own alone and is encoded as the record is.
  */
+#include "../../src/netlink/_engine/copy.h"
 #include "../../src/netlink/_engine/shape.h"
 #include "target.h"
 
@@ -209,6 +211,7 @@ static void touch(const uint8_t *p, size_t n)
 }
 
 static const struct nl_area *kept; /* of the record that is looked at */
+static int copied;                 /* whether it is a copy */
 
 static void inside(const struct nl_area *heap, size_t offset, size_t size)
 {
@@ -226,7 +229,7 @@ static void walk_unknown(uint32_t at, uint32_t record_size, const struct nl_area
         memcpy(&u, heap->data + at, sizeof u);
         inside(heap, at + sizeof u, u.size);
         CHECK(u.owner < record_size);
-        CHECK(u.next < at && n < heap->size); /* newest first */
+        CHECK((copied ? !u.next || u.next > at : u.next < at) && n < heap->size); /* newest first */
         at = u.next;
     }
 }
@@ -412,12 +415,37 @@ static void same_unknown(const struct result *one, const struct result *two)
     struct nl_unknown u, v;
     uint32_t at = nl_load32(one->record + outer.set.record_size), its = nl_load32(two->record + outer.set.record_size);
     for (; at && its; at = u.next, its = v.next) {
+        CHECK(one->heap.data && two->heap.data);
         memcpy(&u, one->heap.data + at, sizeof u);
         memcpy(&v, two->heap.data + its, sizeof v);
         CHECK(u.owner == v.owner && u.size == v.size && u.type == v.type);
         CHECK(!memcmp(one->heap.data + at + sizeof u, two->heap.data + its + sizeof v, u.size));
     }
     CHECK(at == its);
+}
+
+static void copy(const struct result *from)
+{
+    struct result to = {0};
+    struct nl_area records = {0};
+    struct nl_copier c = {{from->heap.data, from->kept.data}, &to.heap, &to.kept, 0};
+    uint32_t unknown = nl_load32(from->record + outer.set.record_size);
+    CHECK(nl_copy_record(&c, &outer.set, from->record, unknown, 0, &records) == 0);
+    CHECK(records.size == outer.set.record_size + 4 && to.heap.size <= from->heap.size);
+    to.record = records.data;
+    kept = &to.kept;
+    copied = 1;
+    walk(&outer.set, to.record, &to.heap);
+    walk_unknown(nl_load32(to.record + outer.set.record_size), outer.set.record_size, &to.heap);
+    copied = 0;
+    same_unknown(from, &to);
+    struct nl_bytes bytes = {to.heap.data, to.kept.data};
+    to.encoded = nl_encode(&outer.set, to.record, &bytes, &to.out);
+    CHECK(to.encoded == from->encoded && to.out.size == from->out.size);
+    CHECK(!to.out.size || !memcmp(to.out.data, from->out.data, to.out.size));
+    to.record = NULL;
+    nl_area_free(&records);
+    free_result(&to);
 }
 
 /* data, which has this shape: by it and without. */
@@ -464,6 +492,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     make();
     struct result first = once(data, size, NULL);
     by_shape(data, size);
+    if (first.decoded == 0)
+        copy(&first);
     if (first.decoded == 0 && first.encoded == 0) {
         struct result again = once(first.out.data, first.out.size, NULL);
         CHECK(again.decoded == 0 && again.encoded == 0);

@@ -180,18 +180,21 @@ static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const u
     return 0;
 }
 
-/* A record behind those of `records`, which has room for it. unknown: the first of the list of the outermost record,
- * which it lies shift bytes into. 0, or -1, and then only the heap and the kept datagrams have grown. */
+/* A record behind those of `records`. unknown: the first of the list of the outermost record, which it lies shift bytes
+ * into. 0, or -1, and then only the heap and the kept datagrams have grown. */
 static int nl_copy_record(struct nl_copier *c, const struct nl_set *set, const uint8_t *record, uint32_t unknown,
                           size_t shift, struct nl_area *records)
 {
+    size_t stride = (size_t)set->record_size + 4;
+    if (nl_area_reserve(records, stride) < 0)
+        return -1;
     uint8_t *to = records->data + records->size;
     memcpy(to, record, set->record_size);
     memset(to + set->record_size, 0, 4);
     if (nl_copy_fields(c, set, record, to, 0) < 0 ||
         nl_copy_unknown(c, unknown, shift, set->record_size, to, set->record_size) < 0)
         return -1;
-    records->size += set->record_size + 4;
+    records->size += stride;
     return 0;
 }
 

@@ -381,7 +381,6 @@ cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t 
     """Add a copy of a record in another store, which lies shift bytes into the outermost one with that list."""
     cdef nl_copier copier
     cdef uint32_t unknown = 0
-    cdef int result
     copier.source.heap = other.heap.data
     copier.source.kept = other.kept.data
     copier.heap = &store.heap
@@ -389,10 +388,7 @@ cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t 
     copier.full = 0
     if unknown_list is not NULL:
         memcpy(&unknown, unknown_list, 4)
-    if nl_area_reserve(&store.records, set.record_size + 4) < 0:
-        raise MemoryError("no memory for the records")
-    result = nl_copy_record(&copier, set, record, unknown, shift, &store.records)
-    if result < 0:
+    if nl_copy_record(&copier, set, record, unknown, shift, &store.records) < 0:
         raise limit_error() if copier.full else MemoryError("no memory for the records")
     store.count += 1
     return 0
