@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from netlink.bpf import Instruction
     from netlink.stream import Kind
 
-__all__ = ["SLOT", "Closable", "ItemSource", "SocketSource", "Source", "open_socket"]
+__all__ = ["SLOT", "Closable", "ItemSource", "SocketSource", "Source", "has_views", "open_socket"]
 
 _R = TypeVar("_R", bound=Record)
 _R_co = TypeVar("_R_co", bound=Record, covariant=True)
@@ -115,7 +115,7 @@ def open_socket(
             count_drops=not reliable,
             matches=matches,
             slot=slot,
-            keeps=any(_has_views(kind.declaration, set()) for kind in kinds),
+            keeps=any(has_views(kind.declaration, set()) for kind in kinds),
         )
         for group in groups:
             sock.join_group(group)
@@ -253,7 +253,7 @@ class ItemSource(Generic[_R]):
         return None
 
 
-def _has_views(declaration: type[Record], seen: set[type[Record]]) -> bool:
+def has_views(declaration: type[Record], seen: set[type[Record]]) -> bool:
     """Whether any field of a declaration, or of one inside it, is a view."""
     if declaration in seen:
         return False
@@ -261,7 +261,7 @@ def _has_views(declaration: type[Record], seen: set[type[Record]]) -> bool:
     for field in declaration.__fields__.values():
         inner = [cls for _, cls in field.cases or ()]
         inner += [each.cls for each in (field, field.item) if each is not None and each.cls is not None]
-        if field.kind == NL_K_VIEW or any(_has_views(cls, seen) for cls in inner):
+        if field.kind == NL_K_VIEW or any(has_views(cls, seen) for cls in inner):
             return True
     return False
 

@@ -23,6 +23,7 @@ from netlink.netfilter import _sysctl
 from netlink.netfilter._nfnetlink import NfGenMsg, explained, request
 from netlink.netfilter.conntrack.events import listen
 from netlink.netfilter.conntrack.filter import Filter, abilities, address_family, check_flush, kernel_payload, match
+from netlink.netfilter.conntrack.mirror import Change, Changes, FlowKey, Mirror
 from netlink.netfilter.conntrack.records import (
     NAT,
     Counters,
@@ -61,6 +62,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NAT",
+    "Change",
+    "Changes",
     "Conn",
     "Counters",
     "DCCPInfo",
@@ -70,6 +73,8 @@ __all__ = [
     "ExpectNAT",
     "Filter",
     "Flow",
+    "FlowKey",
+    "Mirror",
     "Overrun",
     "ProtoInfo",
     "SCTPInfo",

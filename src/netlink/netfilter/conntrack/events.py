@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from netlink.netfilter.conntrack.filter import Filter
     from netlink.schema import Batch
 
-__all__ = ["listen"]
+__all__ = ["READ_BUFFER", "listen"]
 
 _GROUPS = {
     Event.NEW: NetfilterGroup.CONNTRACK_NEW,
@@ -49,7 +49,7 @@ _KINDS = (
 )
 # More than an event has, and not a power of 2: slots side by side would fall on the same lines of the cache.
 _SLOT = 8192 + 64
-_READ_BUFFER = 16 << 20
+READ_BUFFER = 16 << 20
 _HINTS = {errno.ENOMEM: "name fewer addresses, networks and ports in the filter, or raise it"}
 
 
@@ -88,7 +88,7 @@ def listen(
     *,
     filter: Filter | None = None,
     reliable: bool = False,
-    read_buffer: int = _READ_BUFFER,
+    read_buffer: int = READ_BUFFER,
     on_overrun: Literal["raise", "mark", "resync"] = "raise",
     netns: int | str | PathLike[str] | None = None,
 ) -> Stream[Flow, Any]:
