@@ -439,6 +439,7 @@ class Stream(Generic[_R, _O]):
     def _release(self) -> None:
         self._tasks.release(self._source)
         self._source.close()
+        self._losses.state = None  # which closes a generator, unless another thread is in it
         for other in self._owns:
             other.close()
 
