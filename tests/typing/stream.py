@@ -65,8 +65,6 @@ def resynced() -> None:
 def several() -> None:
     kinds: list[Kind[Link] | Kind[Address]] = [Kind(16, Link, Event.NEW), Kind(20, Address)]
     stream: Stream[Link | Address, Never] = netlink.stream.open(Family.ROUTE, kinds)
-    plain: Stream[Link | Address, Never] = netlink.stream.open(Family.ROUTE, {16: Link, 20: Address})
-    plain.close()
     for item in stream:
         if isinstance(item, Link):
             assert_type(item.name, str | None)

@@ -36,9 +36,9 @@ def hinted(error: OpError, hints: Mapping[int, str] = _HINTS) -> OpError:
     hint = (hints.get(error.errno) or _HINTS.get(error.errno)) if error.errno else None
     if hint is None:
         return error
-    told = OpError(error.op, OSError(error.errno, f"{error.strerror}: {hint}"))
-    told.message, told.offset, told.sequence = error.message, error.offset, error.sequence
-    return told
+    better = OpError(error.op, OSError(error.errno, f"{error.strerror}: {hint}"))
+    better.message, better.offset, better.sequence = error.message, error.offset, error.sequence
+    return better
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def explained(hints: Mapping[int, str]) -> Generator[None]:
     try:
         yield
     except OpError as error:
-        told = hinted(error, hints)
-        if told is error:
+        better = hinted(error, hints)
+        if better is error:
             raise
-        raise told from error
+        raise better from error

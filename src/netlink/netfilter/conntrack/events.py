@@ -96,7 +96,7 @@ def listen(
 
     events: which kinds. UPDATE comes often, many times in a flow's life.
     filter: which flows. The kernel runs it on each event, so that the others take no room in the read buffer, and what
-        it cannot tell there is told here; neither is a loss.
+        it cannot tell there is sorted out here; neither is a loss.
     reliable: the kernel tries again where the read buffer is full (NETLINK_BROADCAST_ERROR), so that no DESTROY is
         lost and other changes come with the flow's next event. Flows whose events could not be delivered stay in the
         table meanwhile: who never reads fills it.
