@@ -163,7 +163,8 @@ def open(  # noqa: A001 - as of os and gzip
 
     protocol: such as `Family.ROUTE`.
     kinds: the messages to take; others are passed over. A mapping from message type to declaration, or to declaration
-        and event; or `Kind` objects. Records of several declarations come in order, each batch of one of them.
+        and event; or `Kind` objects, whose declarations type checkers tell apart where there are several. Records
+        of several declarations come in order, each batch of one of them.
     groups: numbers of the groups to join.
     config: as of `netlink.dial`.
     read_buffer: bytes that may be queued; None for the kernel's default. The kernel doubles what is set, and counts
@@ -430,6 +431,7 @@ class Stream(Generic[_R, _O]):
     def _release(self) -> None:
         self._readiness.forget()
         self._source.close()
+        self._losses.state = None  # which closes a generator, unless another thread is in it
         for other in self._owns:
             other.close()
 

@@ -6,12 +6,15 @@ from typing import Never, assert_type
 
 from netlink.netfilter import conntrack
 from netlink.netfilter.conntrack import (
+    Change,
     Event,
     Expect,
     ExpectFlags,
     ExpectNAT,
     Filter,
     Flow,
+    FlowKey,
+    Mirror,
     Overrun,
     Stats,
     StatsExpect,
@@ -21,7 +24,7 @@ from netlink.netfilter.conntrack import (
 )
 from netlink.netfilter.nfnetlink import NfGenMsg
 from netlink.schema import Batch
-from netlink.stream import Stream
+from netlink.stream import Resync, Stream
 
 
 def filters() -> Filter:
@@ -94,3 +97,22 @@ def counters(ct: conntrack.Conn) -> None:
 def streams(chosen: Filter) -> None:
     assert_type(conntrack.listen(filter=chosen), Stream[Flow, Never])
     assert_type(conntrack.listen(filter=chosen, on_overrun="mark"), Stream[Flow, Overrun])
+    assert_type(conntrack.listen(on_overrun="resync"), Stream[Flow, Resync])
+
+
+def mirrored(mirror: Mirror, key: FlowKey, flow: Flow) -> None:
+    assert_type(mirror[key], Flow)
+    assert_type(mirror[flow], Flow)
+    assert_type(mirror.get(key), Flow | None)
+    assert_type(mirror.copy(), dict[FlowKey, Flow])
+    assert_type(mirror.read(1), list[Change])
+    for change in mirror.changes(idle=1):
+        assert_type(change.event, Event)
+        assert_type(change.flow, Flow)
+        assert_type(change.before, Flow | None)
+
+
+async def followed(mirror: Mirror) -> None:
+    assert_type(await mirror.aread(), list[Change])
+    async for change in mirror.changes():
+        assert_type(change, Change)

@@ -63,7 +63,9 @@ def test_the_check_sees_what_it_looks_for() -> None:
         assert len(uncovered(guarded.__code__)) == 1
 
 
-@pytest.mark.parametrize("name", ["netlink.conn", "netlink.stream"])
+@pytest.mark.parametrize(
+    "name", ["netlink.conn", "netlink.stream", "netlink._io.source", "netlink.netfilter.conntrack.mirror"]
+)
 def test_no_loop_jumps_out_of_its_cleanup(name: str) -> None:
     module = importlib.import_module(name)
     assert module.__spec__

@@ -7,7 +7,9 @@ import dis
 import errno
 import gc
 import inspect
+import os
 import pickle
+import signal
 import struct
 import sys
 import threading
@@ -22,13 +24,14 @@ from typing import Any
 
 import pytest
 
-from kernel.tools import Peer, Worker, datagram
+import netlink.stream
+from kernel.tools import Peer, Worker, datagram, on_signal, wait_blocked
 from netlink import Config, DecodeError, Family, Header, HeaderType, Message, OpError, Overrun
 from netlink._engine.match import Condition, Match
 from netlink._engine.stream import StreamReader
-from netlink._io.source import ItemSource, SocketSource
+from netlink._io.source import ItemSource, SocketSource, has_views
 from netlink._transport import Socket
-from netlink.schema import AttributeSet, Batch, be32, event, u32, view
+from netlink.schema import AttributeSet, Batch, be32, event, nested, u32, view
 from netlink.stream import Kind as Kinded
 from netlink.stream import ResyncBegin, ResyncEnd, Stream
 
@@ -530,7 +533,7 @@ class Script(ItemSource[Item]):
 
     def read(self, rows: int, wait: bool, into: list[Batch[Item]]) -> None:
         self.waits.append(wait)
-        assert self.steps or not wait, "it would wait for ever"
+        assert self.steps or self.ended or not wait, "it would wait for ever"
         came, lost = self.steps.pop(0) if self.steps and not self.ended else ([], 0)
         self.lost += lost
         into.append(batch_of(*came))
@@ -1134,3 +1137,396 @@ def test_a_wait_leaves_nothing_behind_in_the_loop(stream: Stream[Any, Any], peer
         assert time.monotonic() - start < 30  # not the timer of what was cancelled
 
     asyncio.run(main())
+
+
+# Several declarations
+
+
+class Other(AttributeSet):
+    number = u32(1)
+    kind = event(Kind)
+
+
+OTHER = 0x110
+
+
+@pytest.fixture
+def mixed(sock: Socket, peer: Peer) -> Make:
+    """Makes a reader of two declarations, or three: of a ring, or of views."""
+
+    def make(views: bool, **options: Any) -> Any:
+        first: type[Any] = Kept if views else Item
+        chosen = [*kinds(first), Kinded(OTHER, Other, Kind.GONE), Kinded(OTHER + 1, Plain)]
+        port = peer.sock.getsockname()[0]
+        return StreamReader(sock, chosen, keeps=views, sender=port, **({"slot": SLOT} | options))
+
+    return make
+
+
+def classes(batch: Batch[Any]) -> tuple[str, list[int | None]]:
+    """The class of a batch's records, and their numbers."""
+    (name,) = {type(item).__name__ for item in batch}
+    return name, numbers(batch)
+
+
+@pytest.mark.parametrize("views", [False, True])
+def test_a_batch_is_of_one_class_and_they_come_in_order(mixed: Make, peer: Peer, views: bool) -> None:
+    stream = mixed(views)
+    first = "Kept" if views else "Item"
+    peer.send(thing(1), thing(2, flags=0x600), thing(3, type_=OTHER), thing(4))
+    peer.send(thing(5))
+    peer.send(thing(6, type_=OTHER + 1), thing(7, type_=0x199), thing(8, type_=OTHER), thing(9, type_=OTHER))
+    batches = [stream.read(100, True) for _ in range(5)]
+    wanted = [(first, [1, 2]), ("Other", [3]), (first, [4, 5]), ("Plain", [6]), ("Other", [8, 9])]
+    assert [classes(batch) for batch in batches] == wanted
+    assert [item.kind for item in batches[0]] == [Kind.CHANGED, Kind.MADE]
+    assert [item.kind for item in batches[4]] == [Kind.GONE, Kind.GONE]
+    assert len(stream.read(100, False)) == 0
+
+
+def test_rows_are_counted_through_changes_of_class(mixed: Make, peer: Peer) -> None:
+    stream = mixed(False)
+    peer.send(*[thing(n, type_=(THING, OTHER)[n // 3 % 2]) for n in range(12)])
+    assert [numbers(stream.read(2, False)) for _ in range(8)] == [[0, 1], [2], [3, 4], [5], [6, 7], [8], [9, 10], [11]]
+
+
+def test_views_of_several_classes_stay_what_they_were(mixed: Make, peer: Peer) -> None:
+    stream = mixed(True)
+    kept: list[Any] = []
+    for n in range(50):
+        peer.send(
+            thing(1, blob=bytes([n]) * 40), thing(2, type_=OTHER), thing(3, blob=bytes([n]) * 50), thing(4, type_=OTHER)
+        )
+        kept += [stream.read(9, True) for _ in range(4)]
+    for n in range(50):
+        assert [bytes(kept[4 * n + i][0].blob) for i in (0, 2)] == [bytes([n]) * 40, bytes([n]) * 50]
+
+
+def test_a_match_of_one_class_leaves_the_others_alone(mixed: Make, peer: Peer) -> None:
+    stream = mixed(False, matches=[odd(Other)])
+    peer.send(thing(2), thing(2, type_=OTHER), thing(4), thing(3, type_=OTHER), thing(4, type_=OTHER), thing(6))
+    wanted = [("Item", [2]), ("Item", [4]), ("Other", [3]), ("Item", [6])]
+    assert [classes(stream.read(9, True)) for _ in wanted] == wanted
+
+
+def test_what_is_all_left_out_is_passed_over(mixed: Make, peer: Peer) -> None:
+    stream = mixed(False, matches=[odd(Item)])
+    peer.send(thing(2), thing(4))
+    peer.send(thing(6), thing(1, type_=OTHER))
+    assert classes(stream.read(9, True)) == ("Other", [1])
+
+
+def test_a_malformed_message_is_told_with_its_own_declaration(mixed: Make, peer: Peer) -> None:
+    stream = mixed(False)
+    malformed = Message(Header(type=OTHER), attribute(1, b"12345"))
+    peer.send(thing(1), malformed, thing(2))
+    assert classes(stream.read(9, True)) == ("Item", [1])
+    with pytest.raises(DecodeError, match=r"^Other\.number"):
+        stream.read(9, True)
+    assert classes(stream.read(9, True)) == ("Item", [2])
+
+
+@pytest.mark.parametrize("views", [False, True])
+def test_an_acknowledgement_behind_several_classes(mixed: Make, peer: Peer, views: bool) -> None:
+    stream = mixed(views)
+    peer.send(thing(1), thing(2, type_=OTHER), thing(3))
+    peer.send(thing(4, type_=OTHER), told(0, 5), thing(5, type_=OTHER))
+    stream.await_acknowledgement(5)
+    assert [numbers(stream.read(9, False)) for _ in range(5)] == [[1], [2], [3], [4, 5], []]
+
+
+def test_many_kinds(sock: Socket, peer: Peer) -> None:
+    chosen = [Kinded(0x200 + n, Item, Kind.MADE if n % 2 else Kind.GONE) for n in range(100)]
+    stream = StreamReader(sock, chosen, slot=SLOT, sender=peer.sock.getsockname()[0])
+    peer.send(*[thing(n, type_=0x200 + n) for n in range(101)])
+    batch = stream.read(200, True)
+    assert [(item.number, item.kind) for item in batch] == [(n, (Kind.GONE, Kind.MADE)[n % 2]) for n in range(100)]
+
+
+# Reading by calls
+
+
+def test_read_gives_what_is_there(stream: Stream[Any, Any], peer: Peer) -> None:
+    assert len(stream.read(0)) == 0
+    peer.send(*[thing(n) for n in range(5)])
+    assert numbers(stream.read(max_rows=2)) == [0, 1]
+    assert numbers(stream.read(60)) == [2, 3, 4]
+
+    async def main() -> None:
+        assert len(await stream.aread(0)) == 0
+        assert len(await stream.aread(0.001)) == 0
+        peer.send(*[thing(n) for n in range(5)])
+        assert numbers(await stream.aread(max_rows=2)) == [0, 1]
+        assert numbers(await stream.aread(60)) == [2, 3, 4]
+
+    asyncio.run(main())
+
+
+def test_batches_end_where_nothing_came(stream: Stream[Any, Any], peer: Peer) -> None:
+    peer.send(thing(1), thing(2))
+    batches = stream.batches(1, idle=0.001)
+    assert [numbers(batch) for batch in batches] == [[1], [2]]
+    peer.send(thing(3))
+    assert [numbers(batch) for batch in batches] == [[3]]
+
+    async def main() -> list[Any]:
+        return [numbers(batch) async for batch in batches]
+
+    peer.send(thing(4))
+    assert asyncio.run(main()) == [[4]]
+
+
+def test_a_batch_longer_than_a_task_takes_loses_nothing(reader: Make, sock: Socket, peer: Peer) -> None:
+    total = 5000  # more than a stream reads at once
+    source = reader()
+    for start in range(0, total, 50):
+        peer.send(*[thing(n) for n in range(start, start + 50)])
+        if start % 1000 == 0:
+            peer.send(told(0, 5))
+            source.await_acknowledgement(5)
+    peer.send(told(0, 6))
+    source.await_acknowledgement(6)
+
+    async def main() -> list[int]:
+        with over(sock, source) as stream:
+            return [(await anext(stream)).number for _ in range(total)]
+
+    assert asyncio.run(main()) == list(range(total))
+
+
+# The end that is asked for
+
+
+def test_stop_ends_behind_what_is_queued(stream: Stream[Any, Any], peer: Peer) -> None:
+    peer.send(thing(1), thing(2), thing(3))
+    assert next(stream).number == 1
+    stream.stop()
+    stream.stop()
+    assert [item.number for item in stream] == [2, 3]
+    assert list(stream) == list(stream.batches()) == []
+    assert len(stream.read()) == 0
+
+    async def main() -> None:
+        assert len(await stream.aread()) == 0
+        assert [item async for item in stream] == []
+
+    asyncio.run(main())
+    stream.close()
+    stream.stop()
+
+
+def test_stop_ends_threads_that_wait(stream: Stream[Any, Any]) -> None:
+    reading = Worker(lambda: list(stream))
+    reading.wait_receiving()
+    timed = Worker(lambda: len(stream.read(60)))
+    waiting = Worker(lambda: list(stream.batches()))
+    waiting.wait_turn()
+    stream.stop()
+    assert [reading.result(), timed.result(), waiting.result()] == [[], 0, []]
+
+
+def test_stop_while_records_come_loses_none_of_them(stream: Stream[Any, Any], peer: Peer) -> None:
+    got: list[int] = []
+    reading = Worker(lambda: got.extend(item.number for item in stream))
+    for n in range(2000):
+        peer.send(thing(n))
+    stream.stop()
+    reading.result()
+    assert got == list(range(2000))
+
+
+@pytest.mark.parametrize("call", [lambda s: list(s), lambda s: list(s.batches()), lambda s: len(s.read(60))])
+def test_stop_in_a_signal_handler(stream: Stream[Any, Any], call: Callable[[Any], Any]) -> None:
+    def interrupt() -> None:
+        wait_blocked(threading.main_thread().native_id or 0, "ppoll")
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    with on_signal(signal.SIGUSR1, lambda number, frame: stream.stop()):
+        worker = Worker(interrupt)
+        assert not call(stream)
+        worker.result()
+
+
+def test_stop_ends_tasks_that_wait(stream: Stream[Any, Any], peer: Peer) -> None:
+    async def collect() -> list[int]:
+        return [item.number async for item in stream]
+
+    async def main(stop: Callable[[], Any]) -> list[list[int]]:
+        tasks = [asyncio.ensure_future(collect()) for _ in range(2)]
+        for _ in range(3):
+            await asyncio.sleep(0)
+        stop()
+        async with asyncio.timeout(10):
+            return list(await asyncio.gather(*tasks))
+
+    assert asyncio.run(main(lambda: threading.Thread(target=stream.stop).start())) == [[], []]
+
+
+def test_a_signal_handler_stops_a_stream_in_an_event_loop(stream: Stream[Any, Any]) -> None:
+    async def main() -> list[Any]:
+        async with asyncio.timeout(20):
+            return [item async for item in stream]
+
+    def interrupt() -> None:
+        wait_blocked(threading.main_thread().native_id or 0, "epoll_wait", "epoll_pwait")
+        os.kill(os.getpid(), signal.SIGUSR1)
+
+    start = time.monotonic()
+    with on_signal(signal.SIGUSR1, lambda number, frame: stream.stop()):
+        worker = Worker(interrupt)
+        assert asyncio.run(main()) == []
+        worker.result()
+    assert time.monotonic() - start < 15  # not the timeout
+
+
+def test_a_resync_ends_before_a_stream_that_was_stopped() -> None:
+    script = Script(([], 3), ([], 0))
+    with scripted(script, on_overrun="resync", resync=lambda: iter([batch_of(1), batch_of(2)])) as stream:
+        assert next(stream) == ResyncBegin(3)
+        stream.stop()
+        assert [item if isinstance(item, ResyncEnd) else item.number for item in stream] == [1, 2, ResyncEnd()]
+
+
+def test_a_resync_is_asked_of_who_waits(reader: Make, sock: Socket) -> None:
+    with over(sock, reader(), on_overrun="resync", resync=lambda: iter([batch_of(101)])) as stream:
+        reading = Worker(lambda: taken(stream, 3))
+        reading.wait_receiving()
+        stream.resync()
+        assert reading.result() == [ResyncBegin(0), 101, ResyncEnd()]
+
+        async def main() -> list[Any]:
+            task = asyncio.ensure_future(anext(stream))
+            for _ in range(3):
+                await asyncio.sleep(0)
+            stream.resync()
+            async with asyncio.timeout(10):
+                return [await task, (await anext(stream)).number, await anext(stream)]
+
+        assert asyncio.run(main()) == [ResyncBegin(0), 101, ResyncEnd()]
+
+
+def test_an_interrupt_at_any_moment_of_a_resync_loses_at_most_what_was_being_returned() -> None:
+    class Ending(Script):
+        def read(self, rows: int, wait: bool, into: list[Batch[Item]]) -> None:
+            self.ended = not self.steps
+            super().read(rows, wait, into)
+
+    for nth in range(1, 300):
+        script = Ending(([1], 5), ([], 0), ([2], 0), ([], 0))
+        seen: list[Any] = []
+        resync = partial(map, batch_of, (101, 102))
+        with scripted(script, on_overrun="resync", resync=resync) as stream:
+
+            def read(stream: Any = stream, seen: list[Any] = seen) -> None:
+                for item in stream:
+                    seen.append(item.number if isinstance(item, Item) else item)
+
+            try:
+                interrupted(stream, read, nth)
+            except KeyboardInterrupt:
+                read()
+            else:
+                assert seen == [1, ResyncBegin(5), 101, 102, ResyncEnd(), 2]
+                assert nth > 20, "it was never interrupted"
+                return
+        # The last resync is complete, and what was lost is reported, but for one item.
+        begins = [n for n, item in enumerate(seen) if isinstance(item, ResyncBegin)]
+        last = begins[-1] if begins else -1
+        state = [item for item in seen[last + 1 :] if item not in (1, 2)]
+        missing = [item for item in (1, 2, ResyncBegin(5)) if item not in seen]
+        missing += [item for item in (101, 102, ResyncEnd()) if item not in state]
+        assert state == [item for item in (101, 102, ResyncEnd()) if item in state], (nth, seen)
+        assert len(missing) <= 1, (nth, seen)
+    raise AssertionError("it never came to its end")
+
+
+# Without a kernel
+
+
+def test_given_items_are_a_stream() -> None:
+    items = [Item(number=1), batch_of(2, 3), Overrun(4), Plain(number=5), Overrun(1), Item(number=6)]
+    with Stream(ItemSource(items, Item, Plain), on_overrun="mark") as stream:
+        assert repr(stream) == "<netlink.stream.Stream of Item, Plain>"
+        seen = [item.lost if isinstance(item, Overrun) else item for item in stream]
+        assert seen == [Item(number=1), Item(number=2), Item(number=3), 4, Plain(number=5), 1, Item(number=6)]
+        assert (stream.lost, stream.fileno()) == (5, -1)
+        assert list(stream) == []
+
+    async def main() -> list[Any]:
+        with Stream(ItemSource(items, Item, Plain), on_overrun="mark") as stream:
+            return [len(item) if isinstance(item, Batch) else item.lost async for item in stream.batches()]
+
+    assert asyncio.run(main()) == [1, 2, 4, 1, 1, 1]
+
+
+def test_given_records_keep_their_events(reader: Make, peer: Peer) -> None:
+    source = reader()
+    peer.send(thing(1), thing(2, type_=GONE), thing(3, flags=0x600))
+    batch = source.read(9, True)
+    with Stream(ItemSource([batch[1], batch[2]], type(batch[0]))) as stream:
+        assert [(item.number, item.kind) for item in stream] == [(2, Kind.GONE), (3, Kind.MADE)]
+
+
+def test_given_losses_are_raised_or_made_good() -> None:
+    with Stream(ItemSource([Overrun(4), Item(number=1)], Item), on_overrun="raise") as stream:
+        with pytest.raises(Overrun):
+            next(stream)
+        assert next(stream).number == 1
+    source = ItemSource([Overrun(4), Item(number=1)], Item)
+    with Stream(source, on_overrun="resync", resync=lambda: iter([batch_of(7)])) as stream:
+        assert [getattr(item, "number", item) for item in stream] == [ResyncBegin(4), 7, ResyncEnd(), 1]
+
+
+def test_given_items_end_where_they_are_stopped() -> None:
+    with Stream(ItemSource([Item(number=n) for n in range(9)], Item)) as stream:
+        next(stream)
+        stream.stop()
+        assert list(stream) == []
+
+
+# open
+
+
+def test_open_says_what_is_wrong_before_it_opens_anything() -> None:
+    with pytest.raises(ValueError, match="'raise', 'mark', 'resync', not 'ignore'"):
+        netlink.stream.open(Family.USERSOCK, {THING: Item}, on_overrun="ignore")  # type: ignore[call-overload]
+    for options in ({"on_overrun": "resync"}, {"resync": list}):
+        with pytest.raises(ValueError, match="need each other"):
+            netlink.stream.open(Family.USERSOCK, {THING: Item}, **options)  # type: ignore[call-overload]
+    with pytest.raises(ValueError, match="at least one kind"):
+        netlink.stream.open(Family.USERSOCK, {})
+
+
+def test_open_leaves_nothing_open_where_it_fails() -> None:
+    before = os.listdir("/proc/self/fd")
+    for options in ({"groups": [1 << 20]}, {"matches": [odd(Other)]}, {"read_buffer": -1}, {"bpf": [(0, 0, 0, 9)]}):
+        with pytest.raises((OpError, TypeError, ValueError)):
+            netlink.stream.open(Family.USERSOCK, {THING: Item}, **options)  # type: ignore[call-overload]
+    assert os.listdir("/proc/self/fd") == before
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {THING: Item, GONE: (Item, Kind.GONE)},
+        [Kinded(THING, Item), Kinded(GONE, Item, Kind.GONE)],
+        iter([Kinded(THING, Item), Kinded(GONE, Item, Kind.GONE)]),
+    ],
+    ids=["mapping", "kinds", "iterator"],
+)
+def test_kinds_are_a_mapping_or_kinds(chosen: Any) -> None:
+    assert netlink.stream._kinds(chosen) == (Kinded(THING, Item), Kinded(GONE, Item, Kind.GONE))
+
+
+def test_views_are_found_wherever_they_are() -> None:
+    class Inner(AttributeSet):
+        blob = view(1)
+
+    class Nested(AttributeSet):
+        inner = nested(1, Inner)
+
+    class Outer(AttributeSet):
+        number = u32(1)
+        between = nested((2, 1), Nested)
+
+    assert [has_views(each, set()) for each in (Kept, Nested, Outer, Item)] == [True, True, True, False]

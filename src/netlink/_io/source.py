@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from netlink._io.exchange import Call
     from netlink.bpf import Instruction
 
-__all__ = ["SLOT", "Closable", "ItemSource", "Kind", "SocketSource", "Source", "open_source"]
+__all__ = ["SLOT", "Closable", "ItemSource", "Kind", "SocketSource", "Source", "has_views", "open_source"]
 
 _R = TypeVar("_R", bound=Record)
 _R_co = TypeVar("_R_co", bound=Record, covariant=True)
@@ -131,7 +131,7 @@ def open_source(
             count_drops=not reliable,
             matches=matches,
             slot=slot,
-            keeps=any(_has_views(kind.declaration, set()) for kind in kinds),
+            keeps=any(has_views(kind.declaration, set()) for kind in kinds),
         )
         for group in groups:
             sock.join_group(group)
@@ -275,7 +275,7 @@ class ItemSource(Generic[_R]):
         return None
 
 
-def _has_views(declaration: type[Record], seen: set[type[Record]]) -> bool:
+def has_views(declaration: type[Record], seen: set[type[Record]]) -> bool:
     """Whether any field of a declaration, or of one inside it, is a view."""
     if declaration in seen:
         return False
@@ -283,7 +283,7 @@ def _has_views(declaration: type[Record], seen: set[type[Record]]) -> bool:
     for field in declaration.__fields__.values():
         inner = [cls for _, cls in field.cases or ()]
         inner += [each.cls for each in (field, field.item) if each is not None and each.cls is not None]
-        if field.kind == NL_K_VIEW or any(_has_views(cls, seen) for cls in inner):
+        if field.kind == NL_K_VIEW or any(has_views(cls, seen) for cls in inner):
             return True
     return False
 

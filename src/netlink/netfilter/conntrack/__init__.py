@@ -15,6 +15,7 @@ from netlink.errors import Overrun
 from netlink.netfilter.conntrack.events import listen
 from netlink.netfilter.conntrack.family import Conn, dial, dial_async
 from netlink.netfilter.conntrack.filter import Filter
+from netlink.netfilter.conntrack.mirror import Change, Changes, FlowKey, Mirror
 from netlink.netfilter.conntrack.records import (
     NAT,
     Counters,
@@ -42,6 +43,8 @@ from netlink.netfilter.conntrack.records import (
 
 __all__ = [
     "NAT",
+    "Change",
+    "Changes",
     "Conn",
     "Counters",
     "DCCPInfo",
@@ -51,6 +54,8 @@ __all__ = [
     "ExpectNAT",
     "Filter",
     "Flow",
+    "FlowKey",
+    "Mirror",
     "Overrun",
     "ProtoInfo",
     "SCTPInfo",

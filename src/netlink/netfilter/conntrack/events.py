@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from netlink.netfilter.conntrack.filter import Filter
 
-__all__ = ["listen"]
+__all__ = ["READ_BUFFER", "listen"]
 
 _GROUPS = {
     Event.NEW: NetfilterGroup.CONNTRACK_NEW,
@@ -40,7 +40,7 @@ _KINDS = (
 )
 # More than an event has, and not a power of 2: slots side by side would fall on the same lines of the cache.
 _SLOT = 8192 + 64
-_READ_BUFFER = 16 << 20
+READ_BUFFER = 16 << 20
 _HINTS = {errno.ENOMEM: "name fewer addresses, networks and ports in the filter, or raise it"}
 
 
@@ -79,7 +79,7 @@ def listen(
     *,
     filter: Filter | None = None,
     reliable: bool = False,
-    read_buffer: int = _READ_BUFFER,
+    read_buffer: int = READ_BUFFER,
     on_overrun: Literal["raise", "mark", "resync"] = "raise",
     netns: int | str | PathLike[str] | None = None,
 ) -> Stream[Flow, Any]:
@@ -87,7 +87,7 @@ def listen(
 
     events: which kinds. UPDATE comes often, many times in a flow's life.
     filter: which flows. The kernel runs it on each event, so that the others take no room in the read buffer, and what
-        it cannot tell there is told here; neither is a loss.
+        it cannot tell there is sorted out here; neither is a loss.
     reliable: the kernel tries again where the read buffer is full (NETLINK_BROADCAST_ERROR), so that no DESTROY is
         lost and other changes come with the flow's next event. Flows whose events could not be delivered stay in the
         table meanwhile: who never reads fills it.

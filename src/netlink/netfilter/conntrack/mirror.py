@@ -1,0 +1,353 @@
+"""The table of flows as a mapping that keeps up with the kernel: `Mirror`."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from netlink._io.locks import Turn, Turns
+from netlink.errors import OpError
+from netlink.netfilter.conntrack.events import READ_BUFFER, listen
+from netlink.netfilter.conntrack.records import Event, Flow, Status, Tuple
+from netlink.stream import ResyncBegin, ResyncEnd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from os import PathLike
+    from typing import Self
+
+    from netlink.netfilter.conntrack.filter import Filter
+    from netlink.schema import Batch
+    from netlink.stream import Resync
+
+__all__ = ["Change", "Changes", "FlowKey", "Mirror"]
+
+_HEADER = 4  # struct nfgenmsg
+# What the kernel sends an event for. The rest of a flow changes without one.
+_REPORTED = ("status", "mark", "protoinfo", "reply", "helper", "labels", "secctx", "synproxy", "master")
+
+
+class FlowKey(NamedTuple):
+    """What tells a flow from all others: an id is used again, and so is a tuple."""
+
+    zone: int
+    id: int
+    orig: Tuple
+
+
+class Change(NamedTuple):
+    """A change of one flow. event: NEW, UPDATE or DESTROY.
+
+    flow: as it is now. After DESTROY as it was last, with the counters and times that came with the event.
+    before: as the mirror had it; None where it is new.
+    """
+
+    event: Event
+    flow: Flow
+    before: Flow | None
+
+
+class Mirror(Mapping[FlowKey, Flow]):
+    """The table of flows: a mapping from `FlowKey` to `Flow` that follows the kernel while its changes are read.
+
+    Made from a dump, and kept right by events. Where events are lost it reads the table again, and what changed
+    meanwhile comes as changes, too. A flow is looked up by its key, or by a flow with the same zone, id and `orig`.
+
+    A flow has what the last dump said and what events have said since: `timeout` and `use` grow old, and counters are
+    those of the dump.
+
+    Changes are read by threads or by the tasks of one event loop; each goes to one reader. Other threads may look flows
+    up meanwhile; `copy` gives them a dict to iterate. What interrupts a reader, such as a KeyboardInterrupt, makes the
+    mirror read the table again with the next call.
+    """
+
+    def __init__(
+        self,
+        *,
+        filter: Filter | None = None,  # noqa: A002 - as of listen
+        reliable: bool = False,
+        read_buffer: int = READ_BUFFER,
+        netns: int | str | PathLike[str] | None = None,
+    ) -> None:
+        """Read the table, and wait until that is done. `asyncio.to_thread(Mirror)` does not hold an event loop up.
+
+        filter: which flows. ValueError for one by mark, status or event: a flow must not leave it while it lives.
+        reliable, read_buffer, netns: as of `listen`, and so are errors and warnings.
+        """
+        if filter is not None and any(
+            each.mark is not None or each.status is not None or each.event is not None
+            for each in (filter, *filter.exclude)
+        ):
+            raise ValueError("a mirror's filter must be by what never changes in a flow: not by mark, status or event")
+        self._flows: dict[FlowKey, Flow] = {}
+        self._fresh: dict[FlowKey, Flow] | None = None  # what a resync has brought so far
+        self._filled = False
+        self._changes: deque[Change] = deque()  # that were made, and not handed out yet
+        self._turns = Turns()
+        self._turn = Turn(self._turns, "receive", receive=True)
+        self._stream = listen(
+            filter=filter, reliable=reliable, read_buffer=read_buffer, on_overrun="resync", netns=netns
+        )
+        try:
+            self._stream.resync()
+            while not self._filled:
+                self._apply(self._stream.read())
+            self._changes.clear()
+        except BaseException:
+            self._stream.close()
+            raise
+
+    # The table
+
+    def __getitem__(self, key: FlowKey | Flow) -> Flow:
+        return self._flows[key_of(key) if isinstance(key, Flow) else key]
+
+    def __contains__(self, key: object) -> bool:
+        return (key_of(key) if isinstance(key, Flow) else key) in self._flows
+
+    def __iter__(self) -> Iterator[FlowKey]:
+        return iter(self._flows)
+
+    def __len__(self) -> int:
+        return len(self._flows)
+
+    def copy(self) -> dict[FlowKey, Flow]:
+        """The flows of this moment."""
+        return self._flows.copy()
+
+    # Changes
+
+    def read(self, timeout: float | None = None) -> list[Change]:
+        """Follow the kernel: what has changed, as soon as anything has.
+
+        timeout: seconds to wait for a change; 0 does not wait, None waits for ever. The list is empty where nothing
+        changed in time, and at the end.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        turn = self._turn if end is None else Turn(self._turns, "receive", receive=True, deadline=end)
+        waiting = True
+        try:
+            with turn:
+                waiting = False
+                self._take_until(end)
+                return self._handed_out()
+        except OpError as error:
+            if not waiting or error.errno != errno.ETIMEDOUT:
+                raise
+        return []
+
+    async def aread(self, timeout: float | None = None) -> list[Change]:
+        """`read`, awaited."""
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self._changes and await self._atake(_left(end)):
+            pass
+        return self._handed_out()
+
+    def changes(self, *, idle: float | None = None) -> Changes:
+        """The changes one by one: an iterator and an asynchronous iterator.
+
+        It ends after idle seconds in which nothing came, and where the mirror is stopped. The mirror may be further
+        than the change at hand, by some thousand changes.
+        """
+        return Changes(self, idle)
+
+    # Loops have no cleanup around them: an exception of a signal handler may come where they jump back.
+
+    def _take_until(self, end: float | None) -> None:
+        while not self._changes and self._take(_left(end)):
+            pass
+
+    def _next(self, idle: float | None) -> Change | None:
+        while not self._changes:
+            if not self._take(idle):
+                return None
+        return self._changes.popleft()
+
+    def _take(self, timeout: float | None) -> bool:
+        """Follow what comes next. False where nothing came in time, and at the end."""
+        try:
+            return self._apply(self._stream.read(timeout))
+        except BaseException:
+            self._doubt()
+            raise
+
+    async def _atake(self, timeout: float | None) -> bool:
+        import asyncio
+
+        try:
+            # Between the two no other task runs.
+            return self._apply(await self._stream.aread(timeout))
+        except asyncio.CancelledError:  # a stream loses nothing by that
+            raise
+        except BaseException:
+            self._doubt()
+            raise
+
+    def _doubt(self) -> None:
+        """What was taken from the stream may not have come to the table."""
+        self._fresh = None
+        self._stream.resync()
+
+    def _apply(self, item: Batch[Flow] | Resync) -> bool:
+        if isinstance(item, ResyncBegin):
+            self._fresh = {}
+        elif isinstance(item, ResyncEnd):
+            self._replace()
+        else:
+            for flow in item:
+                if flow.event is None:
+                    self._collect(flow)
+                else:
+                    self._follow(flow)
+            return len(item) > 0
+        return True
+
+    def _collect(self, flow: Flow) -> None:
+        """Take a flow of a dump."""
+        # One that is dying is in the table for a moment after its DESTROY was sent.
+        if self._fresh is not None and not _is_dying(flow):
+            self._fresh[key_of(flow)] = flow
+
+    def _replace(self) -> None:
+        """Let what a resync brought be the table."""
+        fresh = self._fresh
+        if fresh is None:
+            return
+        if self._filled:
+            for key, before in self._flows.items():
+                if key not in fresh:
+                    self._changes.append(Change(Event.DESTROY, before, before))
+            for key, flow in fresh.items():
+                known = self._flows.get(key)
+                if known is None:
+                    self._changes.append(Change(Event.NEW, flow, None))
+                elif _differ(known, flow):
+                    self._changes.append(Change(Event.UPDATE, flow, known))
+        self._flows, self._fresh, self._filled = fresh, None, True
+
+    def _follow(self, flow: Flow) -> None:
+        """Do to the table what an event reports; the change is noted first, so that nothing can come between."""
+        key = key_of(flow)
+        before = self._flows.get(key)
+        if flow.event == Event.DESTROY or _is_dying(flow):
+            if before is not None:
+                self._changes.append(Change(Event.DESTROY, _merged(before, flow), before))
+                self._flows.pop(key, None)
+        elif before is not None:
+            after = _merged(before, flow)
+            # What a dump had already is no change.
+            if _differ(before, after):
+                self._changes.append(Change(Event.UPDATE, after, before))
+            self._flows[key] = after
+        else:
+            # A copy: the flow and its tuple would keep the memory of their whole batch.
+            after = Flow.decode(flow.encode())
+            self._changes.append(Change(Event.NEW, after, None))
+            self._flows[key_of(after)] = after
+
+    def _handed_out(self) -> list[Change]:
+        changes, self._changes = self._changes, deque()
+        return list(changes)
+
+    def _next_change(self, idle: float | None) -> Change | None:
+        with self._turn:
+            return self._next(idle)
+
+    async def _anext_change(self, idle: float | None) -> Change | None:
+        while not self._changes:
+            if not await self._atake(idle):
+                return None
+        return self._changes.popleft()
+
+    # State
+
+    @property
+    def lost(self) -> int:
+        """How many events were lost since the mirror was made. The table has been read again for each loss."""
+        return self._stream.lost
+
+    def fileno(self) -> int:
+        """The file descriptor of the events' socket, -1 once closed: for select and the like, not for reading."""
+        return self._stream.fileno()
+
+    def stop(self) -> None:
+        """Let changes end behind what is queued, as `Stream.stop`."""
+        self._stream.stop()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._stream.closed
+
+    def close(self) -> None:
+        """Close the mirror; the table stays as it is. What waits for changes ends with OpError (errno EBADF)."""
+        self._turns.close()
+        self._stream.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<Mirror of {len(self)} flows{' closed' if self.closed else ''}>"
+
+
+class Changes:
+    """What `Mirror.changes` returns. It can be iterated again, and goes on then."""
+
+    def __init__(self, mirror: Mirror, idle: float | None) -> None:
+        self._mirror = mirror
+        self._idle = idle
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Change:
+        change = self._mirror._next_change(self._idle)
+        if change is None:
+            raise StopIteration
+        return change
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Change:
+        change = await self._mirror._anext_change(self._idle)
+        if change is None:
+            raise StopAsyncIteration
+        return change
+
+
+def key_of(flow: Flow) -> FlowKey:
+    """The key of a flow that has an id, as those from the kernel do."""
+    return FlowKey(flow.zone or 0, flow.id or 0, flow.orig)
+
+
+def _left(end: float | None) -> float | None:
+    """Seconds up to a time.monotonic()."""
+    return None if end is None else max(0.0, end - time.monotonic())
+
+
+def _is_dying(flow: Flow) -> bool:
+    return bool((flow.status or 0) & Status.DYING)
+
+
+def _merged(before: Flow, flow: Flow) -> Flow:
+    """A flow with what an event says of it; the event has only what changed. Of an attribute the last one counts."""
+    return Flow.decode(flow.encode()[:_HEADER] + before.encode()[_HEADER:] + flow.encode()[_HEADER:])
+
+
+def _differ(before: Flow, flow: Flow) -> bool:
+    # An event leaves out a mark of 0, and what a flow has not.
+    return any((getattr(before, name) or None) != (getattr(flow, name) or None) for name in _REPORTED)
