@@ -21,7 +21,7 @@ from netlink._engine.match import Condition, Match
 from netlink.family import Call
 from netlink.netfilter.conntrack import Counters, Event, Filter, Flow, Status, Tuple
 from netlink.netfilter.conntrack.events import _KINDS
-from netlink.netfilter.conntrack.filter import abilities, check_flush, part_of
+from netlink.netfilter.conntrack.filter import KERNELS, abilities, check_flush, part_of
 from netlink.netfilter.conntrack.records import Part
 from netlink.netfilter.nfnetlink import NfGenMsg
 
@@ -167,8 +167,8 @@ def test_what_the_kernel_compares_is_asked_for_and_the_rest_is_left() -> None:
     assert asked(Filter(orig=Tuple(zone=1, proto=6)), socket.AF_INET)[1] == ["orig"]
     assert asked(Filter(src="10.0.0.1", exclude=Filter(mark=1)))[1] == ["exclude", "src"]
     # What is none of the kernel's is nothing to ask it about.
-    assert not Filter(src="10.0.0.1", exclude=Filter(mark=1)).needs_abilities
-    assert Filter(src="10.0.0.1", mark=1).needs_abilities
+    assert KERNELS.isdisjoint(Filter(src="10.0.0.1", exclude=Filter(mark=1)).given)
+    assert not KERNELS.isdisjoint(Filter(src="10.0.0.1", mark=1).given)
 
 
 def test_an_older_kernel_is_not_asked_for_what_it_ignores_or_gets_wrong() -> None:

@@ -120,7 +120,7 @@ def listen(
     with ExitStack() as opened, hints_given(_HINTS):
         if on_overrun == "resync":
             table = opened.enter_context(dial(config))
-            flows_of = None if filter is None else filter.without_event()
+            flows_of = None if filter is None else filter.without("event")
             options = {"resync": partial(table.iter_dump, flows_of), "owns": (table,)}
         flows: Stream[Flow, Any] = stream.open(
             Family.NETFILTER,

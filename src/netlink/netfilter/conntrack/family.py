@@ -11,7 +11,7 @@ from netlink import family as _family
 from netlink.consts import HeaderFlags
 from netlink.family import C, Call, Deferred, Do, Dump, Steps, verb
 from netlink.netfilter._sysctl import warn_of_zero
-from netlink.netfilter.conntrack.filter import ABILITIES, abilities, address_family, check_flush, part_of
+from netlink.netfilter.conntrack.filter import ABILITIES, KERNELS, abilities, address_family, check_flush, part_of
 from netlink.netfilter.conntrack.records import (
     Command,
     Expect,
@@ -152,7 +152,7 @@ class Conn(Family[C]):
 
     def _abilities(self: Conn[Deferred], filter: Filter | None) -> Steps[frozenset[str]]:
         """What the kernel can do of a filter; it is asked once for each connection, where that matters."""
-        if filter is None or not filter.needs_abilities:
+        if filter is None or KERNELS.isdisjoint(filter.given):
             return frozenset()
         if self._able is None:
             self._able = yield from abilities(self.protocol)

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from netlink._io.locks import Turn, Turns
+from netlink._io.locks import Lock, Locks
 from netlink.errors import OpError
 from netlink.netfilter.conntrack.events import READ_BUFFER, listen
 from netlink.netfilter.conntrack.records import Event, Flow, Status, Tuple
@@ -86,8 +86,8 @@ class Mirror(Mapping[FlowKey, Flow]):
         self._fresh: dict[FlowKey, Flow] | None = None  # what a resync has brought so far
         self._filled = False
         self._changes: deque[Change] = deque()  # that were made, and not handed out yet
-        self._turns = Turns()
-        self._turn = Turn(self._turns, "receive", receive=True)
+        self._locks = Locks()
+        self._lock = Lock(self._locks, "receive", receive=True)
         self._stream = listen(
             filter=filter, reliable=reliable, read_buffer=read_buffer, on_overrun="resync", netns=netns
         )
@@ -127,7 +127,7 @@ class Mirror(Mapping[FlowKey, Flow]):
         changed in time, and at the end.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        turn = self._turn if end is None else Turn(self._turns, "receive", receive=True, deadline=end)
+        turn = self._lock if end is None else Lock(self._locks, "receive", receive=True, deadline=end)
         waiting = True
         try:
             with turn:
@@ -253,7 +253,7 @@ class Mirror(Mapping[FlowKey, Flow]):
         return list(changes)
 
     def _next_change(self, idle: float | None) -> Change | None:
-        with self._turn:
+        with self._lock:
             return self._next(idle)
 
     async def _anext_change(self, idle: float | None) -> Change | None:
@@ -284,7 +284,7 @@ class Mirror(Mapping[FlowKey, Flow]):
 
     def close(self) -> None:
         """Close the mirror; the table stays as it is. What waits for changes ends with OpError (errno EBADF)."""
-        self._turns.close()
+        self._locks.close()
         self._stream.close()
 
     def __enter__(self) -> Self:

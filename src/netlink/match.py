@@ -1,0 +1,415 @@
+"""Which records are wanted: `Match`, and `Criteria`, the base of a family's filters.
+
+    class Links(Criteria[Link], declaration=Link):
+        index: OneNumber = number("header.index")
+        mtu: ManyNumbers = numbers("mtu", 0xFFFF)
+        flags: SomeBits = bits("header.flags")
+        flags_mask: SomeBits = mask()
+
+    conn.dump(request, Link, match=Links(mtu=range(1280, 1500), flags=IFF.UP).match())
+
+A match is compiled once and runs in C, without the GIL, on each record that is decoded.
+"""
+
+from __future__ import annotations
+
+import ipaddress as _ipaddress
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform, overload
+
+from netlink._engine.match import Condition, Match
+from netlink._engine.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from enum import IntFlag
+    from typing import Never, Self
+
+__all__ = [
+    "Condition",
+    "Criteria",
+    "Criterion",
+    "ManyNetworks",
+    "ManyNumbers",
+    "Match",
+    "OneNumber",
+    "SomeBits",
+    "bits",
+    "excluded",
+    "fields",
+    "mask",
+    "networks",
+    "number",
+    "numbers",
+    "one_of",
+]
+
+Network: TypeAlias = IPv4Network | IPv6Network
+_Address: TypeAlias = "str | IPv4Address | IPv6Address | Network"
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+_C = TypeVar("_C", bound="Criteria[Any]")
+_F = TypeVar("_F", bound="IntFlag")
+_R = TypeVar("_R", bound=Record)
+
+_ALL_BITS = 0xFFFFFFFF
+
+
+class Criterion(Generic[_In, _Out]):
+    """One argument of a filter: what it may be, and what a record is asked by it. Made by the kinds of this module."""
+
+    def __init__(
+        self,
+        check: Callable[[str, Any], _Out],
+        conditions: Callable[[str, Any, Criteria[Any]], Iterable[Condition]] | None = None,
+        *,
+        absent: Any = None,
+        default_mask: Callable[[Any], int] | None = None,
+    ) -> None:
+        self.check = check
+        self.conditions = conditions
+        self.absent = absent
+        self.default_mask = default_mask
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: Any) -> Self: ...
+    @overload
+    def __get__(self, instance: Criteria[Any], owner: Any) -> _Out: ...
+    def __get__(self, instance: Any, owner: Any) -> Any:
+        return self if instance is None else instance.given.get(self.name, self.absent)
+
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: Criteria[Any], value: _In) -> None: ...
+
+
+OneNumber: TypeAlias = Criterion[int | None, int | None]
+"""The type of a `number`."""
+SomeBits: TypeAlias = OneNumber
+"""The type of `bits` and of their `mask`."""
+ManyNumbers: TypeAlias = "Criterion[int | range | Iterable[int | range] | None, tuple[int | range, ...]]"
+"""The type of `numbers`."""
+ManyNetworks: TypeAlias = "Criterion[_Address | Iterable[_Address] | None, tuple[Network, ...]]"
+"""The type of `networks`."""
+
+
+def number(*paths: str, most: int = _ALL_BITS) -> OneNumber:
+    """A number that a field is. paths: such as "orig.zone"; of several the first that is present. Absent reads as 0."""
+    found = tuple(map(_path, paths))
+
+    def conditions(name: str, value: int, of: Criteria[Any]) -> Iterable[Condition]:
+        return [Condition(found, ((value, value),), None, True)]
+
+    return Criterion(lambda name, value: _number(name, value, most), conditions)
+
+
+def numbers(path: str, most: int = _ALL_BITS) -> ManyNumbers:
+    """Numbers of which a field is one: a number, a range (whose end is not in it), or several."""
+
+    def conditions(name: str, value: Any, of: Criteria[Any]) -> Iterable[Condition]:
+        return [Condition((_path(path),), _ranges(value))]
+
+    return Criterion(lambda name, value: _numbers(name, value, most), conditions, absent=())
+
+
+def networks(path: str) -> ManyNetworks:
+    """Addresses and networks of which a field is in one, as text or of `ipaddress`; one or several."""
+
+    def conditions(name: str, value: Any, of: Criteria[Any]) -> Iterable[Condition]:
+        return [Condition((_path(path),), _collapsed(value))]
+
+    return Criterion(_networks, conditions, absent=())
+
+
+def bits(path: str, enum: type[_F] | None = None) -> Any:
+    """Bits of a field, with a `mask` of those that count, which is declared behind it with `_mask` at its name's end.
+
+    Without a mask all bits count; of an IntFlag those that are given. Absent reads as 0.
+    """
+
+    def conditions(name: str, value: int, of: Criteria[Any]) -> Iterable[Condition]:
+        return [Condition((_path(path),), ((int(value),) * 2,), int(of.given[f"{name}_mask"]), True)]
+
+    return Criterion(_bits(enum), conditions, default_mask=int if enum else lambda value: _ALL_BITS)
+
+
+def mask(enum: type[_F] | None = None) -> Any:
+    """The mask of the `bits` before it."""
+    return Criterion(_bits(enum))
+
+
+def fields(path: str, cls: type[_R], *, absent_is_zero: Iterable[str] = ()) -> Criterion[_R | None, _R | None]:
+    """A record inside, of which the fields that are set must be the same.
+
+    absent_is_zero: names of fields that read as 0 where they are absent.
+    """
+    zero = frozenset(absent_is_zero)
+
+    def check(name: str, value: Any) -> _R:
+        if not isinstance(value, cls):
+            raise TypeError(f"{name} must be a {cls.__name__}, not {value!r}")
+        if not value.to_dict():
+            raise ValueError(f"{name} is a {cls.__name__} without a field that is set")
+        return value
+
+    def conditions(name: str, value: Any, of: Criteria[Any]) -> Iterable[Condition]:
+        for field in cls.__fields__:
+            part = getattr(value, field)
+            where = ((*_path(path), field),)
+            if isinstance(part, int):
+                yield Condition(where, ((part, part),), None, field in zero)
+            elif part is not None:
+                yield Condition(where, (_ipaddress.ip_network(part),))
+
+    return Criterion(check, conditions)
+
+
+def one_of(path: str, enum: type[_F]) -> Criterion[_F | None, _F | None]:
+    """Flags of which a field is one: as the event of a record in a stream, which a dump has not."""
+    every = " and ".join(", ".join(str(member.name) for member in enum).rsplit(", ", 1))
+
+    def check(name: str, value: Any) -> _F:
+        wrong = f"{name} must be one or more of {every}, not {value!r}"
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(wrong)
+        if not value or value & ~sum(map(int, enum)):
+            raise ValueError(wrong)
+        return enum(value)
+
+    def conditions(name: str, value: Any, of: Criteria[Any]) -> Iterable[Condition]:
+        return [Condition((_path(path),), tuple((int(member), int(member)) for member in value))]
+
+    return Criterion(check, conditions)
+
+
+def excluded(cls: Callable[[], type[_C]]) -> Criterion[_C | Iterable[_C], tuple[_C, ...]]:
+    """Filters whose records are left out. cls: gives their class, which may be the one that is being declared."""
+
+    def check(name: str, value: Any) -> tuple[_C, ...]:
+        of = cls()
+        others: tuple[_C, ...] = (value,) if isinstance(value, of) else tuple(value)
+        for other in others:
+            if not isinstance(other, of):
+                raise TypeError(f"{name} takes a {of.__name__} or several, not {other!r}")
+            if other.given.get(name):
+                raise ValueError(f"{name}: a {of.__name__} that is excluded has no {name} of its own")
+        return others
+
+    return Criterion(check, absent=())
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Criteria(Generic[_R]):
+    """The base of filters: those records are meant of which all that is given holds. Immutable.
+
+    Arguments are declared by the kinds of this module, in the order in which a record is asked: best first what tells
+    most apart. declaration, in the class statement: of the records. event: the name of the criterion that only records
+    of a stream are asked by.
+    """
+
+    __slots__ = ("_clauses", "_matches", "given")
+
+    criteria: ClassVar[dict[str, Criterion[Any, Any]]]
+    declaration: ClassVar[type[Record]]
+    event_name: ClassVar[str]
+
+    if TYPE_CHECKING:
+
+        @property
+        def given(self) -> dict[str, Any]:
+            """What was given, by name: as it was understood, and without what means nothing."""
+
+        @property
+        def _clauses(self) -> dict[bool, list[list[Condition]]]: ...
+        @property
+        def _matches(self) -> dict[bool, Match[_R]]: ...
+
+    def __init_subclass__(cls, *, declaration: type[Record], event: str = "") -> None:
+        cls.criteria = {name: value for name, value in vars(cls).items() if isinstance(value, Criterion)}
+        cls.declaration = declaration
+        cls.event_name = event
+
+    def __init__(self, **given: Any) -> None:
+        if hasattr(self, "given"):
+            raise AttributeError(f"a {type(self).__name__} is immutable")
+        for name in given:
+            if name not in self.criteria:
+                raise TypeError(f"{type(self).__name__} has no {name!r}; it has {', '.join(self.criteria)}")
+        checked = {
+            name: criterion.check(name, given[name])
+            for name, criterion in self.criteria.items()
+            if given.get(name) is not None
+        }
+        for name, criterion in self.criteria.items():
+            if criterion.default_mask is not None:
+                _check_mask(checked, name, criterion.default_mask)
+        found = {name: checked[name] for name in self.criteria if name in checked and checked[name] != ()}
+        for name, value in (("given", found), ("_clauses", {}), ("_matches", {})):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> Never:
+        raise AttributeError(f"a {type(self).__name__} is immutable: cannot set {name!r}")
+
+    def __delattr__(self, name: str) -> Never:
+        raise AttributeError(f"a {type(self).__name__} is immutable: cannot delete {name!r}")
+
+    def clauses(self, events: bool = False) -> list[list[Condition]]:
+        """The conditions of the filter, and behind them those of each filter that it excludes.
+
+        events: whether the records are of a stream. Those of a dump have no event: the filter's does not count there,
+        and what excludes an event excludes nothing.
+        """
+        if events not in self._clauses:
+            others = [other for value in self.given.values() if isinstance(value, tuple) for other in value]
+            self._clauses[events] = [
+                self._conditions(events),
+                *(other._conditions(True) for other in others if isinstance(other, Criteria)),
+            ]
+        return self._clauses[events]
+
+    def _conditions(self, events: bool) -> list[Condition]:
+        found: list[Condition] = []
+        for name, value in self.given.items():
+            conditions = self.criteria[name].conditions
+            if conditions is not None and (events or name != self.event_name):
+                found += conditions(name, value, self)
+        return found
+
+    def match(self, events: bool = False) -> Match[_R]:
+        """What a reader leaves records out by, compiled once. events: as of `clauses`."""
+        events = events and self.event_name in self.given
+        if events not in self._matches:
+            self._matches[events] = Match(self.declaration, self.clauses(events))
+        return self._matches[events]
+
+    def without(self, name: str) -> Self:
+        """The same filter without one of its criteria."""
+        return type(self)(**{**self.given, name: None}) if name in self.given else self
+
+    def __eq__(self, other: object) -> bool:
+        return self.given == other.given if isinstance(other, type(self)) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.given.items()))
+
+    def __repr__(self) -> str:
+        parts: list[str] = []
+        for name, value in self.given.items():
+            of = self.criteria.get(name.removesuffix("_mask")) if name.endswith("_mask") else None
+            if of and of.default_mask and value == of.default_mask(self.given[of.name]):
+                continue
+            if isinstance(value, tuple):
+                texts = [repr(str(item)) if isinstance(item, Network) else repr(item) for item in value]
+                parts.append(f"{name}={texts[0] if len(texts) == 1 else '(' + ', '.join(texts) + ')'}")
+            else:
+                parts.append(f"{name}={value!r}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made, (type(self), self.given)
+
+
+def _made(cls: type[_C], given: dict[str, Any]) -> _C:
+    return cls(**given)
+
+
+# What is allowed
+
+
+def _path(text: str) -> tuple[str, ...]:
+    return tuple(text.split("."))
+
+
+def _number(name: str, value: object, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int from 0 to {most}, not {value!r}")
+    if not 0 <= value <= most:
+        raise ValueError(f"{name} must be from 0 to {most}, not {value}")
+    return int(value)
+
+
+def _bits(enum: type[Any] | None) -> Callable[[str, Any], Any]:
+    def check(name: str, value: Any) -> Any:
+        checked = _number(name, value, _ALL_BITS)
+        return checked if enum is None else enum(checked)
+
+    return check
+
+
+def _numbers(name: str, value: Any, most: int) -> tuple[int | range, ...]:
+    found: list[int | range] = []
+    for item in _several(name, (value,) if isinstance(value, (int, range)) else value):
+        if isinstance(item, range):
+            if item.step != 1 or not item:
+                raise ValueError(f"{name}: a range must have numbers, and all between its ends, unlike {item!r}")
+            _number(name, item[-1], most)
+            found.append(range(_number(name, item[0], most), item[-1] + 1))
+        else:
+            found.append(_number(name, item, most))
+    return tuple(found)
+
+
+def _networks(name: str, value: Any) -> tuple[Network, ...]:
+    single = isinstance(value, (str, IPv4Address, IPv6Address, IPv4Network, IPv6Network))
+    found: list[Network] = []
+    for item in _several(name, (value,) if single else value):
+        if not isinstance(item, (str, IPv4Address, IPv6Address, IPv4Network, IPv6Network)):
+            raise TypeError(f"{name} takes addresses and networks, as text or of ipaddress, not {item!r}")
+        try:
+            network = _ipaddress.ip_network(item)
+        except ValueError as error:
+            raise ValueError(
+                f"{name} takes addresses and networks such as 192.0.2.1 and 2001:db8::/32: {error}"
+            ) from None
+        found.append(network)
+    return tuple(found)
+
+
+def _several(name: str, value: Any) -> tuple[Any, ...]:
+    try:
+        items = tuple(value)
+    except TypeError:
+        raise TypeError(f"{name} takes one value or several, not {value!r}") from None
+    if not items:
+        raise ValueError(f"{name} is empty, which no flow is: None is any")
+    return items
+
+
+def _check_mask(given: dict[str, Any], name: str, default: Callable[[Any], int]) -> None:
+    """Complete a value and the mask of its bits that count."""
+    value, mask = given.get(name), given.get(f"{name}_mask")
+    if value is None:
+        if mask is not None:
+            raise ValueError(f"{name}_mask says which bits of {name} count: give {name} too")
+        return
+    if mask is None:
+        mask = default(value)
+        if not mask:
+            raise ValueError(f"{name}=0 needs a {name}_mask: the bits that must not be set")
+    if not mask:
+        raise ValueError(f"{name}_mask must have a bit that counts, and is 0")
+    if value & ~mask:
+        raise ValueError(
+            f"{name} {int(value):#x} has bits that {name}_mask {int(mask):#x} leaves out: no flow is like that"
+        )
+    given[f"{name}_mask"] = mask
+
+
+def _ranges(given: tuple[int | range, ...]) -> tuple[tuple[int, int], ...]:
+    """In order, and none that touches another."""
+    found: list[tuple[int, int]] = []
+    for low, high in sorted((item[0], item[-1]) if isinstance(item, range) else (item, item) for item in given):
+        if found and low <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(high, found[-1][1]))
+        else:
+            found.append((low, high))
+    return tuple(found)
+
+
+def _collapsed(networks: tuple[Network, ...]) -> tuple[Network, ...]:
+    v4 = [network for network in networks if isinstance(network, IPv4Network)]
+    v6 = [network for network in networks if isinstance(network, IPv6Network)]
+    return (*_ipaddress.collapse_addresses(v4), *_ipaddress.collapse_addresses(v6))
