@@ -16,7 +16,7 @@ from bench.programs import PROGRAMS, ROOT, call
 from bench.runner import Contender, MissingError, Round, Workload
 
 RAW = "C recv"
-READ_BUFFER = 16 << 20  # of streams, the default of conntrack.listen
+READ_BUFFER = 16 << 20  # of streams, their default
 
 # What contenders do and do not do.
 BATCH = "every attribute decoded, into one Batch"
