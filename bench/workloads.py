@@ -17,7 +17,7 @@ from bench.runner import Contender, MissingError, Round, Workload
 from netlink import Family
 
 RAW = "C recv"
-READ_BUFFER = 16 << 20  # of streams, the default of conntrack.listen
+READ_BUFFER = 16 << 20  # of streams, their default
 
 # What contenders do and do not do.
 BATCH = "every attribute decoded, into one Batch"

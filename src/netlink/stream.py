@@ -167,8 +167,8 @@ def open(  # noqa: A001 - as of os and gzip
         of several declarations come in order, each batch of one of them.
     groups: numbers of the groups to join.
     config: as of `netlink.dial`.
-    read_buffer: bytes that may be queued; None for the kernel's default. The kernel doubles what is set, and counts
-        more for a message than its length. NetlinkWarning where less was permitted.
+    read_buffer: bytes that may be queued. The kernel doubles what is set, and takes more for a message than its length.
+        NetlinkWarning where less was permitted. None: 16 MiB, or what of that is permitted.
     on_overrun: what happens where records were lost, because nobody read them in time. `Stream.lost` counts them in any
         case, in messages that the kernel dropped.
         "raise": Overrun is raised, behind the records that came before; the stream goes on with the next call.

@@ -657,7 +657,7 @@ def test_a_fork_leaves_the_log_to_its_parent(sender: Sender) -> None:
 def test_threads_share_a_log(sender: Sender, work: Callable[..., Worker]) -> None:
     log_output()
     count = 20_000
-    with nflog.listen(GROUP, queue_threshold=16, timeout=0.01, read_buffer=32 << 20) as log:
+    with nflog.listen(GROUP, queue_threshold=16, timeout=0.01) as log:
 
         def one_by_one() -> list[int]:
             return [struct.unpack("=I", data(packet))[0] for packet in log]

@@ -145,7 +145,7 @@ def test_stop_leaves_the_groups_and_reads_what_is_queued(conn: Conn) -> None:
 
 
 def test_stop_under_a_flood(conn: Conn, flood: Callable[[int], None], work: Callable[..., Worker]) -> None:
-    with monitor(read_buffer=1 << 20) as stream:
+    with monitor() as stream:
         worker = work(flood, 300)
         seen = [brief(next(stream)) for _ in range(10)]
         stream.stop()
@@ -208,6 +208,13 @@ def test_a_buffer_that_was_capped_is_told(conn: Conn) -> None:
     assert "net.core.rmem_max" in str(seen[0].message)
     assert "CAP_NET_ADMIN" in str(seen[0].message)
     assert unprivileged(permitted) == 2 * limit
+
+    def by_default() -> int:
+        with monitor() as stream:
+            return stream.read_buffer()
+
+    # Nobody asked for that.
+    assert unprivileged(by_default) == 2 * min(limit, 16 << 20)
     if not netns.in_user_namespace():
         opened()
 

@@ -32,6 +32,8 @@ _R_co = TypeVar("_R_co", bound=Record, covariant=True)
 _CHARGE_MIN = 512
 # For most messages, and not a power of 2: slots side by side would fall on the same lines of the cache.
 SLOT = (16 << 10) + 64
+# It costs memory only when it is full.
+_READ_BUFFER = 16 << 20
 _READ_BUFFER_MAX = (1 << 31) - 2  # what SO_RCVBUF can say
 _PAST = 0.0  # in time.monotonic()
 _START, _STOP = 1, 2  # sequence numbers
@@ -118,8 +120,7 @@ def open_source(
     try:
         # Without it the kernel drops all that comes after an overrun until the queue is empty, and reports no more.
         sock.set_option(ConnOption.NO_ENOBUFS, True)
-        if read_buffer is not None:
-            sock.set_read_buffer(read_buffer)
+        sock.set_read_buffer(_READ_BUFFER if read_buffer is None else read_buffer)
         if reliable:
             sock.set_option(ConnOption.BROADCAST_ERROR, True)
         if bpf is not None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from netlink.netfilter.conntrack.filter import Filter
 
-__all__ = ["READ_BUFFER", "listen"]
+__all__ = ["listen"]
 
 _GROUPS = {
     Event.NEW: NetfilterGroup.CONNTRACK_NEW,
@@ -40,7 +40,6 @@ _KINDS = (
 )
 # More than an event has, and not a power of 2: slots side by side would fall on the same lines of the cache.
 _SLOT = 8192 + 64
-READ_BUFFER = 16 << 20
 _HINTS = {errno.ENOMEM: "name fewer addresses, networks and ports in the filter, or raise it"}
 
 
@@ -50,7 +49,7 @@ def listen(
     *,
     filter: Filter | None = ...,
     reliable: bool = ...,
-    read_buffer: int = ...,
+    read_buffer: int | None = ...,
     on_overrun: Literal["raise"] = ...,
     netns: int | str | PathLike[str] | None = ...,
 ) -> Stream[Flow, Never]: ...
@@ -60,7 +59,7 @@ def listen(
     *,
     filter: Filter | None = ...,
     reliable: bool = ...,
-    read_buffer: int = ...,
+    read_buffer: int | None = ...,
     on_overrun: Literal["mark"],
     netns: int | str | PathLike[str] | None = ...,
 ) -> Stream[Flow, Overrun]: ...
@@ -70,7 +69,7 @@ def listen(
     *,
     filter: Filter | None = ...,
     reliable: bool = ...,
-    read_buffer: int = ...,
+    read_buffer: int | None = ...,
     on_overrun: Literal["resync"],
     netns: int | str | PathLike[str] | None = ...,
 ) -> Stream[Flow, Resync]: ...
@@ -79,7 +78,7 @@ def listen(
     *,
     filter: Filter | None = None,
     reliable: bool = False,
-    read_buffer: int = READ_BUFFER,
+    read_buffer: int | None = None,
     on_overrun: Literal["raise", "mark", "resync"] = "raise",
     netns: int | str | PathLike[str] | None = None,
 ) -> Stream[Flow, Any]:
@@ -92,7 +91,8 @@ def listen(
         lost and other changes come with the flow's next event. Flows whose events could not be delivered stay in the
         table meanwhile: who never reads fills it.
     read_buffer: bytes that may be queued. The kernel doubles what is set, and takes 1,280 bytes of that for an event,
-        whatever its size: 16 MiB hold 26,000 events. `Stream.read_buffer` tells what was permitted.
+        whatever its size: 16 MiB hold 26,000 events. NetlinkWarning where less was permitted; `Stream.read_buffer`
+        tells how much. None: 16 MiB, or what of that is permitted.
     on_overrun: what happens where events were lost, because nobody read them in time. `Stream.lost` counts them in any
         case.
         "raise": Overrun is raised, behind the events that came before; the stream goes on with the next call.
@@ -102,8 +102,8 @@ def listen(
         `Mirror` is made of this.
     netns: of which network namespace, as in `netlink.Config`.
 
-    Counters and timestamps come with DESTROY alone. NetlinkWarning where less than read_buffer was permitted, and where
-    a sysctl keeps away what was asked for: the events themselves, and what DESTROY brings where it alone is asked for.
+    Counters and timestamps come with DESTROY alone. NetlinkWarning where a sysctl keeps away what was
+    asked for: the events themselves, and what DESTROY brings where it alone is asked for.
     OpError: PermissionError without CAP_NET_ADMIN. ValueError for an unknown policy, no events, or a filter that is too
     long for the kernel.
     """

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from netlink._io.locks import Lock, Locks
 from netlink.errors import OpError
-from netlink.netfilter.conntrack.events import READ_BUFFER, listen
+from netlink.netfilter.conntrack.events import listen
 from netlink.netfilter.conntrack.records import Event, Flow, Status, Tuple
 from netlink.stream import ResyncBegin, ResyncEnd
 
@@ -69,7 +69,7 @@ class Mirror(Mapping[FlowKey, Flow]):
         *,
         filter: Filter | None = None,  # noqa: A002 - as of listen
         reliable: bool = False,
-        read_buffer: int = READ_BUFFER,
+        read_buffer: int | None = None,
         netns: int | str | PathLike[str] | None = None,
     ) -> None:
         """Read the table, and wait until that is done. `asyncio.to_thread(Mirror)` does not hold an event loop up.

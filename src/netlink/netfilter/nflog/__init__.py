@@ -133,7 +133,7 @@ def listen(
     queue_threshold: int = 100,
     timeout: float = 0.1,
     buffer_size: int = 65536,
-    read_buffer: int = 4 << 20,
+    read_buffer: int | None = None,
     sequence: bool = True,
     sequence_global: bool = False,
     conntrack: bool = False,
@@ -147,7 +147,8 @@ def listen(
     timeout: seconds after which it sends what it has collected, in hundredths.
     buffer_size: bytes that it collects them in. Datagrams may have twice as many.
     read_buffer: bytes that may be queued. The kernel doubles what is set; a datagram takes what it is allocated with.
-        NetlinkWarning where less was permitted; `Log.read_buffer` tells how much.
+        NetlinkWarning where less was permitted; `Log.read_buffer` tells how much. None: 16 MiB, or what of that is
+        permitted.
     sequence, sequence_global: number the packets, those of the group (`seq`) and of all groups (`seq_global`).
     conntrack: with each packet its flow (`ct`, `ct_info`).
     netns: of which network namespace, as in `netlink.Config`.
