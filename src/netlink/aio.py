@@ -96,7 +96,7 @@ class AsyncConn(BaseConn):
             except StopIteration as stop:
                 return True, stop.value
             given = error = None
-            if not isinstance(want, (int, tuple)):
+            if type(want) not in (int, tuple):
                 return False, want
             try:
                 given = await self._perform(want)
@@ -150,8 +150,7 @@ class AsyncConn(BaseConn):
     async def execute(self, m: Call[_T]) -> _T: ...
     async def execute(self, m: Any) -> Any:
         """As `netlink.Conn.execute`."""
-        exchange = self._exchange
-        return await self._run(self._executing, exchange.call(m) if isinstance(m, Call) else exchange.execute(m))
+        return await self._run(self._executing, self._exchange.do(m))
 
     async def execute_all(self, calls: Iterable[Call[_T]]) -> list[_T | OpError]:
         """As `netlink.Conn.execute_all`."""

@@ -89,10 +89,10 @@ def dump_in_parts(
     """The exchange's verb for `iter_dump`. TypeError and ValueError for what cannot be meant."""
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ValueError(f"rows must be an int of at least 1, not {rows!r}")
-    if not isinstance(request, Call):
+    if declaration is not None:
         return exchange.dump(request, Reader(declaration, match), rows)
-    if declaration is not None or match is not None:
-        raise TypeError("a call has the declaration and the match itself")
+    if match is not None:
+        raise TypeError("a call has the match itself")
     return exchange.call_iter(request, rows)
 
 
@@ -340,8 +340,7 @@ class Conn(BaseConn):
 
         Raises as `send` and `receive` do, and OpError(op="validate") for a message of another request.
         """
-        exchange = self._exchange
-        return run(exchange, self._executing, exchange.call(m) if isinstance(m, Call) else exchange.execute(m))
+        return run(self._exchange, self._executing, self._exchange.do(m))
 
     def execute_all(self, calls: Iterable[Call[_T]]) -> list[_T | OpError]:
         """Do many calls: a list with what each gives, in its place, or the OpError that the kernel refused it with.

@@ -22,22 +22,30 @@ gives a `Call`, a request as a value.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, overload
 
 from netlink._engine.record import Batch, Record
 from netlink._io.exchange import Call
+from netlink._io.source import kinds_of
 from netlink.config import Config
 from netlink.conn import ROWS, BaseConn, Conn, open_conn
+from netlink.errors import OpError
 
 if TYPE_CHECKING:
-    from typing import Concatenate, Protocol, Self, Unpack
+    from collections.abc import Collection
+    from typing import Concatenate, Literal, Never, Protocol, Self, Unpack
 
     from typing_extensions import ParamSpec, TypeVar
 
+    from netlink._io.source import Kinds
     from netlink.aio import AsyncConn
+    from netlink.bpf import Instruction
     from netlink.config import ConfigOptions
+    from netlink.errors import Overrun
+    from netlink.match import Match
+    from netlink.stream import Resync, Stream
 
     P = ParamSpec("P")
     C = TypeVar("C", Conn, AsyncConn, "Deferred", default=Conn)
@@ -55,8 +63,9 @@ else:
     C = TypeVar("C")
     _Q = TypeVar("_Q")
     _R = TypeVar("_R")
+    _T = TypeVar("_T")
 
-__all__ = ["Call", "Deferred", "Do", "Dump", "Family", "Operation", "Steps", "dial", "dial_async", "verb"]
+__all__ = ["Call", "Deferred", "Do", "Dump", "Family", "Listen", "Operation", "Steps", "dial", "dial_async", "verb"]
 
 Steps: TypeAlias = "Generator[Call[Any] | list[Call[Any]], Any, _R | Call[_R]]"
 """A verb of several requests: a generator that gives calls and is sent what each gives; for a list of calls, the list
@@ -179,6 +188,40 @@ def _opened(kind: type[_K], family: Any, config: Config | None, options: Any) ->
 
 
 if TYPE_CHECKING:
+
+    class _Listening(Protocol[_T]):
+        """A `Listen` of a family object."""
+
+        @overload
+        def __call__(
+            self,
+            *,
+            on_overrun: Literal["raise"] = ...,
+            read_buffer: int | None = ...,
+            reliable: bool = ...,
+            matches: Iterable[Match[Any]] = ...,
+            bpf: Collection[Instruction] | None = ...,
+        ) -> Stream[_T, Never]: ...
+        @overload
+        def __call__(
+            self,
+            *,
+            on_overrun: Literal["mark"],
+            read_buffer: int | None = ...,
+            reliable: bool = ...,
+            matches: Iterable[Match[Any]] = ...,
+            bpf: Collection[Instruction] | None = ...,
+        ) -> Stream[_T, Overrun]: ...
+        @overload
+        def __call__(
+            self,
+            *,
+            on_overrun: Literal["resync"],
+            read_buffer: int | None = ...,
+            reliable: bool = ...,
+            matches: Iterable[Match[Any]] = ...,
+            bpf: Collection[Instruction] | None = ...,
+        ) -> Stream[_T, Resync]: ...
 
     class _Doing(Protocol[_Q_contra, P, _R_co]):  # pyright: ignore[reportInvalidTypeVarUse] - by the overload
         """An operation of a family: called with a record, or with what the record is made of."""
@@ -359,6 +402,69 @@ class Dump(Operation[_Q, P, _R]):
 
         def __init__(self, command, request, reply=None, **options):
             super().__init__(command, request, request if reply is None else reply, **options)
+
+
+class Listen(Generic[_T]):
+    """What a family reports unasked: called, a `netlink.stream.Stream`, for threads and event loops alike.
+
+    kinds, groups: as of `netlink.stream.open`. state: the `Dump` of the same class that gives the state as a whole, for
+    on_overrun="resync". doc: the docstring.
+    The stream has a socket of its own, in the network namespace of the family's connection. Options of the call are
+    those of `netlink.stream.open`: read_buffer, on_overrun, reliable, matches, bpf.
+    """
+
+    def __init__(
+        self,
+        kinds: Kinds[_T],
+        *,
+        groups: Iterable[int],
+        state: Dump[Any, ..., Any] | None = None,
+        doc: str | None = None,
+    ) -> None:
+        self.kinds = kinds_of(kinds)
+        self.groups = tuple(groups)
+        self.state = state
+        self.name = ""
+        self.__doc__ = doc
+
+    def __set_name__(self, owner: type[Family[Any]], name: str) -> None:
+        self.name = name
+
+    @property
+    def declarations(self) -> tuple[type[_T], ...]:
+        """The classes of its records."""
+        return tuple(dict.fromkeys(kind.declaration for kind in self.kinds))
+
+    @overload
+    def __get__(self, instance: None, owner: Any = ...) -> Self: ...
+    @overload
+    def __get__(self, instance: Family[Any], owner: Any = ...) -> _Listening[_T]: ...
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else partial(self.open, instance)
+
+    def open(self, family: Family[Any], *, on_overrun: Any = "raise", **options: Any) -> Stream[_T, Any]:
+        """The stream beside a family object."""
+        from netlink import stream
+
+        conn = family.conn
+        if isinstance(conn, Deferred) or conn.config is None:
+            raise TypeError(f"{self.name} opens a stream, which needs a connection of the kernel's, not {conn!r}")
+        if on_overrun == "resync":
+            if self.state is None:
+                raise ValueError(f"{self.name} has no dump to resync from: on_overrun is 'raise' or 'mark'")
+            other = dial(type(family), conn.config)
+            state = partial(other.iterate, getattr(other.calls, self.state.name)())
+            options |= {"resync": state, "owns": (other,)}
+        try:
+            return stream.open(
+                family.protocol, self.kinds, groups=self.groups, config=conn.config, on_overrun=on_overrun, **options
+            )
+        except OpError as error:
+            error.hint = error.hint or family.hints.get(error.errno or 0, "")
+            raise
+
+    def __repr__(self) -> str:
+        return f"<Listen {self.name}>"
 
 
 class verb(Generic[P, _R]):  # noqa: N801 - a decorator

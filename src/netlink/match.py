@@ -65,11 +65,13 @@ class Criterion(Generic[_In, _Out]):
         *,
         absent: Any = None,
         default_mask: Callable[[Any], int] | None = None,
+        excludes: bool = False,
     ) -> None:
         self.check = check
         self.conditions = conditions
         self.absent = absent
         self.default_mask = default_mask
+        self.excludes = excludes
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
         self.name = name
@@ -124,7 +126,7 @@ def networks(path: str) -> ManyNetworks:
     return Criterion(_networks, conditions, absent=())
 
 
-def bits(path: str, enum: type[_F] | None = None) -> Any:
+def bits(path: str, enum: type[IntFlag] | None = None) -> Any:
     """Bits of a field, with a `mask` of those that count, which is declared behind it with `_mask` at its name's end.
 
     Without a mask all bits count; of an IntFlag those that are given. Absent reads as 0.
@@ -133,12 +135,16 @@ def bits(path: str, enum: type[_F] | None = None) -> Any:
     def conditions(name: str, value: int, of: Criteria[Any]) -> Iterable[Condition]:
         return [Condition((_path(path),), ((int(value),) * 2,), int(of.given[f"{name}_mask"]), True)]
 
-    return Criterion(_bits(enum), conditions, default_mask=int if enum else lambda value: _ALL_BITS)
+    criterion: Criterion[Any, Any] = Criterion(
+        _bits(enum), conditions, default_mask=lambda value: value if enum else _ALL_BITS
+    )
+    return criterion
 
 
-def mask(enum: type[_F] | None = None) -> Any:
+def mask(enum: type[IntFlag] | None = None) -> Any:
     """The mask of the `bits` before it."""
-    return Criterion(_bits(enum))
+    criterion: Criterion[Any, Any] = Criterion(_bits(enum))
+    return criterion
 
 
 def fields(path: str, cls: type[_R], *, absent_is_zero: Iterable[str] = ()) -> Criterion[_R | None, _R | None]:
@@ -198,7 +204,7 @@ def excluded(cls: Callable[[], type[_C]]) -> Criterion[_C | Iterable[_C], tuple[
                 raise ValueError(f"{name}: a {of.__name__} that is excluded has no {name} of its own")
         return others
 
-    return Criterion(check, absent=())
+    return Criterion(check, absent=(), excludes=True)
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
@@ -210,10 +216,8 @@ class Criteria(Generic[_R]):
     of a stream are asked by.
     """
 
-    __slots__ = ("_clauses", "_matches", "given")
-
     criteria: ClassVar[dict[str, Criterion[Any, Any]]]
-    declaration: ClassVar[type[Record]]
+    declaration: ClassVar[type[Any]]
     event_name: ClassVar[str]
 
     if TYPE_CHECKING:
@@ -221,11 +225,15 @@ class Criteria(Generic[_R]):
         @property
         def given(self) -> dict[str, Any]:
             """What was given, by name: as it was understood, and without what means nothing."""
+            ...
 
         @property
         def _clauses(self) -> dict[bool, list[list[Condition]]]: ...
         @property
         def _matches(self) -> dict[bool, Match[_R]]: ...
+
+    else:
+        __slots__ = ("_clauses", "_matches", "given")
 
     def __init_subclass__(cls, *, declaration: type[Record], event: str = "") -> None:
         cls.criteria = {name: value for name, value in vars(cls).items() if isinstance(value, Criterion)}
@@ -263,11 +271,11 @@ class Criteria(Generic[_R]):
         and what excludes an event excludes nothing.
         """
         if events not in self._clauses:
-            others = [other for value in self.given.values() if isinstance(value, tuple) for other in value]
-            self._clauses[events] = [
-                self._conditions(events),
-                *(other._conditions(True) for other in others if isinstance(other, Criteria)),
-            ]
+            found = [self._conditions(events)]
+            for name, value in self.given.items():
+                if self.criteria[name].excludes:
+                    found += [other._conditions(True) for other in value]
+            self._clauses[events] = found
         return self._clauses[events]
 
     def _conditions(self, events: bool) -> list[Condition]:
@@ -301,8 +309,9 @@ class Criteria(Generic[_R]):
             of = self.criteria.get(name.removesuffix("_mask")) if name.endswith("_mask") else None
             if of and of.default_mask and value == of.default_mask(self.given[of.name]):
                 continue
-            if isinstance(value, tuple):
-                texts = [repr(str(item)) if isinstance(item, Network) else repr(item) for item in value]
+            if name in self.criteria and self.criteria[name].absent == ():
+                items: tuple[Any, ...] = value
+                texts = [repr(str(item)) if isinstance(item, Network) else repr(item) for item in items]
                 parts.append(f"{name}={texts[0] if len(texts) == 1 else '(' + ', '.join(texts) + ')'}")
             else:
                 parts.append(f"{name}={value!r}")

@@ -6,14 +6,20 @@
     with nltest.dial(answer) as conn:
         ...
 
-`Conn` is the real one; only the socket is a double.
+`Conn` is the real one; only the socket is a double. `serve` does the same for a family, with records in the place of
+messages:
+
+    with nltest.serve(conntrack.Conn, {"dump_part": lambda part: [Flow(...)]}) as ct:
+        assert len(ct.dump()) == 1
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from errno import EIO
 
-from netlink._codec import Message, marshal_attributes
+from netlink._codec import Header, Message, marshal_attributes
 from netlink.conn import Conn
 from netlink.consts import HeaderFlags, HeaderType
 from netlink.errors import EncodeError, OpError
@@ -21,12 +27,26 @@ from netlink.nlenc import int32_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import Any, TypeVar
 
     from netlink._codec import Attribute
     from netlink.aio import AsyncConn
 
-__all__ = ["PID", "Func", "check_request", "dial", "dial_async", "error", "multipart", "must_marshal_attributes"]
+    _F = TypeVar("_F")
+
+__all__ = [
+    "PID",
+    "Func",
+    "check_request",
+    "dial",
+    "dial_async",
+    "error",
+    "multipart",
+    "must_marshal_attributes",
+    "serve",
+    "serve_async",
+]
 
 PID = 1
 """The port id of a connection that `dial` makes."""
@@ -154,3 +174,134 @@ def must_marshal_attributes(attrs: Iterable[Attribute]) -> bytes:
         return marshal_attributes(attrs)
     except EncodeError as error:
         raise AssertionError(f"attributes of the test do not encode: {error}") from error
+
+
+def serve(family: Callable[[Conn], _F], operations: Mapping[Any, Callable[..., Any]]) -> _F:
+    """A family over a connection without a kernel: functions answer its operations, with records.
+
+    family: its class. operations: by an operation or its name, the function that answers it.
+
+    That of a `Do` is called with the request's record, or with nothing where it has none, and returns the record of the
+    reply, or None to acknowledge. That of a `Dump` returns records, one after the other; they are asked for as they are
+    read. What is an OSError comes to the caller as if the kernel had refused. That of a `Listen` is called with nothing
+    and returns what its stream has: records, batches and `Overrun`, in order; it ends behind them.
+
+    An operation that is called and has no function is an AssertionError; ValueError for a name that is none of one.
+    """
+    conn = Conn(_Double(family, operations), PID)
+    return _served(family(conn), operations)
+
+
+def serve_async(family: Callable[[AsyncConn], _F], operations: Mapping[Any, Callable[..., Any]]) -> _F:
+    """The same over an `netlink.aio.AsyncConn`. The functions are plain ones."""
+    from netlink.aio import AsyncConn
+
+    return _served(family(AsyncConn(_Double(family, operations), PID)), operations)
+
+
+def _served(family: _F, operations: Mapping[Any, Callable[..., Any]]) -> _F:
+    """Let the streams of a family object have what is given."""
+    from netlink._io.source import ItemSource
+    from netlink.family import Listen
+    from netlink.stream import Stream
+
+    def opener(listen: Any, items: Callable[[], Any]) -> Callable[..., Any]:
+        def open_stream(*, on_overrun: str = "raise", **options: object) -> Any:
+            of: Any = family
+            state = (lambda: of.iterate(getattr(of.calls, listen.state.name)())) if on_overrun == "resync" else None
+            stream: Stream[Any, Any] = Stream(
+                ItemSource(items(), *listen.declarations), on_overrun=on_overrun, resync=state
+            )
+            return stream
+
+        return open_stream
+
+    for key, function in operations.items():
+        name = key if isinstance(key, str) else key.name
+        listen = getattr(type(family), name, None)
+        if isinstance(listen, Listen):
+            vars(family)[name] = opener(listen, function)
+    return family
+
+
+class _Double:
+    """The Socket protocol over the functions of a family's operations."""
+
+    def __init__(self, family: Any, operations: Mapping[Any, Callable[..., Any]]) -> None:
+        from netlink.family import Listen, Operation
+
+        self._functions: dict[Any, Callable[..., Any]] = {}  # by operation
+        self._answers: deque[Iterator[list[Message]]] = deque()
+        for key, function in operations.items():
+            name = key if isinstance(key, str) else key.name
+            operation: Any = getattr(family, name, None)
+            if not isinstance(operation, (Operation, Listen)):
+                raise ValueError(f"{family.__name__} has no operation {name!r}")
+            if isinstance(operation, Operation):
+                self._functions[operation] = function
+
+    def close(self) -> None:
+        pass
+
+    def send(self, m: Message) -> None:
+        self.send_messages([m])
+
+    def send_messages(self, messages: list[Message]) -> None:
+        self._answers += [self._answer(m) for m in messages]
+
+    def receive_nowait(self) -> list[Message] | None:
+        while self._answers:
+            for datagram in self._answers[0]:
+                return datagram
+            self._answers.popleft()
+        return None
+
+    def receive(self) -> list[Message]:
+        datagram = self.receive_nowait()
+        if datagram is None:
+            raise AssertionError("nothing is to come: the connection waits for what was not asked for")
+        return datagram
+
+    def _answer(self, request: Message) -> Iterator[list[Message]]:
+        """The datagrams of the reply to a request."""
+        operation, function = self._function_for(request)
+        try:
+            result = function(*([] if operation.request is None else [operation.request.decode(request.data)]))
+            if operation.many:
+                for record in result:
+                    yield [_reply(request, record.encode(), flags=HeaderFlags.MULTI)]
+                yield [_reply(request, int32_bytes(0), type_=HeaderType.DONE, flags=HeaderFlags.MULTI)]
+                return
+            if result is not None:
+                yield [_reply(request, result.encode())]
+            if request.header.flags & HeaderFlags.ACKNOWLEDGE:
+                yield error(0, [request])
+        except OSError as refusal:
+            yield error(refusal.errno or EIO, [request])
+
+    def _function_for(self, request: Message) -> tuple[Any, Callable[..., Any]]:
+        """The operation that a request is of, the first where several look the same, and its function."""
+        flags = request.header.flags
+        many = flags & HeaderFlags.DUMP == HeaderFlags.DUMP
+        for operation, function in self._functions.items():
+            same = many or flags & _MODIFIERS == operation.flags & _MODIFIERS
+            if operation.command == request.header.type and operation.many == many and same:
+                return operation, function
+        raise AssertionError(f"the double has no function for a request of type {request.header.type!r}, {flags!r}")
+
+
+_MODIFIERS = HeaderFlags.CREATE | HeaderFlags.EXCL | HeaderFlags.REPLACE | HeaderFlags.APPEND
+
+
+def _reply(request: Message, data: bytes, *, type_: int | None = None, flags: int = 0) -> Message:
+    header = request.header
+    return Message(
+        Header(
+            length=16 + len(data),
+            type=header.type if type_ is None else type_,
+            flags=flags,
+            sequence=header.sequence,
+            pid=header.pid,
+        ),
+        data,
+    )

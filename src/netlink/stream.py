@@ -14,21 +14,21 @@ from __future__ import annotations
 import errno as _errno
 import time as _time
 import warnings as _warnings
-from collections.abc import Mapping as _Mapping
 from typing import TYPE_CHECKING, Any, Final, Generic, Never, TypeAlias, TypeVar, cast, overload
 
 from netlink._engine.record import Batch, Record
 from netlink._io.locks import Lock, Locks
 from netlink._io.readiness import Readiness, pause, run_in
-from netlink._io.source import SLOT, Closable, Kind, Source, open_source
+from netlink._io.source import SLOT, Closable, Kind, Source, kinds_of, open_source
 from netlink.errors import OpError, Overrun
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from types import TracebackType
     from typing import Literal, Self
 
     from netlink._engine.match import Match
+    from netlink._io.source import Kinds
     from netlink.bpf import Instruction
     from netlink.config import Config
 
@@ -92,10 +92,6 @@ _T = TypeVar("_T")
 _R = TypeVar("_R", bound=Record)
 _R_co = TypeVar("_R_co", bound=Record, covariant=True)
 _O = TypeVar("_O", bound=Overrun | ResyncBegin | ResyncEnd)  # the marks of a stream, or Never
-
-
-if TYPE_CHECKING:
-    Kinds: TypeAlias = _Mapping[int, type[_R_co] | tuple[type[_R_co], int]] | Iterable[Kind[_R_co]]
 
 
 @overload
@@ -192,7 +188,7 @@ def open(  # noqa: A001 - as of os and gzip
         raise ValueError('on_overrun="resync" and resync= need each other')
     source = open_source(
         protocol,
-        _kinds(kinds),
+        kinds_of(kinds),
         groups=groups,
         config=config,
         read_buffer=read_buffer,
@@ -473,7 +469,7 @@ class Batches(Generic[_R, _O]):
         return self
 
     def __next__(self) -> Batch[_R] | _O:
-        item = self._stream._read(self._rows, self._idle)
+        item = self._stream.read(self._idle, self._rows)
         if isinstance(item, Batch) and not len(item):
             raise StopIteration
         return item
@@ -482,7 +478,7 @@ class Batches(Generic[_R, _O]):
         return self
 
     async def __anext__(self) -> Batch[_R] | _O:
-        item = await self._stream._aread(self._rows, self._idle)
+        item = await self._stream.aread(self._idle, self._rows)
         if isinstance(item, Batch) and not len(item):
             raise StopAsyncIteration
         return item
@@ -578,17 +574,6 @@ class _Losses(Generic[_R, _O]):
         end = ResyncEnd()
         self.state = self.due = None
         return cast("_O", end)
-
-
-def _kinds(kinds: Kinds[_R]) -> tuple[Kind[_R], ...]:
-    if not isinstance(kinds, _Mapping):
-        return tuple(kinds)
-    mapping = cast("Mapping[int, type[_R] | tuple[type[_R], int]]", kinds)
-    found: list[Kind[_R]] = []
-    for type_, what in mapping.items():
-        declaration, event = what if isinstance(what, tuple) else (what, None)
-        found.append(Kind(type_, declaration, event))
-    return tuple(found)
 
 
 def _checked_rows(rows: int) -> int:

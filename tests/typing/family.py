@@ -9,16 +9,16 @@ from netlink import Conn, OpError
 from netlink.aio import AsyncConn
 from netlink.consts import Family as Protocol
 from netlink.family import C, Call, Deferred, Do, Dump, Family, Steps, dial, dial_async, verb
-from netlink.schema import AttributeSet, Batch, ip, u32
+from netlink.schema import IP, AttributeSet, Batch, Int, ip, u32
 
 
 class Item(AttributeSet):
-    number = u32(1)
-    address = ip(2)
+    number: Int = u32(1)
+    address: IP = ip(2)
 
 
 class Found(AttributeSet):
-    number = u32(1)
+    number: Int = u32(1)
 
 
 class Items(Family[C], protocol=Protocol.ROUTE):

@@ -582,6 +582,10 @@ cdef class Exchange:
                              f"{call.protocol!r}, and this one is of {self.protocol!r}")
         return 0
 
+    def do(self, m):
+        """A message's exchange, or a call's."""
+        return self.call(<Call>m) if isinstance(m, Call) else self.execute(m)
+
     def call(self, Call call not None):
         """Do what a call says, and return what it gives."""
         self.check_call(call)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import builtins
 import errno as _errno
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from netlink._codec import filled
 from netlink._engine.record import NL_K_VIEW, Batch, Field, Record
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from netlink._io.exchange import Call
     from netlink.bpf import Instruction
 
-__all__ = ["SLOT", "Closable", "ItemSource", "Kind", "SocketSource", "Source", "has_views", "open_source"]
+__all__ = ["SLOT", "Closable", "ItemSource", "Kind", "SocketSource", "Source", "has_views", "kinds_of", "open_source"]
 
 _R = TypeVar("_R", bound=Record)
 _R_co = TypeVar("_R_co", bound=Record, covariant=True)
@@ -52,6 +53,22 @@ class Kind(NamedTuple, Generic[_R_co]):
     event: int | None = None
     mask: int = 0
     flags: int = 0
+
+
+if TYPE_CHECKING:
+    Kinds: TypeAlias = Mapping[int, builtins.type[_R_co] | tuple[builtins.type[_R_co], int]] | Iterable[Kind[_R_co]]
+
+
+def kinds_of(kinds: Kinds[_R]) -> tuple[Kind[_R], ...]:
+    """What says which messages a stream takes, in full."""
+    if not isinstance(kinds, Mapping):
+        return tuple(kinds)
+    mapping = cast("Mapping[int, builtins.type[_R] | tuple[builtins.type[_R], int]]", kinds)
+    found: list[Kind[_R]] = []
+    for type_, what in mapping.items():
+        declaration, event = what if isinstance(what, tuple) else (what, None)
+        found.append(Kind(type_, declaration, event))
+    return tuple(found)
 
 
 class Closable(Protocol):

@@ -16,7 +16,7 @@ _PACKAGE = str(_Path(__file__).parents[1]) + "/"
 def warn(text: str) -> None:
     """Issue a NetlinkWarning."""
     # skip_file_prefixes does this from Python 3.12 on.
-    level, frame = 2, _sys._getframe(1)
+    level, frame = 2, _sys._getframe(1)  # pyright: ignore[reportPrivateUsage]
     while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
         level, frame = level + 1, frame.f_back
     _warnings.warn(text, NetlinkWarning, stacklevel=level)

@@ -29,7 +29,7 @@ from netlink.netfilter.conntrack.records import (
 from netlink.netfilter.nfnetlink import Family, NfGenMsg
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Generator, Iterator
     from typing import Unpack
 
     from netlink.aio import AsyncConn
@@ -115,9 +115,7 @@ class Conn(Family[C]):
     )
     stats_global = Do(Command.GET_STATS, NfGenMsg, StatsGlobal, doc="How many flows there are and may be.")
 
-    def __init__(self, conn: C) -> None:
-        super().__init__(conn)
-        self._able: frozenset[str] | None = None
+    _able: frozenset[str] | None = None
 
     @verb
     def dump(
@@ -150,7 +148,7 @@ class Conn(Family[C]):
         call = self.dump_part_zero(part) if zero else self.dump_part(part)
         return call if filter is None else call.matching(filter.match())
 
-    def _abilities(self: Conn[Deferred], filter: Filter | None) -> Steps[frozenset[str]]:
+    def _abilities(self: Conn[Deferred], filter: Filter | None) -> Generator[Any, Any, frozenset[str]]:
         """What the kernel can do of a filter; it is asked once for each connection, where that matters."""
         if filter is None or KERNELS.isdisjoint(filter.given):
             return frozenset()
@@ -223,13 +221,13 @@ class Conn(Family[C]):
     def _flush(self: Conn[Deferred], filter: Filter | None, family: int | None) -> Steps[None]:
         part, left = part_of(filter, family, (yield from self._abilities(filter)), flush=True)
         if not left:
-            yield self.delete_part(part)
-            return
+            return self.delete_part(part)
         found: Batch[Flow] = yield self.dump(filter, family=family)
         answers = yield [self.delete(flow) for flow in found]
         for answer in answers:
             if answer is not None and not isinstance(answer, FileNotFoundError):  # it has ended meanwhile
                 raise answer
+        return None
 
     @verb
     def dump_expect(self: Conn[Deferred], *, family: int | None = None) -> Call[Batch[Expect]]:
@@ -265,6 +263,7 @@ class Conn(Family[C]):
             # The deletes of older kernels compare the id with another number than the one that they give out.
             yield self.get_expectation(key)
             yield self.delete_expectation(key.replace(id=None))
+        return None
 
     @verb
     def flush_expect(self: Conn[Deferred], helper: str | None = None) -> Call[None]:
@@ -292,8 +291,8 @@ def _family_of(tuple_: Tuple | None) -> int:
 
 def _expect_key(expect: Expect) -> Expect:
     """What the kernel finds an expectation by."""
-    tuple_ = getattr(expect, "tuple", None)
-    return Expect(family=_family_of(tuple_), tuple=tuple_, id=expect.id, zone=expect.zone)
+    family = _family_of(getattr(expect, "tuple", None))
+    return Expect(family=family, tuple=expect.tuple, id=expect.id, zone=expect.zone)
 
 
 def _key(flow: Flow) -> dict[str, Any]:

@@ -39,7 +39,6 @@ from netlink.netfilter.conntrack.records import (
 if TYPE_CHECKING:
     from collections.abc import Container, Generator, Iterable
 
-    from netlink.family import Steps
     from netlink.schema import Record
 
 __all__ = ["ABILITIES", "Filter", "abilities", "address_family", "check_flush", "part_of"]
@@ -118,7 +117,7 @@ ABILITIES = frozenset({"mark", "status", "zone", "orig", "reply", "flush"})  # a
 _VERSION_FAMILY = 1  # nfgenmsg.version from which nfgenmsg.nfgen_family counts for a flush
 
 
-def abilities(protocol: int) -> Steps[frozenset[str]]:
+def abilities(protocol: int) -> Generator[Call[None], None, frozenset[str]]:
     """What this kernel's ctnetlink can do of a filter: names of `Filter`, and "flush".
 
     Asked of the kernel, which ignores what it does not know. An attribute of a wrong width is ERANGE where it is known,

@@ -252,11 +252,13 @@ class Mirror(Mapping[FlowKey, Flow]):
         changes, self._changes = self._changes, deque()
         return list(changes)
 
-    def _next_change(self, idle: float | None) -> Change | None:
+    def change(self, idle: float | None = None) -> Change | None:
+        """The next change; None where nothing came for idle seconds, and at the end."""
         with self._lock:
             return self._next(idle)
 
-    async def _anext_change(self, idle: float | None) -> Change | None:
+    async def achange(self, idle: float | None = None) -> Change | None:
+        """`change`, awaited."""
         while not self._changes:
             if not await self._atake(idle):
                 return None
@@ -314,7 +316,7 @@ class Changes:
         return self
 
     def __next__(self) -> Change:
-        change = self._mirror._next_change(self._idle)
+        change = self._mirror.change(self._idle)
         if change is None:
             raise StopIteration
         return change
@@ -323,7 +325,7 @@ class Changes:
         return self
 
     async def __anext__(self) -> Change:
-        change = await self._mirror._anext_change(self._idle)
+        change = await self._mirror.achange(self._idle)
         if change is None:
             raise StopAsyncIteration
         return change
