@@ -6,10 +6,10 @@
 - A class of named values, be they attributes of a declaration or members of an enum, gets a table of them: what they
   are declared as, and the comment on their line, which has the kernel's name.
 
-A family's operations and verbs are no functions, so that autodoc shows none of their signatures. Two directives list them
-as methods: `operations` and `verbs`, each with the name of the class, in the content of its `autoclass`.
+A family's operations and verbs are no functions, so that autodoc shows none of their signatures. Two directives list
+them as methods: `operations` and `verbs`, each with the name of the class, in the content of its `autoclass`.
 
-A public name that no page of the reference has is a warning, and so is an operation or verb without a page or docstring.
+A public name that no page of the reference has is a warning. So is an operation or verb without a page or docstring.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from netlink.family import Dump, Family, Listen, Operation, verb
 from netlink.schema import Record
 
 _PARAMETER = re.compile(r"(?!https?:)([a-z_]\w*(?:, [a-z_]\w*)*|\"\w+\"): (.*)", re.IGNORECASE)
-_MEMBER = re.compile(r"    ([A-Za-z]\w*) = ([^#\n]*?) *(?:# (.*))?")
+_MEMBER = re.compile(r"    ([A-Za-z]\w*)(?:: [^=\n]+)? = ([^#\n]*?) *(?:# (.*))?")
 _RESULT = re.compile(r"(?:Call|Steps)\[(.*)\]")
 _OPTIONS = "*, on_overrun='raise', read_buffer=None, reliable=False, matches=(), bpf=None"
 
@@ -81,6 +81,7 @@ def cells(row: re.Match[str]) -> tuple[str, str, str]:
 def members(cls: type[Any]) -> list[str]:
     """A table of the named values that a class declares, from its source."""
     rows = [match for line in inspect.getsource(cls).split("\n") if (match := _MEMBER.fullmatch(line))]
+    rows = [row for row in rows if row[1] != "header"]  # the class statement has it
     if not rows:
         return []
     table = [("name", "declared as", "in the kernel"), *(cells(row) for row in rows)]
@@ -116,7 +117,7 @@ def signature_of(member: Any) -> str:
     """How an operation or verb is called over a `Conn`, and what it returns."""
     if isinstance(member, verb):
         signature = inspect.signature(member.__wrapped__)
-        first, *others = signature.parameters.values()
+        _self, *others = signature.parameters.values()
         result = _RESULT.fullmatch(str(signature.return_annotation))
         assert result, f"{member.__name__} returns neither a Call nor Steps"
         shown = [each.replace(annotation=Text(each.annotation)) for each in others]
@@ -194,7 +195,7 @@ def missing(app: Sphinx, env: BuildEnvironment) -> None:
             logging.getLogger(__name__).warning("%s is in no page of docs/api", name)
         for method, member in members_of(value, (Operation, Listen, verb)).items() if is_family(value) else ():
             if f"{name}.{method}" not in pages or not member.__doc__:
-                logging.getLogger(__name__).warning("%s.%s is in no page of docs/api, or has no docstring", name, method)
+                logging.getLogger(__name__).warning("%s.%s has no page or no docstring", name, method)
 
 
 def is_family(value: Any) -> bool:
