@@ -103,7 +103,7 @@ class AsyncConn(BaseConn):
             except BaseException as raised:
                 error = raised
 
-    async def _perform(self, want: int | tuple[str, list[Message]]) -> list[Message] | None:
+    async def _perform(self, want: int | tuple[str, list[Message] | bytes]) -> list[Message] | None:
         """Wait for what a verb gave: what it is to be sent for that."""
         if isinstance(want, tuple):
             await self._send(*want)
@@ -115,13 +115,14 @@ class AsyncConn(BaseConn):
             await self._readiness.wait(readable=True, until=self._locks.receive_deadline)
         return None
 
-    async def _send(self, op: str, requests: list[Message]) -> None:
+    async def _send(self, op: str, requests: list[Message] | bytes) -> None:
         sock = self._sock
         if not hasattr(sock, "send_nowait"):
             sock.send(requests[0]) if op == "send" else sock.send_messages(requests)
             return
         pause = _SEND_PAUSE_MIN
-        while not sock.send_nowait(op, requests):
+        whole = isinstance(requests, bytes)
+        while not (sock.send_bytes(op, requests, False) if whole else sock.send_nowait(op, requests)):
             await _asyncio.sleep(pause)
             pause = min(2 * pause, _SEND_PAUSE_MAX)
 

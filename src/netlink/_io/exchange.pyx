@@ -9,18 +9,18 @@ What a generator gives:
 
     READABLE            nothing is queued: wait, then send None, or the datagram where the socket gave it
     PAUSE               much was done at a stretch: somebody else may want to run
-    (op, messages)      to be sent as one datagram
+    (op, messages)      to be sent as one datagram; to the real socket it may also be the bytes of such
     an iterator         what is handed out
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.errno cimport EAGAIN, EINTR
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from netlink._codec cimport Header, Message, check_reply, filled, verdict_error
 from netlink._engine.match cimport Match
@@ -85,10 +85,11 @@ cdef enum:
     # Requests of `execute_all` that are under way at a time: more gain nothing, and have to be remembered.
     WINDOW = 512
     # An acknowledgement of a request that failed has the request, and what the kernel says of it.
-    ACK_SIZE = NL_HEADER + 4 + 512
+    ACK_SIZE = NL_HEADER + 4 + NL_HEADER + 256
     REPLY_SIZE = 8192
-    # What the kernel charges beside the data of a datagram: struct sk_buff and struct skb_shared_info.
-    OVERHEAD = 256 + 320
+    # What the kernel charges beside the data of a datagram: struct skb_shared_info, allocated with it, and sk_buff.
+    SHARED_INFO = 320
+    SK_BUFF = 256
     RING_SLOTS = 64
 
 
@@ -683,7 +684,7 @@ cdef class Exchange:
         cdef Py_ssize_t upto, room = answers.datagram_max
         if self.real is not None:
             room = max(self.real.write_buffer() // 4, room)
-            answers.budget = self.real.read_buffer() // 2
+            answers.budget = self.real.read_buffer() // 4 * 3
         if self.inbox.abandoned:
             self.drop_abandoned()
         if self.sequence > <uint32_t>0xffffffff - <uint32_t>(end - first):
@@ -694,8 +695,12 @@ cdef class Exchange:
                 if answers.sent < end and answers.sent - answers.oldest <= WINDOW // 2:
                     upto = answers.next_datagram(end, room)
                     if upto > answers.sent:
-                        requests = self.prepared([(<Call>item).acknowledged() for item in
-                                                  answers.calls[answers.sent:upto]])
+                        if self.real is not None and self.debugger is None:
+                            self.sequence += <uint32_t>(upto - answers.sent)
+                            requests = answers.datagram(upto)
+                        else:
+                            requests = self.prepared([(<Call>item).acknowledged() for item in
+                                                      answers.calls[answers.sent:upto]])
                         answers.sent = upto
                         yield "send-messages", requests
                         yield PAUSE
@@ -802,11 +807,11 @@ cdef class Answers:
 
     cdef int64_t charge_of(self, Call call):
         """What the answer to a call may take of the read buffer: the kernel allocates powers of 2."""
-        cdef size_t size = call.size() + ACK_SIZE + OVERHEAD
+        cdef size_t size = call.size() + ACK_SIZE + SHARED_INFO
         cdef int64_t charge = 512
         while charge < <int64_t>size:
             charge *= 2
-        return charge if call.reply is None else charge + REPLY_SIZE
+        return SK_BUFF + (charge if call.reply is None else charge + REPLY_SIZE)
 
     cdef Py_ssize_t next_datagram(self, Py_ssize_t end, Py_ssize_t room):
         """The position behind the last call that the next datagram has room for; it is made ready to be answered."""
@@ -828,6 +833,32 @@ cdef class Answers:
             reply.pid = self.pid
             i += 1
         return i
+
+    cdef bytes datagram(self, Py_ssize_t upto):
+        """The requests from those that have been sent up to a position, as they are to be sent."""
+        cdef Py_ssize_t i
+        cdef size_t size = 0, at = 0
+        cdef nl_header header
+        cdef Call call
+        cdef uint8_t *out
+        for i in range(self.sent, upto):
+            size += (<Call>self.calls[i]).size()
+        datagram = PyBytes_FromStringAndSize(NULL, size)
+        out = <uint8_t *>PyBytes_AS_STRING(datagram)
+        memset(out, 0, size)
+        for i in range(self.sent, upto):
+            call = self.calls[i]
+            header = call.message.h
+            header.length = <uint32_t>call.size()
+            header.sequence = self.base + <uint32_t>(i - self.first)
+            header.pid = self.pid
+            header.flags |= NL_F_ACK
+            memcpy(out + at, &header, sizeof(header))
+            if call.message.payload is not None:
+                memcpy(out + at + NL_HEADER, PyBytes_AS_STRING(call.message.payload),
+                       PyBytes_GET_SIZE(call.message.payload))
+            at += header.length
+        return datagram
 
     cdef int feed(self, list datagram) except -1:
         cdef Message message
@@ -882,7 +913,9 @@ cdef object perform(Exchange exchange, want):
     """Wait for what a verb gave: what it is to be sent for that."""
     if type(want) is tuple:
         op, messages = want
-        if op == "send":
+        if type(messages) is bytes:
+            exchange.real.send_bytes(op, messages, True)
+        elif op == "send":
             exchange.sock.send(messages[0])
         else:
             exchange.sock.send_messages(messages)
