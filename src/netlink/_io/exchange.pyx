@@ -664,6 +664,7 @@ cdef class Exchange:
     def call_all(self, list calls not None):
         """Do what many calls say: in its place what each gives, or the OpError that it got."""
         cdef Py_ssize_t i = 0, end
+        cdef bint roomy
         cdef Call call
         for item in calls:
             if not isinstance(item, Call):
@@ -671,10 +672,12 @@ cdef class Exchange:
             self.check_call(<Call>item)
         answers = Answers(calls)
         try:
+            # Where the read buffer may be full with one reply the acknowledgement would be lost: it is not asked for.
+            roomy = self.real is None or self.real.read_buffer() >= 4 * REPLY_SIZE
             while i < len(calls):
                 call = calls[i]
                 end = i
-                while end < len(calls) and (<Call>calls[end]).steps is None and not (<Call>calls[end]).dump:
+                while end < len(calls) and goes_with_others(<Call>calls[end], roomy):
                     end += 1
                 if end > i:
                     yield from self.window(answers, i, end)
@@ -709,7 +712,9 @@ cdef class Exchange:
         unsent = first
         try:
             while answers.oldest < end:
-                if answers.sent < end and answers.sent - answers.oldest <= WINDOW // 2:
+                # Not for each answer another request, but many requests in a datagram.
+                if (answers.sent < end and answers.sent - answers.oldest <= WINDOW // 2
+                        and answers.charge <= answers.budget // 2):
                     upto = answers.next_datagram(end, room)
                     if upto > answers.sent:
                         requests = self.prepared([(<Call>item).acknowledged() for item in
@@ -809,6 +814,11 @@ cdef object foreign(const nl_header *header):
     """The error of a message that is no answer to any request that is under way."""
     return OpError("validate", OSError(_errno.EPROTO, f"a message with the sequence number {header.sequence} and the "
                                                       f"port id {header.pid}, which answers no request"))
+
+
+cdef bint goes_with_others(Call call, bint roomy):
+    """Whether a call may share a datagram."""
+    return call.steps is None and (call.reply is None or (roomy and not call.dump))
 
 
 cdef object PENDING = object()
