@@ -82,8 +82,10 @@ class AsyncConn(BaseConn):
                     yield item
                 lock.hand_over(_asyncio.current_task())
         finally:
-            steps.close()
-            lock.release()
+            try:
+                steps.close()
+            finally:
+                lock.release()
 
     async def _step(self, steps: Generator[Any, Any, Any], op: str) -> tuple[bool, Any]:
         """Run a verb to the next thing that it hands out, or to its end: whether that is it, and what it returned."""
