@@ -15,7 +15,7 @@ from netlink._engine.receive import Reader
 from netlink._io.exchange import PAUSE, Call
 from netlink._io.locks import Locks
 from netlink._io.readiness import Readiness, run_in
-from netlink.conn import ROWS, BaseConn, dump_in_parts, open_conn
+from netlink.conn import ROWS, BaseConn, open_conn
 from netlink.errors import OpError
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class AsyncConn(BaseConn):
         self, request: Any, declaration: Any = None, rows: int = ROWS, *, match: Any = None
     ) -> AsyncGenerator[Batch[Any]]:
         """As `netlink.Conn.iter_dump`, for `async for`. aclose() drops the rest."""
-        return self._iterate(self._executing, dump_in_parts(self._exchange, request, declaration, rows, match))
+        return self._iterate(self._executing, self._exchange.parts(request, declaration, rows, match))
 
     def close(self) -> None:
         """Close the connection. Calls of other tasks that wait end with OpError (errno EBADF).

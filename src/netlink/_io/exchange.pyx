@@ -605,6 +605,16 @@ cdef class Exchange:
         finally:
             self.keep_rest(reader)
 
+    def parts(self, request, declaration, rows, match):
+        """The same of a message or a call, in parts. TypeError and ValueError for what cannot be meant."""
+        if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+            raise ValueError(f"rows must be an int of at least 1, not {rows!r}")
+        if not isinstance(request, Call):
+            return self.dump(request, Reader(declaration, match), rows)
+        if declaration is not None or match is not None:
+            raise TypeError("a call has the declaration and the match itself")
+        return self.call_iter(<Call>request, rows)
+
     cdef int keep_rest(self, Reader reader) except -1:
         """Leave to the next receive what came in one datagram with the reply and is not of it."""
         self.inbox.put_back(self.inbox.wanted(reader.rest()))
