@@ -232,9 +232,11 @@ cdef class Reader:
         cdef Message message
         cdef const uint8_t *payload
         cdef int result
-        while self.position < len(self.fed):
+        while True:
             if self.store.count >= rows:
-                return ENOUGH
+                return ENOUGH   # also at its end: no more is asked for than is wanted
+            if self.position == len(self.fed):
+                break
             message = <Message?>self.fed[self.position]
             data = message.payload or b""
             payload = <const uint8_t *>PyBytes_AS_STRING(data)
