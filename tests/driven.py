@@ -56,7 +56,8 @@ class Driven:
             while (item := self.do(following())) is not _END:
                 yield item
         finally:
-            self.do(items.aclose())  # type: ignore[attr-defined]
+            if not self._loop.is_closed():  # which closed it
+                self.do(items.aclose())  # type: ignore[attr-defined]
 
     def receive_iter(self) -> Iterator[Any]:
         return self._iterate(self.conn.receive_iter())

@@ -540,7 +540,7 @@ def test_receive_iter_left_early_keeps_the_rest_of_a_plain_datagram(user: Conn, 
     peer.send(message(16), message(17), message(18))
     replies = user.receive_iter()
     next(replies)
-    replies.close()
+    replies.close()  # type: ignore[attr-defined]
     assert [m.header.type for m in user.receive()] == [17, 18]
     assert nothing_left(user)
 

@@ -231,6 +231,7 @@ def test_a_deadline_that_comes_in_the_middle(conn: Conn) -> None:
 def test_messages_in_between(conn: Conn, other: Conn) -> None:
     conn.join_group(7)  # RTNLGRP_IPV4_ROUTE
     netns.add_routes(other, 3)
+    # They are in the queue already, and so come first.
     with pytest.raises(OpError) as caught:
         conn.execute_all([noop()] * 20)
     assert (caught.value.op, caught.value.errno) == ("validate", errno.EPROTO)

@@ -38,7 +38,6 @@ from netlink._wire cimport (
     NL_ITEM,
     NL_ROLE_ACK,
     NL_ROLE_BEHIND,
-    NL_ROLE_CUT,
     NL_ROLE_DATA,
     NL_ROLE_END,
     NL_ROLE_FAILED,
@@ -67,7 +66,7 @@ import errno as _errno
 import sys as _sys
 
 from netlink._codec import verdict
-from netlink._engine.paths import explain
+from netlink._engine.paths import explain as explain_error
 from netlink.errors import DecodeError, EncodeError, OpError
 
 READABLE = 1
@@ -341,7 +340,7 @@ cdef class Call:
         if self.hints and not error.hint:
             error.hint = self.hints.get(error.errno, "")
         if self.request is not None:
-            explain(error, self.request, self.message.payload or b"")
+            explain_error(error, self.request, self.message.payload or b"")
 
     cdef size_t size(self):
         """Bytes of the message."""
@@ -790,7 +789,7 @@ cdef class Exchange:
         cdef nl_cursor cursor
         cdef nl_message m
         cdef nl_step step
-        cdef bint cut
+        cdef bint cut, ended
         cdef size_t slot = nl_align(answers.largest + ACK_SIZE)
         cdef size_t slots = RING_SIZE / slot
         if self.ring is None or self.ring.ring.slot_size < slot:
@@ -816,9 +815,10 @@ cdef class Exchange:
                 step = nl_next_message(&cursor, &m)
                 if step != NL_ITEM:
                     break
-                if answers.take(&m.header, m.payload, m.size, None):
+                ended = answers.oldest == answers.end
+                if not ended and answers.take(&m.header, m.payload, m.size, None):
                     continue
-                if first is None and error is None:
+                if not ended and first is None and error is None:
                     error = foreign(&m.header)
                 else:
                     others.append(parsed(&m))
@@ -872,6 +872,7 @@ cdef class Answers:
     cdef dict data                  # messages of replies that have not ended, by position
     cdef nl_reply replies[WINDOW]   # those under way
     cdef Py_ssize_t first           # position that has the sequence number base
+    cdef Py_ssize_t end             # position behind the last one of the run
     cdef Py_ssize_t sent            # positions before it have been sent
     cdef Py_ssize_t oldest          # positions before it have been answered
     cdef uint32_t base
@@ -894,6 +895,7 @@ cdef class Answers:
         cdef Call call
         cdef Py_ssize_t i
         self.first = self.sent = self.oldest = first
+        self.end = end
         self.base = base
         self.pid = pid
         self.charge = 0
@@ -968,6 +970,9 @@ cdef class Answers:
             message = <Message?>datagram[i]
             data = message.payload or b""
             payload = <const uint8_t *>PyBytes_AS_STRING(data)
+            if self.oldest == self.end:
+                inbox.put_back(datagram[i:])
+                break
             if not self.take(&message.h, payload, PyBytes_GET_SIZE(data), message):
                 inbox.put_back(datagram[i + 1:])
                 raise foreign(&message.h)
