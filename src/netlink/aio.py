@@ -55,8 +55,8 @@ class AsyncConn(BaseConn):
     """
 
     _readiness: Readiness
-    # Some milliseconds of reading, between which other tasks run.
-    _patience = 16
+    # A few milliseconds of reading, between which other tasks run.
+    _patience = 8
 
     def __init__(self, sock: Socket, pid: int) -> None:
         self.start(sock, pid, None, None, None)

@@ -45,8 +45,8 @@ from netlink.debug import Debugger
 from netlink.family import Call
 from netlink.netfilter import pcapng
 from netlink.netfilter.conntrack import Event, Expect, Filter, Flow, Stats, StatsExpect, StatsGlobal, Status, Tuple
-from netlink.netfilter.conntrack import filter as filter_
 from netlink.netfilter.conntrack.events import _KINDS
+from netlink.netfilter.conntrack.filter import part_of
 from netlink.netfilter.nflog import Packet
 from netlink.schema import AttributeSet, Field, Record, Struct
 
@@ -295,8 +295,8 @@ def programs(source: Input) -> None:
         return
     assert pickle.loads(pickle.dumps(chosen)) == chosen
     repr(chosen)
-    filter_.kernel_payload(chosen if chosen.event is None else None, None, lambda: ABLE)
-    code = bpf_filter.program(filter_.clauses(chosen, True), Flow, _KINDS, 1)
+    part_of(chosen, None, ABLE)[0].encode()
+    code = bpf_filter.program(chosen.clauses(True), Flow, _KINDS, 1)
     kind = source.choose(_KINDS)
     payload = source.rest()
     datagram = struct.pack("=IHHII", 16 + len(payload), kind.type, kind.flags, 0, 0) + payload
@@ -307,7 +307,7 @@ def programs(source: Input) -> None:
     except (DecodeError, AttributeError):
         return
     told = Flow(**{name: getattr(flow, name) for name in Flow.__fields__} | {"event": kind.event})
-    wanted = filter_.match(chosen, events=True)
+    wanted = chosen.match(events=True)
     assert wanted is not None
     if orig.src is not None and orig.dst is not None and reply is not None:
         assert wanted(told) == filters.means(chosen, told)

@@ -235,7 +235,7 @@ def test_a_call_is_a_value() -> None:
 def test_iter_dump_of_what_is_no_dump(connect: Connect) -> None:
     sock = Kernel()
     conn = connect(sock, 1)
-    for call in (get(1), put(1), Call.of_steps(lambda: (call for call in ()))):  # type: ignore[arg-type, return-value]
+    for call in (get(1), put(1), Call.of_steps(lambda: (one for one in ()))):  # type: ignore[arg-type, return-value]
         with pytest.raises(TypeError, match="has no parts"):
             list(conn.iter_dump(call))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="has the declaration"):
