@@ -108,7 +108,7 @@ def test_of_the_kernel(way: Conn) -> None:
     parts_left = way.iter_dump(netns.routes_request(), Route, 100)
     next(parts_left)
     parts_left.close()  # type: ignore[attr-defined]
-    assert len(way.execute(netns.routes_request())) == len(batch)
+    assert len(way.execute(netns.routes_request())) == len(way.dump(netns.routes_request(), Route))
     assert not readable(way)
 
 

@@ -327,7 +327,7 @@ def test_execute_drains_an_abandoned_dump_before_it_asks(connect: Connect) -> No
     with pytest.raises(TimeoutError):
         conn.execute(request(DUMP))
     sent_after: list[int] = []
-    sock.datagrams = [[part(b"b"), message(b"event", sequence=0)], [done()]]
+    sock.datagrams[:] = [[part(b"b"), message(b"event", sequence=0)], [done()]]
     send = sock.send
 
     def note(m: Message) -> None:
