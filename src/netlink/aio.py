@@ -171,7 +171,9 @@ class AsyncConn(BaseConn):
         self, request: Message, declaration: type[_R], rows: int = ..., *, match: Match[_R] | None = None
     ) -> AsyncGenerator[Batch[_R]]: ...
     @overload
-    def iter_dump(self, request: Call[Batch[_R]], *, rows: int = ...) -> AsyncGenerator[Batch[_R]]: ...
+    def iter_dump(
+        self, request: Call[Batch[_R]], declaration: None = None, rows: int = ..., *, match: None = None
+    ) -> AsyncGenerator[Batch[_R]]: ...
     def iter_dump(
         self, request: Any, declaration: Any = None, rows: int = ROWS, *, match: Any = None
     ) -> AsyncGenerator[Batch[Any]]:

@@ -361,7 +361,9 @@ class Conn(BaseConn):
         self, request: Message, declaration: type[_R], rows: int = ..., *, match: Match[_R] | None = None
     ) -> Iterator[Batch[_R]]: ...
     @overload
-    def iter_dump(self, request: Call[Batch[_R]], *, rows: int = ...) -> Iterator[Batch[_R]]: ...
+    def iter_dump(
+        self, request: Call[Batch[_R]], declaration: None = None, rows: int = ..., *, match: None = None
+    ) -> Iterator[Batch[_R]]: ...
     def iter_dump(
         self, request: Any, declaration: Any = None, rows: int = ROWS, *, match: Any = None
     ) -> Iterator[Batch[Any]]:

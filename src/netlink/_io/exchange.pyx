@@ -71,7 +71,7 @@ from netlink.errors import DecodeError, EncodeError, OpError
 
 READABLE = 1
 PAUSE = 2
-ALL = _sys.maxsize
+cdef object ALL = _sys.maxsize
 
 cdef extern from "Python.h":
     ctypedef enum PySendResult:
