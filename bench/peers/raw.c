@@ -212,22 +212,32 @@ static void request(int getlink, long long count)
     finish(&r, 1);
 }
 
+enum { WINDOW_MAX = 1024 };
+
 /* The requests of a file, one behind the other. Acknowledgements of no more than a window of them are ever queued. */
 static void bulk(const char *how, const char *path, int family, int window, long long read_buffer)
 {
     int packed = strcmp(how, "packed") == 0, got;
     size_t size, at = 0;
     char *requests = read_file(path, &size);
-    struct mmsghdr *out = calloc((size_t)window, sizeof *out), *in = calloc((size_t)window, sizeof *in);
-    struct iovec *sent = calloc((size_t)window, sizeof *sent), *slots = calloc((size_t)window, sizeof *slots);
+    static struct mmsghdr out[WINDOW_MAX], in[WINDOW_MAX];
+    static struct iovec sent[WINDOW_MAX], slots[WINDOW_MAX];
+    static union {
+        struct {
+            struct nlmsghdr header;
+            struct nlmsgerr error;
+        } answer;
+        char bytes[4096]; /* an error echoes its request */
+    } replies[WINDOW_MAX];
     struct result r;
     int fd = dial(family), yes = 1;
 
-    if (!out || !in || !sent || !slots)
-        die("calloc");
+    if (window < 1 || window > WINDOW_MAX) {
+        fprintf(stderr, "raw: a window has 1 to %d requests\n", WINDOW_MAX);
+        exit(1);
+    }
     for (int i = 0; i < window; i++) {
-        /* An error echoes its request. */
-        slots[i] = (struct iovec){malloc(EVENT_BUFFER + 64), EVENT_BUFFER};
+        slots[i] = (struct iovec){&replies[i], sizeof replies[i]};
         in[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &slots[i], .msg_iovlen = 1}};
         out[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &sent[i], .msg_iovlen = 1}};
     }
@@ -253,8 +263,8 @@ static void bulk(const char *how, const char *path, int family, int window, long
             if ((got = recvmmsg(fd, in, (unsigned)window, MSG_WAITFORONE, NULL)) < 0)
                 die("recvmmsg");
             for (int i = 0; i < got; i++) {
-                const struct nlmsghdr *header = slots[i].iov_base;
-                const struct nlmsgerr *answer = NLMSG_DATA(header);
+                const struct nlmsghdr *header = &replies[i].answer.header;
+                const struct nlmsgerr *answer = &replies[i].answer.error;
                 if (header->nlmsg_type != NLMSG_ERROR || answer->error) {
                     fprintf(stderr, "raw: request %u: %s\n", header->nlmsg_seq, strerror(-answer->error));
                     exit(1);
@@ -264,6 +274,7 @@ static void bulk(const char *how, const char *path, int family, int window, long
         }
         r.items += answered;
     }
+    free(requests);
     finish(&r, 1);
 }
 

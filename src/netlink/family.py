@@ -67,7 +67,7 @@ else:
 
 __all__ = ["Call", "Deferred", "Do", "Dump", "Family", "Listen", "Operation", "Steps", "dial", "dial_async", "verb"]
 
-Steps: TypeAlias = "Generator[Call[Any] | list[Call[Any]], Any, _R | Call[_R]]"
+Steps: TypeAlias = Generator[Call[Any] | list[Call[Any]], Any, _R | Call[_R]]
 """A verb of several requests: a generator that gives calls and is sent what each gives; for a list of calls, the list
 that `Conn.execute_all` returns. What it returns is the verb's result; a `Call` is done first."""
 
@@ -400,8 +400,10 @@ class Dump(Operation[_Q, P, _R]):
 
     else:
 
-        def __init__(self, command, request, reply=None, **options):
+        def __init__(self, command, request=None, reply=None, **options):
             super().__init__(command, request, request if reply is None else reply, **options)
+            if self.reply is None:
+                raise TypeError("a dump needs the declaration of its reply")
 
 
 class Listen(Generic[_T]):

@@ -14,6 +14,7 @@ A match is compiled once and runs in C, without the GIL, on each record that is 
 from __future__ import annotations
 
 import ipaddress as _ipaddress
+from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform, overload
 
@@ -21,7 +22,7 @@ from netlink._engine.match import Condition, Match
 from netlink._engine.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
     from enum import IntFlag
     from typing import Never, Self
 
@@ -45,7 +46,7 @@ __all__ = [
 ]
 
 Network: TypeAlias = IPv4Network | IPv6Network
-_Address: TypeAlias = "str | IPv4Address | IPv6Address | Network"
+_Address: TypeAlias = str | IPv4Address | IPv6Address | Network
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 _C = TypeVar("_C", bound="Criteria[Any]")
@@ -92,9 +93,9 @@ OneNumber: TypeAlias = Criterion[int | None, int | None]
 """The type of a `number`."""
 SomeBits: TypeAlias = OneNumber
 """The type of `bits` and of their `mask`."""
-ManyNumbers: TypeAlias = "Criterion[int | range | Iterable[int | range] | None, tuple[int | range, ...]]"
+ManyNumbers: TypeAlias = Criterion[int | range | Iterable[int | range] | None, tuple[int | range, ...]]
 """The type of `numbers`."""
-ManyNetworks: TypeAlias = "Criterion[_Address | Iterable[_Address] | None, tuple[Network, ...]]"
+ManyNetworks: TypeAlias = Criterion[_Address | Iterable[_Address] | None, tuple[Network, ...]]
 """The type of `networks`."""
 
 
