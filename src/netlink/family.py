@@ -26,7 +26,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from contextlib import ExitStack
 from functools import partial, update_wrapper
 from types import MethodType
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, cast, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, overload
 
 from netlink._engine.record import Batch, Record
 from netlink._io.exchange import Call
@@ -580,7 +580,7 @@ class verb(Generic[P, _R]):  # noqa: N801 - a decorator
             found: object = self._build(family.calls, *args, **kwargs)
             if not isinstance(found, Call):
                 raise TypeError(f"{self.__name__} is a verb, which gives a call or is a generator, and gave {found!r}")
-            return cast("Call[Any]", found)
+            return found  # pyright: ignore[reportUnknownVariableType] - of any result
         steps = partial(self._build, family.calls, *args, **kwargs)
         steps()  # a generator that never begins: the arguments are looked at
         return Call.of_steps(steps, family.protocol)

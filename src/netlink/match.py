@@ -248,10 +248,11 @@ class Criteria(Generic[_R]):
         cls.criteria = getattr(cls, "criteria", {}) | {
             name: value for name, value in vars(cls).items() if isinstance(value, Criterion)
         }
-        cls.declaration = declaration or getattr(cls, "declaration", Record)
-        cls.event_name = event or getattr(cls, "event_name", "")
-        if cls.declaration is Record:
+        if declaration is None and not hasattr(cls, "declaration"):
             raise TypeError(f"{cls.__name__} needs declaration=, the class of the records that it is a filter of")
+        if declaration is not None:
+            cls.declaration = declaration
+        cls.event_name = event or getattr(cls, "event_name", "")
         if cls.event_name and cls.event_name not in cls.criteria:
             raise TypeError(f"{cls.__name__} has no criterion {cls.event_name!r} to be its event")
         for name, criterion in cls.criteria.items():
