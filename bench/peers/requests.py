@@ -39,8 +39,8 @@ def execute_all(conn: Conn, all_calls: list[Any]) -> int:
     return sum(not isinstance(answer, OpError) for answer in answers)
 
 
-def declared() -> Any:
-    """The family whose verb is measured: `declared().dial()` has the method `noop`."""
+def dialled(asynchronous: bool = False) -> Any:
+    """The family whose operation is measured: it has the method `noop`."""
     from netlink import family
 
     class Noop(family.Family[family.C], protocol=Family.ROUTE):
@@ -48,7 +48,7 @@ def declared() -> Any:
 
         noop = family.Do(1)  # NLMSG_NOOP
 
-    return Noop
+    return (family.dial_async if asynchronous else family.dial)(Noop)
 
 
 def dump(conn: Conn) -> Batch[Flow]:
@@ -90,7 +90,7 @@ def bulk(how: str, path: str) -> Result:
 
 
 def verb(count: int) -> Result:
-    with declared().dial() as family:
+    with dialled() as family:
         result = Result()
         for _ in range(count):
             family.noop()
@@ -99,7 +99,7 @@ def verb(count: int) -> Result:
 
 
 async def verb_async(count: int) -> Result:
-    async with declared().dial_async() as family:
+    async with dialled(asynchronous=True) as family:
         result = Result()
         for _ in range(count):
             await family.noop()

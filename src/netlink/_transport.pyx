@@ -135,6 +135,10 @@ cdef class Socket:
         """Send messages as one datagram. False where that would have to wait, and nothing is sent."""
         return self.send_datagram(op, marshal_messages(messages), False)
 
+    def send_bytes(self, str op, bytes datagram, bint wait):
+        """Send a datagram that is there as bytes. False where wait is false and it would have to wait."""
+        return self.send_datagram(op, datagram, wait)
+
     cdef bint send_datagram(self, str op, object datagram, bint wait) except -1:
         cdef const char *data = PyBytes_AS_STRING(datagram)
         cdef size_t size = PyBytes_GET_SIZE(datagram)

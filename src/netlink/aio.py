@@ -15,7 +15,7 @@ from netlink._engine.receive import Reader
 from netlink._io.exchange import PAUSE, Call
 from netlink._io.locks import Locks
 from netlink._io.readiness import Readiness, run_in
-from netlink.conn import ROWS, BaseConn, dump_in_parts, open_conn
+from netlink.conn import ROWS, BaseConn, open_conn
 from netlink.errors import OpError
 
 if TYPE_CHECKING:
@@ -55,8 +55,8 @@ class AsyncConn(BaseConn):
     """
 
     _readiness: Readiness
-    # Some milliseconds of reading, between which other tasks run.
-    _patience = 16
+    # A few milliseconds of reading, between which other tasks run.
+    _patience = 8
 
     def __init__(self, sock: Socket, pid: int) -> None:
         self.start(sock, pid, None, None, None)
@@ -82,8 +82,10 @@ class AsyncConn(BaseConn):
                     yield item
                 lock.hand_over(_asyncio.current_task())
         finally:
-            steps.close()
-            lock.release()
+            try:
+                steps.close()
+            finally:
+                lock.release()
 
     async def _step(self, steps: Generator[Any, Any, Any], op: str) -> tuple[bool, Any]:
         """Run a verb to the next thing that it hands out, or to its end: whether that is it, and what it returned."""
@@ -103,7 +105,7 @@ class AsyncConn(BaseConn):
             except BaseException as raised:
                 error = raised
 
-    async def _perform(self, want: int | tuple[str, list[Message]]) -> list[Message] | None:
+    async def _perform(self, want: int | tuple[str, list[Message] | bytes]) -> list[Message] | None:
         """Wait for what a verb gave: what it is to be sent for that."""
         if isinstance(want, tuple):
             await self._send(*want)
@@ -115,13 +117,14 @@ class AsyncConn(BaseConn):
             await self._readiness.wait(readable=True, until=self._locks.receive_deadline)
         return None
 
-    async def _send(self, op: str, requests: list[Message]) -> None:
+    async def _send(self, op: str, requests: list[Message] | bytes) -> None:
         sock = self._sock
         if not hasattr(sock, "send_nowait"):
             sock.send(requests[0]) if op == "send" else sock.send_messages(requests)
             return
         pause = _SEND_PAUSE_MIN
-        while not sock.send_nowait(op, requests):
+        whole = isinstance(requests, bytes)
+        while not (sock.send_bytes(op, requests, False) if whole else sock.send_nowait(op, requests)):
             await _asyncio.sleep(pause)
             pause = min(2 * pause, _SEND_PAUSE_MAX)
 
@@ -173,7 +176,7 @@ class AsyncConn(BaseConn):
         self, request: Any, declaration: Any = None, rows: int = ROWS, *, match: Any = None
     ) -> AsyncGenerator[Batch[Any]]:
         """As `netlink.Conn.iter_dump`, for `async for`. aclose() drops the rest."""
-        return self._iterate(self._executing, dump_in_parts(self._exchange, request, declaration, rows, match))
+        return self._iterate(self._executing, self._exchange.parts(request, declaration, rows, match))
 
     def close(self) -> None:
         """Close the connection. Calls of other tasks that wait end with OpError (errno EBADF).

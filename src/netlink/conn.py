@@ -17,7 +17,7 @@ from netlink.errors import OpError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, Protocol, Self, TypeVar, overload
 
     from netlink._codec import Message
@@ -81,19 +81,6 @@ def open_socket(family: int, config: Config) -> _NetlinkSocket:
             sock.close()
             raise OpError("dial", error) from error
     return sock
-
-
-def dump_in_parts(
-    exchange: Exchange, request: Any, declaration: Any, rows: int, match: Any
-) -> Generator[Any, Any, Any]:
-    """The exchange's verb for `iter_dump`. TypeError and ValueError for what cannot be meant."""
-    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
-        raise ValueError(f"rows must be an int of at least 1, not {rows!r}")
-    if declaration is not None:
-        return exchange.dump(request, Reader(declaration, match), rows)
-    if match is not None:
-        raise TypeError("a call has the match itself")
-    return exchange.call_iter(request, rows)
 
 
 class BaseConn:
@@ -365,8 +352,8 @@ class Conn(BaseConn):
 
         Raises as `execute`; a malformed message is a DecodeError with path and offset, and ends the dump.
         """
-        reader = Reader(declaration, match)
-        batch: Batch[_R] = run(self._exchange, self._executing, self._exchange.dump(request, reader, 0))
+        steps = self._exchange.dump(request, Reader(declaration, match), 0)
+        batch: Batch[_R] = run(self._exchange, self._executing, steps)
         return batch
 
     @overload
@@ -384,7 +371,7 @@ class Conn(BaseConn):
 
         The iterator holds the connection's locks to its end. Closing it early drops the rest.
         """
-        steps = dump_in_parts(self._exchange, request, declaration, rows, match)
+        steps = self._exchange.parts(request, declaration, rows, match)
         return iterate(self._exchange, self._executing, steps)
 
     def close(self) -> None:

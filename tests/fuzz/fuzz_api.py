@@ -27,8 +27,10 @@ if __name__ == "__main__":
 import filters
 from netlink import (
     AttributeDecoder,
+    Conn,
     DecodeError,
     EncodeError,
+    Header,
     Message,
     OpError,
     marshal_attributes,
@@ -38,11 +40,13 @@ from netlink import (
     validate,
 )
 from netlink._engine import bpf_filter
+from netlink._engine.receive import Reader
 from netlink.debug import Debugger
+from netlink.family import Call
 from netlink.netfilter import pcapng
 from netlink.netfilter.conntrack import Event, Expect, Filter, Flow, Stats, StatsExpect, StatsGlobal, Status, Tuple
-from netlink.netfilter.conntrack import filter as filter_
 from netlink.netfilter.conntrack.events import _KINDS
+from netlink.netfilter.conntrack.filter import part_of
 from netlink.netfilter.nflog import Packet
 from netlink.schema import AttributeSet, Field, Record, Struct
 
@@ -291,8 +295,8 @@ def programs(source: Input) -> None:
         return
     assert pickle.loads(pickle.dumps(chosen)) == chosen
     repr(chosen)
-    filter_.kernel_payload(chosen if chosen.event is None else None, None, lambda: ABLE)
-    code = bpf_filter.program(filter_.clauses(chosen, True), Flow, _KINDS, 1)
+    part_of(chosen, None, ABLE)[0].encode()
+    code = bpf_filter.program(chosen.clauses(True), Flow, _KINDS, 1)
     kind = source.choose(_KINDS)
     payload = source.rest()
     datagram = struct.pack("=IHHII", 16 + len(payload), kind.type, kind.flags, 0, 0) + payload
@@ -303,7 +307,7 @@ def programs(source: Input) -> None:
     except (DecodeError, AttributeError):
         return
     told = Flow(**{name: getattr(flow, name) for name in Flow.__fields__} | {"event": kind.event})
-    wanted = filter_.match(chosen, events=True)
+    wanted = chosen.match(events=True)
     assert wanted is not None
     if orig.src is not None and orig.dst is not None and reply is not None:
         assert wanted(told) == filters.means(chosen, told)
@@ -373,6 +377,95 @@ def conditions(source: Input) -> dict[str, Any]:
     return values
 
 
+# Connections
+
+
+def scripted(source: Input, kinds: Sequence[int], sequences: Sequence[int]) -> list[list[Message]]:
+    """Datagrams of any messages, most of which are of the requests with these sequence numbers."""
+    found: list[list[Message]] = []
+    for _ in range(source.number() % 6):
+        datagram = []
+        for _ in range(source.number() % 5):
+            flags = source.choose((0, 0x2, 0x12, 0x2, 0x302))
+            sequence = source.choose((*sequences, *sequences, 0))
+            payload = source.take(source.number() % 32)
+            datagram.append(Message(Header(0, source.choose(kinds), flags, sequence, source.number() % 2), payload))
+        found.append(datagram)
+    return found
+
+
+class Scripted:
+    """A socket whose datagrams are known; EIO where they end. The last one may be an empty one, the end."""
+
+    def __init__(self, datagrams: list[list[Message]]) -> None:
+        self.datagrams = datagrams
+        self.sent: list[Message] = []
+
+    def close(self) -> None:
+        pass
+
+    def send(self, m: Message) -> None:
+        self.sent.append(m)
+
+    def send_messages(self, ms: list[Message]) -> None:
+        self.sent += ms
+
+    def receive_nowait(self) -> list[Message] | None:
+        return self.datagrams.pop(0) if self.datagrams else None
+
+    def receive(self) -> list[Message]:
+        if not self.datagrams:
+            raise OpError("receive", 5)
+        return self.datagrams.pop(0)
+
+
+def readers(source: Input) -> None:
+    """Whatever comes for a dump: batches of what was asked for, then an end or an error, and what is left is kept."""
+    rows = 1 + source.number() % 4
+    reader = Reader(Flow)
+    reader.begin(Message(Header(type=0x101, flags=0x301, sequence=7, pid=1)))
+    for datagram in scripted(source, (2, 3, 0x100), (7,)):
+        if reader.done:
+            break
+        reader.feed(datagram)
+        try:
+            while not reader.done:
+                got = reader.read(None, rows, 1)
+                if isinstance(got, int):
+                    break
+                assert len(got) == rows or (reader.done and len(got) < rows)
+        except (DecodeError, OpError):
+            break
+        assert reader.ended or not reader.rest()
+    left = reader.rest()
+    assert all(isinstance(message, Message) for message in left)
+    assert reader.rest() == []
+
+
+def answers(source: Input) -> None:
+    """Whatever comes for many requests: an answer to each, or an error that has those that came."""
+    calls: list[Call[Any]] = []
+    for _ in range(1 + source.number() % 8):
+        if source.number() % 2:
+            calls.append(Call(0x101, b"", Flow))
+        else:
+            calls.append(Call(0x102, b""))
+    sock = Scripted(scripted(source, (2, 3, 0x100), range(1, len(calls) + 1)))
+    conn = Conn(sock, 1)
+    conn._exchange.sequence = 0
+    try:
+        found = conn.execute_all(calls)
+    except (DecodeError, OpError) as error:
+        told: dict[int, Any] = error.answers  # type: ignore[union-attr]
+        assert len(told) < len(calls)
+    else:
+        assert len(found) == len(calls)
+        told = dict(enumerate(found))
+        assert not conn._exchange.inbox.abandoned
+    for i, answer in told.items():
+        assert isinstance(answer, OpError | (Flow if calls[i].reply else type(None)))
+
+
 TARGETS: tuple[Callable[[Input], None], ...] = (
     attributes,
     messages,
@@ -381,6 +474,8 @@ TARGETS: tuple[Callable[[Input], None], ...] = (
     declarations,
     blocks,
     programs,
+    readers,
+    answers,
 )
 
 

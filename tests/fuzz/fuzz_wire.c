@@ -4,7 +4,8 @@
  * number of times, for compilers without libFuzzer. Built with AddressSanitizer and UndefinedBehaviorSanitizer.
  *
  * Beyond not crashing it must hold: cursors only move forward and stay inside, payloads lie inside, the count of
- * attributes is an upper bound of those found, and a verdict's text and policy lie inside its message.
+ * attributes is an upper bound of those found, a verdict's text and policy lie inside its message, and a reply of any
+ * kind ends once.
  */
 #include "../../src/netlink/_sock.c"
 #include "target.h"
@@ -40,6 +41,69 @@ static void attributes(const uint8_t *p, size_t n, int depth)
         CHECK(step == NL_END ? found == count : found < count);
     else
         CHECK(step == NL_BAD);
+}
+
+/* The messages of an input as replies of every kind, in datagrams that end behind a message whose length says so: an
+ * end is told once and is final, and nothing of another request is part of a reply. */
+static void replies(const uint8_t *p, size_t n, uint32_t sequence, uint32_t pid)
+{
+    for (unsigned kind = NL_REPLY_ANY; kind <= NL_REPLY_PLAIN; kind++) {
+        struct nl_reply r = {.kind = (uint8_t)kind, .sequence = sequence, .pid = pid};
+        struct nl_cursor c = {p, n};
+        struct nl_message m;
+        struct nl_verdict v;
+        int interrupted = 0, messages = 0;
+        while (!r.done) {
+            if (nl_next_message(&c, &m) != NL_ITEM) {
+                nl_reply_datagram(&r, messages == 0);
+                CHECK(messages || r.done); /* an empty datagram ends every reply */
+                break;
+            }
+            messages++;
+            struct nl_reply before = r;
+            int ours = kind == NL_REPLY_ANY || nl_belongs(sequence, pid, &m.header);
+            enum nl_role role = nl_reply_message(&r, &m.header, m.payload, m.size, &v);
+            switch (role) {
+            case NL_ROLE_DATA:
+                CHECK(ours && !r.done && !nl_ends_reply(&m.header) && r.here == before.here + 1);
+                break;
+            case NL_ROLE_ACK:
+                CHECK(kind == NL_REPLY_ANY && !r.done && m.header.type == NL_TYPE_ERROR);
+                break;
+            case NL_ROLE_NOTHING:
+                CHECK(kind == NL_REPLY_ACKED && ours && !r.done && r.ended && r.queued_only);
+                break;
+            case NL_ROLE_LAST:
+            case NL_ROLE_END:
+            case NL_ROLE_CUT:
+                CHECK(ours && r.done && nl_ends_reply(&m.header));
+                break;
+            case NL_ROLE_FAILED:
+                CHECK(ours && r.done && v.error > 0);
+                break;
+            case NL_ROLE_BEHIND:
+                CHECK(!ours && r.done && before.queued_only);
+                break;
+            case NL_ROLE_FOREIGN:
+                CHECK(!ours && memcmp(&r, &before, sizeof r) == 0);
+                break;
+            default:
+                CHECK(0);
+            }
+            interrupted |= ours && m.header.flags & NL_F_DUMP_INTR;
+            CHECK(r.interrupted == (interrupted != 0));
+            if (m.header.length & 4) {
+                nl_reply_datagram(&r, 0);
+                CHECK(r.here == 0 && !r.multi_here);
+                messages = 0;
+            }
+        }
+        if (r.done) {
+            struct nl_reply before = r;
+            nl_reply_datagram(&r, 1);
+            CHECK(r.done && r.ended == before.ended && r.interrupted == before.interrupted);
+        }
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -81,6 +145,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         before = c.at;
     }
     CHECK(ends == ends_dump(p, size));
+    replies(p, size, 0, 0);
+    if (size >= NL_HEADER)
+        replies(p, size, nl_load32(p + 8), nl_load32(p + 12));
     sink ^= (uint8_t)asks_for_dump(p, size);
     attributes(p, size, 0);
     free(p);

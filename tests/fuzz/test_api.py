@@ -23,3 +23,15 @@ def test_records_with_a_byte_changed() -> None:
         data[choice.randrange(len(data))] = choice.randrange(256)
         for target in range(len(fuzz_api.TARGETS)):
             fuzz_api.one_input(bytes([target, choice.randrange(256)]) + data)
+
+
+def test_connections_with_any_bytes() -> None:
+    choice = random.Random(2)
+    flows = recorded.payloads("conntrack_flows")
+    chosen = [fuzz_api.TARGETS.index(target) for target in (fuzz_api.readers, fuzz_api.answers)]
+    for _ in range(3_000):
+        # Small numbers: they choose among few.
+        data = bytes(choice.randrange(8) if choice.randrange(3) else choice.randrange(256) for _ in range(200))
+        data += choice.choice(flows)[:60]
+        for target in chosen:
+            fuzz_api.one_input(bytes([target]) + data)

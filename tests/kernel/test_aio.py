@@ -7,7 +7,6 @@ import errno
 import gc
 import math
 import os
-import struct
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
@@ -21,8 +20,6 @@ from kernel.tools import Deny, Peer, Worker, passed, readable, sandboxed, soon, 
 from netlink import (
     Config,
     ConnOption,
-    DecodeError,
-    EncodeError,
     Family,
     Header,
     HeaderFlags,
@@ -33,7 +30,7 @@ from netlink import (
 )
 from netlink.aio import AsyncConn, dial
 from netlink.bpf import BPF_K, BPF_RET, stmt
-from netns import ACK, DUMP, RTM_GETLINK, RTM_NEWLINK
+from netns import ACK, RTM_GETLINK
 from pace import SLOWNESS
 
 Work = Callable[..., Worker]
@@ -110,69 +107,6 @@ def test_dial_is_a_plain_call() -> None:
     conn.close()
 
 
-def test_dial_fails() -> None:
-    with pytest.raises(OpError) as caught:
-        dial(31)
-    assert (caught.value.op, caught.value.errno) == ("dial", errno.EPROTONOSUPPORT)
-
-
-def test_execute() -> None:
-    async def main() -> None:
-        async with dial(Family.ROUTE, Config(strict=True)) as conn:
-            for _ in range(3):
-                (link,) = await conn.execute(get_link())
-                assert link.header.type == RTM_NEWLINK
-                (link,) = await conn.execute(get_link(ACK))
-                assert link.header.type == RTM_NEWLINK
-                (ack,) = await conn.execute(netns.link_request(RTM_NEWLINK, index=netns.LOOPBACK, up=True))
-                assert ack.header.type == HeaderType.ERROR
-                assert await conn.execute(get_link(DUMP, 0))
-                error = await fails(conn.execute(get_link(index=9999)), "receive", errno.ENODEV)
-                assert error.sequence
-                with pytest.raises(OpError) as caught:
-                    await conn.execute(get_link(DUMP, 77))
-                assert caught.value.message
-            assert not readable(conn)  # type: ignore[arg-type]
-        assert conn.closed
-
-    run(main)
-
-
-def test_conntrack_replies_are_multi_without_done(ct: netlink.Conn) -> None:
-    netns.add_flows(ct, 3)
-
-    async def main() -> None:
-        async with dial(Family.NETFILTER) as conn:
-            for flags in (HeaderFlags.REQUEST, ACK):
-                assert len(await conn.execute(netns.flow(1, netns.IPCTNL_MSG_CT_GET, flags))) == 1
-                assert len(await conn.execute(netns.ct_request(netns.IPCTNL_MSG_CT_GET_STATS, flags))) == 1
-                with pytest.raises(FileNotFoundError):
-                    await conn.execute(netns.flow(9, netns.IPCTNL_MSG_CT_GET, flags))
-            assert len(await conn.execute(netns.ct_request(netns.IPCTNL_MSG_CT_GET, DUMP))) == 3
-            assert not readable(conn)  # type: ignore[arg-type]
-
-    run(main)
-
-
-def test_send_and_receive() -> None:
-    async def main() -> None:
-        async with dial(Family.ROUTE) as conn:
-            sent = await conn.send(get_link())
-            assert (sent.header.length, sent.header.pid) == (32, conn.pid)
-            reply = await conn.receive()
-            validate(sent, reply)
-            sents = await conn.send_messages([get_link(), get_link(ACK)])
-            assert [(await conn.receive())[0].header.sequence for _ in range(3)] == [
-                sents[0].header.sequence,
-                sents[1].header.sequence,
-                sents[1].header.sequence,
-            ]
-            with pytest.raises(EncodeError):
-                await conn.send(get_link().replace(length=17))
-
-    run(main)
-
-
 def test_a_long_dump_is_complete(conn: netlink.Conn) -> None:
     netns.add_routes(conn, 20_000)
 
@@ -188,69 +122,15 @@ def test_a_long_dump_is_complete(conn: netlink.Conn) -> None:
     run(main)
 
 
-def test_what_a_reply_is() -> None:
+def test_a_reply_whose_parts_are_waited_for() -> None:
     async def main() -> None:
         async with dial(Family.USERSOCK) as conn:
             with Peer(conn.pid) as peer:
-                peer.send(message(16), message(17))
-                peer.send(message(18, MULTI))
-                peer.send(message(19, MULTI), done(), message(20))
-                peer.send_bytes(b"\x0f\0\0\0" + bytes(12))
-                peer.send(message(21))
-                assert types(await conn.receive()) == [16, 17]
-                assert types(await collect(conn.receive_iter())) == [18, 19]
-                assert types(await conn.receive()) == [20]
-                with pytest.raises(DecodeError):
-                    await conn.receive()
-                assert types(await conn.receive()) == [21]
-                # Waiting for all of it
                 reply = asyncio.create_task(conn.receive())
                 for part in (message(22, MULTI), message(23, MULTI), done()):
                     await until_waiting(reply)
                     peer.send(part)
                 assert types(await reply) == [22, 23]
-
-    run(main)
-
-
-def refused(number: int = errno.EPERM) -> Message:
-    return message(HeaderType.ERROR, 0, struct.pack("=i", -number) + bytes(16))
-
-
-def test_a_reply_that_ends_in_an_error() -> None:
-    async def main() -> None:
-        async with dial(Family.USERSOCK) as conn:
-            with Peer(conn.pid) as peer:
-                peer.send(message(16), refused())
-                await fails(conn.receive(), "receive", errno.EPERM)
-                peer.send(message(17), refused())
-                replies = conn.receive_iter()
-                assert (await anext(replies)).header.type == 17
-                await fails(anext(replies), "receive", errno.EPERM)
-                peer.send(message(18))
-                assert types(await conn.receive()) == [18]
-
-    run(main)
-
-
-def test_a_dump_that_was_interrupted() -> None:
-    async def main() -> None:
-        async with dial(Family.USERSOCK) as conn:
-            with Peer(conn.pid) as peer:
-                end = done().replace(flags=MULTI | HeaderFlags.DUMP_INTERRUPTED)
-                peer.send(message(16, MULTI), message(17, MULTI), end)
-                first, last = await conn.receive()
-                assert not first.header.flags & HeaderFlags.DUMP_INTERRUPTED
-                assert last.header.flags & HeaderFlags.DUMP_INTERRUPTED
-
-                async def asked(m: Message) -> bool:
-                    peer.send(message(18, MULTI).replace(sequence=9), end.replace(sequence=9))
-                    return True
-
-                conn._send = lambda op, requests: asked(*requests)  # type: ignore[assignment, method-assign]
-                request = Message(Header(type=18, flags=HeaderFlags.REQUEST | DUMP, sequence=9))
-                (last,) = await conn.execute(request)
-                assert last.header.flags & HeaderFlags.DUMP_INTERRUPTED
 
     run(main)
 
@@ -318,19 +198,6 @@ def test_another_namespace() -> None:
         assert netns.current() == before
 
     run(main)
-
-
-def test_nldebug(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setenv("NLDEBUG", "level=1")
-
-    async def main() -> None:
-        async with dial(Family.ROUTE) as conn:
-            await conn.execute(get_link())
-
-    run(main)
-    lines = capfd.readouterr().err.splitlines()
-    assert lines
-    assert all(line.startswith("nl: ") for line in lines)
 
 
 # Tasks
@@ -502,19 +369,6 @@ def test_a_loop_left_by_break(conn: netlink.Conn) -> None:
                 await asyncio.sleep(0)
                 await asyncio.sleep(0)
                 await usable(own, 2_000)
-
-    run(main)
-
-
-def test_aclose_keeps_the_rest_of_a_plain_datagram() -> None:
-    async def main() -> None:
-        async with dial(Family.USERSOCK) as conn:
-            with Peer(conn.pid) as peer:
-                peer.send(message(16), message(17), message(18))
-                replies = conn.receive_iter()
-                await anext(replies)
-                await replies.aclose()
-                assert types(await conn.receive()) == [17, 18]
 
     run(main)
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import struct
+from collections.abc import Callable, Iterator
 
 import pytest
 
+import netlink
+import netlink.aio
 import netns
+from driven import Drivers
 from kernel.tools import Peer, Worker, datagram, passed, readable, soon
 from netlink import (
     Config,
@@ -21,10 +25,11 @@ from netlink import (
     HeaderType,
     Message,
     OpError,
-    dial,
     validate,
 )
 from netns import ACK, DUMP, RTM_GETLINK, RTM_NEWLINK
+
+Dial = Callable[..., Conn]
 
 REQUEST = HeaderFlags.REQUEST
 MULTI = HeaderFlags.MULTI
@@ -55,10 +60,35 @@ def nothing_left(conn: Conn) -> bool:
     return not readable(conn)
 
 
+@pytest.fixture
+def dial(netns: netns.Namespace, drivers: Drivers) -> Dial:
+    """`netlink.dial` of either connection."""
+    return lambda *args: drivers.of((netlink.aio if drivers.tasks else netlink).dial(*args))
+
+
+@pytest.fixture
+def conn(dial: Dial) -> Iterator[Conn]:
+    with dial(Family.ROUTE) as conn:
+        yield conn
+
+
+@pytest.fixture
+def ct(dial: Dial) -> Iterator[Conn]:
+    netns.require_conntrack()
+    with dial(Family.NETFILTER) as conn:
+        yield conn
+
+
+@pytest.fixture
+def user(dial: Dial) -> Iterator[Conn]:
+    with dial(Family.USERSOCK) as conn:
+        yield conn
+
+
 # dial
 
 
-def test_dial() -> None:
+def test_dial(dial: Dial) -> None:
     with dial(Family.ROUTE) as conn:
         assert conn.pid != 0
         assert conn.fileno() >= 0
@@ -71,14 +101,14 @@ def test_dial() -> None:
 
 
 @pytest.mark.parametrize("family", [31, 32, 10_000])
-def test_dial_unknown_family(family: int) -> None:
+def test_dial_unknown_family(dial: Dial, family: int) -> None:
     with pytest.raises(OpError) as caught:
         dial(family)
     assert (caught.value.op, caught.value.errno) == ("dial", errno.EPROTONOSUPPORT)
     assert str(caught.value) == "netlink dial: Protocol not supported"
 
 
-def test_dial_with_a_port_id() -> None:
+def test_dial_with_a_port_id(dial: Dial) -> None:
     for pid in (12345, 0xFFFFFF00):
         with dial(Family.ROUTE, Config(pid=pid)) as conn:
             assert conn.pid == pid
@@ -86,7 +116,7 @@ def test_dial_with_a_port_id() -> None:
             assert link.header.pid == pid
 
 
-def test_dial_taken_port_id() -> None:
+def test_dial_taken_port_id(dial: Dial) -> None:
     with dial(Family.ROUTE, Config(pid=12345)) as first:
         with pytest.raises(OpError) as caught:
             dial(Family.ROUTE, Config(pid=12345))
@@ -95,7 +125,7 @@ def test_dial_taken_port_id() -> None:
             assert second.pid == first.pid  # port ids are a family's
 
 
-def test_the_first_port_id_is_the_process_id_and_the_second_is_negative() -> None:
+def test_the_first_port_id_is_the_process_id_and_the_second_is_negative(dial: Dial) -> None:
     with dial(Family.ROUTE) as first, dial(Family.ROUTE) as second:
         assert first.pid == os.getpid()
         assert second.pid >= 1 << 31
@@ -106,7 +136,7 @@ def test_the_first_port_id_is_the_process_id_and_the_second_is_negative() -> Non
             assert [m.header.pid for m in conn.execute(get_link())] == [conn.pid]
 
 
-def test_an_event_carries_the_port_of_who_caused_it(other: Conn) -> None:
+def test_an_event_carries_the_port_of_who_caused_it(dial: Dial, other: Conn) -> None:
     with dial(Family.ROUTE, Config(groups=1 << 6)) as listener:  # RTNLGRP_IPV4_ROUTE
         sent = other.send(netns.route(1, flags=netns.CREATE | ACK))
         assert len(other.receive()) == 1
@@ -116,7 +146,7 @@ def test_an_event_carries_the_port_of_who_caused_it(other: Conn) -> None:
     assert (event.header.pid, event.header.sequence) == (other.pid, sent.header.sequence)
 
 
-def test_dial_with_groups(other: Conn) -> None:
+def test_dial_with_groups(dial: Dial, other: Conn) -> None:
     with dial(Family.ROUTE, Config(groups=1)) as listener:  # RTNLGRP_LINK
         listener.set_read_deadline(soon())
         index = netns.add_link(other, "probe0")
@@ -125,7 +155,7 @@ def test_dial_with_groups(other: Conn) -> None:
         assert event.header.sequence in {0, other.execute(get_link(index=index))[0].header.sequence - 1}
 
 
-def test_nldebug(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nldebug(dial: Dial, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("NLDEBUG", "level=1")
     with dial(Family.ROUTE) as conn:
         conn.execute(get_link())
@@ -219,7 +249,7 @@ def nfqueue_request(kind: int, queue: int, attribute: int, data: bytes, flags: i
     return Message(Header(type=3 << 8 | kind, flags=flags), body)
 
 
-def test_after_a_verdict_for_an_unknown_packet_the_socket_goes_on() -> None:
+def test_after_a_verdict_for_an_unknown_packet_the_socket_goes_on(dial: Dial) -> None:
     verdict = nfqueue_request(1, 7, 2, struct.pack(">II", 1, 4242))  # NFQNL_MSG_VERDICT, NFQA_VERDICT_HDR
     with dial(Family.NETFILTER) as queue, dial(Family.NETFILTER) as stranger:
         for conn in (queue, stranger):
@@ -245,7 +275,7 @@ def test_after_a_verdict_for_an_unknown_packet_the_socket_goes_on() -> None:
         assert len(queue.execute(params)) == 1
 
 
-def test_strict_extended_ack() -> None:
+def test_strict_extended_ack(dial: Dial) -> None:
     with dial(Family.ROUTE, Config(strict=True)) as conn:
         bad_mtu = get_link(ACK)
         bad_mtu = bad_mtu.replace(type=RTM_NEWLINK, data=bad_mtu.data + struct.pack("=HHH2x", 6, 4, 1500))
@@ -260,7 +290,7 @@ def test_strict_extended_ack() -> None:
         assert len(conn.execute(get_link())) == 1
 
 
-def test_strict_checks_dump_requests(conn: Conn) -> None:
+def test_strict_checks_dump_requests(dial: Dial, conn: Conn) -> None:
     odd = netns.link_request(RTM_GETLINK, DUMP, index=7)
     assert conn.execute(odd)
     with dial(Family.ROUTE, Config(strict=True)) as strict:
@@ -510,7 +540,7 @@ def test_receive_iter_left_early_keeps_the_rest_of_a_plain_datagram(user: Conn, 
     peer.send(message(16), message(17), message(18))
     replies = user.receive_iter()
     next(replies)
-    replies.close()
+    replies.close()  # type: ignore[attr-defined]
     assert [m.header.type for m in user.receive()] == [17, 18]
     assert nothing_left(user)
 
@@ -557,7 +587,7 @@ def test_data_is_not_overwritten_by_a_later_receive(user: Conn, peer: Peer) -> N
     assert [m.data for m in kept] == [bytes([n]) * 1000 for n in range(20)]
 
 
-def test_no_privilege_is_needed(netns: netns.Namespace) -> None:
+def test_no_privilege_is_needed(dial: Dial, netns: netns.Namespace) -> None:
     from kernel.tools import drop_capabilities
 
     def run() -> int:

@@ -11,7 +11,6 @@ from enum import IntFlag
 from typing import Any
 
 import pytest
-from netlink._dump import iter_dump
 
 import netlink.stream
 import netns
@@ -159,7 +158,7 @@ def test_losses_are_raised_marked_and_made_good(conn: Conn, flood: Callable[[int
     def table() -> Iterator[Batch[Any]]:
         for kind, declaration in ((netns.RTM_GETLINK, Link), (netns.RTM_GETADDR, Address)):
             with dial(Family.ROUTE) as other:
-                yield from iter_dump(other, Message(Header(type=kind, flags=netns.DUMP), bytes(16)), declaration, 100)
+                yield from other.iter_dump(Message(Header(type=kind, flags=netns.DUMP), bytes(16)), declaration, 100)
 
     policies = {"raise": {}, "mark": {}, "resync": {"resync": table}}
     for policy, options in policies.items():

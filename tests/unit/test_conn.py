@@ -1,4 +1,4 @@
-"""Conn over a test double: sequences, replies, validation and what a cut-short reply leaves behind."""
+"""Both connections over a test double: sequences, replies, validation and what a cut-short reply leaves behind."""
 
 import errno
 import struct
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pytest
 
+from driven import Connect
 from netlink import (
-    Conn,
     ConnOption,
     DecodeError,
     Header,
@@ -85,9 +85,9 @@ def datas(messages: Iterable[Message]) -> list[bytes]:
 # Sending
 
 
-def test_send_fills_in_what_is_zero() -> None:
+def test_send_fills_in_what_is_zero(connect: Connect) -> None:
     sock = Script()
-    conn = Conn(sock, 77)
+    conn = connect(sock, 77)
     first = conn.send(Message(Header(type=16, flags=R), b"abcde"))
     second = conn.send(Message(Header(type=16, flags=R)))
     assert (first.header.length, first.header.pid) == (24, 77)
@@ -96,20 +96,20 @@ def test_send_fills_in_what_is_zero() -> None:
     assert sock.sent == [[first], [second]]
 
 
-def test_send_keeps_what_is_set() -> None:
+def test_send_keeps_what_is_set(connect: Connect) -> None:
     given = Message(Header(20, 16, R, 9, 3), b"abcd")
-    assert Conn(Script(), 77).send(given) == given
+    assert connect(Script(), 77).send(given) == given
 
 
-def test_sequence_numbers_skip_zero() -> None:
-    conn = Conn(Script(), 1)
+def test_sequence_numbers_skip_zero(connect: Connect) -> None:
+    conn = connect(Script(), 1)
     conn._exchange.sequence = 0xFFFFFFFE
     assert [conn.send(Message()).header.sequence for _ in range(3)] == [0xFFFFFFFF, 1, 2]
 
 
-def test_send_messages_is_one_datagram() -> None:
+def test_send_messages_is_one_datagram(connect: Connect) -> None:
     sock = Script()
-    sent = Conn(sock, 1).send_messages(Message(Header(type=t)) for t in (16, 17))
+    sent = connect(sock, 1).send_messages(Message(Header(type=t)) for t in (16, 17))
     assert sock.sent == [sent]
     assert [m.header.type for m in sent] == [16, 17]
     assert sent[1].header.sequence == sent[0].header.sequence % 0xFFFFFFFF + 1
@@ -140,17 +140,19 @@ def test_send_messages_is_one_datagram() -> None:
         ),
     ],
 )
-def test_receive_ends_where_the_reply_does(datagrams: list[list[Message]], want: list[bytes], left: int) -> None:
+def test_receive_ends_where_the_reply_does(
+    connect: Connect, datagrams: list[list[Message]], want: list[bytes], left: int
+) -> None:
     sock = Script(*datagrams)
-    assert datas(Conn(sock, 1).receive()) == want
+    assert datas(connect(sock, 1).receive()) == want
     assert len(sock.datagrams) == left
     sock = Script(*datagrams)
-    assert datas(Conn(sock, 1).receive_iter()) == want
+    assert datas(connect(sock, 1).receive_iter()) == want
     assert len(sock.datagrams) == left
 
 
-def test_what_follows_the_end_in_a_datagram_is_for_the_next_receive() -> None:
-    conn = Conn(Script([part(b"a"), done(), message(b"b"), message(b"c")]), 1)
+def test_what_follows_the_end_in_a_datagram_is_for_the_next_receive(connect: Connect) -> None:
+    conn = connect(Script([part(b"a"), done(), message(b"b"), message(b"c")]), 1)
     assert datas(conn.receive()) == [b"a"]
     assert datas(conn.receive()) == [b"b", b"c"]
 
@@ -163,8 +165,8 @@ def test_what_follows_the_end_in_a_datagram_is_for_the_next_receive() -> None:
         [[part(b"a"), ack(code=-errno.ENOENT)]],
     ],
 )
-def test_an_errno_is_raised_and_the_conn_stays_usable(datagrams: list[list[Message]]) -> None:
-    conn = Conn(Script(*datagrams, [message(b"next")]), 1)
+def test_an_errno_is_raised_and_the_conn_stays_usable(connect: Connect, datagrams: list[list[Message]]) -> None:
+    conn = connect(Script(*datagrams, [message(b"next")]), 1)
     with pytest.raises(FileNotFoundError) as caught:
         conn.receive()
     assert isinstance(caught.value, OpError)
@@ -172,13 +174,13 @@ def test_an_errno_is_raised_and_the_conn_stays_usable(datagrams: list[list[Messa
     assert datas(conn.receive()) == [b"next"]
 
 
-def test_receive_iter_hands_out_what_came_before_an_error() -> None:
-    conn = Conn(Script([part(b"a"), part(b"b")], [part(b"c"), ack(code=-errno.EIO)]), 1)
+def test_receive_iter_hands_out_what_came_before_an_error(connect: Connect) -> None:
+    conn = connect(Script([part(b"a"), part(b"b")], [part(b"c"), ack(code=-errno.EIO)]), 1)
     got = []
     with pytest.raises(OpError):
         got.extend(m.data for m in conn.receive_iter())
     got = []
-    conn = Conn(Script([part(b"a"), part(b"b")], [part(b"c"), ack(code=-errno.EIO)]), 1)
+    conn = connect(Script([part(b"a"), part(b"b")], [part(b"c"), ack(code=-errno.EIO)]), 1)
     iterator = conn.receive_iter()
     for _ in range(3):
         got.append(next(iterator).data)
@@ -187,40 +189,40 @@ def test_receive_iter_hands_out_what_came_before_an_error() -> None:
     assert got == [b"a", b"b", b"c"]
 
 
-def test_an_error_message_without_room_for_its_errno_is_a_decode_error() -> None:
-    conn = Conn(Script([message(b"\1\0", type_=HeaderType.ERROR)], [message(b"next")]), 1)
+def test_an_error_message_without_room_for_its_errno_is_a_decode_error(connect: Connect) -> None:
+    conn = connect(Script([message(b"\1\0", type_=HeaderType.ERROR)], [message(b"next")]), 1)
     with pytest.raises(DecodeError, match="too few for its errno"):
         conn.receive()
     assert datas(conn.receive()) == [b"next"]
 
 
-def test_leaving_receive_iter_early_drops_the_rest_of_a_multipart_reply() -> None:
-    conn = Conn(Script([part(b"a"), part(b"b")], [part(b"c")], [done()], [message(b"next", sequence=6)]), 1)
+def test_leaving_receive_iter_early_drops_the_rest_of_a_multipart_reply(connect: Connect) -> None:
+    conn = connect(Script([part(b"a"), part(b"b")], [part(b"c")], [done()], [message(b"next", sequence=6)]), 1)
     for m in conn.receive_iter():
         assert m.data == b"a"
         break
     assert datas(conn.receive()) == [b"next"]
 
 
-def test_leaving_at_the_last_datagram_of_a_multipart_reply_keeps_nothing_of_it() -> None:
-    conn = Conn(Script([part(b"a"), part(b"b"), done()], [message(b"next", sequence=6)]), 1)
+def test_leaving_at_the_last_datagram_of_a_multipart_reply_keeps_nothing_of_it(connect: Connect) -> None:
+    conn = connect(Script([part(b"a"), part(b"b"), done()], [message(b"next", sequence=6)]), 1)
     iterator = conn.receive_iter()
     assert next(iterator).data == b"a"
     iterator.close()  # type: ignore[attr-defined]
     assert datas(conn.receive()) == [b"next"]
 
 
-def test_leaving_receive_iter_early_keeps_the_rest_of_a_datagram() -> None:
-    conn = Conn(Script([message(b"a"), message(b"b"), message(b"c")]), 1)
+def test_leaving_receive_iter_early_keeps_the_rest_of_a_datagram(connect: Connect) -> None:
+    conn = connect(Script([message(b"a"), message(b"b"), message(b"c")]), 1)
     iterator = conn.receive_iter()
     assert next(iterator).data == b"a"
     iterator.close()  # type: ignore[attr-defined]
     assert datas(conn.receive()) == [b"b", b"c"]
 
 
-def test_the_rest_of_a_reply_that_is_not_queued_is_dropped_when_it_comes() -> None:
+def test_the_rest_of_a_reply_that_is_not_queued_is_dropped_when_it_comes(connect: Connect) -> None:
     sock = Script([part(b"a")], None, [part(b"late")], [message(b"event", sequence=0)], [done()], [message(b"next")])
-    conn = Conn(sock, 1)
+    conn = connect(sock, 1)
     iterator = conn.receive_iter()
     next(iterator)
     iterator.close()  # type: ignore[attr-defined]
@@ -237,7 +239,7 @@ def test_the_rest_of_a_reply_that_is_not_queued_is_dropped_when_it_comes() -> No
         DecodeError("x"),
     ],
 )
-def test_a_reply_cut_short_is_abandoned(cut: BaseException) -> None:
+def test_a_reply_cut_short_is_abandoned(connect: Connect, cut: BaseException) -> None:
     sock = Script([part(b"a")], cut, [part(b"b"), done(), message(b"kept", sequence=8)])  # type: ignore[arg-type]
 
     def receive() -> list[Message]:
@@ -248,7 +250,7 @@ def test_a_reply_cut_short_is_abandoned(cut: BaseException) -> None:
         return datagram
 
     sock.receive_nowait = receive  # type: ignore[method-assign]
-    conn = Conn(sock, 1)
+    conn = connect(sock, 1)
     with pytest.raises(type(cut)):
         conn.receive()
     assert datas(conn.receive()) == [b"kept"]
@@ -283,22 +285,22 @@ def test_a_reply_cut_short_is_abandoned(cut: BaseException) -> None:
     ],
 )
 def test_execute_knows_where_its_reply_ends(
-    flags: int, datagrams: list[list[Message] | None], want: list[bytes], left: int
+    connect: Connect, flags: int, datagrams: list[list[Message] | None], want: list[bytes], left: int
 ) -> None:
     sock = Script(*datagrams)
-    assert datas(Conn(sock, 1).execute(request(flags))) == want
+    assert datas(connect(sock, 1).execute(request(flags))) == want
     assert len(sock.datagrams) == left
 
 
-def test_execute_leaves_what_is_queued_behind_its_reply() -> None:
-    conn = Conn(Script([part(b"a")], [message(b"event", sequence=0), message(b"two", sequence=0)]), 1)
+def test_execute_leaves_what_is_queued_behind_its_reply(connect: Connect) -> None:
+    conn = connect(Script([part(b"a")], [message(b"event", sequence=0), message(b"two", sequence=0)]), 1)
     assert datas(conn.execute(request())) == [b"a"]
     assert datas(conn.receive()) == [b"event", b"two"]
 
 
 @pytest.mark.parametrize("flags", [0, A, DUMP])
-def test_execute_raises_what_the_kernel_says(flags: int) -> None:
-    conn = Conn(Script([ack(code=-errno.EPERM)], [message(b"next")]), 1)
+def test_execute_raises_what_the_kernel_says(connect: Connect, flags: int) -> None:
+    conn = connect(Script([ack(code=-errno.EPERM)], [message(b"next")]), 1)
     with pytest.raises(PermissionError):
         conn.execute(request(flags))
     assert datas(conn.execute(request())) == [b"next"]
@@ -309,9 +311,9 @@ def test_execute_raises_what_the_kernel_says(flags: int) -> None:
     [message(b"x", sequence=6), message(b"x", pid=2), ack(6), message(b"x", sequence=0)],
     ids=["sequence", "pid", "ack", "event"],
 )
-def test_execute_validates(reply: Message) -> None:
+def test_execute_validates(connect: Connect, reply: Message) -> None:
     sock = Script([reply], [message(b"the answer")], None, [message(b"next", sequence=7)])
-    conn = Conn(sock, 1)
+    conn = connect(sock, 1)
     with pytest.raises(OpError) as caught:
         conn.execute(message(flags=R, pid=1))
     assert (caught.value.op, caught.value.errno) == ("validate", errno.EPROTO)
@@ -319,13 +321,13 @@ def test_execute_validates(reply: Message) -> None:
     assert datas(conn.execute(message(flags=R, sequence=7))) == [b"next"]
 
 
-def test_execute_drains_an_abandoned_dump_before_it_asks() -> None:
+def test_execute_drains_an_abandoned_dump_before_it_asks(connect: Connect) -> None:
     sock = Script([part(b"a")], OpError("receive", errno.ETIMEDOUT))
-    conn = Conn(sock, 1)
+    conn = connect(sock, 1)
     with pytest.raises(TimeoutError):
         conn.execute(request(DUMP))
     sent_after: list[int] = []
-    sock.datagrams = [[part(b"b"), message(b"event", sequence=0)], [done()]]
+    sock.datagrams[:] = [[part(b"b"), message(b"event", sequence=0)], [done()]]
     send = sock.send
 
     def note(m: Message) -> None:
@@ -343,11 +345,13 @@ def test_execute_drains_an_abandoned_dump_before_it_asks() -> None:
 @pytest.mark.parametrize(
     "datagrams", [[[part(b"a"), part(b"b")], [INTERRUPTED]], [[part(b"a"), part(b"b"), INTERRUPTED]]]
 )
-def test_an_interruption_that_only_done_tells_is_on_the_last_message(datagrams: list[list[Message]]) -> None:
-    for replies in (Conn(Script(*datagrams), 1).receive(), Conn(Script(*datagrams), 1).execute(request(DUMP))):
+def test_an_interruption_that_only_done_tells_is_on_the_last_message(
+    connect: Connect, datagrams: list[list[Message]]
+) -> None:
+    for replies in (connect(Script(*datagrams), 1).receive(), connect(Script(*datagrams), 1).execute(request(DUMP))):
         assert datas(replies) == [b"a", b"b"]
         assert [m.header.flags for m in replies] == [M, M | HeaderFlags.DUMP_INTERRUPTED]
-    assert Conn(Script([INTERRUPTED]), 1).receive() == []
+    assert connect(Script([INTERRUPTED]), 1).receive() == []
 
 
 # Everything else
@@ -376,16 +380,16 @@ BASIC = {
 
 
 @pytest.mark.parametrize("op", VERBS)
-def test_verbs_that_the_socket_lacks(op: str) -> None:
+def test_verbs_that_the_socket_lacks(connect: Connect, op: str) -> None:
     with pytest.raises(OpError) as caught:
-        VERBS[op](Conn(Script(), 1))
+        VERBS[op](connect(Script(), 1))
     assert (caught.value.op, caught.value.errno) == (op, errno.EOPNOTSUPP)
 
 
 @pytest.mark.parametrize("op", [op for op in VERBS | BASIC if op != "fileno"])
-def test_a_closed_conn(op: str) -> None:
+def test_a_closed_conn(connect: Connect, op: str) -> None:
     sock = Script()
-    conn = Conn(sock, 9)
+    conn = connect(sock, 9)
     assert not conn.closed
     conn.close()
     conn.close()
@@ -395,24 +399,24 @@ def test_a_closed_conn(op: str) -> None:
     assert (caught.value.op, caught.value.errno) == (op, errno.EBADF)
 
 
-def test_receive_iter_of_a_closed_conn() -> None:
-    conn = Conn(Script(), 1)
+def test_receive_iter_of_a_closed_conn(connect: Connect) -> None:
+    conn = connect(Script(), 1)
     conn.close()
     with pytest.raises(OpError) as caught:
         next(iter(conn.receive_iter()))
     assert caught.value.errno == errno.EBADF
 
 
-def test_with_closes() -> None:
+def test_with_closes(connect: Connect) -> None:
     sock = Script()
-    with Conn(sock, 1) as conn:
-        assert repr(conn) == "<netlink.conn.Conn pid=1>"
+    with connect(sock, 1) as conn:
+        assert repr(conn) in {"<netlink.conn.Conn pid=1>", "<netlink.aio.AsyncConn pid=1>"}
     assert sock.closed == 1
     assert repr(conn).endswith("closed>")
 
 
-def test_a_second_receive_of_the_same_thread_is_refused_not_deadlocked() -> None:
-    conn = Conn(Script([part(b"a")], [done()], [message(b"next")]), 1)
+def test_a_second_receive_of_the_same_thread_or_task_is_refused_not_deadlocked(connect: Connect) -> None:
+    conn = connect(Script([part(b"a")], [done()], [message(b"next")]), 1)
     iterator = conn.receive_iter()
     next(iterator)
     for op in (conn.receive, lambda: conn.execute(request()), lambda: next(iter(conn.receive_iter()))):
@@ -432,13 +436,13 @@ def test_an_exception_of_the_socket_passes_through() -> None:
 # What few callers see
 
 
-def test_data_behind_an_acknowledgement_is_of_the_same_reply() -> None:
-    conn = Conn(Script([ack(), message(b"a"), ack(), message(b"b")]), 1)
+def test_data_behind_an_acknowledgement_is_of_the_same_reply(connect: Connect) -> None:
+    conn = connect(Script([ack(), message(b"a"), ack(), message(b"b")]), 1)
     assert [m.data for m in conn.receive() if m.header.type != HeaderType.ERROR] == [b"a", b"b"]
 
 
-def test_data_between_an_end_and_its_acknowledgement() -> None:
-    conn = Conn(Script([done(), part(b"late"), ack()], [message(b"next", sequence=6)]), 1)
+def test_data_between_an_end_and_its_acknowledgement(connect: Connect) -> None:
+    conn = connect(Script([done(), part(b"late"), ack()], [message(b"next", sequence=6)]), 1)
     assert datas(conn.execute(request(A))) == [b"late"]
     assert datas(conn.receive()) == [b"next"]
 
@@ -452,8 +456,8 @@ def test_the_oldest_of_many_abandoned_replies_is_forgotten() -> None:
     assert (min(inbox.abandoned), max(inbox.abandoned), len(inbox.abandoned)) == (2, 1025, 1024)
 
 
-def test_a_loss_while_an_iterator_is_left_is_told() -> None:
-    conn = Conn(Script([part(b"a")], OpError("receive", errno.ENOBUFS), [part(b"b"), done()], [message(b"next")]), 1)
+def test_a_loss_while_an_iterator_is_left_is_told(connect: Connect) -> None:
+    conn = connect(Script([part(b"a")], OpError("receive", errno.ENOBUFS), [part(b"b"), done()], [message(b"next")]), 1)
     iterator = conn.receive_iter()
     next(iterator)
     with pytest.raises(OpError) as caught:

@@ -2,78 +2,86 @@
 
 import errno
 import struct
+from collections.abc import Callable
 
 import pytest
 
-from netlink import Attribute, Header, HeaderFlags, HeaderType, Message, OpError, nltest
+from driven import Drivers
+from netlink import Attribute, Conn, Header, HeaderFlags, HeaderType, Message, OpError, nltest
 from netlink.nlenc import int32_bytes
 
 R, A, M = HeaderFlags.REQUEST, HeaderFlags.ACKNOWLEDGE, HeaderFlags.MULTI
 REQUEST = Message(Header(type=16, flags=R))
+Dial = Callable[[nltest.Func], Conn]
 
 
-def test_requests_reach_the_function_and_replies_the_caller() -> None:
-    with nltest.dial(lambda requests: [requests[0].replace(data=b"reply")]) as conn:
+@pytest.fixture
+def dial(drivers: Drivers) -> Dial:
+    return lambda fn: drivers.of(nltest.dial_async(fn) if drivers.tasks else nltest.dial(fn))
+
+
+def test_requests_reach_the_function_and_replies_the_caller(dial: Dial) -> None:
+    with dial(lambda requests: [requests[0].replace(data=b"reply")]) as conn:
         assert conn.pid == nltest.PID == 1
         (reply,) = conn.execute(REQUEST)
         assert reply.data == b"reply"
         assert reply.header.pid == 1
 
 
-def test_send_messages_reaches_the_function_as_one_list() -> None:
+def test_send_messages_reaches_the_function_as_one_list(dial: Dial) -> None:
     seen: list[int] = []
 
     def fn(requests: list[Message]) -> list[Message]:
         seen.append(len(requests))
         return []
 
-    with nltest.dial(fn) as conn:
+    with dial(fn) as conn:
         conn.send_messages([REQUEST, REQUEST])
     assert seen == [2]
 
 
-def test_a_receive_with_nothing_sent_asks_the_function() -> None:
-    with nltest.dial(lambda requests: [Message(Header(type=20))] if requests == [] else []) as conn:
+def test_a_receive_with_nothing_sent_asks_the_function(dial: Dial) -> None:
+    with dial(lambda requests: [Message(Header(type=20))] if requests == [] else []) as conn:
         assert [m.header.type for m in conn.receive()] == [20]
 
 
-def test_eof_is_no_messages_and_no_error() -> None:
+def test_eof_is_no_messages_and_no_error(dial: Dial) -> None:
     def fn(requests: list[Message]) -> list[Message]:
         raise EOFError
 
-    with nltest.dial(fn) as conn:
+    with dial(fn) as conn:
         assert conn.execute(REQUEST) == []
         assert conn.receive() == []
         assert list(conn.receive_iter()) == []
 
 
-def test_an_exception_reaches_the_receive() -> None:
+def test_an_exception_reaches_the_receive(dial: Dial) -> None:
     def fn(requests: list[Message]) -> list[Message]:
         raise RuntimeError("no")
 
-    with nltest.dial(fn) as conn:
+    with dial(fn) as conn:
         conn.send(REQUEST)
         with pytest.raises(RuntimeError, match="no"):
             conn.receive()
 
 
 @pytest.mark.parametrize("raised", [OSError(errno.ENOBUFS, "full"), OpError("receive", errno.ENOBUFS)])
-def test_an_os_error_becomes_an_op_error(raised: OSError) -> None:
+def test_an_os_error_becomes_an_op_error(dial: Dial, raised: OSError) -> None:
     def fn(requests: list[Message]) -> list[Message]:
         raise raised
 
-    with nltest.dial(fn) as conn, pytest.raises(OpError) as caught:
+    with dial(fn) as conn, pytest.raises(OpError) as caught:
         conn.execute(REQUEST)
     assert (caught.value.op, caught.value.errno) == ("receive", errno.ENOBUFS)
 
 
-def test_multipart_comes_in_two_receives() -> None:
+def test_multipart_comes_in_two_receives(dial: Dial) -> None:
     receives = 0
 
     def fn(requests: list[Message]) -> list[Message]:
         return nltest.multipart([*(requests[0].replace(data=bytes([i])) for i in range(2)), requests[0]])
 
-    with nltest.dial(fn) as conn:
+    with dial(fn) as conn:
         inner = conn._sock.receive
 
         def receive() -> list[Message]:
@@ -97,8 +105,8 @@ def test_multipart_marks_all_and_ends_with_done() -> None:
     assert nltest.multipart([]) == []
 
 
-def test_error_refuses_the_request() -> None:
-    with nltest.dial(lambda requests: nltest.error(errno.ENOENT, requests)) as conn:
+def test_error_refuses_the_request(dial: Dial) -> None:
+    with dial(lambda requests: nltest.error(errno.ENOENT, requests)) as conn:
         with pytest.raises(FileNotFoundError) as caught:
             conn.execute(REQUEST)
         assert str(caught.value) == "netlink receive: No such file or directory"
@@ -107,11 +115,11 @@ def test_error_refuses_the_request() -> None:
     assert reply.data == int32_bytes(-errno.ENOENT) + b"abcd"
 
 
-def test_check_request() -> None:
+def test_check_request(dial: Dial) -> None:
     def fn(requests: list[Message]) -> list[Message]:
         return [requests[0]]
 
-    with nltest.dial(nltest.check_request([16], [R], fn)) as conn:
+    with dial(nltest.check_request([16], [R], fn)) as conn:
         assert len(conn.execute(REQUEST)) == 1
         with pytest.raises(AssertionError, match="type unknown\\(17\\), not unknown\\(16\\)"):
             conn.send(REQUEST.replace(type=17))
@@ -119,7 +127,7 @@ def test_check_request() -> None:
             conn.execute(REQUEST.replace(flags=R | A))
         with pytest.raises(ValueError, match="2 requests"):
             conn.send_messages([REQUEST, REQUEST])
-    with nltest.dial(nltest.check_request([0], [0], fn)) as conn:
+    with dial(nltest.check_request([0], [0], fn)) as conn:
         assert len(conn.execute(REQUEST)) == 1
     with pytest.raises(ValueError, match="1 types, but 2 flags"):
         nltest.check_request([16], [R, A], fn)
@@ -131,8 +139,8 @@ def test_must_marshal_attributes() -> None:
         nltest.must_marshal_attributes([Attribute(1, b"", length=3)])
 
 
-def test_an_iterator_left_early_drops_the_rest_of_a_reply_without_sequence() -> None:
-    with nltest.dial(lambda requests: nltest.multipart([Message(), Message(data=b"x"), Message()])) as conn:
+def test_an_iterator_left_early_drops_the_rest_of_a_reply_without_sequence(dial: Dial) -> None:
+    with dial(lambda requests: nltest.multipart([Message(), Message(data=b"x"), Message()])) as conn:
         conn.send(REQUEST)
         for _ in conn.receive_iter():
             break

@@ -29,7 +29,7 @@ from kernel.tools import Peer, Worker, datagram, on_signal, wait_blocked
 from netlink import Config, DecodeError, Family, Header, HeaderType, Message, OpError, Overrun
 from netlink._engine.match import Condition, Match
 from netlink._engine.stream import StreamReader
-from netlink._io.source import ItemSource, SocketSource, has_views
+from netlink._io.source import ItemSource, SocketSource, has_views, kinds_of
 from netlink._transport import Socket
 from netlink.schema import AttributeSet, Batch, be32, event, nested, u32, view
 from netlink.stream import Kind as Kinded
@@ -1515,7 +1515,7 @@ def test_open_leaves_nothing_open_where_it_fails() -> None:
     ids=["mapping", "kinds", "iterator"],
 )
 def test_kinds_are_a_mapping_or_kinds(chosen: Any) -> None:
-    assert netlink.stream._kinds(chosen) == (Kinded(THING, Item), Kinded(GONE, Item, Kind.GONE))
+    assert kinds_of(chosen) == (Kinded(THING, Item), Kinded(GONE, Item, Kind.GONE))
 
 
 def test_views_are_found_wherever_they_are() -> None:

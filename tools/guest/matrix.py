@@ -29,8 +29,12 @@ LOGS = ROOT / "build/vm"
 GROWTH = ("memory_that_must_not_be_moved", "memory_that_cannot_grow_where_it_is", "no_addresses_to_spare")
 # What depends most on the kernel.
 TESTS = [
+    *(
+        f"tests/kernel/test_{name}.py"
+        for name in ("conntrack", "batch_dump", "events", "nflog", "filter", "conn", "mirror")
+    ),
     *(f"tests/kernel/test_{name}.py" for name in ("conntrack", "batch_dump", "events", "nflog", "filter", "conn")),
-    "tests/kernel/test_options.py",
+    *(f"tests/kernel/test_{name}.py" for name in ("options", "mirror", "execute_all", "route_stream", "extended_acks")),
     *(f"tests/kernel/test_faults.py::test_{name}" for name in GROWTH),
     "tests/fuzz/test_area.py",
 ]

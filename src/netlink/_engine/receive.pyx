@@ -4,12 +4,12 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from libc.errno cimport EAGAIN, EINTR, EPROTO
-from libc.stdint cimport uint8_t, uint32_t
+from libc.stdint cimport uint8_t
 from libc.string cimport memset
 
 from netlink._codec cimport Message, parse_messages, verdict_error
 from netlink._engine.match cimport Match, match_of
-from netlink._engine.record cimport Batch, Spare, Store, fault_error, make_batch, nl_fault, nl_shapes_free, table_of
+from netlink._engine.record cimport Batch, Spare, fault_error, make_batch, nl_fault, nl_shapes_free, table_of
 from netlink._transport cimport Socket, free_buffer, receive_into
 from netlink._wire cimport (
     NL_BAD,
@@ -232,9 +232,11 @@ cdef class Reader:
         cdef Message message
         cdef const uint8_t *payload
         cdef int result
-        while self.position < len(self.fed):
+        while True:
             if self.store.count >= rows:
-                return ENOUGH
+                return ENOUGH   # also at its end: no more is asked for than is wanted
+            if self.position == len(self.fed):
+                break
             message = <Message?>self.fed[self.position]
             data = message.payload or b""
             payload = <const uint8_t *>PyBytes_AS_STRING(data)

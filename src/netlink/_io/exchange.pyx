@@ -9,22 +9,23 @@ What a generator gives:
 
     READABLE            nothing is queued: wait, then send None, or the datagram where the socket gave it
     PAUSE               much was done at a stretch: somebody else may want to run
-    (op, messages)      to be sent as one datagram
+    (op, messages)      to be sent as one datagram; to the real socket it may also be the bytes of such
     an iterator         what is handed out
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 from libc.errno cimport EAGAIN, EINTR
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from netlink._codec cimport Header, Message, check_reply, filled, verdict_error
-from netlink._engine.match cimport Match
+from netlink._engine.match cimport Match, match_of
 from netlink._engine.receive cimport HUNGRY, Reader
+from netlink._engine.record cimport table_of
 from netlink._io.locks cimport Lock
 from netlink._transport cimport MSG_TRUNC, Ring, Socket, receive_ring
 from netlink._wire cimport (
@@ -37,7 +38,6 @@ from netlink._wire cimport (
     NL_ITEM,
     NL_ROLE_ACK,
     NL_ROLE_BEHIND,
-    NL_ROLE_CUT,
     NL_ROLE_DATA,
     NL_ROLE_END,
     NL_ROLE_FAILED,
@@ -66,7 +66,7 @@ import errno as _errno
 import sys as _sys
 
 from netlink._codec import verdict
-from netlink._engine.paths import explain
+from netlink._engine.paths import explain as explain_error
 from netlink.errors import DecodeError, EncodeError, OpError
 
 READABLE = 1
@@ -85,11 +85,13 @@ cdef enum:
     # Requests of `execute_all` that are under way at a time: more gain nothing, and have to be remembered.
     WINDOW = 512
     # An acknowledgement of a request that failed has the request, and what the kernel says of it.
-    ACK_SIZE = NL_HEADER + 4 + 512
+    ACK_SIZE = NL_HEADER + 4 + NL_HEADER + 256
     REPLY_SIZE = 8192
-    # What the kernel charges beside the data of a datagram: struct sk_buff and struct skb_shared_info.
-    OVERHEAD = 256 + 320
+    # What the kernel charges beside the data of a datagram: struct skb_shared_info, allocated with it, and sk_buff.
+    SHARED_INFO = 320
+    SK_BUFF = 256
     RING_SLOTS = 64
+    RING_SIZE = 1 << 20
 
 
 cdef object mark_interrupted(list messages):
@@ -103,7 +105,7 @@ cdef object mark_interrupted(list messages):
 
 cdef bint refuses_send(error):
     """Whether a request was not sent, so that nothing will come for it."""
-    return isinstance(error, EncodeError) or (isinstance(error, OpError) and error.op == "send")
+    return isinstance(error, EncodeError) or (isinstance(error, OpError) and error.op in ("send", "send-messages"))
 
 
 cdef bint reports_loss(error):
@@ -205,6 +207,7 @@ cdef class Reply:
                     out.append(message)
                 continue
             if role == NL_ROLE_FOREIGN:
+                self.inbox.put_back(messages[i + 1:])
                 check_reply(&self.request.h, &message.h)
             if out is None:
                 out = messages[:i]
@@ -240,6 +243,13 @@ cdef class Reply:
         return 0
 
 
+cdef object declared(cls):
+    if not isinstance(cls, type):
+        raise TypeError(f"a declaration is a class, not {cls!r}")
+    table_of(cls)
+    return cls
+
+
 @cython.final
 cdef class Call:
     """A request as a value, and how its reply is read: what `execute` and `execute_all` of a connection take.
@@ -270,6 +280,10 @@ cdef class Call:
             raise TypeError("a dump needs the declaration of its reply")
         if match is not None and not dump:
             raise TypeError("match is for a dump")
+        if reply is not None:
+            match_of(table_of(declared(reply)), match)
+        if request is not None:
+            declared(request)
         flags |= NL_F_REQUEST
         if dump:
             flags |= NL_F_DUMP
@@ -288,6 +302,8 @@ cdef class Call:
     def of_steps(steps, protocol=None):
         """The call of a verb of several requests. steps: gives its generator, anew each time."""
         cdef Call call = Call.__new__(Call)
+        if not callable(steps):
+            raise TypeError(f"steps gives a generator each time that it is called, and is not {steps!r}")
         call.steps = steps
         call.protocol = protocol
         return call
@@ -309,21 +325,22 @@ cdef class Call:
         """Whether the reply is a dump."""
         return self.message is not None and self.message.h.flags & NL_F_DUMP == NL_F_DUMP
 
-    cdef object result(self, list replies):
-        """What the messages of the reply say."""
+    cdef object result(self, list replies, uint32_t sequence):
+        """What the messages of the reply to the request with that sequence number say."""
         if self.reply is None:
             return None
-        if len(replies) != 1 or (<Message>replies[0]).h.type < 16:
-            number = len([message for message in replies if message.header.type >= 16])
-            raise OpError("receive", OSError(_errno.EPROTO, f"want one message in the reply, got {number}"))
-        return self.reply.decode((<Message>replies[0]).payload or b"")
+        data = [message for message in replies if (<Message>message).h.type >= 16]
+        if len(data) != 1:
+            raise OpError("receive", OSError(_errno.EPROTO, f"want one message in the reply, got {len(data)}"),
+                          sequence=sequence)
+        return self.reply.decode((<Message>data[0]).payload or b"")
 
     def explain(self, error):
         """Say more of an error of this call: what to do about it, and what in the request it is about."""
         if self.hints and not error.hint:
             error.hint = self.hints.get(error.errno, "")
         if self.request is not None:
-            explain(error, self.request, self.message.payload or b"")
+            explain_error(error, self.request, self.message.payload or b"")
 
     cdef size_t size(self):
         """Bytes of the message."""
@@ -416,20 +433,27 @@ cdef class Exchange:
         """The next datagram of a socket that is none of the kernel's: it waits by itself."""
         return self.pull(self.sock.receive)
 
-    cdef int drop_abandoned(self) except -1:
-        """Read what is queued for abandoned requests: the kernel refuses a dump (EBUSY) while one is unfinished."""
+    cdef bint drop_abandoned(self, Py_ssize_t most=ALL) except -1:
+        """Read what is queued for abandoned requests: the kernel refuses a dump (EBUSY) while one is unfinished.
+
+        most: datagrams to read. Whether there may be more.
+        """
         while self.receive_nowait is not None and self.inbox.abandoned:
+            if most == 0:
+                return True
             datagram = self.pull(self.receive_nowait)
             if datagram is None:
                 break
             messages = self.inbox.wanted(datagram)
             if messages:
                 self.inbox.pending.append(messages)
-        return 0
+            most -= 1
+        return False
 
     def receive(self):
         """One reply of which no request is known."""
         cdef Reply reply = Reply(self.inbox)
+        cdef int datagrams = 0
         messages = []
         try:
             while not reply.state.done:
@@ -441,6 +465,9 @@ cdef class Exchange:
                 messages += reply.feed(datagram)
                 if reply.error is not None:
                     raise reply.error
+                datagrams += 1
+                if datagrams % self.patience == 0:
+                    yield PAUSE
         except BaseException as error:
             reply.cut(error)
             raise
@@ -494,8 +521,9 @@ cdef class Exchange:
     def execute(self, Message m not None):
         """Send a message and receive its reply."""
         cdef Reply reply
-        if self.inbox.abandoned:
-            self.drop_abandoned()
+        cdef int datagrams = 0
+        while self.inbox.abandoned and self.drop_abandoned(self.patience):
+            yield PAUSE
         requests = self.prepared((m,))
         reply = Reply(self.inbox, <Message>requests[0])
         replies = []
@@ -512,6 +540,9 @@ cdef class Exchange:
                 replies += reply.feed(datagram)
                 if reply.error is not None:
                     raise reply.error
+                datagrams += 1
+                if datagrams % self.patience == 0:
+                    yield PAUSE
         except BaseException as error:
             reply.cut(error)
             raise
@@ -522,8 +553,9 @@ cdef class Exchange:
     def dump(self, Message m not None, Reader reader not None, Py_ssize_t rows):
         """Send a request and hand out its reply in batches of rows; 0: return all of it as one."""
         cdef Message request
-        if self.inbox.abandoned:
-            self.drop_abandoned()
+        cdef int datagrams = 0
+        while self.inbox.abandoned and self.drop_abandoned(self.patience):
+            yield PAUSE
         requests = self.prepared((m,))
         request = requests[0]
         reader.begin(request)
@@ -552,6 +584,9 @@ cdef class Exchange:
                     messages = self.inbox.wanted(datagram)
                     if messages or not datagram:
                         reader.feed(messages)
+                    datagrams += 1
+                    if datagrams % self.patience == 0:
+                        yield PAUSE
         except GeneratorExit:
             if not reader.ended:
                 self.inbox.abandon(request.h.sequence)
@@ -569,11 +604,19 @@ cdef class Exchange:
         finally:
             self.keep_rest(reader)
 
+    def parts(self, request, declaration, rows, match):
+        """The same of a message or a call, in parts. TypeError and ValueError for what cannot be meant."""
+        if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+            raise ValueError(f"rows must be an int of at least 1, not {rows!r}")
+        if not isinstance(request, Call):
+            return self.dump(request, Reader(declaration, match), rows)
+        if declaration is not None or match is not None:
+            raise TypeError("a call has the declaration and the match itself")
+        return self.call_iter(<Call>request, rows)
+
     cdef int keep_rest(self, Reader reader) except -1:
         """Leave to the next receive what came in one datagram with the reply and is not of it."""
-        messages = self.inbox.wanted(reader.rest())
-        if messages:
-            self.inbox.pending.append(messages)
+        self.inbox.put_back(self.inbox.wanted(reader.rest()))
         return 0
 
     cdef int check_call(self, Call call) except -1:
@@ -594,7 +637,8 @@ cdef class Exchange:
         try:
             if call.message.h.flags & NL_F_DUMP == NL_F_DUMP:
                 return (yield from self.dump(call.message, Reader(call.reply, call.match), 0))
-            return call.result((yield from self.execute(call.message)))
+            replies = yield from self.execute(call.message)
+            return call.result(replies, self.sequence)
         except OpError as error:
             call.explain(error)
             raise
@@ -649,6 +693,7 @@ cdef class Exchange:
     def call_all(self, list calls not None):
         """Do what many calls say: in its place what each gives, or the OpError that it got."""
         cdef Py_ssize_t i = 0, end
+        cdef bint roomy
         cdef Call call
         for item in calls:
             if not isinstance(item, Call):
@@ -656,10 +701,12 @@ cdef class Exchange:
             self.check_call(<Call>item)
         answers = Answers(calls)
         try:
+            # Where the read buffer may be full with one reply the acknowledgement would be lost: it is not asked for.
+            roomy = self.real is None or self.real.read_buffer() >= 4 * REPLY_SIZE
             while i < len(calls):
                 call = calls[i]
                 end = i
-                while end < len(calls) and (<Call>calls[end]).steps is None and not (<Call>calls[end]).dump:
+                while end < len(calls) and goes_with_others(<Call>calls[end], roomy):
                     end += 1
                 if end > i:
                     yield from self.window(answers, i, end)
@@ -667,6 +714,8 @@ cdef class Exchange:
                     continue
                 try:
                     answers.results[i] = yield from self.call(call)
+                except DecodeError as error:
+                    answers.results[i] = OpError("receive", error)
                 except OpError as error:
                     if not is_answer(error):
                         raise
@@ -680,51 +729,72 @@ cdef class Exchange:
 
     def window(self, Answers answers not None, Py_ssize_t first, Py_ssize_t end):
         """Send requests, many in a datagram, while their answers fit the read buffer; receive these meanwhile."""
-        cdef Py_ssize_t upto, room = answers.datagram_max
+        cdef Py_ssize_t upto, unsent, i, room = answers.datagram_max
         if self.real is not None:
             room = max(self.real.write_buffer() // 4, room)
-            answers.budget = self.real.read_buffer() // 2
-        if self.inbox.abandoned:
-            self.drop_abandoned()
+            answers.budget = self.real.read_buffer() // 4 * 3
+        while self.inbox.abandoned and self.drop_abandoned(self.patience):
+            yield PAUSE
         if self.sequence > <uint32_t>0xffffffff - <uint32_t>(end - first):
             self.sequence = 0  # their sequence numbers follow each other
         answers.begin(first, end, self.sequence + 1, self.pid)
+        unsent = first
         try:
             while answers.oldest < end:
-                if answers.sent < end and answers.sent - answers.oldest <= WINDOW // 2:
+                # Not for each answer another request, but many requests in a datagram.
+                if (answers.sent < end and answers.sent - answers.oldest <= WINDOW // 2
+                        and answers.charge <= answers.budget // 2):
                     upto = answers.next_datagram(end, room)
                     if upto > answers.sent:
-                        requests = self.prepared([(<Call>item).acknowledged() for item in
-                                                  answers.calls[answers.sent:upto]])
+                        if self.real is not None and self.debugger is None:
+                            self.sequence += <uint32_t>(upto - answers.sent)
+                            requests = answers.datagram(upto)
+                        else:
+                            requests = self.prepared([(<Call>item).acknowledged() for item in
+                                                      answers.calls[answers.sent:upto]])
+                        unsent = answers.sent
                         answers.sent = upto
                         yield "send-messages", requests
+                        unsent = upto
                         yield PAUSE
                 if self.real is not None and answers.plain and self.debugger is None and not (
                         self.inbox.pending or self.inbox.abandoned):
-                    if not self.take_from_ring(answers):
+                    if not self.take_from_ring(answers) and not answers.close_ended(False):
                         yield READABLE
                     continue
                 datagram = self.queued()
                 if datagram is None:
+                    if answers.close_ended(False):
+                        continue
                     datagram = yield READABLE
                     if datagram is None:
                         continue
-                answers.feed(self.inbox.wanted(datagram))
-        except BaseException:
-            for i in range(answers.oldest, answers.sent):
+                if not datagram:
+                    answers.close_ended(True)   # a test double's word for the end
+                    continue
+                answers.feed(self.inbox.wanted(datagram), self.inbox)
+        except BaseException as error:
+            for i in range(answers.oldest, unsent if refuses_send(error) else answers.sent):
                 if answers.results[i] is PENDING:
                     self.inbox.abandon(answers.base + <uint32_t>(i - first))
             raise
 
     cdef bint take_from_ring(self, Answers answers) except -1:
-        """Acknowledgements, many datagrams at a time; whether any was queued."""
+        """Acknowledgements, many datagrams at a time; whether any was queued.
+
+        All that were received are looked at before an error is raised, which for those behind it is no reason to be
+        lost: answers are taken, and what is nobody's answer is left to the next receive.
+        """
         cdef int count = -EINTR, i
         cdef nl_cursor cursor
         cdef nl_message m
         cdef nl_step step
+        cdef bint cut, ended
         cdef size_t slot = nl_align(answers.largest + ACK_SIZE)
+        cdef size_t slots = RING_SIZE / slot
         if self.ring is None or self.ring.ring.slot_size < slot:
-            self.ring = Ring(RING_SLOTS, slot)
+            # No more memory than for many small ones; one slot at least, for one that is larger still.
+            self.ring = Ring(1 if slots < 1 else RING_SLOTS if slots > <size_t>RING_SLOTS else slots, slot)
         while count == -EINTR:
             with nogil:
                 count = receive_ring(self.real, &self.ring.ring, False)
@@ -734,20 +804,55 @@ cdef class Exchange:
             return False
         if count < 0:
             raise OpError("receive", -count)
+        first = None
         for i in range(count):
-            if self.ring.ring.headers[i].msg_hdr.msg_flags & MSG_TRUNC:
-                raise OpError("receive", OSError(_errno.EMSGSIZE, "what came for a request was longer than any "
-                                                                  "acknowledgement, and is lost"))
             cursor.at = <const uint8_t *>self.ring.ring.vectors[i].iov_base
             cursor.left = self.ring.ring.headers[i].msg_len
-            while True:
+            cut = self.ring.ring.headers[i].msg_hdr.msg_flags & MSG_TRUNC != 0
+            error = None
+            others = []
+            while not cut:
                 step = nl_next_message(&cursor, &m)
                 if step != NL_ITEM:
                     break
-                answers.take(&m.header, m.payload, m.size, None)
-            if step == NL_BAD:
-                raise DecodeError("a message's length field does not fit its datagram")
+                ended = answers.oldest == answers.end
+                if not ended and answers.take(&m.header, m.payload, m.size, None):
+                    continue
+                if not ended and first is None and error is None:
+                    error = foreign(&m.header)
+                else:
+                    others.append(parsed(&m))
+            if cut:
+                error = OpError("receive", OSError(_errno.EMSGSIZE, "what came for a request was longer than any "
+                                                                    "acknowledgement, and is lost"))
+            elif step == NL_BAD:
+                error = DecodeError("a message's length field does not fit its datagram")
+            if first is None:
+                first = error
+            if others:
+                self.inbox.pending.append(others)
+        if first is not None:
+            raise first
         return True
+
+
+cdef Message parsed(const nl_message *m):
+    """A message that lies in a buffer."""
+    cdef Message message = Message(Header(length=m.header.length, type=m.header.type, flags=m.header.flags,
+                                          sequence=m.header.sequence, pid=m.header.pid),
+                                   PyBytes_FromStringAndSize(<const char *>m.payload, m.size))
+    return message
+
+
+cdef object foreign(const nl_header *header):
+    """The error of a message that is no answer to any request that is under way."""
+    return OpError("validate", OSError(_errno.EPROTO, f"a message with the sequence number {header.sequence} and the "
+                                                      f"port id {header.pid}, which answers no request"))
+
+
+cdef bint goes_with_others(Call call, bint roomy):
+    """Whether a call may share a datagram."""
+    return call.steps is None and (call.reply is None or (roomy and not call.dump))
 
 
 cdef object PENDING = object()
@@ -767,6 +872,7 @@ cdef class Answers:
     cdef dict data                  # messages of replies that have not ended, by position
     cdef nl_reply replies[WINDOW]   # those under way
     cdef Py_ssize_t first           # position that has the sequence number base
+    cdef Py_ssize_t end             # position behind the last one of the run
     cdef Py_ssize_t sent            # positions before it have been sent
     cdef Py_ssize_t oldest          # positions before it have been answered
     cdef uint32_t base
@@ -789,6 +895,7 @@ cdef class Answers:
         cdef Call call
         cdef Py_ssize_t i
         self.first = self.sent = self.oldest = first
+        self.end = end
         self.base = base
         self.pid = pid
         self.charge = 0
@@ -802,11 +909,11 @@ cdef class Answers:
 
     cdef int64_t charge_of(self, Call call):
         """What the answer to a call may take of the read buffer: the kernel allocates powers of 2."""
-        cdef size_t size = call.size() + ACK_SIZE + OVERHEAD
+        cdef size_t size = call.size() + ACK_SIZE + SHARED_INFO
         cdef int64_t charge = 512
         while charge < <int64_t>size:
             charge *= 2
-        return charge if call.reply is None else charge + REPLY_SIZE
+        return SK_BUFF + (charge if call.reply is None else charge + REPLY_SIZE)
 
     cdef Py_ssize_t next_datagram(self, Py_ssize_t end, Py_ssize_t room):
         """The position behind the last call that the next datagram has room for; it is made ready to be answered."""
@@ -829,47 +936,108 @@ cdef class Answers:
             i += 1
         return i
 
-    cdef int feed(self, list datagram) except -1:
+    cdef bytes datagram(self, Py_ssize_t upto):
+        """The requests from those that have been sent up to a position, as they are to be sent."""
+        cdef Py_ssize_t i
+        cdef size_t size = 0, at = 0
+        cdef nl_header header
+        cdef Call call
+        cdef uint8_t *out
+        for i in range(self.sent, upto):
+            size += (<Call>self.calls[i]).size()
+        datagram = PyBytes_FromStringAndSize(NULL, size)
+        out = <uint8_t *>PyBytes_AS_STRING(datagram)
+        memset(out, 0, size)
+        for i in range(self.sent, upto):
+            call = self.calls[i]
+            header = call.message.h
+            header.length = <uint32_t>call.size()
+            header.sequence = self.base + <uint32_t>(i - self.first)
+            header.pid = self.pid
+            header.flags |= NL_F_ACK
+            memcpy(out + at, &header, sizeof(header))
+            if call.message.payload is not None:
+                memcpy(out + at + NL_HEADER, PyBytes_AS_STRING(call.message.payload),
+                       PyBytes_GET_SIZE(call.message.payload))
+            at += header.length
+        return datagram
+
+    cdef int feed(self, list datagram, Inbox inbox) except -1:
         cdef Message message
         cdef const uint8_t *payload
-        for item in datagram:
-            message = <Message?>item
+        cdef Py_ssize_t i
+        for i in range(len(datagram)):
+            message = <Message?>datagram[i]
             data = message.payload or b""
             payload = <const uint8_t *>PyBytes_AS_STRING(data)
-            self.take(&message.h, payload, PyBytes_GET_SIZE(data), message)
+            if self.oldest == self.end:
+                inbox.put_back(datagram[i:])
+                break
+            if not self.take(&message.h, payload, PyBytes_GET_SIZE(data), message):
+                inbox.put_back(datagram[i + 1:])
+                raise foreign(&message.h)
         return 0
 
-    cdef int take(self, const nl_header *header, const uint8_t *payload, size_t size, Message message) except -1:
-        """A message of an answer; message: the same, None where only acknowledgements are expected."""
+    cdef bint take(self, const nl_header *header, const uint8_t *payload, size_t size, Message message) except -1:
+        """A message of an answer; message: the same, None where only acknowledgements are expected.
+
+        False where it is no answer to what is under way.
+        """
         cdef nl_verdict v
         cdef nl_role role
-        cdef Call call
-        cdef Py_ssize_t i = self.first + <uint32_t>(header.sequence - self.base)
-        if i >= self.sent or self.results[i] is not PENDING:
-            raise OpError("validate", OSError(_errno.EPROTO, f"a message with the sequence number {header.sequence}, "
-                                                             "which is of no request that is under way"))
+        cdef uint32_t n = header.sequence - self.base
+        cdef Py_ssize_t i
+        if n >= <size_t>(self.sent - self.first):
+            return False
+        i = self.first + <Py_ssize_t>n
+        if self.results[i] is not PENDING:
+            return False
         role = nl_reply_message(&self.replies[i % WINDOW], header, payload, size, &v)
+        if role == NL_ROLE_FOREIGN:
+            return False
         if role == NL_ROLE_DATA:
             if message is not None:
                 self.data.setdefault(i, []).append(message)
-            return 0
-        if role == NL_ROLE_NOTHING:
-            return 0
-        call = self.calls[i]
-        if role == NL_ROLE_END or role == NL_ROLE_LAST:
-            try:
-                result = call.result(self.data.pop(i, []))
-            except (OpError, DecodeError) as error:
-                result = error if isinstance(error, OpError) else OpError("receive", error)
-        else:
+        elif role == NL_ROLE_END or role == NL_ROLE_LAST:
+            self.close_one(i)
+        elif role == NL_ROLE_FAILED:
             self.data.pop(i, None)
-            if role == NL_ROLE_FAILED:
-                result = verdict_error("receive", &v, header.sequence)
-                call.explain(result)
-            else:
-                result = OpError("receive", DecodeError("the answer has too few bytes for its errno"))
+            error = verdict_error("receive", &v, header.sequence)
+            (<Call>self.calls[i]).explain(error)
+            self.answered(i, error)
+        elif role != NL_ROLE_NOTHING:
+            self.data.pop(i, None)
+            self.answered(i, OpError("receive", DecodeError("the answer has too few bytes for its errno"),
+                                     sequence=header.sequence))
+        return True
+
+    cdef bint close_ended(self, bint all) except -1:
+        """Take what has come as the whole answer where DONE said so and nothing more is queued; or of all that are
+        under way. Whether there was any."""
+        cdef Py_ssize_t i
+        cdef bint any = False
+        for i in range(self.oldest, self.sent):
+            if self.results[i] is PENDING and (all or self.replies[i % WINDOW].ended):
+                self.close_one(i)
+                any = True
+        return any
+
+    cdef int close_one(self, Py_ssize_t i) except -1:
+        """The answer has all of its messages."""
+        cdef Call call = self.calls[i]
+        cdef uint32_t sequence = self.base + <uint32_t>(i - self.first)
+        try:
+            result = call.result(self.data.pop(i, []), sequence)
+        except DecodeError as error:
+            result = OpError("receive", error, sequence=sequence)
+        except OpError as error:
+            call.explain(error)
+            result = error
+        return self.answered(i, result)
+
+    cdef int answered(self, Py_ssize_t i, result) except -1:
         self.results[i] = result
-        self.charge -= self.charge_of(call)
+        self.charge -= self.charge_of(self.calls[i])
         while self.oldest < self.sent and self.results[self.oldest] is not PENDING:
             self.oldest += 1
         return 0
@@ -882,13 +1050,17 @@ cdef object perform(Exchange exchange, want):
     """Wait for what a verb gave: what it is to be sent for that."""
     if type(want) is tuple:
         op, messages = want
-        if op == "send":
+        if type(messages) is bytes:
+            exchange.real.send_bytes(op, messages, True)
+        elif op == "send":
             exchange.sock.send(messages[0])
         else:
             exchange.sock.send_messages(messages)
-    elif want == READABLE:
-        if exchange.real is None:
-            return exchange.receive_from_double()
+    elif want == PAUSE:
+        PyErr_CheckSignals()
+    elif exchange.real is None:
+        return exchange.receive_from_double()
+    else:
         exchange.real.wait_readable()
     return None
 
