@@ -529,6 +529,13 @@ class Listen(Generic[_T]):
             opened.pop_all()
         return found
 
+    @property
+    def __signature__(self) -> Signature:
+        from inspect import signature  # slow to import
+
+        of_call = signature(type(self).__call__)
+        return of_call.replace(parameters=[*of_call.parameters.values()][1:])
+
     def check(self, on_overrun: Any) -> None:
         """ValueError for what its streams cannot do about losses."""
         if on_overrun == "resync" and self.state is None:

@@ -18,12 +18,15 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform, overload
 
 from netlink._engine.match import Condition, Match
-from netlink._engine.record import Record
+from netlink._engine.record import Field, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from enum import IntFlag
     from typing import Never, Self
+
+    from netlink._io.source import Kind
+    from netlink.bpf import Instruction
 
 __all__ = [
     "Condition",
@@ -311,6 +314,20 @@ class Criteria(Generic[_R]):
         if events not in self._matches:
             self._matches[events] = Match(self.declaration, self.clauses(events))
         return self._matches[events]
+
+    def bpf(self, kinds: Collection[Kind[Any]], *, always: object) -> list[Instruction]:
+        """A program by which the kernel leaves out messages of a stream that the filter does not want.
+
+        kinds: the messages of the stream, as of `netlink.stream.open`; those of no kind pass. always: a field of the
+        declaration that every message has, such as `Flow.orig`: what the program cannot tell it lets pass, for the
+        match. ValueError where it is longer than the kernel takes.
+        """
+        from netlink._engine.bpf_filter import program
+
+        if not isinstance(always, Field) or not always.types:
+            raise TypeError(f"always is a field of {self.declaration.__name__}, which is an attribute, not {always!r}")
+        types, _ = always.types[0]
+        return program(self.clauses(events=True), self.declaration, kinds, types[0])
 
     def without(self, name: str) -> Self:
         """The same filter without one of its criteria, and without the mask that belongs to it."""
