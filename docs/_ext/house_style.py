@@ -6,7 +6,10 @@
 - A class of named values, be they attributes of a declaration or members of an enum, gets a table of them: what they
   are declared as, and the comment on their line, which has the kernel's name.
 
-And a public name that no page of the reference has is a warning.
+A family's operations and verbs are no functions, so that autodoc shows none of their signatures. Two directives list
+them as methods: `operations` and `verbs`, each with the name of the class, in the content of its `autoclass`.
+
+A public name that no page of the reference has is a warning. So is an operation or verb without a page or docstring.
 """
 
 from __future__ import annotations
@@ -18,15 +21,22 @@ import pkgutil
 import re
 from typing import Any
 
+from docutils import nodes
+from docutils.statemachine import StringList
+from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
 
 import netlink
+from netlink.family import Dump, Family, Listen, Operation, verb
 from netlink.schema import Record
 
 _PARAMETER = re.compile(r"(?!https?:)([a-z_]\w*(?:, [a-z_]\w*)*|\"\w+\"): (.*)", re.IGNORECASE)
-_MEMBER = re.compile(r"    ([A-Za-z]\w*) = ([^#\n]*?) *(?:# (.*))?")
+_MEMBER = re.compile(r"    ([A-Za-z]\w*)(?:: [^=\n]+)? = ([^#\n]*?) *(?:# (.*))?")
+_RESULT = re.compile(r"(?:Call|Steps)\[(.*)\]")
+_OPTIONS = "*, on_overrun='raise', read_buffer=None, reliable=False, matches=(), bpf=None"
 
 
 def escaped(text: str) -> str:
@@ -71,6 +81,7 @@ def cells(row: re.Match[str]) -> tuple[str, str, str]:
 def members(cls: type[Any]) -> list[str]:
     """A table of the named values that a class declares, from its source."""
     rows = [match for line in inspect.getsource(cls).split("\n") if (match := _MEMBER.fullmatch(line))]
+    rows = [row for row in rows if row[1] != "header"]  # the class statement has it
     if not rows:
         return []
     table = [("name", "declared as", "in the kernel"), *(cells(row) for row in rows)]
@@ -92,6 +103,75 @@ def without_self(app: Sphinx, what: str, name: str, obj: Any, options: Any, sign
     return re.sub(r"^\((self|cls)(, )?", "(", signature) if signature else signature, returns
 
 
+class Text:
+    """An annotation as its source has it."""
+
+    def __init__(self, text: object) -> None:
+        self.text = str(text)
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def signature_of(member: Any) -> str:
+    """How an operation or verb is called over a `Conn`, and what it returns."""
+    if isinstance(member, verb):
+        signature = inspect.signature(member.__wrapped__)
+        _self, *others = signature.parameters.values()
+        result = _RESULT.fullmatch(str(signature.return_annotation))
+        assert result, f"{member.__name__} returns neither a Call nor Steps"
+        shown = [each.replace(annotation=Text(each.annotation)) for each in others]
+        return str(signature.replace(parameters=shown, return_annotation=Text(result[1])))
+    if isinstance(member, Listen):
+        names = " | ".join(declaration.__name__ for declaration in member.declarations)
+        return f"({_OPTIONS}) -> Stream[{names}]"
+    request = "" if member.request is None else f"record: {member.request.__name__}, /"
+    reply = "None" if member.reply is None else member.reply.__name__
+    return f"({request}) -> {f'Batch[{reply}]' if isinstance(member, Dump) else reply}"
+
+
+def members_of(family: type[Any], kinds: tuple[type[Any], ...]) -> dict[str, Any]:
+    return {name: member for name, member in vars(family).items() if isinstance(member, kinds)}
+
+
+class Operations(SphinxDirective):
+    """The operations of a family as methods."""
+
+    required_arguments = 1
+    kinds: tuple[type[Any], ...] = (Operation, Listen)
+
+    def run(self) -> list[nodes.Node]:
+        module, _, name = self.arguments[0].rpartition(".")
+        lines: list[str] = []
+        for method, member in members_of(getattr(importlib.import_module(module), name), self.kinds).items():
+            body = marked_up(inspect.cleandoc(member.__doc__ or "").split("\n"))
+            lines += [f".. py:method:: {method}{signature_of(member)}", "", *(f"   {line}" for line in body), ""]
+        parent = nodes.Element()
+        self.state.nested_parse(StringList(lines, self.arguments[0]), self.content_offset, parent)
+        return parent.children
+
+
+class Verbs(Operations):
+    """The verbs of a family as methods."""
+
+    kinds = (verb,)
+
+
+def skipped(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Leave operations and verbs to their directives."""
+    return True if isinstance(obj, (Operation, Listen, verb)) else None
+
+
+def specific(app: Sphinx, doctree: nodes.document) -> None:
+    """Let a name that several modules have be the package's own, if the module at hand has none of that name."""
+    for node in doctree.findall(pending_xref):
+        name, module = node.get("reftarget"), node.get("py:module")
+        if node.get("refdomain") == "py" and name in netlink.__all__:
+            names = getattr(importlib.import_module(module), "__all__", ()) if module else ()
+            if name not in names:
+                node["reftarget"] = f"{netlink.__name__}.{name}"
+
+
 def public(module: str) -> dict[str, Any]:
     """The names that a module exports, numbers left out, and those of the public modules in it.
 
@@ -99,9 +179,9 @@ def public(module: str) -> dict[str, Any]:
     """
     package = importlib.import_module(module)
     names = {f"{module}.{name}": getattr(package, name) for name in getattr(package, "__all__", ())}
-    is_family = bool(names) and module != netlink.__name__
+    is_facade = bool(names) and module != netlink.__name__
     for inner in pkgutil.iter_modules(getattr(package, "__path__", ())):
-        if not (is_family or inner.name.startswith("_")):
+        if not (is_facade or inner.name.startswith("_")):
             names |= public(f"{module}.{inner.name}")
     return {name: value for name, value in names.items() if not isinstance(value, (int, str))}
 
@@ -113,9 +193,20 @@ def missing(app: Sphinx, env: BuildEnvironment) -> None:
     for name, value in names.items():
         if not any(value is other for other in documented):
             logging.getLogger(__name__).warning("%s is in no page of docs/api", name)
+        for method, member in members_of(value, (Operation, Listen, verb)).items() if is_family(value) else ():
+            if f"{name}.{method}" not in pages or not member.__doc__:
+                logging.getLogger(__name__).warning("%s.%s has no page or no docstring", name, method)
+
+
+def is_family(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, Family)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("operations", Operations)
+    app.add_directive("verbs", Verbs)
+    app.connect("autodoc-skip-member", skipped)
+    app.connect("doctree-read", specific)
     app.connect("env-check-consistency", missing)
     app.connect("autodoc-process-signature", without_self)
     app.connect("autodoc-process-docstring", process)

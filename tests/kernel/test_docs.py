@@ -100,6 +100,12 @@ def logged_and_tracked() -> None:
     run_shell(f"nft 'table inet demo {{ chain in {{ type filter hook input priority 0; {rules}; }}; }}'")
 
 
+def link() -> None:
+    """An interface eth0: down, so that it has no neighbours of its own."""
+    with dial(Family.ROUTE) as conn:
+        netns.add_link(conn, "eth0")
+
+
 def services() -> None:
     """300 flows of 50 clients to three services, marked 0 to 4."""
     for name in ("polars", "duckdb", "pyarrow"):
@@ -125,6 +131,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "nflog.md": netns.require_conntrack,
     "index.md": lambda: flows(3),
     "performance.md": lambda: flows(300),
+    "schema.md": link,
     "tour.md": conntrack_sysctls,
 }
 
@@ -144,6 +151,12 @@ def pools() -> None:
             library.DataFrame(table).group_by("a").agg(library.len())
         else:
             importlib.import_module("pyarrow.parquet").write_table(library.table(table), io.BytesIO())
+
+
+def test_the_family_of_the_guide_is_type_checked() -> None:
+    module = max(blocks("schema.md"), key=lambda block: len(block.code)).code
+    assert len(module.splitlines()) < 80
+    assert module in (Path(__file__).parents[1] / "typing/neighbours.py").read_text()
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ELSEWHERE])
