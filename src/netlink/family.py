@@ -23,7 +23,9 @@ gives a `Call`, a request as a value.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Mapping
-from functools import partial
+from contextlib import ExitStack
+from functools import partial, update_wrapper
+from types import MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, overload
 
 from netlink._engine.record import Batch, Record
@@ -35,6 +37,7 @@ from netlink.errors import OpError
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from inspect import Signature
     from typing import Concatenate, Literal, Never, Protocol, Self, Unpack
 
     from typing_extensions import ParamSpec, TypeVar
@@ -82,8 +85,15 @@ class Deferred:
         """The call itself."""
         return call
 
+    def iter_dump(self, call: Call[Any], *, rows: int) -> Never:
+        """Refused: parts come of a connection alone."""
+        raise TypeError(f"{call!r} has no parts without a connection: iterate over it with the family itself")
+
     def close(self) -> None:
         """Nothing: there is no connection."""
+
+    def __repr__(self) -> str:
+        return "<no connection>"
 
 
 class Family(Generic[C]):
@@ -95,6 +105,7 @@ class Family(Generic[C]):
 
     protocol: ClassVar[int] = -1
     hints: ClassVar[Mapping[int, str]] = {}
+    _hints_of: ClassVar[dict[Operation[Any, ..., Any], Mapping[int, str]]] = {}
     conn: C
 
     def __init_subclass__(cls, *, protocol: int | None = None) -> None:
@@ -103,9 +114,7 @@ class Family(Generic[C]):
             cls.protocol = protocol
         for base in cls.__mro__[1:]:
             cls.hints = {**getattr(base, "hints", {}), **cls.hints}
-        for operation in vars(cls).values():
-            if isinstance(operation, Operation):
-                operation.hints = {**cls.hints, **operation.hints}
+        cls._hints_of = {}
 
     def __init__(self, conn: C) -> None:
         self.conn = conn
@@ -123,6 +132,13 @@ class Family(Generic[C]):
             self._calls = type(self)(Deferred(self.conn.config))  # type: ignore[arg-type]
         return self._calls
 
+    def hints_of(self, operation: Operation[Any, ..., Any]) -> Mapping[int, str]:
+        """The hints of an operation in this family: its own, those of the class, those of the class's bases."""
+        found = self._hints_of.get(operation)
+        if found is None:
+            found = self._hints_of[operation] = {**self.hints, **operation.hints}
+        return found
+
     def call(self, operation: Operation[Any, ..., Any], payload: bytes) -> Call[Any]:
         """The call of an operation: the place for what a protocol does with all of them."""
         make: Any = Call
@@ -133,7 +149,7 @@ class Family(Generic[C]):
             dump=operation.many,
             flags=operation.flags,
             request=operation.request,
-            hints=operation.hints,
+            hints=self.hints_of(operation),
             protocol=self.protocol,
         )
         return call
@@ -171,20 +187,26 @@ def dial(family: Callable[[Conn], _F], config: Config | None = None, **options: 
 
     family: its class. options: those of `netlink.Config`, in the place of a config. Errors are those of `netlink.dial`.
     """
-    return family(_opened(Conn, family, config, options))
+    return _opened(Conn, family, config, options)
 
 
 def dial_async(family: Callable[[AsyncConn], _F], config: Config | None = None, **options: Unpack[ConfigOptions]) -> _F:
     """A family over a new connection for asyncio, as `dial`. A plain call, which does not wait."""
     from netlink.aio import AsyncConn
 
-    return family(_opened(AsyncConn, family, config, options))
+    return _opened(AsyncConn, family, config, options)
 
 
-def _opened(kind: type[_K], family: Any, config: Config | None, options: Any) -> _K:
+def _opened(kind: type[_K], family: Callable[[_K], _F], config: Config | None, options: Any) -> _F:
     if config is not None and options:
         raise TypeError("give a Config or its options, not both")
-    return open_conn(kind, family.protocol, Config(**options) if options else config)
+    of: Any = family
+    conn = open_conn(kind, of.protocol, Config(**options) if options else config)
+    try:
+        return family(conn)
+    except BaseException:
+        conn.close()
+        raise
 
 
 if TYPE_CHECKING:
@@ -232,31 +254,6 @@ if TYPE_CHECKING:
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> _R_co: ...
 
 
-class _Bound:
-    """An operation of one family object."""
-
-    __slots__ = ("_family", "_operation")
-
-    def __init__(self, operation: Operation[Any, ..., Any], family: Family[Any]) -> None:
-        self._operation = operation
-        self._family = family
-
-    def __call__(self, record: Any = None, /, **fields: Any) -> Any:
-        family = self._family
-        return family.conn.execute(family.call(self._operation, self._operation.payload(record, fields)))
-
-    @property
-    def __doc__(self) -> str | None:  # type: ignore[override]
-        return self._operation.__doc__
-
-    @property
-    def __name__(self) -> str:
-        return self._operation.name
-
-    def __repr__(self) -> str:
-        return f"<{self._operation!r} of {self._family!r}>"
-
-
 class Operation(Generic[_Q, P, _R]):
     """One kind of request, as data."""
 
@@ -272,8 +269,11 @@ class Operation(Generic[_Q, P, _R]):
         hints: Mapping[int, str] | None = None,
         doc: str | None = None,
     ) -> None:
-        if request is not None and not (isinstance(request, type) and issubclass(request, Record)):
-            raise TypeError(f"the request of an operation is a declaration, not {request!r}")
+        for what, declaration in (("request", request), ("reply", reply)):
+            if declaration is not None and not (isinstance(declaration, type) and issubclass(declaration, Record)):
+                raise TypeError(f"the {what} of an operation is a declaration, not {declaration!r}")
+        if self.many and reply is None:
+            raise TypeError("a dump needs the declaration of its reply")
         self.command = command
         self.request: Any = request
         self.reply = reply
@@ -283,25 +283,43 @@ class Operation(Generic[_Q, P, _R]):
         self.name = ""
 
     def __set_name__(self, owner: type[Family[Any]], name: str) -> None:
-        self.name = name
+        _named(self, owner, name)
 
-    def payload(self, record: Any, fields: dict[str, Any]) -> bytes:
-        """The payload of a request. TypeError for what the request is not made of, EncodeError for a wrong value."""
+    def payload(self, records: tuple[Any, ...], fields: dict[str, Any]) -> bytes:
+        """The payload of a request: of one record, or of what one is made of.
+
+        TypeError for what the request is not made of, EncodeError for a wrong value.
+        """
         request = self.request
-        if record is None:
-            if request is not None:
-                record = request(**fields)
-            elif fields:
-                raise TypeError(f"{self.name} takes no arguments, and got {', '.join(fields)}")
-            else:
-                return b""
-        elif fields:
+        if request is None:
+            if records or fields:
+                raise TypeError(f"{self.name} takes no arguments, and got {', '.join([*map(repr, records), *fields])}")
+            return b""
+        if records and fields:
             raise TypeError(f"{self.name} takes a {request.__name__}, or what one is made of, not both")
-        elif request is None or type(record) is not request:
-            what = "no arguments" if request is None else f"a {request.__name__}"
-            raise TypeError(f"{self.name} takes {what}, not {record!r}")
+        if len(records) > 1 or any(type(record) is not request for record in records):
+            raise TypeError(f"{self.name} takes a {request.__name__}, not {', '.join(map(repr, records))}")
+        try:
+            (record,) = records or (request(**fields),)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
         payload: bytes = record.encode()
         return payload
+
+    def __call__(self, family: Family[Any], /, *records: Any, **fields: Any) -> Any:
+        """Do it, as the method of a family object that it is."""
+        return family.conn.execute(family.call(self, self.payload(records, fields)))
+
+    @property
+    def __signature__(self) -> Signature:
+        from inspect import Parameter, Signature  # slow to import
+
+        parameters = [Parameter("self", Parameter.POSITIONAL_ONLY)]
+        if self.request is not None:
+            fields = (*self.request.__header_fields__, *self.request.__fields__)
+            parameters.append(Parameter("record", Parameter.POSITIONAL_ONLY, default=None))
+            parameters += [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in fields]
+        return Signature(parameters)
 
     @overload
     def __get__(self, instance: None, owner: Any = ...) -> Self: ...
@@ -312,10 +330,17 @@ class Operation(Generic[_Q, P, _R]):
     @overload
     def __get__(self, instance: Family[Deferred], owner: Any = ...) -> _Doing[_Q, P, Call[_R]]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else _Bound(self, instance)
+        return self if instance is None else MethodType(self, instance)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {self.command!r}>"
+
+
+def _named(what: Any, owner: type[Any], name: str) -> None:
+    """Let an operation, which is a method of its family, have the names that methods have."""
+    what.name = what.__name__ = name
+    what.__qualname__ = f"{owner.__qualname__}.{name}"
+    what.__module__ = owner.__module__
 
 
 class Do(Operation[_Q, P, _R]):
@@ -339,6 +364,17 @@ class Do(Operation[_Q, P, _R]):
             hints: Mapping[int, str] | None = ...,
             doc: str | None = ...,
         ) -> Do[Record, [], None]: ...
+        @overload
+        def __new__(
+            cls,
+            command: int,
+            request: None,
+            reply: type[_T],
+            *,
+            flags: int = ...,
+            hints: Mapping[int, str] | None = ...,
+            doc: str | None = ...,
+        ) -> Do[Record, [], _T]: ...
         @overload
         def __new__(
             cls,
@@ -389,6 +425,17 @@ class Dump(Operation[_Q, P, _R]):
         def __new__(
             cls,
             command: int,
+            request: None,
+            reply: type[_T],
+            *,
+            flags: int = ...,
+            hints: Mapping[int, str] | None = ...,
+            doc: str | None = ...,
+        ) -> Dump[Record, [], Batch[_T]]: ...
+        @overload
+        def __new__(
+            cls,
+            command: int,
             request: Callable[P, _Q],
             reply: type[_T],
             *,
@@ -430,7 +477,7 @@ class Listen(Generic[_T]):
         self.__doc__ = doc
 
     def __set_name__(self, owner: type[Family[Any]], name: str) -> None:
-        self.name = name
+        _named(self, owner, name)
 
     @property
     def declarations(self) -> tuple[type[_T], ...]:
@@ -442,28 +489,64 @@ class Listen(Generic[_T]):
     @overload
     def __get__(self, instance: Family[Any], owner: Any = ...) -> _Listening[_T]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else partial(self.open, instance)
+        return self if instance is None else MethodType(self, instance)
 
-    def open(self, family: Family[Any], *, on_overrun: Any = "raise", **options: Any) -> Stream[_T, Any]:
-        """The stream beside a family object."""
+    def __call__(
+        self,
+        family: Family[Any],
+        /,
+        *,
+        on_overrun: Any = "raise",
+        read_buffer: int | None = None,
+        reliable: bool = False,
+        matches: Iterable[Match[Any]] = (),
+        bpf: Collection[Instruction] | None = None,
+    ) -> Stream[_T, Any]:
+        """The stream beside a family object, as the method of it that this is."""
         from netlink import stream
 
         conn = family.conn
-        if isinstance(conn, Deferred) or conn.config is None:
-            raise TypeError(f"{self.name} opens a stream, which needs a connection of the kernel's, not {conn!r}")
-        if on_overrun == "resync":
-            if self.state is None:
-                raise ValueError(f"{self.name} has no dump to resync from: on_overrun is 'raise' or 'mark'")
-            other = dial(type(family), conn.config)
-            state = partial(other.iterate, getattr(other.calls, self.state.name)())
-            options |= {"resync": state, "owns": (other,)}
-        try:
-            return stream.open(
-                family.protocol, self.kinds, groups=self.groups, config=conn.config, on_overrun=on_overrun, **options
-            )
-        except OpError as error:
-            error.hint = error.hint or family.hints.get(error.errno or 0, "")
-            raise
+        if isinstance(conn, Deferred):
+            raise TypeError(f"{self.name} opens a stream and is no request: it is of the family itself")
+        if conn.config is None:
+            raise TypeError(f"{self.name} opens a stream of the kernel, which {conn!r} does not talk to")
+        self.check(on_overrun)
+        options: dict[str, Any] = {"read_buffer": read_buffer, "reliable": reliable, "matches": matches, "bpf": bpf}
+        with ExitStack() as opened:
+            if on_overrun == "resync":
+                other = opened.enter_context(dial(type(family), conn.config))
+                options |= {"resync": self.state_of(other), "owns": (other,)}
+            try:
+                found: Stream[_T, Any] = stream.open(
+                    family.protocol,
+                    self.kinds,
+                    groups=self.groups,
+                    config=conn.config,
+                    on_overrun=on_overrun,
+                    **options,
+                )
+            except OpError as error:
+                error.hint = error.hint or family.hints.get(error.errno or 0, "")
+                raise
+            opened.pop_all()
+        return found
+
+    @property
+    def __signature__(self) -> Signature:
+        from inspect import signature  # slow to import
+
+        of_call = signature(type(self).__call__)
+        return of_call.replace(parameters=[*of_call.parameters.values()][1:])
+
+    def check(self, on_overrun: Any) -> None:
+        """ValueError for what its streams cannot do about losses."""
+        if on_overrun == "resync" and self.state is None:
+            raise ValueError(f"{self.name} has no dump to resync from: on_overrun is 'raise' or 'mark'")
+
+    def state_of(self, family: Family[Any]) -> Callable[[], Any]:
+        """What reads the state as a whole, with a family object's connection."""
+        assert self.state is not None
+        return partial(family.iterate, getattr(family.calls, self.state.name)())
 
     def __repr__(self) -> str:
         return f"<Listen {self.name}>"
@@ -482,9 +565,8 @@ class verb(Generic[P, _R]):  # noqa: N801 - a decorator
     def __init__(self, build: Any) -> None:
         self._build = build
         self._is_generator = bool(build.__code__.co_flags & 0x20)  # CO_GENERATOR
-        self.__doc__ = build.__doc__
-        self.__name__ = build.__name__
-        self.__wrapped__ = build  # for signatures
+        self.__name__: str = build.__name__
+        update_wrapper(self, build)
 
     @overload
     def __get__(self, instance: None, owner: Any = ...) -> Self: ...
@@ -495,30 +577,22 @@ class verb(Generic[P, _R]):  # noqa: N801 - a decorator
     @overload
     def __get__(self, instance: Family[Deferred], owner: Any = ...) -> Callable[P, Call[_R]]: ...
     def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else _BoundVerb(self, instance)
+        return self if instance is None else MethodType(self, instance)
+
+    def __call__(self, family: Family[Any], /, *args: Any, **kwargs: Any) -> Any:
+        """Do it, as the method of a family object that it is."""
+        return family.conn.execute(self.call(family, args, kwargs))
 
     def call(self, family: Family[Any], args: Any, kwargs: Any) -> Call[Any]:
         """The call that the verb is, of these arguments. TypeError for arguments that it has not."""
         if not self._is_generator:
-            call: Call[Any] = self._build(family.calls, *args, **kwargs)
-            return call
+            found: object = self._build(family.calls, *args, **kwargs)
+            if not isinstance(found, Call):
+                raise TypeError(f"{self.__name__} is a verb, which gives a call or is a generator, and gave {found!r}")
+            return found  # pyright: ignore[reportUnknownVariableType] - of any result
         steps = partial(self._build, family.calls, *args, **kwargs)
         steps()  # a generator that never begins: the arguments are looked at
         return Call.of_steps(steps, family.protocol)
 
-
-class _BoundVerb:
-    """A verb of one family object."""
-
-    def __init__(self, of: verb[..., Any], family: Family[Any]) -> None:
-        self._verb = of
-        self._family = family
-        self.__doc__ = of.__doc__
-        self.__name__ = of.__name__
-        self.__wrapped__ = partial(of.__wrapped__, family)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._family.conn.execute(self._verb.call(self._family, args, kwargs))
-
     def __repr__(self) -> str:
-        return f"<verb {self.__name__} of {self._family!r}>"
+        return f"<verb {self.__name__}>"

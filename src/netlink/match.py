@@ -3,8 +3,8 @@
     class Links(Criteria[Link], declaration=Link):
         index: OneNumber = number("header.index")
         mtu: ManyNumbers = numbers("mtu", 0xFFFF)
-        flags: SomeBits = bits("header.flags")
-        flags_mask: SomeBits = mask()
+        flags: SomeBits = bits("header.flags", IFF)
+        flags_mask: SomeBits = mask(IFF)
 
     conn.dump(request, Link, match=Links(mtu=range(1280, 1500), flags=IFF.UP).match())
 
@@ -19,12 +19,15 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform, overload
 
 from netlink._engine.match import Condition, Match
-from netlink._engine.record import Record
+from netlink._engine.record import Field, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from enum import IntFlag
     from typing import Never, Self
+
+    from netlink._io.source import Kind
+    from netlink.bpf import Instruction
 
 __all__ = [
     "Condition",
@@ -160,11 +163,15 @@ def fields(path: str, cls: type[_R], *, absent_is_zero: Iterable[str] = ()) -> C
             raise TypeError(f"{name} must be a {cls.__name__}, not {value!r}")
         if not value.to_dict():
             raise ValueError(f"{name} is a {cls.__name__} without a field that is set")
+        for field in cls.__fields__:
+            part = getattr(value, field, None)
+            if part is not None and not isinstance(part, (int, IPv4Address, IPv6Address)):
+                raise TypeError(f"{name}: {field} is neither a number nor an address, and is not compared")
         return value
 
     def conditions(name: str, value: Any, of: Criteria[Any]) -> Iterable[Condition]:
         for field in cls.__fields__:
-            part = getattr(value, field)
+            part = getattr(value, field, None)
             where = ((*_path(path), field),)
             if isinstance(part, int):
                 yield Condition(where, ((part, part),), None, field in zero)
@@ -197,7 +204,10 @@ def excluded(cls: Callable[[], type[_C]]) -> Criterion[_C | Iterable[_C], tuple[
 
     def check(name: str, value: Any) -> tuple[_C, ...]:
         of = cls()
-        others: tuple[_C, ...] = (value,) if isinstance(value, of) else tuple(value)
+        try:
+            others: tuple[_C, ...] = (value,) if isinstance(value, of) else tuple(value)
+        except TypeError:
+            raise TypeError(f"{name} takes a {of.__name__} or several, not {value!r}") from None
         for other in others:
             if not isinstance(other, of):
                 raise TypeError(f"{name} takes a {of.__name__} or several, not {other!r}")
@@ -213,8 +223,10 @@ class Criteria(Generic[_R]):
     """The base of filters: those records are meant of which all that is given holds. Immutable.
 
     Arguments are declared by the kinds of this module, in the order in which a record is asked: best first what tells
-    most apart. declaration, in the class statement: of the records. event: the name of the criterion that only records
-    of a stream are asked by.
+    most apart. A class derived from a filter has its criteria, and those of its own behind them.
+
+    declaration, in the class statement: of the records. event: the name of the criterion that only records of a stream
+    are asked by.
     """
 
     criteria: ClassVar[dict[str, Criterion[Any, Any]]]
@@ -236,10 +248,20 @@ class Criteria(Generic[_R]):
     else:
         __slots__ = ("_clauses", "_matches", "given")
 
-    def __init_subclass__(cls, *, declaration: type[Record], event: str = "") -> None:
-        cls.criteria = {name: value for name, value in vars(cls).items() if isinstance(value, Criterion)}
-        cls.declaration = declaration
-        cls.event_name = event
+    def __init_subclass__(cls, *, declaration: type[Record] | None = None, event: str = "") -> None:
+        cls.criteria = getattr(cls, "criteria", {}) | {
+            name: value for name, value in vars(cls).items() if isinstance(value, Criterion)
+        }
+        if declaration is None and not hasattr(cls, "declaration"):
+            raise TypeError(f"{cls.__name__} needs declaration=, the class of the records that it is a filter of")
+        if declaration is not None:
+            cls.declaration = declaration
+        cls.event_name = event or getattr(cls, "event_name", "")
+        if cls.event_name and cls.event_name not in cls.criteria:
+            raise TypeError(f"{cls.__name__} has no criterion {cls.event_name!r} to be its event")
+        for name, criterion in cls.criteria.items():
+            if criterion.default_mask is not None and f"{name}_mask" not in cls.criteria:
+                raise TypeError(f"{cls.__name__}.{name} needs {name}_mask = mask() behind it")
 
     def __init__(self, **given: Any) -> None:
         if hasattr(self, "given"):
@@ -294,9 +316,24 @@ class Criteria(Generic[_R]):
             self._matches[events] = Match(self.declaration, self.clauses(events))
         return self._matches[events]
 
+    def bpf(self, kinds: Collection[Kind[Any]], *, always: object) -> list[Instruction]:
+        """A program by which the kernel leaves out messages of a stream that the filter does not want.
+
+        kinds: the messages of the stream, as of `netlink.stream.open`; those of no kind pass. always: a field of the
+        declaration that every message has, such as `Flow.orig`: what the program cannot tell it lets pass, for the
+        match. ValueError where it is longer than the kernel takes.
+        """
+        from netlink._engine.bpf_filter import program
+
+        if not isinstance(always, Field) or not always.types:
+            raise TypeError(f"always is a field of {self.declaration.__name__}, which is an attribute, not {always!r}")
+        types, _ = always.types[0]
+        return program(self.clauses(events=True), self.declaration, kinds, types[0])
+
     def without(self, name: str) -> Self:
-        """The same filter without one of its criteria."""
-        return type(self)(**{**self.given, name: None}) if name in self.given else self
+        """The same filter without one of its criteria, and without the mask that belongs to it."""
+        left = {key: value for key, value in self.given.items() if key not in (name, f"{name}_mask")}
+        return type(self)(**left) if name in self.given else self
 
     def __eq__(self, other: object) -> bool:
         return self.given == other.given if isinstance(other, type(self)) else NotImplemented
@@ -384,7 +421,7 @@ def _several(name: str, value: Any) -> tuple[Any, ...]:
     except TypeError:
         raise TypeError(f"{name} takes one value or several, not {value!r}") from None
     if not items:
-        raise ValueError(f"{name} is empty, which no flow is: None is any")
+        raise ValueError(f"{name} is empty, which no record is: None is any")
     return items
 
 
@@ -403,7 +440,7 @@ def _check_mask(given: dict[str, Any], name: str, default: Callable[[Any], int])
         raise ValueError(f"{name}_mask must have a bit that counts, and is 0")
     if value & ~mask:
         raise ValueError(
-            f"{name} {int(value):#x} has bits that {name}_mask {int(mask):#x} leaves out: no flow is like that"
+            f"{name} {int(value):#x} has bits that {name}_mask {int(mask):#x} leaves out: no record is like that"
         )
     given[f"{name}_mask"] = mask
 

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from errno import EIO
 
 from netlink._codec import Header, Message, marshal_attributes
+from netlink._engine.record import Record
 from netlink.conn import Conn
 from netlink.consts import HeaderFlags, HeaderType
 from netlink.errors import EncodeError, OpError
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from netlink._codec import Attribute
     from netlink.aio import AsyncConn
+    from netlink.match import Match
+    from netlink.stream import Stream
 
     _F = TypeVar("_F")
 
@@ -186,42 +189,84 @@ def serve(family: Callable[[Conn], _F], operations: Mapping[Any, Callable[..., A
     read. What is an OSError comes to the caller as if the kernel had refused. That of a `Listen` is called with nothing
     and returns what its stream has: records, batches and `Overrun`, in order; it ends behind them.
 
-    An operation that is called and has no function is an AssertionError; ValueError for a name that is none of one.
+    An operation that is called and has no function is an AssertionError, and so is a function that returns what is not
+    its operation's reply. ValueError for what is no operation of the family.
     """
-    conn = Conn(_Double(family, operations), PID)
-    return _served(family(conn), operations)
+    double = _Double(family, operations)
+    return _served(family(Conn(double, PID)), double)
 
 
 def serve_async(family: Callable[[AsyncConn], _F], operations: Mapping[Any, Callable[..., Any]]) -> _F:
     """The same over an `netlink.aio.AsyncConn`. The functions are plain ones."""
     from netlink.aio import AsyncConn
 
-    return _served(family(AsyncConn(_Double(family, operations), PID)), operations)
+    double = _Double(family, operations)
+    return _served(family(AsyncConn(double, PID)), double)
 
 
-def _served(family: _F, operations: Mapping[Any, Callable[..., Any]]) -> _F:
-    """Let the streams of a family object have what is given."""
-    from netlink._io.source import ItemSource
-    from netlink.family import Listen
-    from netlink.stream import Stream
-
-    def opener(listen: Any, items: Callable[[], Any]) -> Callable[..., Any]:
-        def open_stream(*, on_overrun: str = "raise", **options: object) -> Any:
-            of: Any = family
-            state = (lambda: of.iterate(getattr(of.calls, listen.state.name)())) if on_overrun == "resync" else None
-            stream: Stream[Any, Any] = Stream(
-                ItemSource(items(), *listen.declarations), on_overrun=on_overrun, resync=state
-            )
-            return stream
-
-        return open_stream
-
-    for key, function in operations.items():
-        name = key if isinstance(key, str) else key.name
-        listen = getattr(type(family), name, None)
-        if isinstance(listen, Listen):
-            vars(family)[name] = opener(listen, function)
+def _served(family: _F, double: _Double) -> _F:
+    """Let a double know the calls of a family object, and the family's streams have what is given."""
+    of: Any = family
+    for each in (of, of.calls):
+        vars(each)["call"] = double.watching(each.call)
+    for listen in double.streams:
+        vars(of)[listen.name] = _opener(of, listen, double.streams[listen], double.operations)
     return family
+
+
+def _opener(
+    family: Any, listen: Any, items: Callable[[], Iterable[Any]], operations: Mapping[Any, Callable[..., Any]]
+) -> Callable[..., Any]:
+    """What opens a stream of items in the place of a `Listen`."""
+
+    def open_stream(
+        *,
+        on_overrun: str = "raise",
+        read_buffer: int | None = None,
+        reliable: bool = False,
+        matches: Iterable[Match[Any]] = (),
+        bpf: Any = None,
+    ) -> Stream[Any, Any]:
+        from netlink._io.source import ItemSource
+        from netlink.stream import Stream
+
+        if on_overrun not in ("raise", "mark", "resync"):
+            raise ValueError(f"on_overrun must be 'raise', 'mark' or 'resync', not {on_overrun!r}")
+        listen.check(on_overrun)
+        # The state is read over a connection of its own, which waits, as that of the kernel's streams.
+        state = listen.state_of(serve(type(family), operations)) if on_overrun == "resync" else None
+        source: ItemSource[Any] = ItemSource(_wanted(items(), tuple(matches)), *listen.declarations)
+        stream: Stream[Any, Any] = Stream(source, on_overrun=on_overrun, resync=state)
+        return stream
+
+    return open_stream
+
+
+def _wanted(items: Iterable[Any], matches: tuple[Match[Any], ...]) -> Iterator[Any]:
+    """Items without the records that a match of their declaration does not want."""
+
+    def wanted(record: Record) -> bool:
+        return all(match(record) for match in matches if _is_of(match, record))
+
+    for item in items:
+        if isinstance(item, OSError):
+            yield item
+        elif isinstance(item, Record):
+            if wanted(item):
+                yield item
+        elif all(map(wanted, item)):
+            yield item
+        else:
+            yield from filter(wanted, item)
+
+
+def _is_of(match: Match[Any], record: Record) -> bool:
+    """Whether a match is for records of the declaration."""
+    try:
+        match(record)
+    except TypeError:
+        return False
+    return True
 
 
 class _Double:
@@ -230,15 +275,29 @@ class _Double:
     def __init__(self, family: Any, operations: Mapping[Any, Callable[..., Any]]) -> None:
         from netlink.family import Listen, Operation
 
+        self.operations = operations
+        self.streams: dict[Any, Callable[[], Iterable[Any]]] = {}  # by Listen
         self._functions: dict[Any, Callable[..., Any]] = {}  # by operation
+        self._watched: dict[tuple[int, int, bytes], Any] = {}  # operations by type, flags and payload of their requests
         self._answers: deque[Iterator[list[Message]]] = deque()
         for key, function in operations.items():
-            name = key if isinstance(key, str) else key.name
-            operation: Any = getattr(family, name, None)
-            if not isinstance(operation, (Operation, Listen)):
-                raise ValueError(f"{family.__name__} has no operation {name!r}")
-            if isinstance(operation, Operation):
+            operation: Any = getattr(family, key, None) if isinstance(key, str) else key
+            if isinstance(operation, Operation) and getattr(family, operation.name, None) is operation:
                 self._functions[operation] = function
+            elif isinstance(operation, Listen) and getattr(family, operation.name, None) is operation:
+                self.streams[operation] = function
+            else:
+                raise ValueError(f"{family.__name__} has no operation {key!r}")
+
+    def watching(self, call: Callable[[Any, bytes], Any]) -> Callable[[Any, bytes], Any]:
+        """A family's `call`, so that operations whose requests look alike are told apart by who made them."""
+
+        def watched(operation: Any, payload: bytes) -> Any:
+            made = call(operation, payload)
+            self._watched[_looks(made.message)] = operation
+            return made
+
+        return watched
 
     def close(self) -> None:
         pass
@@ -269,25 +328,46 @@ class _Double:
             result = function(*([] if operation.request is None else [operation.request.decode(request.data)]))
             if operation.many:
                 for record in result:
-                    yield [_reply(request, record.encode(), flags=HeaderFlags.MULTI)]
+                    yield [_reply(request, _encoded(operation, record), flags=HeaderFlags.MULTI)]
                 yield [_reply(request, int32_bytes(0), type_=HeaderType.DONE, flags=HeaderFlags.MULTI)]
                 return
-            if result is not None:
-                yield [_reply(request, result.encode())]
+            if result is not None or operation.reply is not None:
+                yield [_reply(request, _encoded(operation, result))]
             if request.header.flags & HeaderFlags.ACKNOWLEDGE:
                 yield error(0, [request])
         except OSError as refusal:
             yield error(refusal.errno or EIO, [request])
 
     def _function_for(self, request: Message) -> tuple[Any, Callable[..., Any]]:
-        """The operation that a request is of, the first where several look the same, and its function."""
+        """The operation that a request is of, and its function.
+
+        Of a request that the family did not make, such as that of another object of it, the first that looks like it.
+        """
         flags = request.header.flags
+        made_by = self._watched.get(_looks(request))
+        if made_by is not None:
+            if made_by not in self._functions:
+                raise AssertionError(f"the double has no function for {made_by.name}")
+            return made_by, self._functions[made_by]
         many = flags & HeaderFlags.DUMP == HeaderFlags.DUMP
         for operation, function in self._functions.items():
             same = many or flags & _MODIFIERS == operation.flags & _MODIFIERS
             if operation.command == request.header.type and operation.many == many and same:
                 return operation, function
         raise AssertionError(f"the double has no function for a request of type {request.header.type!r}, {flags!r}")
+
+
+def _encoded(operation: Any, record: Any) -> bytes:
+    """The payload of what a function returned."""
+    if operation.reply is None or type(record) is not operation.reply:
+        want = "nothing" if operation.reply is None else f"a {operation.reply.__name__}"
+        raise AssertionError(f"the function for {operation.name} is to return {want}, not {record!r}")
+    payload: bytes = record.encode()
+    return payload
+
+
+def _looks(request: Message) -> tuple[int, int, bytes]:
+    return request.header.type, request.header.flags & ~HeaderFlags.ACKNOWLEDGE, request.data
 
 
 _MODIFIERS = HeaderFlags.CREATE | HeaderFlags.EXCL | HeaderFlags.REPLACE | HeaderFlags.APPEND

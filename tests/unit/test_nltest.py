@@ -1,13 +1,18 @@
 """netlink.nltest, the test double that users get."""
 
+import asyncio
 import errno
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from driven import Drivers
 from netlink import Attribute, Conn, Header, HeaderFlags, HeaderType, Message, OpError, nltest
+from netlink.family import Deferred
+from netlink.netfilter import conntrack, nflog
+from netlink.netfilter.conntrack import Filter, Flow, Tuple
 from netlink.nlenc import int32_bytes
 
 R, A, M = HeaderFlags.REQUEST, HeaderFlags.ACKNOWLEDGE, HeaderFlags.MULTI
@@ -146,3 +151,209 @@ def test_an_iterator_left_early_drops_the_rest_of_a_reply_without_sequence(dial:
             break
         conn.send(REQUEST)
         assert len(conn.receive()) == 2
+
+
+# Families
+
+
+def flows(*marks: int) -> list[Flow]:
+    return [
+        Flow(
+            orig=Tuple(src="192.0.2.1", dst="192.0.2.2", proto=17, src_port=n, dst_port=53),
+            reply=Tuple(src="192.0.2.2", dst="192.0.2.1", proto=17, src_port=53, dst_port=n),
+            id=n,
+            mark=mark,
+            timeout=60,
+        )
+        for n, mark in enumerate(marks)
+    ]
+
+
+class Tracked:
+    """A table of flows behind a double's functions, and what they were called with."""
+
+    def __init__(self, *marks: int) -> None:
+        self.flows = {flow.orig: flow for flow in flows(*marks)}
+        self.asked: list[tuple[str, object]] = []
+
+    def functions(self) -> dict[Any, Callable[..., Any]]:
+        return {
+            conntrack.Conn.dump_part: lambda part: self.flows.values(),
+            "delete_part": self.flush,
+            "get_flow": self.get,
+            "create_flow": self.create,
+            "update_flow": self.create,
+            conntrack.Conn.delete_flow: self.delete,
+            "stats_global": lambda header: conntrack.StatsGlobal(entries=len(self.flows)),
+        }
+
+    def flush(self, part: object) -> None:
+        self.asked.append(("flush", type(part).__name__))
+        self.flows.clear()
+
+    def get(self, flow: Flow) -> Flow:
+        if flow.orig not in self.flows:
+            raise FileNotFoundError(errno.ENOENT, "none")
+        return self.flows[flow.orig]
+
+    def create(self, flow: Flow) -> None:
+        if flow.orig in self.flows and flow.timeout:
+            raise OSError(errno.EEXIST, "there")
+        self.flows[flow.orig] = flow
+
+    def delete(self, flow: Flow) -> None:
+        self.asked.append(("delete", flow.id))
+        if self.flows.pop(flow.orig, None) is None:
+            raise OSError(errno.ENOENT, "none")
+
+
+# Each takes a verb's name and arguments to what it gives, over a double.
+def in_a_thread(tracked: Tracked) -> Callable[..., Any]:
+    ct = nltest.serve(conntrack.Conn, tracked.functions())
+    return lambda name, *args, **kwargs: getattr(ct, name)(*args, **kwargs)
+
+
+def in_an_event_loop(tracked: Tracked) -> Callable[..., Any]:
+    ct = nltest.serve_async(conntrack.Conn, tracked.functions())
+
+    async def do(name: str, *args: Any, **kwargs: Any) -> Any:
+        return await getattr(ct, name)(*args, **kwargs)
+
+    return lambda *args, **kwargs: asyncio.run(do(*args, **kwargs))
+
+
+def as_calls(tracked: Tracked) -> Callable[..., Any]:
+    ct = nltest.serve(conntrack.Conn, tracked.functions())
+    return lambda name, *args, **kwargs: ct.conn.execute(getattr(ct.calls, name)(*args, **kwargs))
+
+
+def as_many_calls(tracked: Tracked) -> Callable[..., Any]:
+    ct = nltest.serve(conntrack.Conn, tracked.functions())
+
+    def do(name: str, *args: Any, **kwargs: Any) -> Any:
+        (answer,) = ct.conn.execute_all([getattr(ct.calls, name)(*args, **kwargs)])
+        if isinstance(answer, OpError):
+            raise answer
+        return answer
+
+    return do
+
+
+@pytest.mark.parametrize("way", [in_a_thread, in_an_event_loop, as_calls, as_many_calls])
+def test_the_ways_of_running_a_family(way: Callable[[Tracked], Callable[..., Any]]) -> None:
+    tracked = Tracked(1, 2, 1)
+    do = way(tracked)
+    one, two, three = flows(1, 2, 1)
+    assert list(do("dump")) == [one, two, three]
+    assert list(do("dump", Filter(mark=1))) == [one, three]
+    assert list(do("dump", Filter(src_port=1))) == [two]
+    assert do("get", one) == one
+    assert do("stats_global").entries == 3
+    assert do("delete", one) is None
+    with pytest.raises(FileNotFoundError) as caught:
+        do("get", one)
+    assert caught.value.hint == conntrack.Conn.hints[errno.ENOENT]
+    with pytest.raises(FileExistsError):
+        do("create", two)
+    assert do("create", one) is None
+    assert do("flush", Filter(mark=1)) is None
+    assert list(tracked.flows) == [two.orig]
+    # The kernel's own flush is told from a delete, though both are one request to it.
+    assert tracked.asked == [("delete", 0), ("delete", 2), ("delete", 0)]
+    assert do("flush") is None
+    assert tracked.asked[-1] == ("flush", "Part")
+
+
+def test_nflog_without_a_kernel() -> None:
+    seen: list[nflog.Config] = []
+    log = nltest.serve(nflog.Conn, {"configure": seen.append})
+    assert log.configure(group=5, cmd=nflog.ConfigCommand.BIND) is None
+    (config,) = seen
+    assert (config.group, config.cmd) == (5, nflog.ConfigCommand.BIND)
+
+    async def main() -> None:
+        async with nltest.serve_async(nflog.Conn, {nflog.Conn.configure: seen.append}) as log:
+            await log.configure(nflog.Config(group=6))
+
+    asyncio.run(main())
+    assert seen[1].group == 6
+
+
+def test_a_dump_is_asked_for_no_more_than_was_read() -> None:
+    given: list[int] = []
+    closed: list[bool] = []
+
+    def dump(part: object) -> Iterator[Flow]:
+        try:
+            for n in range(1000):
+                given.append(n)
+                yield Flow(id=n)
+        finally:
+            closed.append(True)
+
+    with nltest.serve(conntrack.Conn, {"dump_part": dump}) as ct:
+        parts = ct.iterate(ct.calls.dump(), rows=10)
+        assert [flow.id for flow in next(parts)] == list(range(10))
+        assert len(given) < 100
+        assert sum(len(part) for part in parts) == 990
+        assert len(given) == 1000
+        assert closed == [True]
+
+
+def test_an_os_error_in_a_dump_ends_it() -> None:
+    def dump(part: object) -> Iterator[Flow]:
+        yield Flow(id=1)
+        raise OSError(errno.EBUSY, "busy")
+
+    ct = nltest.serve(conntrack.Conn, {"dump_part": dump, "delete_part": refuse})
+    with pytest.raises(OpError) as caught:
+        ct.dump()
+    assert (caught.value.op, caught.value.errno) == ("receive", errno.EBUSY)
+    assert caught.value.hint == conntrack.Conn.hints[errno.EBUSY]
+    with pytest.raises(OpError) as caught:
+        ct.flush()
+    assert caught.value.errno == errno.EIO  # of an OSError without a number
+    (answer,) = ct.conn.execute_all([ct.calls.flush()])
+    assert isinstance(answer, OpError)
+
+
+def refuse(request: object) -> None:
+    raise OSError("for no reason")
+
+
+def test_what_a_double_has_no_function_for() -> None:
+    ct = nltest.serve(conntrack.Conn, {"get_flow": lambda flow: flow})
+    for call, name in ((ct.dump, "dump_part"), (ct.flush, "delete_part"), (ct.stats, "stats")):
+        with pytest.raises(AssertionError, match=f"no function for {name}"):
+            call()
+    with pytest.raises(AssertionError, match="no function for a request"):
+        ct.conn.execute(conntrack.Conn(Deferred()).stats_global())
+    assert ct.get(flows(1)[0]).orig == flows(1)[0].orig
+
+
+@pytest.mark.parametrize("name", ["no_such", "dump", "hints", nflog.Conn.configure, 5])
+def test_what_is_no_operation_of_the_family(name: object) -> None:
+    with pytest.raises(ValueError, match="Conn has no operation"):
+        nltest.serve(conntrack.Conn, {name: lambda: None})
+
+
+def test_a_function_that_returns_what_is_no_reply() -> None:
+    given: list[object] = []
+    functions = {"get_flow": lambda flow: given[-1], "dump_part": lambda part: given, "delete_flow": lambda flow: given}
+    ct = nltest.serve(conntrack.Conn, functions)
+    flow = flows(1)[0]
+    for wrong in (None, Tuple(), "flow"):
+        given[:] = [wrong]
+        with pytest.raises(AssertionError, match="the function for get_flow is to return a Flow, not"):
+            ct.get(flow)
+        with pytest.raises(AssertionError, match="the function for dump_part is to return a Flow, not"):
+            ct.dump()
+    with pytest.raises(AssertionError, match="the function for delete_flow is to return nothing, not"):
+        ct.delete(flow)
+
+
+def test_calls_of_another_object_of_the_family_are_answered() -> None:
+    ct = nltest.serve(conntrack.Conn, {"get_flow": lambda flow: flow, "dump_part": lambda part: flows(1, 2)})
+    calls = conntrack.Conn(Deferred())
+    assert len(ct.conn.execute(calls.dump())) == 2
+    assert ct.conn.execute(calls.get(flows(1)[0])).orig == flows(1)[0].orig

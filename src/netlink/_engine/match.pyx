@@ -72,6 +72,8 @@ cdef class Match:
             for name in path:
                 if field is not None and cls is None:
                     raise TypeError(f"{'.'.join(path)}: {field.name} has no fields")
+                if name not in cls.__fields__:
+                    raise TypeError(f"{cls.__name__} has no field {name!r}")
                 field = cls.__fields__[name]
                 cls = field.cls if field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT else None
                 offset += field.offset

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Never, overload
 
 from netlink import stream
-from netlink._engine.bpf_filter import program
 from netlink.config import Config
 from netlink.consts import Family, HeaderFlags, NetfilterGroup
 from netlink.errors import Overrun
@@ -31,7 +30,6 @@ _GROUPS = {
     Event.DESTROY: NetfilterGroup.CONNTRACK_DESTROY,
 }
 _ALL = Event.NEW | Event.UPDATE | Event.DESTROY
-_TUPLE_ORIG = 1  # CTA_TUPLE_ORIG
 _CREATED = int(HeaderFlags.CREATE | HeaderFlags.EXCL)
 _KINDS = (
     Kind(Command.NEW, Flow, Event.NEW, mask=_CREATED, flags=_CREATED),
@@ -131,7 +129,7 @@ def listen(
             on_overrun=on_overrun,
             reliable=reliable,
             matches=() if filter is None else (filter.match(events=True),),
-            bpf=None if filter is None else program(filter.clauses(events=True), Flow, _KINDS, _TUPLE_ORIG),
+            bpf=None if filter is None else filter.bpf(_KINDS, always=Flow.orig),
             slot=_SLOT,
             **options,
         )

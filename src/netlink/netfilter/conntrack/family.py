@@ -22,6 +22,7 @@ from netlink.netfilter.conntrack.records import (
     StatsExpect,
     StatsGlobal,
     Status,
+    TCPFlag,
     TCPFlags,
     TCPInfo,
     Tuple,
@@ -152,6 +153,9 @@ class Conn(Family[C]):
         """What the kernel can do of a filter; it is asked once for each connection, where that matters."""
         if filter is None or KERNELS.isdisjoint(filter.given):
             return frozenset()
+        if self.conn.config is None:
+            # A test double answers its operations alone; without a connection nobody knows whom the calls will ask.
+            return frozenset()
         if self._able is None:
             self._able = yield from abilities(self.protocol)
         return self._able
@@ -179,11 +183,13 @@ class Conn(Family[C]):
         """Add a flow. It needs `orig`, `reply` and `timeout`; what the kernel insists on beyond that is added.
 
         Its status is confirmed, and where window scales are given the flag that makes them count. ValueError where it
-        lacks one of them, or a tuple has no addresses.
+        lacks one of them, or what a tuple needs, and where they are of two address families.
         """
         for name in ("orig", "reply", "timeout"):
             if getattr(flow, name, None) is None:
                 raise ValueError(f"a flow to be created needs {name}")
+        for name, tuple_ in (("orig", flow.orig), ("reply", flow.reply)):
+            _check_whole(name, tuple_)
         flow = flow.replace(status=int(flow.status or 0) | int(Status.CONFIRMED))
         tcp = flow.protoinfo.tcp if flow.protoinfo else None
         if tcp is not None:
@@ -244,8 +250,15 @@ class Conn(Family[C]):
         """Add an expectation. It needs `master`, the original tuple of a flow in the table that has a helper, `tuple`,
         `mask` and `timeout`.
 
-        In the place of the timeout the kernel takes that of its helper's policy, where there is one.
+        In the place of the timeout the kernel takes that of its helper's policy, where there is one. ValueError where
+        it lacks one of them, or what a tuple needs, and where they are of two address families.
         """
+        for name in ("master", "tuple", "mask", "timeout"):
+            if getattr(expect, name, None) is None:
+                raise ValueError(f"an expectation to be created needs {name}")
+        for name, tuple_ in (("master", expect.master), ("tuple", expect.tuple)):
+            _check_whole(name, tuple_)
+        _family_of(expect.tuple, expect.master, expect.mask)
         return self.create_expectation(expect.replace(family=_family_of(getattr(expect, "tuple", None))))
 
     @verb
@@ -280,13 +293,32 @@ def _refuse_zero(left: list[str]) -> None:
         )
 
 
-def _family_of(tuple_: Tuple | None) -> int:
-    """The address family of a tuple. ValueError where it has no addresses."""
+def _family_of(tuple_: Tuple | None, *others: Tuple | None) -> int:
+    """The address family of a tuple, and of others. ValueError where it has no addresses, or they are of two."""
     if tuple_ is None or tuple_.src is None:
         raise ValueError("there is no tuple with addresses to be found by")
-    if tuple_.dst is not None and tuple_.dst.version != tuple_.src.version:
-        raise ValueError(f"the tuple's addresses {tuple_.src} and {tuple_.dst} are of two address families")
+    addresses = [address for one in (tuple_, *others) if one for address in (one.src, one.dst) if address is not None]
+    for address in addresses:
+        if address.version != tuple_.src.version:
+            raise ValueError(f"the tuples' addresses {tuple_.src} and {address} are of two address families")
     return socket.AF_INET if tuple_.src.version == 4 else socket.AF_INET6
+
+
+_PORTS = ("src_port", "dst_port")
+_ICMP = ("icmp_type", "icmp_code", "icmp_id")
+_PARTS = {
+    socket.IPPROTO_TCP: _PORTS,
+    socket.IPPROTO_UDP: _PORTS,
+    socket.IPPROTO_ICMP: _ICMP,
+    socket.IPPROTO_ICMPV6: _ICMP,
+}
+
+
+def _check_whole(name: str, tuple_: Tuple) -> None:
+    """ValueError for a tuple that lacks what the kernel would miss in it without a word."""
+    for part in ("src", "dst", "proto", *_PARTS.get(tuple_.proto or 0, ())):
+        if getattr(tuple_, part) is None:
+            raise ValueError(f"{name} needs {part}")
 
 
 def _expect_key(expect: Expect) -> Expect:
@@ -305,16 +337,17 @@ def _key(flow: Flow) -> dict[str, Any]:
 
 
 def _with_family(flow: Flow) -> Flow:
-    """The flow with the address family of its tuple in the header."""
-    return flow.replace(family=_family_of(getattr(flow, "orig", None) or getattr(flow, "reply", None)))
+    """The flow with the address family of its tuples in the header."""
+    orig, reply = getattr(flow, "orig", None), getattr(flow, "reply", None)
+    return flow.replace(family=_family_of(orig or reply, reply))
 
 
 def _with_scales(tcp: TCPInfo) -> TCPInfo:
     """The state with the flag that makes window scales count, where there are some."""
     for scale, name in (("wscale_original", "flags_original"), ("wscale_reply", "flags_reply")):
         if getattr(tcp, scale) is not None:
-            window_scale = 0x01  # IP_CT_TCP_FLAG_WINDOW_SCALE, linux/netfilter/nf_conntrack_tcp.h
             given = getattr(tcp, name) or TCPFlags()
-            flags = TCPFlags(flags=(given.flags or 0) | window_scale, mask=(given.mask or 0) | window_scale)
+            used = TCPFlag.WINDOW_SCALE
+            flags = TCPFlags(flags=(given.flags or 0) | used, mask=(given.mask or 0) | used)
             tcp = tcp.replace(**{name: flags})
     return tcp

@@ -12,6 +12,7 @@ from netlink._io.locks import Lock, Locks
 from netlink.errors import OpError
 from netlink.netfilter.conntrack.events import listen
 from netlink.netfilter.conntrack.records import Event, Flow, Status, Tuple
+from netlink.netfilter.nfnetlink import NfGenMsg
 from netlink.stream import ResyncBegin, ResyncEnd
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Change", "Changes", "FlowKey", "Mirror"]
 
-_HEADER = 4  # struct nfgenmsg
+_HEADER = len(NfGenMsg().encode())
 # What the kernel sends an event for. The rest of a flow changes without one.
 _REPORTED = ("status", "mark", "protoinfo", "reply", "helper", "labels", "secctx", "synproxy", "master")
 

@@ -52,6 +52,7 @@ __all__ = [
     "StatsGlobal",
     "Status",
     "SynProxy",
+    "TCPFlag",
     "TCPFlags",
     "TCPInfo",
     "TCPState",
@@ -152,6 +153,17 @@ class Tuple(AttributeSet):
     icmp_type: Int = u8((2, 5), type6=(2, 8), of="src")  # CTA_PROTO_ICMP_TYPE, CTA_PROTO_ICMPV6_TYPE
     icmp_code: Int = u8((2, 6), type6=(2, 9), of="src")  # CTA_PROTO_ICMP_CODE, CTA_PROTO_ICMPV6_CODE
     zone: Int = be16(3)  # CTA_TUPLE_ZONE
+
+
+class TCPFlag(IntFlag):
+    """IP_CT_TCP_FLAG_*, linux/netfilter/nf_conntrack_tcp.h: what `TCPFlags` are of."""
+
+    WINDOW_SCALE = 0x01  # IP_CT_TCP_FLAG_WINDOW_SCALE, the sender uses it
+    SACK_PERM = 0x02  # IP_CT_TCP_FLAG_SACK_PERM
+    CLOSE_INIT = 0x04  # IP_CT_TCP_FLAG_CLOSE_INIT, the sender closed first
+    BE_LIBERAL = 0x08  # IP_CT_TCP_FLAG_BE_LIBERAL, windows are not checked
+    DATA_UNACKNOWLEDGED = 0x10  # IP_CT_TCP_FLAG_DATA_UNACKNOWLEDGED
+    MAXACK_SET = 0x20  # IP_CT_TCP_FLAG_MAXACK_SET
 
 
 class TCPFlags(Struct):
