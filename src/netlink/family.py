@@ -449,8 +449,6 @@ class Dump(Operation[_Q, P, _R]):
 
         def __init__(self, command, request=None, reply=None, **options):
             super().__init__(command, request, request if reply is None else reply, **options)
-            if self.reply is None:
-                raise TypeError("a dump needs the declaration of its reply")
 
 
 class Listen(Generic[_T]):
