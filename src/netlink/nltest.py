@@ -234,7 +234,8 @@ def _opener(
             raise ValueError(f"on_overrun must be 'raise', 'mark' or 'resync', not {on_overrun!r}")
         listen.check(on_overrun)
         # The state is read over a connection of its own, which waits, as that of the kernel's streams.
-        state = listen.state_of(serve(type(family), operations)) if on_overrun == "resync" else None
+        cls: Any = family.__class__
+        state = listen.state_of(serve(cls, operations)) if on_overrun == "resync" else None
         source: ItemSource[Any] = ItemSource(_wanted(items(), tuple(matches)), *listen.declarations)
         stream: Stream[Any, Any] = Stream(source, on_overrun=on_overrun, resync=state)
         return stream

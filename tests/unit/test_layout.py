@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from netlink.family import Family, Listen, Operation, verb
 
 PACKAGE = Path(__file__).parents[2] / "src/netlink"
 SOURCES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".pyx", ".pxd", ".pyi"})
@@ -17,6 +22,15 @@ PROTOCOLS = {"netfilter"}
 LAYERS = {"netfilter.nfnetlink"}
 # A logged packet may bring its flow; files are of logged packets.
 BESIDE = {("netfilter.nflog", "netfilter.conntrack"), ("netfilter.pcapng", "netfilter.nflog")}
+# What families must not use: they declare, and the engine encodes.
+ENCODING = {"struct", "AttributeEncoder", "AttributeDecoder", "Attribute", "marshal_attributes", "unmarshal_attributes"}
+# A mirror is a stream's consumer that threads share, with the locks that streams have: no table of a protocol.
+PRIVATE = {("netfilter.conntrack.mirror", "netlink._io.locks")}
+# Files and no family.
+FILES = {"netfilter.pcapng"}
+# A number with the name of a macro behind it.
+NAMED_NUMBER = re.compile(r"^\s*(\w+)(?:\s*:[^=]+)? = -?(?:0x)?\d[\da-fA-F_]*\s+# .*\b[A-Z][A-Z0-9]*_[A-Z0-9_]+\b")
+REFERENCE = Path(__file__).parents[2] / "docs/api"
 
 
 if not SOURCES:
@@ -52,7 +66,7 @@ def family_of(module: str) -> str:
 
 def test_the_imports_are_seen() -> None:
     seen = set(imported(PACKAGE / "netfilter/conntrack/events.py"))
-    assert {"_engine.bpf_filter", "netfilter.conntrack.records", "netfilter._sysctl", "stream"} <= seen
+    assert {"netfilter.conntrack.records", "netfilter._sysctl", "netfilter.nfnetlink", "stream"} <= seen
     assert {"_engine.match", "_engine.record", "_transport"} <= set(imported(PACKAGE / "_engine/receive.pyx"))
 
 
@@ -89,3 +103,117 @@ def test_declarations_stand_alone() -> None:
     for path in PACKAGE.rglob("records.py"):
         used = {m for m in imported(path) if family_of(m) != family_of(name_of(path))}
         assert all(m in {"schema", "consts"} or m.split(".")[-1] in {"nfnetlink", "records"} for m in used), used
+
+
+# Families
+
+FAMILIES = [path for path in SOURCES if path.suffix == ".py" and family_of(name_of(path)) not in {"", *FILES}]
+
+
+def private_uses(path: Path) -> Iterator[str]:
+    """The private modules that a source imports, and the private names of other modules that it uses."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    modules: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            modules |= {alias.asname or alias.name for alias in node.names}
+            yield from (alias.name for alias in node.names if "._" in alias.name)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            modules |= {alias.asname or alias.name for alias in node.names}
+            if any(part.startswith("_") and part != "__future__" for part in module.split(".")):
+                yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names if re.match("_[^_]", alias.name))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and re.match("_[^_]", node.attr):
+            if node.value.id not in modules:
+                continue
+            yield f"{node.value.id}.{node.attr}"
+
+
+def own(path: Path, used: str) -> bool:
+    """Whether a private module is the source's own family's, or one that families of the protocol share."""
+    module = used.removeprefix("netlink.")
+    protocol = name_of(path).split(".")[0]
+    return module.startswith(f"{family_of(name_of(path))}.") or re.fullmatch(rf"{protocol}\._\w+", module) is not None
+
+
+def test_there_are_families() -> None:
+    assert {"netfilter.conntrack.family", "netfilter.nflog", "netfilter.nflog.records"} <= set(map(name_of, FAMILIES))
+    assert set(private_uses(PACKAGE / "netfilter/_sysctl.py")) == {"netlink._io.warn", "netlink._transport"}
+
+
+@pytest.mark.parametrize("path", FAMILIES, ids=name_of)
+def test_families_use_no_private_name_of_another_module(path: Path) -> None:
+    used = {use for use in private_uses(path) if not own(path, use)}
+    assert used == {use for of, use in PRIVATE if of == name_of(path)}
+
+
+@pytest.mark.parametrize("path", FAMILIES, ids=name_of)
+def test_families_encode_nothing_by_hand(path: Path) -> None:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, (ast.Import, ast.ImportFrom)):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.Attribute):
+            names.add(node.attr)
+    # Both say struct of the schema, which declares one.
+    text = path.read_text(encoding="utf-8")
+    if "struct" in names and not re.search(r"^\s*(import struct|from struct )", text, re.M):
+        names.discard("struct")
+    assert not names & ENCODING
+
+
+@pytest.mark.parametrize("path", FAMILIES, ids=name_of)
+def test_numbers_of_the_kernel_are_members_of_enums(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    members: set[int] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ClassDef) and any(getattr(b, "id", "") in {"IntEnum", "IntFlag"} for b in node.bases):
+            members |= set(range(node.lineno, (node.end_lineno or node.lineno) + 1))
+    wrong = [
+        line.strip()
+        for number, line in enumerate(text.splitlines(), 1)
+        if number not in members and NAMED_NUMBER.match(line)
+    ]
+    assert not wrong
+
+
+def test_the_check_of_numbers_sees_them() -> None:
+    for line in ("_TUPLE_ORIG = 1  # CTA_TUPLE_ORIG", "    scale: int = 0x01  # IP_CT_TCP_FLAG_WINDOW_SCALE, of TCP"):
+        assert NAMED_NUMBER.match(line)
+    for line in ("_VERSION = 1  # nfgenmsg.version", "packets: Int = be64(1)  # CTA_COUNTERS_PACKETS", "_MAX = 5"):
+        assert not NAMED_NUMBER.match(line)
+
+
+def families() -> Iterator[type[Family[Any]]]:
+    """The classes of families of the package."""
+    for path in FAMILIES:
+        module = importlib.import_module(f"netlink.{name_of(path)}")
+        for value in vars(module).values():
+            if isinstance(value, type) and issubclass(value, Family) and value.__module__ == module.__name__:
+                yield value
+
+
+def documented(path: str) -> set[str]:
+    """Names of a class's members that the reference has, "*" for all; path: of the class."""
+    found: set[str] = set()
+    for page in REFERENCE.glob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        for options in re.findall(rf"autoclass:: {re.escape(path)}(?:\(\))?\n((?:   +:.*\n)*)", text):
+            for members in re.findall(r":members:(.*)", options):
+                found |= {name.strip() for name in members.split(",")} if members.strip() else {"*"}
+        found |= set(re.findall(rf"auto(?:method|attribute):: {re.escape(path)}\.(\w+)", text))
+    return found
+
+
+@pytest.mark.skipif(not REFERENCE.is_dir(), reason="the documentation is not here")
+def test_every_operation_and_verb_is_in_the_reference() -> None:
+    assert list(families())
+    for family in families():
+        public = family.__module__.removesuffix(".family")
+        there = documented(f"{public}.{family.__name__}")
+        for name, value in vars(family).items():
+            if isinstance(value, (Operation, Listen, verb)) and not name.startswith("_"):
+                assert value.__doc__, f"{family.__qualname__}.{name} has no docstring"
+                assert {name, "*"} & there, f"{public}.{family.__name__}.{name} is not in docs/api"
