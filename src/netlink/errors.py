@@ -197,8 +197,8 @@ class Overrun(OpError):  # noqa: N818 - what happened to the stream is an overru
 
     def __new__(cls, lost: int) -> Overrun:
         text = (
-            f"{lost} event{'s were' if lost != 1 else ' was'} lost, since the read buffer was full: ask for a larger "
-            "read_buffer or for fewer events (events=, filter=), read faster (batches), or use reliable=True"
+            f"{lost} event{'s were' if lost != 1 else ' was'} lost, because the read buffer was full: ask for a larger "
+            "read_buffer or for fewer events, such as by a filter, read faster (batches), or use reliable=True"
         )
         self = super().__new__(cls, "receive", OSError(_errno.ENOBUFS, text))
         assert isinstance(self, Overrun)

@@ -15,10 +15,12 @@ from netlink import Conn, Header, Message, nltest
 from netlink.consts import HeaderFlags
 from netlink.family import Call
 from netlink.match import (
+    Condition,
     Criteria,
     Criterion,
     ManyNetworks,
     ManyNumbers,
+    Match,
     OneNumber,
     SomeBits,
     bits,
@@ -30,7 +32,23 @@ from netlink.match import (
     numbers,
     one_of,
 )
-from netlink.schema import IP, AttributeSet, Field, Int, Member, Str, Struct, event, ip, nested, string, u8, u16, u32
+from netlink.schema import (
+    IP,
+    AttributeSet,
+    Field,
+    Int,
+    Member,
+    Str,
+    Struct,
+    event,
+    ip,
+    nested,
+    s32,
+    string,
+    u8,
+    u16,
+    u32,
+)
 
 
 class Up(IntFlag):
@@ -328,3 +346,30 @@ def test_what_a_declaration_of_criteria_lacks_is_said() -> None:
 
     with pytest.raises(TypeError, match="colour"):
         Astray(colour=1).match()
+
+
+class SignedHead(Struct):
+    """A header as that of links, whose index is signed."""
+
+    index: Int = s32()
+    kind: Int = u32()
+
+
+class Signed(AttributeSet, header=SignedHead):
+    """A record of the kind."""
+
+    number: Int = u32(1)
+
+
+def test_signed_integers_are_compared_by_their_value() -> None:
+    records = [Signed(index=index) for index in (-2, -1, 0, 7)]
+
+    def chosen(low: int, high: int) -> list[int | None]:
+        wanted = Match(Signed, [[Condition((("header", "index"),), ((low, high),))]])
+        return [record.header.index for record in records if record.header and wanted(record)]
+
+    assert chosen(7, 7) == [7]
+    assert chosen(0, 9) == [0, 7]
+    assert chosen(-2, -1) == [-2, -1]
+    with pytest.raises(ValueError, match="below 0 or from 0 on"):
+        chosen(-1, 1)

@@ -310,7 +310,7 @@ def test_matches() -> None:
         match(wanted)
         fails(TypeError, match, Tuple(src="10.0.0.1"))
         fails(TypeError, Match, Flow, [[numbers], [Condition((("orig",),), ((1, 2),))]])
-        fails(KeyError, Match, Flow, [[networks, Condition((("colour",),), ((1, 2),))]])
+        fails(TypeError, Match, Flow, [[networks, Condition((("colour",),), ((1, 2),))]])
 
     leaves_nothing(do)
 

@@ -67,6 +67,7 @@ cdef class Match:
         if not 0 < len(spec.fields) <= NL_SOURCES_MAX:
             raise ValueError(f"a test is of 1 to {NL_SOURCES_MAX} fields, not {len(spec.fields)}")
         kinds = set()
+        signed = False
         for i, path in enumerate(spec.fields):
             cls, offset = declaration, 0
             for name in path:
@@ -77,8 +78,9 @@ cdef class Match:
                 field = cls.__fields__[name]
                 cls = field.cls if field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT else None
                 offset += field.offset
-            if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS) or field.flags & NL_SIGNED:
-                raise TypeError(f"{'.'.join(path)} is no unsigned integer and no address that lies in the record")
+            if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS):
+                raise TypeError(f"{'.'.join(path)} is no integer and no address that lies in the record")
+            signed = signed or field.flags & NL_SIGNED
             kinds.add(field.kind == NL_K_ADDRESS)
             test.sources[i].offset = offset
             test.sources[i].presence = offset - field.offset + field.presence + (field.bit >> 3)
@@ -92,6 +94,11 @@ cdef class Match:
         if not kinds.pop():
             ranges = <nl_range *>self.memory(len(spec.values), sizeof(nl_range))
             for i, (low, high) in enumerate(spec.values):
+                if signed:
+                    # They are compared as their bytes are, in which the negative ones come behind the others.
+                    if low < 0 <= high:
+                        raise ValueError(f"a range of {field.name} is below 0 or from 0 on, not from {low} to {high}")
+                    low, high = low % (1 << 8 * field.size), high % (1 << 8 * field.size)
                 ranges[i].low, ranges[i].high = low, high
             test.ranges, test.range_count = ranges, len(spec.values)
             return 0

@@ -56,7 +56,7 @@ class Kind(NamedTuple, Generic[_R_co]):
 
 
 if TYPE_CHECKING:
-    Kinds: TypeAlias = Mapping[int, builtins.type[_R_co] | tuple[builtins.type[_R_co], int]] | Iterable[Kind[_R_co]]
+    Kinds: TypeAlias = Mapping[Any, builtins.type[_R_co] | tuple[builtins.type[_R_co], int]] | Iterable[Kind[_R_co]]
 
 
 def kinds_of(kinds: Kinds[_R]) -> tuple[Kind[_R], ...]:

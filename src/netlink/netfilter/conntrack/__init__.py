@@ -24,7 +24,9 @@ from netlink.netfilter.conntrack.records import (
     Expect,
     ExpectFlags,
     ExpectNAT,
+    FilterFlags,
     Flow,
+    Part,
     ProtoInfo,
     SCTPInfo,
     SCTPState,
@@ -40,6 +42,7 @@ from netlink.netfilter.conntrack.records import (
     TCPState,
     Timestamp,
     Tuple,
+    TupleFlags,
 )
 
 __all__ = [
@@ -54,10 +57,12 @@ __all__ = [
     "ExpectFlags",
     "ExpectNAT",
     "Filter",
+    "FilterFlags",
     "Flow",
     "FlowKey",
     "Mirror",
     "Overrun",
+    "Part",
     "ProtoInfo",
     "SCTPInfo",
     "SCTPState",
@@ -73,6 +78,7 @@ __all__ = [
     "TCPState",
     "Timestamp",
     "Tuple",
+    "TupleFlags",
     "dial",
     "dial_async",
     "listen",
