@@ -98,7 +98,8 @@ cdef class Match:
                     # They are compared as their bytes are, in which the negative ones come behind the others.
                     if low < 0 <= high:
                         raise ValueError(f"a range of {field.name} is below 0 or from 0 on, not from {low} to {high}")
-                    low, high = low % (1 << 8 * field.size), high % (1 << 8 * field.size)
+                    count = <object>1 << <object>(8 * field.size)
+                    low, high = low % count, high % count
                 ranges[i].low, ranges[i].high = low, high
             test.ranges, test.range_count = ranges, len(spec.values)
             return 0
