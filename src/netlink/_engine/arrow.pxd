@@ -1,4 +1,4 @@
-# The Cython face of arrow.h.
+# The declarations of arrow.h for Cython.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 

@@ -1,4 +1,4 @@
-# The Cython face of match.h, and the class over it.
+# The declarations of match.h for Cython, and of the class over it.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
@@ -43,7 +43,7 @@ cdef class Match:
     cdef Table table                # of the records
     cdef nl_clause *clauses
     cdef size_t count
-    cdef list parts                 # what the clauses point into
+    cdef list parts                 # owners of the memory that the clauses point to
 
     cdef void *memory(self, size_t count, size_t size) except NULL
     cdef int set_test(self, nl_test *test, spec, declaration) except -1

@@ -1,4 +1,4 @@
-# The Cython face of plan.h, and the classes over it.
+# The declarations of plan.h for Cython, and of the classes over it.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -145,7 +145,7 @@ cdef class Table:
     cdef nl_op *ops
     cdef const nl_op **index
     cdef nl_case *cases
-    cdef list parts                 # what the C arrays point into
+    cdef list parts                 # owners of the memory that the C arrays point to
     cdef list names                 # of the fields, by op
 
     cdef object name_of(self, const nl_op *op)
@@ -162,10 +162,10 @@ cdef class Spare:
 
 
 cdef class Store:
-    cdef Spare spare                # where the memory goes in the end, or None
+    cdef Spare spare                # receives the memory in the end, or None
     cdef nl_area records
     cdef nl_area heap
-    cdef nl_area kept               # datagrams that fields are views of
+    cdef nl_area kept               # the bytes that views refer to
     cdef readonly Py_ssize_t count
 
     cdef int add(self, const nl_set *set, nl_shapes *shapes, const uint8_t *payload, size_t size,
@@ -176,10 +176,10 @@ cdef class Store:
 
 cdef class Record:
     cdef Store store
-    cdef Table table                    # how its memory is laid out, whatever its class is made to say
+    cdef Table table                    # of its memory; the class could be changed in Python
     cdef const uint8_t *base
-    cdef const uint8_t *outer           # the outermost record that base lies in
-    cdef const uint8_t *unknown_list    # the head of that one's list
+    cdef const uint8_t *outer           # the outermost record around base
+    cdef const uint8_t *unknown_list    # the head of the outermost record's list
 
     cdef Table laid_out(self)
 

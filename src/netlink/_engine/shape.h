@@ -1,11 +1,14 @@
-/* Decoding by shape. Most messages of a kind have the same attributes, of the same lengths in the same order, and
- * differ in values alone. What such a layout comes to is written down once: which bytes of the payload must be as they
- * were (the attributes' headers), what every record of it has in common, and which bytes then go where. A payload whose
- * headers are the same is decoded by that list, without a look at sets or types.
+/* Decoding by shape. Most messages of a kind have the same attributes, with the same lengths in the same order, and
+ * differ only in values. A shape describes such a layout once: the bytes of the payload that must be equal (the
+ * attributes' headers), a model with the bytes that all its records share, and moves of values from the payload to the
+ * record. A payload with equal headers is decoded by these moves, without a look at sets or types.
  *
- * A shape says what nl_decode would do with a payload whose headers are equal: all of its decisions come from those.
- * What cannot be said this way, and what nl_decode would refuse, has no shape and is left to nl_decode. Of that a shape
- * makes sure by itself: memory that others write to meanwhile may say something else than it said to nl_decode.
+ * nl_decode decides by attribute headers alone, and a shape repeats its decisions. A layout that a shape cannot
+ * describe, or that nl_decode would refuse, has no shape and is left to nl_decode. A shape checks the payload again
+ * itself: other threads may have written to the memory since nl_decode read it.
+ *
+ * Words: a part is a record of the model, the outermost or one in the heap; a deferred attribute is decoded by itself,
+ * after the moves.
  */
 #ifndef NETLINK_SHAPE_H
 #define NETLINK_SHAPE_H
@@ -15,18 +18,18 @@
 #include "plan.h"
 
 enum {
-    NL_SHAPES = 16,    /* that are known at one time */
+    NL_SHAPES = 16,    /* known at one time */
     NL_SHAPE_MIN = 16, /* bytes of payload */
     NL_SHAPE_MAX = 1024,
-    NL_SHAPE_MODEL = 2048, /* bytes of all records of a shape */
+    NL_SHAPE_MODEL = 2048, /* bytes of all parts */
     NL_SHAPE_MOVES = 128,
     NL_SHAPE_PARTS = 4,
     NL_SHAPE_CALLS = 16,
-    NL_SHAPE_PATIENCE = 4, /* payloads of no known shape before one of them is taken for a new shape */
-    NL_SHAPE_LOYALTY = 64, /* the same where it replaces another */
+    NL_SHAPE_PATIENCE = 4, /* payloads without a known shape before a new one is made */
+    NL_SHAPE_LOYALTY = 64, /* the same, if the new one replaces another */
 };
 
-/* How a value gets from the payload into the record. */
+/* The width of a move, and whether it swaps bytes. */
 enum nl_carry {
     NL_CARRY_8,
     NL_CARRY_16,
@@ -40,42 +43,42 @@ enum nl_carry {
 };
 
 struct nl_move {
-    uint16_t from, to; /* in the payload, in the part */
+    uint16_t from, to; /* offset in the payload, offset in the part */
 };
 
-/* A record: the outermost, or that of a rare set, which lies in the heap. */
+/* A part: the outermost record, or the record of a rare set, which lies in the heap. */
 struct nl_part {
-    uint16_t model, size;  /* where what all such records have in common lies in the shape */
-    uint16_t parent, slot; /* of one in the heap: where its offset is kept */
-    uint16_t moves;        /* the first */
+    uint16_t model, size;  /* offset in the model, bytes */
+    uint16_t parent, slot; /* if it lies in the heap: the part that refers to it, and the offset of the reference */
+    uint16_t moves;        /* index of the first */
     uint16_t counts[NL_CARRIES];
 };
 
-/* An attribute that nl_decode_value is called for, or, where op is NULL, nl_keep_unknown. */
+/* A deferred attribute. If op is NULL it is unknown, for nl_add_unknown. */
 struct nl_call {
     const struct nl_set *set;
     const struct nl_op *op;
-    uint16_t part, offset; /* of the record that it is a field of */
-    uint16_t at, size;     /* of its payload */
+    uint16_t part, offset; /* the record that has the field */
+    uint16_t at, size;     /* its payload */
     uint16_t length, type;
 };
 
 struct nl_shape {
-    uint32_t size; /* of the payload, or of its beginning where there is a rest */
-    uint8_t rest;  /* behind it comes a view and what follows: anything */
+    uint32_t size; /* bytes of the payload; if there is a rest, bytes before it */
+    uint8_t rest;  /* any bytes may follow: a view and the attributes behind it */
     uint8_t parts, calls;
     uint32_t hits;
-    uint8_t mask[NL_SHAPE_MAX], same[NL_SHAPE_MAX]; /* of the payload's bytes: which count, and as what */
+    uint8_t mask[NL_SHAPE_MAX], same[NL_SHAPE_MAX]; /* bits of the payload that must be equal, and their values */
     struct nl_part part[NL_SHAPE_PARTS];
     struct nl_move move[NL_SHAPE_MOVES];
     struct nl_call call[NL_SHAPE_CALLS];
     uint8_t model[NL_SHAPE_MODEL];
 };
 
-/* The shapes of one declaration's payloads. All zero: none yet. */
+/* The shapes of one declaration's payloads. Empty if all zero. */
 struct nl_shapes {
     uint32_t count, missed;
-    uint32_t size[NL_SHAPES]; /* of each: looked at without touching the others */
+    uint32_t size[NL_SHAPES]; /* a copy of each size beside the others, for the cache */
     uint8_t rest[NL_SHAPES];
     struct nl_shape *known[NL_SHAPES];
 };
@@ -87,7 +90,7 @@ static inline void nl_shapes_free(struct nl_shapes *all)
     memset(all, 0, sizeof *all);
 }
 
-/* ---- making one ---- */
+/* ---- making a shape ---- */
 
 struct nl_drawing {
     struct nl_shape *shape;
@@ -97,7 +100,7 @@ struct nl_drawing {
     struct nl_move move[NL_SHAPE_MOVES];
 };
 
-/* The records in the model, as nl_place. */
+/* The place of a record in the model, as nl_place is in memory. */
 struct nl_spot {
     unsigned part, offset;
 };
@@ -147,14 +150,14 @@ static int nl_draw_bytes(struct nl_drawing *d, const uint8_t *from, uint32_t siz
     return 0;
 }
 
-/* A field of fixed size, from an attribute or a struct. */
+/* Adds a field of fixed size, from an attribute or a struct. */
 static int nl_draw_value(struct nl_drawing *d, const struct nl_set *set, const struct nl_op *op, const uint8_t *from,
                          struct nl_spot spot)
 {
     uint8_t *record = nl_modelled(d, spot), *to = record + op->offset;
     uint32_t at = op->offset;
     enum nl_carry carry;
-    if (nl_present(set, record, op->bit)) /* twice: the last one counts */
+    if (nl_present(set, record, op->bit)) /* a repeated attribute: the last one counts, and a shape cannot say so */
         return -1;
     switch (op->code) {
     case NL_C_8:
@@ -230,7 +233,7 @@ static int nl_draw_call(struct nl_drawing *d, const struct nl_set *set, const st
     return 0;
 }
 
-/* As nl_decode_set. 1: a view comes, behind which the shape ends. */
+/* As nl_decode_set. 1: the shape ends before a view. */
 static int nl_draw_set(struct nl_drawing *d, const struct nl_set *set, const uint8_t *payload, size_t size,
                        struct nl_spot spot, int outermost)
 {
@@ -243,7 +246,7 @@ static int nl_draw_set(struct nl_drawing *d, const struct nl_set *set, const uin
         unsigned type = a.type & NL_ATTR_TYPE;
         const struct nl_op *op = type < set->limit ? set->index[type] : NULL;
         int result = 0;
-        if (header != expected) /* attributes of length 0 between the two */
+        if (header != expected) /* attributes of length 0 before this one */
             return -1;
         if (op && op->kind == NL_K_VIEW) {
             d->shape->size = (uint32_t)(header - d->start);
@@ -294,7 +297,7 @@ static int nl_draw_set(struct nl_drawing *d, const struct nl_set *set, const uin
     return step == NL_END && expected == c.at ? 0 : -1;
 }
 
-/* Sorts the moves by part and, within it, by how they are carried. */
+/* Sorts the moves by part and, within a part, by kind. */
 static void nl_sort_moves(struct nl_drawing *d)
 {
     struct nl_shape *s = d->shape;
@@ -334,7 +337,7 @@ static int nl_draw(struct nl_drawing *d, const struct nl_set *set, size_t size)
     return nl_draw_set(d, set, d->start + header, size - header, spot, 1);
 }
 
-/* The shape of a payload, or NULL where it has none, or for want of memory. */
+/* The shape of a payload; NULL if it has none or there is no memory. */
 static struct nl_shape *nl_shape_of(const struct nl_set *set, const uint8_t *payload, size_t size)
 {
     struct nl_shape *s = (struct nl_shape *)malloc(sizeof *s);
@@ -359,9 +362,9 @@ static struct nl_shape *nl_shape_of(const struct nl_set *set, const uint8_t *pay
     return s;
 }
 
-/* ---- using one ---- */
+/* ---- using a shape ---- */
 
-/* 16 bytes at a time, where the machine can. */
+/* 16 bytes, compared at once if the machine can. */
 typedef uint64_t nl_pair __attribute__((vector_size(16)));
 
 static inline nl_pair nl_load_pair(const void *p)
@@ -371,13 +374,13 @@ static inline nl_pair nl_load_pair(const void *p)
     return v;
 }
 
-/* Where bytes that count are not the shape's. */
+/* The bits of 16 bytes that must be equal and are not. */
 static inline nl_pair nl_shape_differs(const struct nl_shape *s, const uint8_t *payload, size_t at)
 {
     return (nl_load_pair(payload + at) ^ nl_load_pair(s->same + at)) & nl_load_pair(s->mask + at);
 }
 
-/* Whether the headers in a payload no shorter than the shape are the shape's. */
+/* Whether a payload has the headers of the shape. The payload is no shorter than the shape. */
 static inline int nl_shape_fits(const struct nl_shape *s, const uint8_t *payload)
 {
     size_t at = 0, last = s->size - 16;
@@ -422,7 +425,7 @@ static inline void nl_carry_out(const struct nl_shape *s, const struct nl_part *
     }
 }
 
-/* What is no part of the shape. Mostly one view, and nothing behind it. */
+/* Decodes the rest of a payload: in most cases one view and nothing behind it. */
 static inline int nl_shape_rest(const struct nl_shape *s, const struct nl_set *set, const uint8_t *payload, size_t size,
                                 uint8_t *record, struct nl_decoder *d)
 {
@@ -443,7 +446,7 @@ static inline int nl_shape_rest(const struct nl_shape *s, const struct nl_set *s
     return nl_decode_set(d, set, payload + s->size, size - s->size, &place);
 }
 
-/* The parts in the heap and what is in no model. */
+/* Makes the parts in the heap and decodes the deferred attributes. */
 static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, const uint8_t *payload, size_t size,
                            uint8_t *record, struct nl_decoder *d)
 {
@@ -460,7 +463,7 @@ static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, c
         const struct nl_call *call = &s->call[i];
         const struct nl_op *op = call->op;
         const uint8_t *from = payload + call->at;
-        if (op && (op->kind == NL_K_STRING || op->kind == NL_K_BINARY)) { /* present in the model */
+        if (op && (op->kind == NL_K_STRING || op->kind == NL_K_BINARY)) { /* the model has its presence bit */
             struct nl_ref ref;
             if (nl_keep(d, from, nl_text_size(op, from, call->size), &ref) < 0)
                 return -1;
@@ -477,7 +480,7 @@ static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, c
     return s->rest ? nl_shape_rest(s, set, payload, size, record, d) : 0;
 }
 
-/* Takes a shape of a payload that had none, now and then. */
+/* Counts a payload without a known shape, and makes a shape of it if there have been enough. */
 static void nl_shapes_learn(struct nl_shapes *all, const struct nl_set *set, const uint8_t *payload, size_t size)
 {
     if (++all->missed < (all->count < NL_SHAPES ? NL_SHAPE_PATIENCE : NL_SHAPE_LOYALTY))
@@ -504,7 +507,7 @@ static void nl_shapes_learn(struct nl_shapes *all, const struct nl_set *set, con
     all->rest[place] = s->rest;
 }
 
-/* As nl_decode, into memory that need not be zeroed, by a known shape where there is one. */
+/* As nl_decode, by a known shape if one fits. The record's memory need not be zeroed. */
 static inline int nl_decode_shaped(struct nl_shapes *all, const struct nl_set *set, const uint8_t *payload, size_t size,
                                    uint8_t *record, struct nl_area *heap, struct nl_area *kept, struct nl_fault *fault)
 {
@@ -522,7 +525,7 @@ static inline int nl_decode_shaped(struct nl_shapes *all, const struct nl_set *s
         struct nl_decoder d = {payload, heap, kept, fault};
         if (nl_shape_finish(s, set, payload, size, record, &d) == 0)
             return 0;
-        heap->size = heap_size; /* nl_decode says what is wrong */
+        heap->size = heap_size; /* nl_decode reports the fault */
         kept->size = kept_size;
         break;
     }
