@@ -151,8 +151,8 @@ cdef class Message:
     def marshal_binary(self):
         """The message's bytes: the header in host byte order, then the data.
 
-        Zeros of up to 3 bytes pad the data to header.length. EncodeError unless header.length is at least 16, a multiple
-        of 4, and the padded length of header and data.
+        Zeros of up to 3 bytes pad the data to header.length. EncodeError unless header.length is a multiple of 4, at
+        least 16, and the padded length of header and data.
         """
         cdef size_t size
         marshalled_size(self, &size)
@@ -345,8 +345,8 @@ cdef int check_reply(const nl_header *request, const nl_header *reply) except -1
 def verdict(Message message not None):
     """The verdict of a message on its request: None for data, else a pair of the sequence number and an error or None.
 
-    None for an acknowledgement or the end of a multi-part reply, an `OpError` (not raised) for an errno, a `DecodeError`
-    (not raised) if the errno is cut off.
+    None for an acknowledgement or the end of a multi-part reply, an `OpError` (not raised) for an errno, a
+    `DecodeError` (not raised) if the errno is cut off.
     """
     cdef nl_verdict v
     cdef nl_verdict_kind kind = parse_verdict(message, &v)
@@ -361,7 +361,7 @@ def verdict(Message message not None):
 
 
 cdef object verdict_error(str op, const nl_verdict *v, uint32_t sequence):
-    """The `OpError` (not raised) of a verdict of NL_FAILED. It reads the bytes of the message, which must still exist."""
+    """The `OpError` (not raised) of a verdict of NL_FAILED. The message's bytes must still exist."""
     text = PyUnicode_DecodeUTF8(<const char *>v.text, v.text_size, "surrogateescape") if v.text is not NULL else ""
     return OpError(op, v.error, message=text, offset=v.offset, sequence=sequence, missing=v.missing or None,
                    nest=v.nest, policy=allowed(v))
@@ -435,13 +435,13 @@ cdef class Attribute:
     cdef uint16_t raw_type
     cdef uint16_t size
     cdef bint sealed
-    cdef bytes held
+    cdef bytes payload
 
     def __init__(self, type=0, data=b"", length=0):
         if self.sealed:
             raise AttributeError("Attribute is immutable")
         cdef uint16_t raw_type = field16("type", type), size = field16("length", length)
-        self.held = as_bytes(data)
+        self.payload = as_bytes(data)
         self.raw_type = raw_type
         self.size = size
         self.sealed = True
@@ -452,7 +452,7 @@ cdef class Attribute:
 
     @property
     def data(self):
-        return bytes_of(self.held)
+        return bytes_of(self.payload)
 
     @property
     def length(self):
@@ -463,16 +463,16 @@ cdef class Attribute:
             return NotImplemented
         cdef Attribute that = <Attribute>other
         return (self.raw_type == that.raw_type and self.size == that.size
-                and bytes_of(self.held) == bytes_of(that.held))
+                and bytes_of(self.payload) == bytes_of(that.payload))
 
     def __hash__(self):
-        return hash((self.raw_type, self.size, bytes_of(self.held)))
+        return hash((self.raw_type, self.size, bytes_of(self.payload)))
 
     def __repr__(self):
-        return f"Attribute(type={self.raw_type}, data={bytes_of(self.held)!r}, length={self.size})"
+        return f"Attribute(type={self.raw_type}, data={bytes_of(self.payload)!r}, length={self.size})"
 
     def __reduce__(self):
-        return Attribute, (self.raw_type, bytes_of(self.held), self.size)
+        return Attribute, (self.raw_type, bytes_of(self.payload), self.size)
 
 
 def unmarshal_attributes(b):
@@ -495,7 +495,7 @@ def unmarshal_attributes(b):
             attribute = Attribute.__new__(Attribute)
             attribute.raw_type = found.type
             attribute.size = found.length
-            attribute.held = PyBytes_FromStringAndSize(<const char *>found.payload, found.size)
+            attribute.payload = PyBytes_FromStringAndSize(<const char *>found.payload, found.size)
             attribute.sealed = True
             attributes.append(attribute)
         elif step == NL_END:
@@ -972,14 +972,14 @@ def marshal_attributes(attrs):
     cdef size_t have
     for item in attrs:
         attribute = <Attribute?>item
-        have = len(bytes_of(attribute.held))
+        have = len(bytes_of(attribute.payload))
         if attribute.size and attribute.size < NL_ATTR_HEADER:
             raise EncodeError(f"attribute type {attribute.raw_type}: a length of {attribute.size} "
                               f"is less than the header's {NL_ATTR_HEADER}")
         if attribute.size and attribute.size != NL_ATTR_HEADER + have:
             raise EncodeError(f"attribute type {attribute.raw_type}: its length is {attribute.size}, "
                               f"but header and data have {NL_ATTR_HEADER + have} bytes")
-        encoder.put_bytes(attribute.raw_type, bytes_of(attribute.held))
+        encoder.put_bytes(attribute.raw_type, bytes_of(attribute.payload))
     return encoder.encode()
 
 

@@ -25,7 +25,7 @@ enum {
      * pages cost nothing. */
     BUFFER_SIZE = 1 << 20,
     /* A buffer that grew beyond this for one datagram is not used for the next. */
-    BUFFER_KEPT = 4 << 20,
+    BUFFER_REUSE_MAX = 4 << 20,
     /* Milliseconds between two tries to send: a netlink socket polls as writable even while its peer's receive buffer
      * is full. */
     SEND_PAUSE_MIN = 1,
@@ -50,8 +50,8 @@ struct nl_sock {
 
 /* ---- forks ---- */
 
-static unsigned forks;  /* between the process that loaded this and the current one */
-static int fork_unseen; /* errno of pthread_atfork, 0 if it succeeded */
+static unsigned forks;   /* between the process that loaded this and the current one */
+static int atfork_error; /* errno of pthread_atfork, 0 if it succeeded */
 static pthread_mutex_t taking_over = PTHREAD_MUTEX_INITIALIZER;
 
 /* Locks taking_over during a fork. In a child it is never locked by a thread that does not exist there. */
@@ -73,7 +73,7 @@ static void after_fork_in_child(void)
 
 __attribute__((constructor)) static void count_forks(void)
 {
-    fork_unseen = pthread_atfork(before_fork, after_fork, after_fork_in_child);
+    atfork_error = pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
 
 unsigned nl_forks(void)
@@ -188,29 +188,29 @@ void nl_sock_free(struct nl_sock *s)
 /* ---- opening ---- */
 
 /* An open() or socket() in a network namespace. The result is in fd, or an errno in error. */
-struct visit {
+struct opening {
     int netns_fd;
     const char *netns;
-    int (*open)(const struct visit *);
+    int (*open)(const struct opening *);
     int family;       /* for open_netlink */
     const char *file; /* for open_file */
     int fd;
     int error;
 };
 
-static int open_netlink(const struct visit *v)
+static int open_netlink(const struct opening *v)
 {
     return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, v->family);
 }
 
-static int open_file(const struct visit *v)
+static int open_file(const struct opening *v)
 {
     return open(v->file, O_RDONLY | O_CLOEXEC);
 }
 
-static void *enter_and_open(void *argument)
+static void *enter_netns_and_open(void *argument)
 {
-    struct visit *v = argument;
+    struct opening *v = argument;
     int ns = v->netns_fd, opened = -1;
     if (v->netns) {
         ns = opened = open(v->netns, O_RDONLY | O_CLOEXEC);
@@ -226,8 +226,8 @@ static void *enter_and_open(void *argument)
     return NULL;
 }
 
-/* Enters the namespace in a thread of its own: a namespace belongs to a thread, and that of the caller must not change. */
-static int visit_by_thread(struct visit *v)
+/* Opens in a separate thread: a namespace belongs to a thread, and that of the calling thread must not change. */
+static int open_in_thread(struct opening *v)
 {
     sigset_t all, before;
     pthread_t thread;
@@ -235,7 +235,7 @@ static int visit_by_thread(struct visit *v)
     int error = pthread_sigmask(SIG_SETMASK, &all, &before); /* the interpreter's threads handle signals */
     if (error)
         return error;
-    error = pthread_create(&thread, NULL, enter_and_open, v);
+    error = pthread_create(&thread, NULL, enter_netns_and_open, v);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error)
         return error;
@@ -244,18 +244,18 @@ static int visit_by_thread(struct visit *v)
 }
 
 /* Opens in a namespace; if none is given, in that of the caller. 0, or an errno. */
-static int visit(struct visit *v)
+static int open_in_netns(struct opening *v)
 {
     v->fd = -1;
     if (v->netns || v->netns_fd >= 0)
-        return visit_by_thread(v);
+        return open_in_thread(v);
     v->fd = v->open(v);
     return v->fd < 0 ? errno : 0;
 }
 
 struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error)
 {
-    struct nl_sock *s = fork_unseen ? NULL : calloc(1, sizeof *s);
+    struct nl_sock *s = atfork_error ? NULL : calloc(1, sizeof *s);
     if (!s) {
         *error = ENOMEM;
         return NULL;
@@ -267,8 +267,8 @@ struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error)
 
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_pid = options->pid, .nl_groups = options->groups};
     socklen_t size = sizeof address;
-    struct visit v = {options->netns_fd, options->netns, open_netlink, .family = options->family};
-    *error = visit(&v);
+    struct opening v = {options->netns_fd, options->netns, open_netlink, .family = options->family};
+    *error = open_in_netns(&v);
     if (*error)
         goto fail;
     s->fd = v.fd;
@@ -292,8 +292,8 @@ fail:
 
 ssize_t nl_read_in_netns(int netns_fd, const char *netns, const char *file, char *to, size_t size)
 {
-    struct visit v = {netns_fd, netns, open_file, .file = file};
-    int error = visit(&v);
+    struct opening v = {netns_fd, netns, open_file, .file = file};
+    int error = open_in_netns(&v);
     if (error)
         return -error;
     ssize_t got = read(v.fd, to, size);
@@ -460,7 +460,7 @@ static int reserve(struct nl_buffer *b, size_t size)
 {
     if (size < BUFFER_SIZE)
         size = BUFFER_SIZE;
-    if (b->capacity >= size && (b->capacity <= BUFFER_KEPT || b->capacity == size))
+    if (b->capacity >= size && (b->capacity <= BUFFER_REUSE_MAX || b->capacity == size))
         return 0;
     uint8_t *data = malloc(size);
     if (!data)

@@ -75,7 +75,7 @@ cdef extern from "_sock.h" nogil:
 
 cdef class Socket:
     cdef nl_sock *s
-    cdef nl_buffer *spare           # the receive buffer, NULL while a receive uses it
+    cdef nl_buffer *idle_buffer     # the receive buffer, NULL while a receive uses it
     cdef readonly size_t message_buffer_size
 
     cdef bint send_datagram(self, str op, object datagram, bint wait) except -1

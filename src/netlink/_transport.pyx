@@ -55,7 +55,8 @@ cdef class Socket:
     family: NETLINK_* of linux/netlink.h.
     config: a `netlink.Config`.
 
-    OpError(op="dial") if the kernel refuses. Every method raises OpError with its own op; EBADF if the socket is closed.
+    OpError(op="dial") if the kernel refuses. Every method raises OpError with its own op, EBADF if the socket is
+    closed.
     """
 
     def __cinit__(self, int family, config):
@@ -82,9 +83,9 @@ cdef class Socket:
     def __dealloc__(self):
         with nogil:
             nl_sock_free(self.s)
-        if self.spare is not NULL:
-            nl_buffer_free(self.spare)
-            free(self.spare)
+        if self.idle_buffer is not NULL:
+            nl_buffer_free(self.idle_buffer)
+            free(self.idle_buffer)
 
     cdef int check(self, str op, int result) except -1:
         if result < 0:
@@ -166,7 +167,7 @@ cdef class Socket:
 
     cdef object next_datagram(self, bint wait):
         # Taken out while in use: a concurrent receive makes another buffer.
-        cdef nl_buffer *buffer = nl_swap(&self.spare, NULL)
+        cdef nl_buffer *buffer = nl_swap(&self.idle_buffer, NULL)
         cdef ssize_t got
         if buffer is NULL:
             buffer = <nl_buffer *>calloc(1, sizeof(nl_buffer))
@@ -188,7 +189,7 @@ cdef class Socket:
                               sequence=nl_load32(buffer.data + 8) if buffer.capacity >= NL_HEADER else 0)
             raise OpError("receive", -got)
         finally:
-            buffer = nl_swap(&self.spare, buffer)
+            buffer = nl_swap(&self.idle_buffer, buffer)
             if buffer is not NULL:
                 nl_buffer_free(buffer)
                 free(buffer)

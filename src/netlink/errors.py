@@ -132,7 +132,7 @@ class OpError(OSError):
         self.hint = hint
         if isinstance(err, OpError):
             # An error under the name of another operation has the same details.
-            for name in _KEPT:
+            for name in _CONTEXT:
                 if not getattr(self, name):
                     setattr(self, name, getattr(err, name))
         return self
@@ -218,7 +218,7 @@ class NetlinkWarning(UserWarning):
     """A setting of the kernel prevents what was requested."""
 
 
-_KEPT = ("message", "offset", "sequence", "missing", "nest", "policy", "attribute", "hint")
+_CONTEXT = ("message", "offset", "sequence", "missing", "nest", "policy", "attribute", "hint")
 
 
 def _restore(cls: type[OpError], op: str, err: OSError) -> OpError:

@@ -6,7 +6,7 @@
  *
  * Exported arrays and schemas own their memory and refer to nothing else. A
  * consumer may move their parts, and release them from any thread in any order.
- * Only an nl_stream reads the records while it lives.
+ * Only an nl_array_stream reads the records while it lives.
  *
  * https://arrow.apache.org/docs/format/CDataInterface.html
  */
@@ -562,7 +562,7 @@ static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl
     case NL_COL_LLADDR:
         return nl_put_lladdr(&b->data, bytes->heap + ref.offset, ref.size);
     case NL_COL_VIEW:
-        return nl_put_bytes(&b->data, bytes->kept + ref.offset, ref.size);
+        return nl_put_bytes(&b->data, bytes->datagrams + ref.offset, ref.size);
     default:
         return nl_put_bytes(&b->data, bytes->heap + ref.offset, ref.size);
     }
@@ -787,7 +787,7 @@ static int nl_array_make(struct ArrowArray *out, size_t children, struct nl_zero
     return 0;
 }
 
-static void nl_give(struct nl_array_holder *holder, int which, struct nl_area *area)
+static void nl_hand_over(struct nl_array_holder *holder, int which, struct nl_area *area)
 {
     static const uint64_t nothing; /* the address of a buffer without bytes */
     nl_area_trim(area);
@@ -819,8 +819,8 @@ static int nl_export_terms(const struct nl_builder *b, struct ArrowArray *out)
             result = ENOMEM;
     }
     struct nl_array_holder *holder = (struct nl_array_holder *)out->private_data;
-    nl_give(holder, 1, &offsets);
-    nl_give(holder, 2, &data);
+    nl_hand_over(holder, 1, &offsets);
+    nl_hand_over(holder, 2, &data);
     out->length = b->terms.count;
     out->n_buffers = 3;
     if (result)
@@ -841,13 +841,13 @@ static int nl_export(struct nl_builder *b, struct nl_zeros *zeros, struct ArrowA
     out->null_count = b->nulls;
     out->n_buffers = c->kind == NL_COL_STRUCT ? 1 : offsets && !lists ? 3 : 2;
     if (b->started) {
-        nl_give(holder, 0, &b->bits);
+        nl_hand_over(holder, 0, &b->bits);
         if (c->kind == NL_COL_TRUE)
             holder->buffers[1] = holder->buffers[0];
         else
-            nl_give(holder, 1, offsets ? &b->offsets : &b->data);
+            nl_hand_over(holder, 1, offsets ? &b->offsets : &b->data);
         if (offsets)
-            nl_give(holder, 2, &b->data);
+            nl_hand_over(holder, 2, &b->data);
     } else {
         holder->buffers[0] = holder->buffers[1] = holder->buffers[2] = zeros->data;
     }
@@ -865,7 +865,7 @@ static int nl_export(struct nl_builder *b, struct nl_zeros *zeros, struct ArrowA
 }
 
 /* The records of a batch: `count` of them, stride bytes apart. */
-struct nl_source {
+struct nl_rows {
     const uint8_t *first;
     ptrdiff_t stride;
     size_t count;
@@ -873,7 +873,7 @@ struct nl_source {
 };
 
 /* Exports n rows from row `at` on as one array. 0, or ENOMEM or EOVERFLOW and nothing to release. */
-static int nl_export_rows(struct nl_builder *b, const struct nl_source *source, size_t at, size_t n,
+static int nl_export_rows(struct nl_builder *b, const struct nl_rows *source, size_t at, size_t n,
                           struct ArrowArray *out)
 {
     const uint8_t *rows[NL_BLOCK];
@@ -901,26 +901,26 @@ static int nl_export_rows(struct nl_builder *b, const struct nl_source *source, 
 
 /* ---- stream ---- */
 
-struct nl_stream {
+struct nl_array_stream {
     struct nl_builder builder;
-    struct nl_source source;
+    struct nl_rows source;
     size_t at;
     const char *error;
     void (*drop)(void *); /* releases the owner of records and columns */
     void *owner;
 };
 
-static int nl_stream_schema(struct ArrowArrayStream *s, struct ArrowSchema *out)
+static int nl_array_stream_schema(struct ArrowArrayStream *s, struct ArrowSchema *out)
 {
-    struct nl_stream *stream = (struct nl_stream *)s->private_data;
+    struct nl_array_stream *stream = (struct nl_array_stream *)s->private_data;
     int result = nl_schema_export(stream->builder.column, out);
     stream->error = result ? "no memory for the schema" : NULL;
     return result;
 }
 
-static int nl_stream_next(struct ArrowArrayStream *s, struct ArrowArray *out)
+static int nl_array_stream_next(struct ArrowArrayStream *s, struct ArrowArray *out)
 {
-    struct nl_stream *stream = (struct nl_stream *)s->private_data;
+    struct nl_array_stream *stream = (struct nl_array_stream *)s->private_data;
     size_t left = stream->source.count - stream->at, n = left < NL_CHUNK ? left : NL_CHUNK;
     int result;
     stream->error = NULL;
@@ -938,14 +938,14 @@ static int nl_stream_next(struct ArrowArrayStream *s, struct ArrowArray *out)
     return result;
 }
 
-static const char *nl_stream_error(struct ArrowArrayStream *s)
+static const char *nl_array_stream_error(struct ArrowArrayStream *s)
 {
-    return ((struct nl_stream *)s->private_data)->error;
+    return ((struct nl_array_stream *)s->private_data)->error;
 }
 
-static void nl_stream_release(struct ArrowArrayStream *s)
+static void nl_array_stream_release(struct ArrowArrayStream *s)
 {
-    struct nl_stream *stream = (struct nl_stream *)s->private_data;
+    struct nl_array_stream *stream = (struct nl_array_stream *)s->private_data;
     nl_builder_free(&stream->builder);
     stream->drop(stream->owner);
     free(stream);
@@ -953,10 +953,10 @@ static void nl_stream_release(struct ArrowArrayStream *s)
 }
 
 /* 0, or ENOMEM. The stream drops owner when it is released, and not if this fails. */
-static int nl_stream_init(struct ArrowArrayStream *s, const struct nl_column *column, const struct nl_source *source,
-                          void (*drop)(void *), void *owner)
+static int nl_array_stream_init(struct ArrowArrayStream *s, const struct nl_column *column,
+                                const struct nl_rows *source, void (*drop)(void *), void *owner)
 {
-    struct nl_stream *stream = (struct nl_stream *)calloc(1, sizeof *stream);
+    struct nl_array_stream *stream = (struct nl_array_stream *)calloc(1, sizeof *stream);
     memset(s, 0, sizeof *s);
     if (!stream)
         return ENOMEM;
@@ -968,10 +968,10 @@ static int nl_stream_init(struct ArrowArrayStream *s, const struct nl_column *co
     stream->source = *source;
     stream->drop = drop;
     stream->owner = owner;
-    s->get_schema = nl_stream_schema;
-    s->get_next = nl_stream_next;
-    s->get_last_error = nl_stream_error;
-    s->release = nl_stream_release;
+    s->get_schema = nl_array_stream_schema;
+    s->get_next = nl_array_stream_next;
+    s->get_last_error = nl_array_stream_error;
+    s->release = nl_array_stream_release;
     s->private_data = stream;
     return 0;
 }

@@ -58,12 +58,12 @@ cdef class Node:
         free(<void *>self.c.term_values)
         free(<void *>self.c.term_names)
 
-    cdef const char *keep(self, str text) except NULL:
+    cdef const char *add_text(self, str text) except NULL:
         cdef bytes data = text.encode()
         self.parts.append(data)
         return data
 
-    cdef int adopt(self, list children) except -1:
+    cdef int set_children(self, list children) except -1:
         cdef Py_ssize_t i
         cdef Node child
         names = set()
@@ -91,8 +91,8 @@ cdef Node new_column(str name, str format, int kind, uint32_t offset=0, uint32_t
     cdef Node column = Node.__new__(Node)
     column.parts = []
     column.name = name
-    column.c.name = column.keep(name)
-    column.c.format = column.keep(format)
+    column.c.name = column.add_text(name)
+    column.c.format = column.add_text(format)
     column.c.kind = kind
     column.c.offset = offset
     column.c.width = width
@@ -204,7 +204,7 @@ cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
         item = of_item(field.item, binary)
     else:
         raise AssertionError(f"{name} has kind {field.kind}, which has no column")
-    column.adopt([item])
+    column.set_children([item])
     return column
 
 
@@ -213,7 +213,7 @@ cdef Node of_item(Field item, bint binary):
     cdef Node column
     if item.kind == NL_K_NESTED or item.form == _record.FORM_BITFIELD32:
         column = new_column("item", "+s", NL_COL_STRUCT)
-        column.adopt(of_field(item, (), (), 0, (), binary))
+        column.set_children(of_field(item, (), (), 0, (), binary))
         return column
     return of_field(item, ("item",), (), 0, (), binary)[0]
 
@@ -239,7 +239,7 @@ cdef int set_terms(Node column, object enum) except -1:
     column.c.term_names = <const char **>alloc(len(members), sizeof(char *))
     for i in range(len(members)):
         values[i] = <uint64_t>(int(members[i]) & 0xffffffffffffffff)
-        column.c.term_names[i] = column.keep(members[i].name)
+        column.c.term_names[i] = column.add_text(members[i].name)
     column.c.term_count = len(members)
     return 0
 
@@ -283,15 +283,15 @@ cdef class Exported:
     cdef Batch batch
     cdef Node root
 
-    cdef nl_source source(self):
+    cdef nl_rows source(self):
         cdef Batch batch = self.batch
-        cdef nl_source source
+        cdef nl_rows source
         cdef ptrdiff_t size = batch.table.set.record_size + 4
         source.first = batch.store.records.data + batch.first * size if batch.length else NULL
         source.stride = batch.step * size
         source.count = batch.length
         source.bytes.heap = batch.store.heap.data
-        source.bytes.kept = batch.store.kept.data
+        source.bytes.datagrams = batch.store.datagrams.data
         return source
 
     cdef Node tree(self):
@@ -316,7 +316,7 @@ cdef class Exported:
         cdef Node root = self.tree()
         cdef ArrowArray *array = <ArrowArray *>alloc(1, sizeof(ArrowArray))
         capsule = PyCapsule_New(array, b"arrow_array", free_array)
-        cdef nl_source source = self.source()
+        cdef nl_rows source = self.source()
         cdef nl_builder builder
         cdef int result
         with nogil:
@@ -338,8 +338,8 @@ cdef class Exported:
         cdef Node root = self.tree()
         cdef ArrowArrayStream *stream = <ArrowArrayStream *>alloc(1, sizeof(ArrowArrayStream))
         capsule = PyCapsule_New(stream, b"arrow_array_stream", free_stream)
-        cdef nl_source source = self.source()
-        if nl_stream_init(stream, &root.c, &source, drop, <void *>self):
+        cdef nl_rows source = self.source()
+        if nl_array_stream_init(stream, &root.c, &source, drop, <void *>self):
             raise MemoryError
         Py_INCREF(self)
         return capsule
@@ -359,11 +359,11 @@ cdef class Columns(Exported):
             raise TypeError("Columns belong to one batch")
         if addresses not in ("text", "binary"):
             raise ValueError(f'addresses are "text" or "binary", not {addresses!r}')
-        self.adopt(batch, of_class(batch.cls, (), (), 0, (), addresses == "binary"))
+        self.set_columns(batch, of_class(batch.cls, (), (), 0, (), addresses == "binary"))
 
-    cdef int adopt(self, Batch batch, list nodes) except -1:
+    cdef int set_columns(self, Batch batch, list nodes) except -1:
         cdef Node root = new_column("", "+s", NL_COL_STRUCT)
-        root.adopt(nodes)
+        root.set_children(nodes)
         self.nodes = nodes
         self.root = root
         self.batch = batch
@@ -392,7 +392,7 @@ cdef class Columns(Exported):
     def select(self, *names):
         """The named columns in this order. KeyError for an unknown name, ValueError for a repeated one."""
         cdef Columns chosen = Columns.__new__(Columns)
-        chosen.adopt(self.batch, [self.named(name) for name in names])
+        chosen.set_columns(self.batch, [self.named(name) for name in names])
         return chosen
 
     def __repr__(self):
@@ -404,9 +404,9 @@ cdef class Column(Exported):
     """One column of a batch, such as `batch["mark"]`.
 
     `pyarrow.array(column)` and `polars.Series(column)` have the values of this column in `Batch.arrow`.
-    `numpy.asarray(column)` is the field in `Batch.to_numpy`: a view of the batch's memory, 0 if a field is absent. For a
-    field without a fixed size it is an array of objects. Iteration gives the values of the records, None if a field is
-    absent. The column and its NumPy view keep the batch alive; Arrow arrays do not.
+    `numpy.asarray(column)` is the field in `Batch.to_numpy`: a view of the batch's memory, 0 if a field is absent. For
+    a field without a fixed size it is an array of objects. Iteration gives the values of the records, None if a field
+    is absent. The column and its NumPy view keep the batch alive; Arrow arrays do not.
     """
 
     def __init__(self):

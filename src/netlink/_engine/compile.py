@@ -60,7 +60,7 @@ def _finish(cls: Any, table: Table) -> None:
     """Give a declaration its table."""
     type.__setattr__(cls, "__table__", table)
     for field in cls.__fields__.values():
-        field.lay_out(table)
+        field.set_layout(table)
 
 
 def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
@@ -109,7 +109,9 @@ class _Level:
         if field.kind == _record.NL_K_INT and field.on is not None:
             address = self.cls.__fields__.get(field.on)
             if address is None or address.kind != _record.NL_K_ADDRESS:
-                raise TypeError(f"{self.cls.__name__}.{field.name}: of={field.on!r} is not the name of an address field")
+                raise TypeError(
+                    f"{self.cls.__name__}.{field.name}: of={field.on!r} is not the name of an address field"
+                )
             op.update(family=family, at=address.offset)
         self.ops.append(op)
 

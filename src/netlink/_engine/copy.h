@@ -11,7 +11,7 @@
 
 struct nl_copier {
     struct nl_bytes from;
-    struct nl_area *heap, *kept;
+    struct nl_area *heap, *datagrams;
     int full; /* cause of a failure: 1, an area has reached the limit of 32-bit offsets; 0, no memory */
 };
 
@@ -24,7 +24,7 @@ static inline uint8_t *nl_copy_at(const struct nl_copier *c, uint8_t *fixed, siz
 /* Copies n bytes to the new heap: their offset, or 0 and the cause in `full`. */
 static uint32_t nl_copy_bytes(struct nl_copier *c, const uint8_t *bytes, size_t n)
 {
-    uint32_t offset = nl_heap_room(c->heap, n);
+    uint32_t offset = nl_heap_alloc(c->heap, n);
     if (offset)
         memcpy(c->heap->data + offset, bytes, n);
     else
@@ -47,14 +47,14 @@ static int nl_copy_view(struct nl_copier *c, const uint8_t *from, uint8_t *fixed
     struct nl_ref ref;
     memcpy(&ref, from, sizeof ref);
     if (ref.size) {
-        struct nl_area *kept = c->kept;
-        if (ref.size > UINT32_MAX - kept->size || nl_area_reserve(kept, ref.size) < 0) {
-            c->full = ref.size > UINT32_MAX - kept->size;
+        struct nl_area *datagrams = c->datagrams;
+        if (ref.size > UINT32_MAX - datagrams->size || nl_area_reserve(datagrams, ref.size) < 0) {
+            c->full = ref.size > UINT32_MAX - datagrams->size;
             return -1;
         }
-        memcpy(kept->data + kept->size, c->from.kept + ref.offset, ref.size);
-        ref.offset = (uint32_t)kept->size;
-        kept->size += ref.size;
+        memcpy(datagrams->data + datagrams->size, c->from.datagrams + ref.offset, ref.size);
+        ref.offset = (uint32_t)datagrams->size;
+        datagrams->size += ref.size;
     }
     memcpy(nl_copy_at(c, fixed, at), &ref, sizeof ref);
     return 0;
@@ -90,7 +90,7 @@ static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const u
 
 /* Copies a separate record of the old heap. `before` bytes of bookkeeping precede it. Its offset in the new heap, or
  * 0. */
-static uint32_t nl_copy_apart(struct nl_copier *c, const struct nl_set *set, uint32_t from, size_t before)
+static uint32_t nl_copy_heap_record(struct nl_copier *c, const struct nl_set *set, uint32_t from, size_t before)
 {
     const uint8_t *record = c->from.heap + from + before;
     uint32_t unknown = nl_load32(record + set->record_size), none = 0;
@@ -114,7 +114,7 @@ static int nl_copy_list(struct nl_copier *c, const struct nl_op *op, const uint8
     for (uint32_t entry = list.first; entry; entry = nl_load32(c->from.heap + entry)) {
         uint32_t to;
         if (item->kind == NL_K_NESTED) {
-            to = nl_copy_apart(c, item->set, entry, 4);
+            to = nl_copy_heap_record(c, item->set, entry, 4);
         } else {
             to = nl_copy_bytes(c, c->from.heap + entry, 4 + alone.record_size);
             if (to && nl_copy_fields(c, &alone, c->from.heap + entry + 4, NULL, to + 4) < 0)
@@ -140,7 +140,7 @@ static int nl_copy_submessage(struct nl_copier *c, const struct nl_op *op, const
     memcpy(&sub, from, sizeof sub);
     if (sub.raw_size && !(sub.raw = nl_copy_bytes(c, c->from.heap + sub.raw, sub.raw_size)))
         return -1;
-    if (sub.record && !(sub.record = nl_copy_apart(c, op->cases[sub.which].set, sub.record, 0)))
+    if (sub.record && !(sub.record = nl_copy_heap_record(c, op->cases[sub.which].set, sub.record, 0)))
         return -1;
     memcpy(nl_copy_at(c, fixed, at), &sub, sizeof sub);
     return 0;
@@ -169,7 +169,7 @@ static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const u
         else if (op->kind == NL_K_SUBMESSAGE)
             result = nl_copy_submessage(c, op, from, fixed, at + op->offset);
         else if (op->kind == NL_K_RARE) {
-            uint32_t to = nl_copy_apart(c, op->set, nl_load32(from), 0);
+            uint32_t to = nl_copy_heap_record(c, op->set, nl_load32(from), 0);
             if (to)
                 memcpy(nl_copy_at(c, fixed, at + op->offset), &to, 4);
             else

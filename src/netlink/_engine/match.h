@@ -7,7 +7,7 @@
 #include "plan.h"
 
 /* A field of a record. Offsets count from the record's start. */
-struct nl_source {
+struct nl_operand {
     uint32_t offset;
     uint32_t presence; /* offset of the byte with its presence bit */
     uint8_t bit;       /* mask of that bit */
@@ -23,12 +23,12 @@ struct nl_network {
     uint8_t bits;              /* of 128 */
 };
 
-enum { NL_SOURCES_MAX = 3 };
+enum { NL_OPERANDS_MAX = 3 };
 
 /* A test: the first present operand has one of the values. */
 struct nl_test {
-    struct nl_source sources[NL_SOURCES_MAX];
-    uint8_t source_count;
+    struct nl_operand operands[NL_OPERANDS_MAX];
+    uint8_t operand_count;
     uint8_t absent_is_zero; /* if no operand is present the value is 0; else the test fails */
     uint64_t mask;          /* applied to the value before it is compared */
     const struct nl_range *ranges;
@@ -54,23 +54,23 @@ static inline int nl_in_network(const struct nl_address *address, const struct n
 
 static inline int nl_test_holds(const struct nl_test *test, const uint8_t *record)
 {
-    const struct nl_source *source = NULL;
-    for (unsigned i = 0; i < test->source_count && !source; i++)
-        if (record[test->sources[i].presence] & test->sources[i].bit)
-            source = &test->sources[i];
-    if (!source && !test->absent_is_zero)
+    const struct nl_operand *operand = NULL;
+    for (unsigned i = 0; i < test->operand_count && !operand; i++)
+        if (record[test->operands[i].presence] & test->operands[i].bit)
+            operand = &test->operands[i];
+    if (!operand && !test->absent_is_zero)
         return 0;
     if (test->network_count) {
         struct nl_address address;
-        if (!source)
+        if (!operand)
             return 0;
-        memcpy(&address, record + source->offset, sizeof address);
+        memcpy(&address, record + operand->offset, sizeof address);
         for (size_t i = 0; i < test->network_count; i++)
             if (nl_in_network(&address, &test->networks[i]))
                 return 1;
         return 0;
     }
-    uint64_t value = source ? nl_load_int(record + source->offset, source->size, 0) & test->mask : 0;
+    uint64_t value = operand ? nl_load_int(record + operand->offset, operand->size, 0) & test->mask : 0;
     for (size_t i = 0; i < test->range_count; i++)
         if (test->ranges[i].low <= value && value <= test->ranges[i].high)
             return 1;

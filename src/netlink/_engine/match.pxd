@@ -6,9 +6,9 @@ from netlink._engine.record cimport Table, nl_address
 
 cdef extern from "_engine/match.h" nogil:
     enum:
-        NL_SOURCES_MAX
+        NL_OPERANDS_MAX
 
-    struct nl_source:
+    struct nl_operand:
         uint32_t offset
         uint32_t presence
         uint8_t bit
@@ -23,8 +23,8 @@ cdef extern from "_engine/match.h" nogil:
         uint8_t bits
 
     struct nl_test:
-        nl_source sources[3]
-        uint8_t source_count
+        nl_operand operands[3]
+        uint8_t operand_count
         uint8_t absent_is_zero
         uint64_t mask
         const nl_range *ranges

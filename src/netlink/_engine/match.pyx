@@ -68,8 +68,8 @@ cdef class Match:
         cdef size_t offset
         cdef Py_ssize_t i
         cdef bytes packed
-        if not 0 < len(spec.fields) <= NL_SOURCES_MAX:
-            raise ValueError(f"a test has 1 to {NL_SOURCES_MAX} fields, not {len(spec.fields)}")
+        if not 0 < len(spec.fields) <= NL_OPERANDS_MAX:
+            raise ValueError(f"a test has 1 to {NL_OPERANDS_MAX} fields, not {len(spec.fields)}")
         kinds = set()
         for i, path in enumerate(spec.fields):
             cls, offset = declaration, 0
@@ -82,13 +82,13 @@ cdef class Match:
             if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS) or field.flags & NL_SIGNED:
                 raise TypeError(f"{'.'.join(path)} is neither an unsigned integer nor an address of the record itself")
             kinds.add(field.kind == NL_K_ADDRESS)
-            test.sources[i].offset = offset
-            test.sources[i].presence = offset - field.offset + field.presence + (field.bit >> 3)
-            test.sources[i].bit = 1 << (field.bit & 7)
-            test.sources[i].size = field.size
+            test.operands[i].offset = offset
+            test.operands[i].presence = offset - field.offset + field.presence + (field.bit >> 3)
+            test.operands[i].bit = 1 << (field.bit & 7)
+            test.operands[i].size = field.size
         if len(kinds) != 1 or not spec.values:
             raise TypeError("a test has values, and all its fields have one kind")
-        test.source_count = len(spec.fields)
+        test.operand_count = len(spec.fields)
         test.absent_is_zero = spec.absent_is_zero
         test.mask = <uint64_t>-1 if spec.mask is None else spec.mask
         if not kinds.pop():
@@ -113,7 +113,7 @@ cdef class Match:
 
     def __call__(self, Record record not None):
         """Whether a record of the declaration matches."""
-        match_of(record.laid_out(), self)
+        match_of(record.checked_table(), self)
         return self.matches(record.base)
 
 

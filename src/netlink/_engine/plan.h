@@ -156,7 +156,7 @@ static inline void nl_op_finish(struct nl_op *op)
 /* ---- memory ---- */
 
 /* Allocates n bytes in a heap: their offset, or 0 if there is no memory. */
-static inline uint32_t nl_heap_room(struct nl_area *heap, size_t n)
+static inline uint32_t nl_heap_alloc(struct nl_area *heap, size_t n)
 {
     if (!heap->size) {
         if (nl_area_reserve(heap, 8) < 0)
@@ -172,9 +172,9 @@ static inline uint32_t nl_heap_room(struct nl_area *heap, size_t n)
 }
 
 /* The same, and zeroes them. */
-static inline uint32_t nl_heap_take(struct nl_area *heap, size_t n)
+static inline uint32_t nl_heap_alloc_zeroed(struct nl_area *heap, size_t n)
 {
-    uint32_t offset = nl_heap_room(heap, n);
+    uint32_t offset = nl_heap_alloc(heap, n);
     if (offset)
         memset(heap->data + offset, 0, n);
     return offset;
@@ -273,7 +273,7 @@ struct nl_fault {
 struct nl_decoder {
     const uint8_t *start;
     struct nl_area *heap;
-    struct nl_area *kept; /* if the payload lies in it, it does not move */
+    struct nl_area *datagrams; /* if the payload lies in it, it does not move */
     struct nl_fault *fault;
 };
 
@@ -310,11 +310,11 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
                          const struct nl_place *place);
 
 /* Decodes a separate record into the heap. `before` bytes of bookkeeping precede it. */
-static int nl_decode_apart(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
-                           size_t before, uint32_t *offset)
+static int nl_decode_heap_record(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
+                                 size_t before, uint32_t *offset)
 {
     size_t room = before + set->record_size + 4;
-    *offset = nl_heap_take(d->heap, room);
+    *offset = nl_heap_alloc_zeroed(d->heap, room);
     if (!*offset)
         return nl_fail_full(d, d->heap, payload, room);
     size_t record = *offset + before;
@@ -323,12 +323,12 @@ static int nl_decode_apart(struct nl_decoder *d, const struct nl_set *set, const
 }
 
 /* Copies bytes to the heap. */
-static inline int nl_keep(struct nl_decoder *d, const uint8_t *bytes, size_t size, struct nl_ref *ref)
+static inline int nl_heap_copy(struct nl_decoder *d, const uint8_t *bytes, size_t size, struct nl_ref *ref)
 {
     ref->offset = ref->size = 0;
     if (!size)
         return 0;
-    uint32_t offset = nl_heap_room(d->heap, size);
+    uint32_t offset = nl_heap_alloc(d->heap, size);
     if (!offset)
         return nl_fail_full(d, d->heap, bytes, size);
     memcpy(d->heap->data + offset, bytes, size);
@@ -347,19 +347,19 @@ static inline size_t nl_text_size(const struct nl_op *op, const uint8_t *bytes, 
 }
 
 /* Refers to bytes in the datagrams, and copies them there if they lie elsewhere. */
-static inline int nl_keep_view(struct nl_decoder *d, const uint8_t *bytes, size_t size, struct nl_ref *ref)
+static inline int nl_view_bytes(struct nl_decoder *d, const uint8_t *bytes, size_t size, struct nl_ref *ref)
 {
-    struct nl_area *kept = d->kept;
-    size_t offset = (size_t)((uintptr_t)bytes - (uintptr_t)kept->data);
+    struct nl_area *datagrams = d->datagrams;
+    size_t offset = (size_t)((uintptr_t)bytes - (uintptr_t)datagrams->data);
     ref->offset = ref->size = 0;
     if (!size)
         return 0;
-    if (offset >= kept->size) {
-        offset = kept->size;
-        if (size > UINT32_MAX - offset || nl_area_reserve(kept, size) < 0)
-            return nl_fail_full(d, kept, bytes, size);
-        memcpy(kept->data + offset, bytes, size);
-        kept->size += size;
+    if (offset >= datagrams->size) {
+        offset = datagrams->size;
+        if (size > UINT32_MAX - offset || nl_area_reserve(datagrams, size) < 0)
+            return nl_fail_full(d, datagrams, bytes, size);
+        memcpy(datagrams->data + offset, bytes, size);
+        datagrams->size += size;
     }
     ref->offset = (uint32_t)offset;
     ref->size = (uint32_t)size;
@@ -414,7 +414,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
                            const struct nl_attribute *a, const struct nl_place *place);
 
 /* Appends an entry to the nl_list that lies `at` bytes into the record. */
-static void nl_link(struct nl_decoder *d, const struct nl_place *place, size_t at, uint32_t entry)
+static void nl_list_append(struct nl_decoder *d, const struct nl_place *place, size_t at, uint32_t entry)
 {
     struct nl_list list;
     uint8_t *slot = nl_at(d, place) + at;
@@ -433,12 +433,12 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
     const struct nl_op *item = op->item;
     uint32_t entry;
     if (item->kind == NL_K_NESTED) {
-        if (nl_decode_apart(d, item->set, a->payload, a->size, 4, &entry) < 0)
+        if (nl_decode_heap_record(d, item->set, a->payload, a->size, 4, &entry) < 0)
             return -1;
     } else {
         /* A record of one field, with one byte of presence bits behind it. */
         size_t room = 4 + item->size + 1;
-        entry = nl_heap_take(d->heap, room);
+        entry = nl_heap_alloc_zeroed(d->heap, room);
         if (!entry)
             return nl_fail_full(d, d->heap, a->payload, room);
         struct nl_set alone = {NULL, 0, 0, NULL, NULL, 0, item->size + 1, item->size};
@@ -446,15 +446,15 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
         if (nl_decode_value(d, &alone, item, a, &inside) < 0)
             return -1;
     }
-    nl_link(d, place, op->offset, entry);
+    nl_list_append(d, place, op->offset, entry);
     return 0;
 }
 
-static int nl_keep_unknown(struct nl_decoder *d, const struct nl_set *set, const struct nl_attribute *a,
-                           const struct nl_place *place)
+static int nl_add_unknown(struct nl_decoder *d, const struct nl_set *set, const struct nl_attribute *a,
+                          const struct nl_place *place)
 {
     size_t room = sizeof(struct nl_unknown) + a->size;
-    uint32_t entry = nl_heap_room(d->heap, room);
+    uint32_t entry = nl_heap_alloc(d->heap, room);
     if (!entry)
         return nl_fail_full(d, d->heap, a->payload, room);
     uint8_t *head = (place->fixed ? place->fixed : d->heap->data) + place->unknown;
@@ -501,7 +501,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
     case NL_K_STRING:
     case NL_K_BINARY: {
         struct nl_ref ref;
-        if (nl_keep(d, a->payload, nl_text_size(op, a->payload, a->size), &ref) < 0)
+        if (nl_heap_copy(d, a->payload, nl_text_size(op, a->payload, a->size), &ref) < 0)
             return -1;
         record = nl_at(d, place);
         memcpy(record + op->offset, &ref, sizeof ref);
@@ -535,7 +535,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
     }
     case NL_K_RARE: {
         uint32_t offset;
-        if (nl_decode_apart(d, op->set, a->payload, a->size, 0, &offset) < 0)
+        if (nl_decode_heap_record(d, op->set, a->payload, a->size, 0, &offset) < 0)
             return -1;
         memcpy(nl_at(d, place) + op->offset, &offset, 4);
         break;
@@ -559,7 +559,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         struct nl_ref ref;
         if (a->size % op->width)
             return nl_fail(d, NL_FAULT_WIDTH, a->payload, a->size - a->size % op->width + op->width, a->size);
-        if (nl_keep(d, a->payload, a->size, &ref) < 0)
+        if (nl_heap_copy(d, a->payload, a->size, &ref) < 0)
             return -1;
         for (size_t i = 0; i < ref.size; i += op->width) {
             uint8_t *value = d->heap->data + ref.offset + i;
@@ -570,7 +570,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
     }
     case NL_K_VIEW: {
         struct nl_ref ref;
-        if (nl_keep_view(d, a->payload, a->size, &ref) < 0)
+        if (nl_view_bytes(d, a->payload, a->size, &ref) < 0)
             return -1;
         memcpy(to, &ref, sizeof ref);
         break;
@@ -578,7 +578,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
     case NL_K_SUBMESSAGE: {
         struct nl_ref ref;
         struct nl_sub sub = {0, 0, 0, UINT32_MAX};
-        if (nl_keep(d, a->payload, a->size, &ref) < 0)
+        if (nl_heap_copy(d, a->payload, a->size, &ref) < 0)
             return -1;
         sub.raw = ref.offset;
         sub.raw_size = ref.size;
@@ -593,8 +593,8 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
 }
 
 /* The case of a submessage that the sibling field chooses; NULL if there is none. */
-static const struct nl_case *nl_choose(const struct nl_op *op, const struct nl_set *set, const uint8_t *record,
-                                       const uint8_t *heap)
+static const struct nl_case *nl_choose_case(const struct nl_op *op, const struct nl_set *set, const uint8_t *record,
+                                            const uint8_t *heap)
 {
     const struct nl_op *by = op->sibling;
     if (!nl_present(set, record, by->bit))
@@ -617,19 +617,19 @@ static const struct nl_case *nl_choose(const struct nl_op *op, const struct nl_s
 static int nl_decode_submessage(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
                                 const uint8_t *payload, size_t size, const struct nl_place *place)
 {
-    const struct nl_case *chosen = nl_choose(op, set, nl_at(d, place), d->heap->data);
+    const struct nl_case *chosen = nl_choose_case(op, set, nl_at(d, place), d->heap->data);
     if (!chosen)
         return 0;
     struct nl_sub sub;
     memcpy(&sub, nl_at(d, place) + op->offset, sizeof sub);
     sub.which = (uint32_t)(chosen - op->cases);
-    if (nl_decode_apart(d, chosen->set, payload, size, 0, &sub.record) < 0)
+    if (nl_decode_heap_record(d, chosen->set, payload, size, 0, &sub.record) < 0)
         return -1;
     memcpy(nl_at(d, place) + op->offset, &sub, sizeof sub);
     return 0;
 }
 
-static void nl_mark(const struct nl_set *set, uint8_t *record, uint64_t seen)
+static void nl_write_presence(const struct nl_set *set, uint8_t *record, uint64_t seen)
 {
     for (uint8_t *p = record + set->presence; seen; p++, seen >>= 8)
         *p |= (uint8_t)seen;
@@ -651,7 +651,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
         op = type < set->limit ? set->index[type] : NULL;
         if (!op) {
             struct nl_attribute whole = a; /* a itself stays in registers */
-            if (place->unknown && nl_keep_unknown(d, set, &whole, place) < 0)
+            if (place->unknown && nl_add_unknown(d, set, &whole, place) < 0)
                 return -1;
             record = nl_at(d, place);
             continue;
@@ -747,7 +747,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
     }
     if (step == NL_BAD)
         return nl_fail(d, NL_FAULT_ATTRIBUTE, c.at, 0, c.left);
-    nl_mark(set, record, seen);
+    nl_write_presence(set, record, seen);
     if (submessages) {
         struct nl_cursor again = {payload, size};
         while (nl_next_attribute(&again, &a) == NL_ITEM) {
@@ -769,9 +769,9 @@ inside:
 /* Decodes a payload, the bytes behind nlmsghdr, into a zeroed record of set->record_size + 4 bytes. 0, or -1 and the
  * cause in fault: heap and datagrams may have grown, and the caller restores their sizes. */
 static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record,
-                            struct nl_area *heap, struct nl_area *kept, struct nl_fault *fault)
+                            struct nl_area *heap, struct nl_area *datagrams, struct nl_fault *fault)
 {
-    struct nl_decoder d = {payload, heap, kept, fault};
+    struct nl_decoder d = {payload, heap, datagrams, fault};
     struct nl_place place = {record, 0, 0, set->record_size};
     size_t header = 0;
     if (set->header) {
@@ -790,7 +790,7 @@ static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, si
 
 /* The memory that records refer to. */
 struct nl_bytes {
-    const uint8_t *heap, *kept;
+    const uint8_t *heap, *datagrams;
 };
 
 /* 0, -ENOMEM, or -E2BIG if an attribute's payload is longer than NL_ATTR_MAX. */
@@ -902,7 +902,7 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
     case NL_K_VIEW: {
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
-        return nl_put(out, ref.size ? bytes->kept + ref.offset : NULL, ref.size);
+        return nl_put(out, ref.size ? bytes->datagrams + ref.offset : NULL, ref.size);
     }
     case NL_K_FIXED:
         return nl_put(out, from, op->size);

@@ -104,12 +104,12 @@ cdef extern from "_engine/plan.h" nogil:
     struct nl_decoder:
         const uint8_t *start
         nl_area *heap
-        nl_area *kept
+        nl_area *datagrams
         nl_fault *fault
 
     struct nl_bytes:
         const uint8_t *heap
-        const uint8_t *kept
+        const uint8_t *datagrams
 
     struct nl_place:
         uint8_t *fixed
@@ -136,7 +136,7 @@ cdef extern from "_engine/shape.h" nogil:
         uint32_t count
 
     int nl_decode_shaped(nl_shapes *shapes, const nl_set *set, const uint8_t *payload, size_t size, uint8_t *record,
-                         nl_area *heap, nl_area *kept, nl_fault *fault) noexcept
+                         nl_area *heap, nl_area *datagrams, nl_fault *fault) noexcept
     void nl_shapes_free(nl_shapes *shapes) noexcept
 
 
@@ -151,27 +151,27 @@ cdef class Table:
     cdef object name_of(self, const nl_op *op)
 
 
-cdef class Spare:
+cdef class Recycler:
     cdef nl_area records
     cdef nl_area heap
-    cdef nl_area kept
+    cdef nl_area datagrams
     cdef bint full
 
-    cdef Store store(self)
-    cdef Store fitted(self, Store store)
+    cdef Store new_store(self)
+    cdef Store compact(self, Store store)
 
 
 cdef class Store:
-    cdef Spare spare                # receives the memory in the end, or None
+    cdef Recycler recycler          # receives the memory in the end, or None
     cdef nl_area records
     cdef nl_area heap
-    cdef nl_area kept               # the bytes that views refer to
+    cdef nl_area datagrams          # the bytes that views refer to
     cdef readonly Py_ssize_t count
 
     cdef int add(self, const nl_set *set, nl_shapes *shapes, const uint8_t *payload, size_t size,
                  nl_fault *fault) noexcept nogil
     cdef uint8_t *last(self, const nl_set *set) noexcept nogil
-    cdef void take_back(self, const nl_set *set, size_t heap) noexcept nogil
+    cdef void drop_last(self, const nl_set *set, size_t heap) noexcept nogil
 
 
 cdef class Record:
@@ -181,7 +181,7 @@ cdef class Record:
     cdef const uint8_t *outer           # the outermost record around base
     cdef const uint8_t *unknown_list    # the head of the outermost record's list
 
-    cdef Table laid_out(self)
+    cdef Table checked_table(self)
 
 
 cdef class Field:

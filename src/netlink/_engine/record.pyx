@@ -1,7 +1,7 @@
 """The engine below netlink.schema: tables, records, batches.
 
-A declaration compiles to a `Table`, an nl_set of plan.h. Decoding fills records of fixed size in C. A `Record` is a view
-of one of them; it makes the Python object of a field on access.
+A declaration compiles to a `Table`, an nl_set of plan.h. Decoding fills records of fixed size in C. A `Record` is a
+view of one of them; it makes the Python object of a field on access.
 
 Ownership: a `Store` owns the memory of records, heap and datagrams. Records and batches hold a reference to the store.
 Its memory grows only while it is filled, before any of them exists, and never changes afterwards: they need no lock.
@@ -43,7 +43,7 @@ cdef extern from "_engine/copy.h" nogil:
         # `from` in C, a keyword in Cython
         nl_bytes source "from"
         nl_area *heap
-        nl_area *kept
+        nl_area *datagrams
         int full
 
     int nl_copy_record(nl_copier *c, const nl_set *set, const uint8_t *record, uint32_t unknown, size_t shift,
@@ -197,7 +197,7 @@ cdef object fault_error(object cls, Table table, const nl_fault *fault):
 
 
 cdef enum:
-    SPARE_MAX = 64 << 20
+    RECYCLED_MAX = 64 << 20
 
 
 cdef void move(nl_area *to, nl_area *area) noexcept nogil:
@@ -218,37 +218,37 @@ cdef int copy(nl_area *to, const nl_area *area) except -1:
 
 
 @cython.final
-cdef class Spare:
+cdef class Recycler:
     """A recycler of the memory of one store: fresh memory is slow at its first touch."""
 
     def __dealloc__(self):
         nl_area_free(&self.records)
         nl_area_free(&self.heap)
-        nl_area_free(&self.kept)
+        nl_area_free(&self.datagrams)
 
-    cdef Store store(self):
+    cdef Store new_store(self):
         """An empty store. Its memory returns here in the end."""
         cdef Store store = Store()
-        store.spare = self
+        store.recycler = self
         with cython.critical_section(self):
             if self.full:
                 self.full = False
                 move(&store.records, &self.records)
                 move(&store.heap, &self.heap)
-                move(&store.kept, &self.kept)
+                move(&store.datagrams, &self.datagrams)
         return store
 
-    cdef Store fitted(self, Store store):
+    cdef Store compact(self, Store store):
         """The store, or an exact copy if it has much more memory than it needs."""
-        cdef size_t size = store.records.size + store.heap.size + store.kept.size
+        cdef size_t size = store.records.size + store.heap.size + store.datagrams.size
         cdef Store small
-        if store.records.capacity + store.heap.capacity + store.kept.capacity <= 8 * size + 4096:
+        if store.records.capacity + store.heap.capacity + store.datagrams.capacity <= 8 * size + 4096:
             return store
         small = Store()
         small.count = store.count
         copy(&small.records, &store.records)
         copy(&small.heap, &store.heap)
-        copy(&small.kept, &store.kept)
+        copy(&small.datagrams, &store.datagrams)
         return small
 
 
@@ -257,22 +257,23 @@ cdef class Store:
     """The memory of records of one class side by side, and of their heap and datagrams."""
 
     def __dealloc__(self):
-        cdef Spare spare = self.spare
-        if spare is not None and self.records.capacity + self.heap.capacity + self.kept.capacity <= SPARE_MAX:
-            with cython.critical_section(spare):
-                if not spare.full:
-                    spare.full = True
-                    move(&spare.records, &self.records)
-                    move(&spare.heap, &self.heap)
-                    move(&spare.kept, &self.kept)
+        cdef Recycler recycler = self.recycler
+        cdef size_t capacity = self.records.capacity + self.heap.capacity + self.datagrams.capacity
+        if recycler is not None and capacity <= RECYCLED_MAX:
+            with cython.critical_section(recycler):
+                if not recycler.full:
+                    recycler.full = True
+                    move(&recycler.records, &self.records)
+                    move(&recycler.heap, &self.heap)
+                    move(&recycler.datagrams, &self.datagrams)
         nl_area_free(&self.records)
         nl_area_free(&self.heap)
-        nl_area_free(&self.kept)
+        nl_area_free(&self.datagrams)
 
     cdef int add(self, const nl_set *set, nl_shapes *shapes, const uint8_t *payload, size_t size,
                  nl_fault *fault) noexcept nogil:
         """Decode one more record. shapes: those of the set. 0, or -1 and the store is unchanged."""
-        cdef size_t stride = set.record_size + 4, heap = self.heap.size, kept = self.kept.size
+        cdef size_t stride = set.record_size + 4, heap = self.heap.size, datagrams = self.datagrams.size
         if nl_area_reserve(&self.records, stride) < 0:
             fault.kind = NL_FAULT_MEMORY
             return -1
@@ -280,9 +281,9 @@ cdef class Store:
         if set.wire_size:
             memset(record, 0, stride)
             nl_decode_struct(set, payload, size, record)
-        elif nl_decode_shaped(shapes, set, payload, size, record, &self.heap, &self.kept, fault) < 0:
+        elif nl_decode_shaped(shapes, set, payload, size, record, &self.heap, &self.datagrams, fault) < 0:
             self.heap.size = heap
-            self.kept.size = kept
+            self.datagrams.size = datagrams
             return -1
         self.records.size += stride
         self.count += 1
@@ -292,7 +293,7 @@ cdef class Store:
         """The last record."""
         return self.records.data + self.records.size - set.record_size - 4
 
-    cdef void take_back(self, const nl_set *set, size_t heap) noexcept nogil:
+    cdef void drop_last(self, const nl_set *set, size_t heap) noexcept nogil:
         """Remove the last record. heap: the size of the heap before it."""
         self.records.size -= set.record_size + 4
         self.heap.size = heap
@@ -303,7 +304,7 @@ cdef class Store:
 
 
 @cython.final
-cdef class Bytes:
+cdef class DatagramBytes:
     """A buffer over bytes of a store. It holds a reference to the store."""
 
     cdef Store store
@@ -314,10 +315,10 @@ cdef class Bytes:
         PyBuffer_FillInfo(buffer, self, <void *>self.at, self.size, 1, flags)
 
 
-cdef object kept_view(Store store, const nl_ref *ref):
-    cdef Bytes view = Bytes.__new__(Bytes)
+cdef object datagram_view(Store store, const nl_ref *ref):
+    cdef DatagramBytes view = DatagramBytes.__new__(DatagramBytes)
     view.store = store
-    view.at = store.kept.data + ref.offset if ref.size else <const uint8_t *>b""
+    view.at = store.datagrams.data + ref.offset if ref.size else <const uint8_t *>b""
     view.size = ref.size
     return memoryview(view)
 
@@ -388,9 +389,9 @@ cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t 
     cdef nl_copier copier
     cdef uint32_t unknown = 0
     copier.source.heap = other.heap.data
-    copier.source.kept = other.kept.data
+    copier.source.datagrams = other.datagrams.data
     copier.heap = &store.heap
-    copier.kept = &store.kept
+    copier.datagrams = &store.datagrams
     copier.full = 0
     if unknown_list is not NULL:
         memcpy(&unknown, unknown_list, 4)
@@ -405,7 +406,7 @@ cdef int encode_into(nl_area *out, object cls, Table table, Store store, const u
     cdef nl_bytes bytes
     cdef int result
     bytes.heap = store.heap.data
-    bytes.kept = store.kept.data
+    bytes.datagrams = store.datagrams.data
     out.size = 0
     if table.set.wire_size:
         result = nl_encode_struct(&table.set, record, out)
@@ -463,7 +464,7 @@ cdef class Record:
     def __delattr__(self, name):
         raise AttributeError(f"{type(self).__name__} is immutable: cannot delete {name!r}")
 
-    cdef Table laid_out(self):
+    cdef Table checked_table(self):
         """The table of the record's memory. TypeError if it is not that of the record's class."""
         if self.store is None:
             raise TypeError(f"this {type(self).__name__} was made without a call of its class")
@@ -476,7 +477,7 @@ cdef class Record:
 
         Attributes of unknown types are left out. EncodeError if an attribute is longer than 65531 bytes.
         """
-        cdef Table table = self.laid_out()
+        cdef Table table = self.checked_table()
         cdef nl_area out
         memset(&out, 0, sizeof(out))
         try:
@@ -488,7 +489,7 @@ cdef class Record:
     @property
     def unknown(self):
         """The attributes of types that are not declared, in their order: a tuple of (type, payload)."""
-        cdef Table table = self.laid_out()
+        cdef Table table = self.checked_table()
         cdef nl_unknown entry
         cdef uint32_t at = 0
         found = []
@@ -553,7 +554,7 @@ cdef class Record:
 
     def __copy__(self):
         """A copy of the record alone, with its unknown attributes."""
-        cdef Table table = self.laid_out()
+        cdef Table table = self.checked_table()
         cdef Store store = Store()
         copy_record(store, &table.set, self.store, self.base, self.unknown_list, self.base - self.outer)
         return outermost(type(self), table, store, store.records.data)
@@ -680,7 +681,7 @@ cdef class Field:
         self.bit = bit
         self.presence = presence
 
-    def lay_out(self, Table layout not None):
+    def set_layout(self, Table layout not None):
         """Set the table of the field's owner, which is complete."""
         if self.layout is not None:
             raise TypeError(f"{self.name}: its class is complete")
@@ -699,7 +700,7 @@ cdef class Field:
 
     cdef object load(self, Record record):
         if record.table is not self.layout or self.layout is None:
-            record.laid_out()
+            record.checked_table()
         if not record.base[self.presence + (self.bit >> 3)] >> (self.bit & 7) & 1:
             return None
         return self.load_value(record, record.store, record.base + self.offset)
@@ -726,7 +727,7 @@ cdef class Field:
             return value.hex(":") if self.form == FORM_LLADDR else value
         if self.kind == NL_K_VIEW:
             memcpy(&ref, at, sizeof(ref))
-            return kept_view(store, &ref)
+            return datagram_view(store, &ref)
         if self.kind == NL_K_FIXED:
             value = PyBytes_FromStringAndSize(<const char *>at, self.size)
             if self.form == FORM_LLADDR:
@@ -798,7 +799,7 @@ cdef class Field:
         cdef nl_sub sub
         cdef int result
         decoder.heap = &store.heap
-        decoder.kept = &store.kept
+        decoder.datagrams = &store.datagrams
         decoder.fault = &fault
         memset(&place, 0, sizeof(place))
         place.fixed = record
@@ -1054,7 +1055,7 @@ cdef Batch make_batch(object cls, Store store):
     cdef Batch batch = Batch.__new__(Batch)
     nl_area_trim(&store.records)
     nl_area_trim(&store.heap)
-    nl_area_trim(&store.kept)
+    nl_area_trim(&store.datagrams)
     batch.cls = cls
     batch.table = table_of(cls)
     batch.store = store
@@ -1231,7 +1232,7 @@ cdef class Batch:
     @property
     def nbytes(self):
         """Bytes of memory of the records and of all that they refer to. Slices share it."""
-        return self.store.records.size + self.store.heap.size + self.store.kept.size
+        return self.store.records.size + self.store.heap.size + self.store.datagrams.size
 
     @property
     def interrupted(self):

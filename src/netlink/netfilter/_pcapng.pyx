@@ -217,7 +217,7 @@ cdef class Blocks:
         if type(packet) is not self.cls:
             raise TypeError(f"want packets of nflog, got {type(packet).__name__}")
         record = packet
-        record.laid_out()
+        record.checked_table()
         result = self.add(record.base, record.store, now)
         if result:
             raise self.error(i, result)
@@ -302,14 +302,14 @@ cdef class Blocks:
 
     cdef int put_attributes(self, const uint8_t *record, Store store) noexcept nogil:
         """Append all attributes, including those of undeclared types."""
-        cdef nl_bytes kept
+        cdef nl_bytes memory
         cdef nl_unknown entry
         cdef uint32_t at = 0
         cdef uint16_t head[2]
         cdef int result
-        kept.heap = store.heap.data
-        kept.kept = store.kept.data
-        result = nl_encode(&self.table.set, record, &kept, &self.out)
+        memory.heap = store.heap.data
+        memory.datagrams = store.datagrams.data
+        result = nl_encode(&self.table.set, record, &memory, &self.out)
         if result < 0:
             return result
         memcpy(&at, record + self.table.set.record_size, 4)
@@ -329,11 +329,11 @@ cdef class Blocks:
         cdef uint64_t family = number(record, &self.family, 1)
         cdef nl_ref ref, link
         cdef const uint8_t *data
-        cdef size_t size, told = 0
+        cdef size_t size, header_length = 0
         ref.size = 0
         if has(record, &self.payload):
             memcpy(&ref, record + self.payload.offset, sizeof(ref))
-        data = store.kept.data + ref.offset if ref.size else NULL
+        data = store.datagrams.data + ref.offset if ref.size else NULL
         size = ref.size
         if family == NFPROTO_NETDEV and not has(record, &self.indev) and has(record, &self.l2hdr):
             memcpy(&link, record + self.l2hdr.offset, sizeof(link))
@@ -348,13 +348,13 @@ cdef class Blocks:
         # A length of 0: the device computes it, or the packet is a jumbogram.
         if self.protocol == ETH_P_IP and data[0] >> 4 == 4:
             if size >= 4:
-                told = data[2] << 8 | data[3]
+                header_length = data[2] << 8 | data[3]
         elif self.protocol == ETH_P_IPV6 and data[0] >> 4 == 6:
             if size >= 6 and (data[4] or data[5]):
-                told = 40 + (data[4] << 8 | data[5])
+                header_length = 40 + (data[4] << 8 | data[5])
         else:
             return NOT_IP
-        original[0] = max(size, told)
+        original[0] = max(size, header_length)
         if nl_area_reserve(&self.out, size) < 0:
             return -ENOMEM
         memcpy(self.out.data + self.out.size, data, size)

@@ -138,8 +138,8 @@ class Packet(AttributeSet, header=NfGenMsg):
     """NFULA_*: a logged packet.
 
     Every field may be None. The kernel has no `hwaddr` and `timestamp` for packets from this machine, and no `uid` and
-    `gid` for packets from others. It sends no mark of 0. The payload begins at the network header. On the egress hook of
-    the netdev family it begins with the bytes of `l2hdr` instead.
+    `gid` for packets from others. It sends no mark of 0. The payload begins at the network header. On the egress hook
+    of the netdev family it begins with the bytes of `l2hdr` instead.
     """
 
     header: NfGenMsg | None = None
