@@ -274,7 +274,7 @@ cdef class Socket:
         finally:
             PyMem_Free(filters)
         if result == -ENOMEM:
-            raise OpError("set-bpf", OSError(ENOMEM, f"{_os.strerror(ENOMEM)}: the program exceeds "
+            raise OpError("set-bpf", OSError(ENOMEM, f"{_os.strerror(ENOMEM)}: the program does not fit "
                                                      "net.core.optmem_max"))
         self.check("set-bpf", result)
 

@@ -434,7 +434,7 @@ def _header_names(cls: type[Record], header: type[Record]) -> dict[str, Field[An
             names[name] = value
     given = {field.name for field in names.values()}
     if len(given) < len(names):
-        raise TypeError(f"{cls.__name__}: a field of the header must have one name")
+        raise TypeError(f"{cls.__name__}: a field of the header has two names")
     return names | {name: own[name] for name in own if name not in given and not hasattr(cls, name)}
 
 

@@ -66,4 +66,4 @@ cdef extern from "_engine/arrow.h" nogil:
     void nl_builder_free(nl_builder *b) noexcept
     int nl_export_rows(nl_builder *b, const nl_rows *source, size_t at, size_t n, ArrowArray *out) noexcept
     int nl_array_stream_init(ArrowArrayStream *s, const nl_column *column, const nl_rows *source,
-                       void (*drop)(void *) noexcept, void *owner) noexcept
+                             void (*drop)(void *) noexcept, void *owner) noexcept

@@ -118,7 +118,7 @@ class _Level:
     def claim(self, type_: int, who: str) -> None:
         if type_ in self.index:
             other = self.ops[self.index[type_]]["name"] or "a container"
-            raise TypeError(f"{self.cls.__name__}: {other} and {who} have the same attribute type, {self.where}{type_}")
+            raise TypeError(f"{self.cls.__name__}: {other} and {who} both have attribute type {self.where}{type_}")
         self.index[type_] = len(self.ops)
 
     def table(self, size: int, presence: int, header: dict[str, Any] | None = None) -> Table:
