@@ -252,7 +252,7 @@ cdef class Socket:
         instructions = list(program)
         cdef Py_ssize_t length = len(instructions), i
         if not length:
-            raise ValueError("a BPF program must have instructions")
+            raise ValueError("the BPF program is empty")
         if length > 4096:
             raise ValueError(f"a BPF program must have at most 4096 instructions (BPF_MAXINSNS), not {length}")
         cdef sock_filter *filters = <sock_filter *>PyMem_Malloc(length * sizeof(sock_filter))

@@ -470,7 +470,7 @@ static void both_ways(const uint8_t *data, size_t size, struct nl_shapes *shapes
 static void by_shape(const uint8_t *data, size_t size)
 {
     struct nl_shapes shapes = {0};
-    struct nl_shape *s = nl_shape_of(&outer.set, data, size);
+    struct nl_shape *s = nl_shape_new(&outer.set, data, size);
     uint8_t *other = malloc(size ? size : 1);
     CHECK(other);
     if (s) {
