@@ -1,10 +1,10 @@
-"""Build of the extension modules; everything else is in pyproject.toml.
+"""The build of the extension modules. All other configuration is in pyproject.toml.
 
 Environment, for development:
   NETLINK_SANITIZE=1        AddressSanitizer and UndefinedBehaviorSanitizer in every extension
   NETLINK_SANITIZE=thread   ThreadSanitizer
-  NETLINK_SANITIZE=fuzzer   what tells a fuzzer which code is reached; with CC=clang
-  NETLINK_COVERAGE=1        count how often each line runs, for gcov
+  NETLINK_SANITIZE=fuzzer   coverage instrumentation for a fuzzer; with CC=clang
+  NETLINK_COVERAGE=1        line counts for gcov
   NETLINK_WERROR=1          warnings of the C compiler in hand-written C are errors
 """
 
@@ -21,7 +21,7 @@ CFLAGS = [
     "-D_GNU_SOURCE",
     "-Wall",
     "-Wextra",
-    # What Cython generates is not ours to warn about.
+    # Warnings of generated code.
     "-Wno-unused-parameter",
     "-Wno-missing-field-initializers",
     "-Wno-cast-function-type",
@@ -53,7 +53,7 @@ RECORDS = ("_engine/area.h", "_engine/plan.h", "_engine/shape.h", "_wire.h")
 
 
 def extension(name: str, *sources: str, depends: tuple[str, ...] = ()) -> Extension:
-    """One extension of the package, from sources below src/netlink."""
+    """An extension of the package. sources, depends: paths below src/netlink."""
     return Extension(
         f"netlink.{name}",
         [f"src/netlink/{source}" for source in sources],

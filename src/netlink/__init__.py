@@ -1,12 +1,12 @@
 """Low-level access to Linux netlink sockets: `dial` a family, `Conn.execute` a request, decode its attributes.
 
-The families are subpackages of their own, imported by name; this module imports none of them.
+Each family is a subpackage to import by name. This module imports none of them.
 """
 
 import sys as _sys
 
 if _sys.platform != "linux":
-    raise ImportError(f"netlink needs Linux: there are no AF_NETLINK sockets on {_sys.platform}")
+    raise ImportError(f"netlink needs Linux: {_sys.platform} has no AF_NETLINK sockets")
 
 from netlink._codec import (
     Attribute,

@@ -1,4 +1,4 @@
-# What the other extension modules use of the codec.
+# The declarations of the codec for the other extension modules.
 
 from libc.stdint cimport uint8_t, uint32_t
 

@@ -18,7 +18,7 @@ import errno as _errno
 from netlink.consts import PolicyType, HeaderFlags, HeaderType
 from netlink.errors import DecodeError, EncodeError, OpError, Policy
 
-# Member look-up without the cost of the enum's call; both enums cache their pseudo-members in it.
+# Look-up of members without a call of the enum. Both enums also store their unnamed members here.
 _types = HeaderType._value2member_map_
 _flags = HeaderFlags._value2member_map_
 
@@ -42,13 +42,13 @@ cdef bytes as_bytes(object data):
 cdef class Header:
     """The header of a netlink message: struct nlmsghdr of linux/netlink.h. Immutable.
 
-    length: bytes of the message with this header and without padding behind it; 0 lets `Conn.send` fill it in.
-    type: a `HeaderType` below 16 (NLMSG_MIN_TYPE), above it the family's own.
+    length: bytes of the message with this header, without padding behind it; 0 lets `Conn.send` compute it.
+    type: a `HeaderType` below 16 (NLMSG_MIN_TYPE), from 16 up a type of the family.
     flags: `HeaderFlags`.
-    sequence: chosen by the requester and repeated in every reply; 0 lets `Conn.send` choose.
-    pid: the port id of the socket that asked; 0 is the kernel's, or lets `Conn.send` fill in the connection's.
+    sequence: a number of the request, repeated in every reply; 0 lets `Conn.send` choose it.
+    pid: the port id of the requesting socket, 0 for the kernel; 0 lets `Conn.send` use that of the connection.
 
-    OverflowError where a value does not fit its field (32 bits, type and flags 16).
+    OverflowError if a value does not fit its field: 16 bits of type and flags, 32 bits of the others.
     """
 
     def __init__(self, length=0, type=0, flags=0, sequence=0, pid=0):
@@ -102,10 +102,10 @@ cdef class Header:
 @cython.final
 @cython.freelist(128)
 cdef class Message:
-    """A netlink message: a `Header` and the bytes behind it. Immutable.
+    """A netlink message: a `Header` and a payload. Immutable.
 
     header: the message's header.
-    data: the payload, any contiguous buffer; kept as bytes, without padding.
+    data: the payload without padding, any contiguous buffer; stored as bytes.
     """
 
     def __init__(self, Header header=None, data=b""):
@@ -130,8 +130,7 @@ cdef class Message:
     def replace(self, *, length=None, type=None, flags=None, sequence=None, pid=None, data=None):
         """A copy with other values in some header fields, or other data.
 
-        The length is not computed anew: pass length=0 to let `Conn.send` do it.
-        TypeError for a name that is none of these.
+        The length is not computed anew: pass length=0 to let `Conn.send` compute it. TypeError for another name.
         """
         cdef Message copy = Message.__new__(Message)
         copy.h = self.h
@@ -152,8 +151,8 @@ cdef class Message:
     def marshal_binary(self):
         """The message's bytes: the header in host byte order, then the data.
 
-        Data that is shorter than header.length says by less than 4 bytes is padded with zeros. EncodeError unless
-        header.length is at least 16, a multiple of 4 and so many bytes.
+        Zeros of up to 3 bytes pad the data to header.length. EncodeError unless header.length is a multiple of 4, at
+        least 16, and the padded length of header and data.
         """
         cdef size_t size
         marshalled_size(self, &size)
@@ -163,10 +162,10 @@ cdef class Message:
 
     @staticmethod
     def unmarshal_binary(b):
-        """The one message that a buffer holds; what lies behind its length is left out.
+        """The first message of a buffer. Bytes behind its length are ignored.
 
-        DecodeError where b has under 16 bytes or a length that is no multiple of 4, or where the header's length
-        is under 16 or more than b has.
+        DecodeError if b has under 16 bytes or a length that is not a multiple of 4, or if the header's length is under
+        16 or past the end of b.
         """
         data = as_bytes(b)
         cdef size_t size = PyBytes_GET_SIZE(data)
@@ -175,7 +174,7 @@ cdef class Message:
         if size < NL_HEADER:
             raise DecodeError(f"a netlink message has at least {NL_HEADER} bytes, not {size}")
         if size % 4:
-            raise DecodeError(f"a netlink message is padded to 4 bytes; {size} are no multiple of that")
+            raise DecodeError(f"a netlink message is padded to a multiple of 4 bytes, not to {size}")
         cursor.at = <const uint8_t *>PyBytes_AS_STRING(data)
         cursor.left = size
         if nl_next_message(&cursor, &m) == NL_BAD:
@@ -220,7 +219,7 @@ cdef object readable(object value):
 
 
 cdef bytes bytes_of(bytes payload):
-    # None only in an object that was made without a call of its class.
+    # None in an object made by __new__ alone.
     return b"" if payload is None else payload
 
 
@@ -249,12 +248,11 @@ cdef inline Message make_message(const nl_message *m):
 
 cdef object wrong_length(uint32_t length, size_t offset, size_t left):
     return DecodeError(f"message at byte {offset}: its length field says {length}, "
-                       f"which must be from {NL_HEADER} to the {left} bytes that are left")
+                       f"which must be from {NL_HEADER} to the {left} remaining bytes")
 
 
 cdef list parse_messages(const uint8_t *start, size_t size):
-    """All messages of a datagram. DecodeError where a length field is wrong; fewer than 16 bytes at its end
-    are ignored."""
+    """All messages of a datagram. Fewer than 16 bytes at its end are ignored. DecodeError for a wrong length field."""
     cdef nl_cursor cursor
     cdef nl_message m
     cdef nl_step step
@@ -274,8 +272,8 @@ cdef list parse_messages(const uint8_t *start, size_t size):
 def unmarshal_messages(b):
     """The messages of one datagram, as a list.
 
-    The last one may lack its padding, and fewer than 16 bytes behind it are ignored. DecodeError where a
-    message's length field is under 16 or more than is left.
+    The last one may lack its padding, and fewer than 16 bytes behind it are ignored. DecodeError if a message's length
+    field is under 16 or past the end.
     """
     data = as_bytes(b)
     return parse_messages(<const uint8_t *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
@@ -293,7 +291,7 @@ cdef int marshalled_size(Message message, size_t *size) except -1:
 
 
 cdef void marshal_into(Message message, uint8_t *out, size_t size) noexcept:
-    """Writes size bytes, as marshalled_size told."""
+    """Write a message. size: from marshalled_size."""
     cdef size_t have = 0
     memcpy(out, &message.h, NL_HEADER)
     if message.payload is not None:
@@ -305,7 +303,7 @@ cdef void marshal_into(Message message, uint8_t *out, size_t size) noexcept:
 # Requests and replies
 
 cpdef Message filled(Message message, uint32_t sequence, uint32_t pid):
-    """The message with these, and its aligned length, where its own are 0."""
+    """The message with sequence, pid and its padded length, each only if its own is 0."""
     cdef Message copy
     if message.h.length and message.h.sequence and message.h.pid:
         return message
@@ -323,10 +321,10 @@ cpdef Message filled(Message message, uint32_t sequence, uint32_t pid):
 
 
 def validate(Message request not None, replies):
-    """Check that replies answer request.
+    """Check that replies answer a request.
 
-    OpError(op="validate", errno EPROTO) where a reply's sequence number differs and the request's is not 0, or
-    its port id differs and neither is 0.
+    OpError(op="validate", errno EPROTO) if a reply's sequence number differs and the request's is not 0, or if its port
+    id differs and neither is 0.
     """
     cdef Message reply
     for item in replies:
@@ -345,10 +343,10 @@ cdef int check_reply(const nl_header *request, const nl_header *reply) except -1
 
 
 def verdict(Message message not None):
-    """What a message says of its request: None for data, else a tuple of the sequence number and what follows.
+    """The verdict of a message on its request: None for data, else a pair of the sequence number and an error or None.
 
-    The second item is None for an acknowledgement or the end of a multi-part reply, an `OpError` (not raised) for
-    an errno, or a `DecodeError` where the errno is cut off.
+    None for an acknowledgement or the end of a multi-part reply, an `OpError` (not raised) for an errno, a
+    `DecodeError` (not raised) if the errno is cut off.
     """
     cdef nl_verdict v
     cdef nl_verdict_kind kind = parse_verdict(message, &v)
@@ -363,14 +361,14 @@ def verdict(Message message not None):
 
 
 cdef object verdict_error(str op, const nl_verdict *v, uint32_t sequence):
-    """The `OpError` (not raised) of a verdict of NL_FAILED, while the bytes of its message are there."""
+    """The `OpError` (not raised) of a verdict of NL_FAILED. The message's bytes must still exist."""
     text = PyUnicode_DecodeUTF8(<const char *>v.text, v.text_size, "surrogateescape") if v.text is not NULL else ""
     return OpError(op, v.error, message=text, offset=v.offset, sequence=sequence, missing=v.missing or None,
                    nest=v.nest, policy=allowed(v))
 
 
 cdef object allowed(const nl_verdict *v):
-    """The `Policy` of a verdict, None where it has none or an empty one."""
+    """The `Policy` of a verdict; None if it has none or an empty one."""
     cdef nl_policy policy
     if v.policy is NULL:
         return None
@@ -428,22 +426,22 @@ cdef class Attribute:
     """A netlink attribute: struct nlattr of linux/netlink.h and its payload. Immutable.
 
     type: all 16 bits, with the flags `NESTED` and `NET_BYTE_ORDER`.
-    data: the payload, any contiguous buffer; kept as bytes, without padding.
-    length: bytes with the 4 of the header, without padding; 0 is computed by `marshal_attributes`.
+    data: the payload without padding, any contiguous buffer; stored as bytes.
+    length: bytes of header (4) and payload; 0 lets `marshal_attributes` compute it.
 
-    OverflowError where type or length does not fit 16 bits.
+    OverflowError if type or length does not fit 16 bits.
     """
 
     cdef uint16_t raw_type
     cdef uint16_t size
     cdef bint sealed
-    cdef bytes held
+    cdef bytes payload
 
     def __init__(self, type=0, data=b"", length=0):
         if self.sealed:
             raise AttributeError("Attribute is immutable")
         cdef uint16_t raw_type = field16("type", type), size = field16("length", length)
-        self.held = as_bytes(data)
+        self.payload = as_bytes(data)
         self.raw_type = raw_type
         self.size = size
         self.sealed = True
@@ -454,7 +452,7 @@ cdef class Attribute:
 
     @property
     def data(self):
-        return bytes_of(self.held)
+        return bytes_of(self.payload)
 
     @property
     def length(self):
@@ -465,22 +463,22 @@ cdef class Attribute:
             return NotImplemented
         cdef Attribute that = <Attribute>other
         return (self.raw_type == that.raw_type and self.size == that.size
-                and bytes_of(self.held) == bytes_of(that.held))
+                and bytes_of(self.payload) == bytes_of(that.payload))
 
     def __hash__(self):
-        return hash((self.raw_type, self.size, bytes_of(self.held)))
+        return hash((self.raw_type, self.size, bytes_of(self.payload)))
 
     def __repr__(self):
-        return f"Attribute(type={self.raw_type}, data={bytes_of(self.held)!r}, length={self.size})"
+        return f"Attribute(type={self.raw_type}, data={bytes_of(self.payload)!r}, length={self.size})"
 
     def __reduce__(self):
-        return Attribute, (self.raw_type, bytes_of(self.held), self.size)
+        return Attribute, (self.raw_type, bytes_of(self.payload), self.size)
 
 
 def unmarshal_attributes(b):
-    """The attributes that a buffer holds, as a list of `Attribute`. Those of length zero are left out.
+    """The attributes in a buffer, as a list of `Attribute`. Those of length zero are left out.
 
-    DecodeError for fewer than 4 bytes where an attribute should start, and for a length of 1 to 3 or past the end.
+    DecodeError if the header of an attribute is cut off, or its length is 1 to 3 or past the end.
     """
     data = as_bytes(b)
     cdef nl_cursor cursor
@@ -497,7 +495,7 @@ def unmarshal_attributes(b):
             attribute = Attribute.__new__(Attribute)
             attribute.raw_type = found.type
             attribute.size = found.length
-            attribute.held = PyBytes_FromStringAndSize(<const char *>found.payload, found.size)
+            attribute.payload = PyBytes_FromStringAndSize(<const char *>found.payload, found.size)
             attribute.sealed = True
             attributes.append(attribute)
         elif step == NL_END:
@@ -511,19 +509,19 @@ cdef object wrong_attribute(const nl_cursor *cursor, size_t offset):
         return DecodeError(f"attribute at byte {offset}: {cursor.left} bytes left, too few for its header")
     return DecodeError(f"attribute type {nl_load16(cursor.at + 2) & NL_ATTR_TYPE} at byte {offset}: its length field "
                        f"says {nl_load16(cursor.at)}, which must be from {NL_ATTR_HEADER} to the {cursor.left} "
-                       "bytes that are left")
+                       "remaining bytes")
 
 
 @cython.final
 @cython.freelist(64)
 cdef class AttributeView:
-    """One attribute of an `AttributeDecoder`; valid as long as it is referenced.
+    """One attribute of an `AttributeDecoder`. It stays valid without the decoder.
 
-    The integer methods read the decoder's byte order and raise DecodeError unless the payload has exactly their
+    The integer methods read in the decoder's byte order. They raise DecodeError unless the payload has exactly their
     width.
     """
 
-    cdef object owner               # bytes that start points into
+    cdef object owner               # the bytes that start points to
     cdef const uint8_t *start
     cdef uint16_t size
     cdef uint16_t raw_type
@@ -616,13 +614,13 @@ cdef class AttributeView:
         return <int64_t>self.load64()
 
     def flag(self):
-        """True: a flag (NLA_FLAG) says what it says by being there. DecodeError where it has a payload."""
+        """True: a flag (NLA_FLAG) is set if its attribute is present. DecodeError if it has a payload."""
         if self.size:
             raise self.wrong_width("flag", 0)
         return True
 
     def string(self):
-        """The payload as text without any trailing NULs: UTF-8, other bytes as lone surrogates."""
+        """The payload as text without trailing NULs: UTF-8, other bytes as lone surrogates."""
         cdef size_t size = self.size
         while size and self.start[size - 1] == 0:
             size -= 1
@@ -633,13 +631,13 @@ cdef class AttributeView:
         return self.payload()
 
     def do(self, fn):
-        """fn(payload as bytes)."""
+        """The result of fn(payload as bytes)."""
         return fn(self.payload())
 
     def nested(self, fn=None):
-        """A decoder of the attributes in the payload, with the same byte order; with fn, fn(that decoder).
+        """A decoder of the attributes in the payload, with the same byte order. With fn: the result of fn(decoder).
 
-        DecodeError as `AttributeDecoder` raises it.
+        DecodeError as for `AttributeDecoder`.
         """
         decoder = make_decoder(self.owner, self.start, self.size, self.order)
         return decoder if fn is None else fn(decoder)
@@ -656,13 +654,13 @@ cdef class AttributeDecoder:
     b: any contiguous buffer; bytes are not copied.
     byte_order: "native", "little" or "big", of the integers in the payloads. Headers are always native.
 
-    `decoder[type]` is the last attribute of a type, the one that counts; `type in decoder` tells whether there is one.
-    Iterating again starts at the beginning. Attributes of length zero are passed over. DecodeError at once where
-    fewer than 4 bytes are left for an attribute's header; a length field of 1 to 3 or past the end raises when
+    `decoder[type]` is the last attribute of a type, which is the one that counts. `type in decoder` is whether there is
+    one. A new iteration starts at the beginning. Attributes of length zero are skipped. DecodeError at once if the
+    header of the last attribute is cut off. A length field of 1 to 3 or past the end raises DecodeError when the
     iteration reaches it.
     """
 
-    cdef object owner               # bytes that start points into
+    cdef object owner               # the bytes that start points to
     cdef const uint8_t *start
     cdef size_t size
     cdef Py_ssize_t count
@@ -678,7 +676,7 @@ cdef class AttributeDecoder:
         cdef Py_ssize_t count = nl_count_attributes(start, size)
         if count < 0:
             raise DecodeError(f"attributes in {size} bytes: fewer than {NL_ATTR_HEADER} are left "
-                              "for the last one's header")
+                              "for the header of the last one")
         if self.owner is not None:
             raise AttributeError("AttributeDecoder is immutable")
         self.owner = owner
@@ -690,23 +688,23 @@ cdef class AttributeDecoder:
         return 0
 
     def __len__(self):
-        """How many attributes there are, without those of length zero."""
+        """The number of attributes, without those of length zero."""
         return self.count
 
     def __getitem__(self, type):
-        """The last attribute of a type. KeyError where there is none; DecodeError as for iterating."""
+        """The last attribute of a type. KeyError if there is none; DecodeError as for iteration."""
         cdef nl_attribute found
         if not self.last(PyNumber_Index(type), &found):
             raise KeyError(type)
         return make_view(self, &found)
 
     def __contains__(self, type):
-        """Whether there is an attribute of a type. DecodeError as for iterating."""
+        """Whether there is an attribute of a type. DecodeError as for iteration."""
         cdef nl_attribute found
         return self.last(PyNumber_Index(type), &found)
 
     cdef bint last(self, object type, nl_attribute *found) except -1:
-        """The last attribute of a type, if there is one."""
+        """Find the last attribute of a type. False if there is none."""
         cdef nl_cursor cursor
         cdef nl_attribute next
         cdef nl_step step
@@ -764,7 +762,7 @@ cdef class AttributeIterator:
         cdef nl_step step
         if decoder is None:
             raise StopIteration
-        # Without a GIL two threads may share an iterator.
+        # In free-threaded Python two threads may share an iterator.
         with cython.critical_section(self):
             cursor.at = decoder.start + self.at
             cursor.left = decoder.size - self.at
@@ -779,12 +777,12 @@ cdef class AttributeIterator:
 
 @cython.final
 cdef class AttributeEncoder:
-    """Attributes to bytes, each padded to 4.
+    """An encoder of attributes, each padded to a multiple of 4 bytes.
 
     byte_order: "native", "little" or "big", of the integers. Headers are always native.
 
     Every method raises EncodeError at once, and adds nothing, for a type that does not fit 16 bits, a value out of
-    range, or data over 65531 bytes (nla_len has 16 bits). `len(encoder)` is the bytes so far.
+    range, or data longer than 65531 bytes (nla_len has 16 bits). `len(encoder)` is the number of bytes so far.
     """
 
     cdef uint8_t *buffer
@@ -807,8 +805,8 @@ cdef class AttributeEncoder:
         cdef uint16_t length
         if size > NL_ATTR_MAX:
             raise EncodeError(f"attribute type {raw_type & NL_ATTR_TYPE}: {size} bytes, "
-                              f"more than the {NL_ATTR_MAX} that fit")
-        # Without a GIL two threads may share an encoder.
+                              f"more than the maximum of {NL_ATTR_MAX}")
+        # In free-threaded Python two threads may share an encoder.
         with cython.critical_section(self):
             need = self.size + NL_ATTR_HEADER + nl_align(size)
             if need > self.capacity:
@@ -882,16 +880,16 @@ cdef class AttributeEncoder:
         self.put64(type, <uint64_t>signed(type, v, INT64_MAX, "int64"))
 
     def flag(self, type, v):
-        """Add an attribute without payload (NLA_FLAG) where v is true; add nothing where it is false."""
+        """Add an attribute without payload (NLA_FLAG) if v is true, else nothing."""
         if v:
             self.put(type, NULL, 0, 0)
         else:
             type_code(type)
 
     def string(self, type, s):
-        """Add text as UTF-8 (lone surrogates of undecodable bytes as those bytes) and one NUL."""
+        """Add text as UTF-8 with one NUL at its end. Lone surrogates become the bytes that they stand for."""
         if not isinstance(s, str):
-            raise TypeError(f"a str is needed, not {s.__class__.__name__}")
+            raise TypeError(f"want a str, got {s.__class__.__name__}")
         try:
             data = s.encode("utf-8", "surrogateescape")
         except UnicodeEncodeError as error:
@@ -903,14 +901,14 @@ cdef class AttributeEncoder:
         self.put_bytes(type, as_bytes(b))
 
     def do(self, type, fn):
-        """Add the buffer that fn() returns. Nothing is added where fn raises."""
+        """Add the buffer that fn() returns. If fn raises, nothing is added."""
         self.put_bytes(type, as_bytes(fn()))
 
     def nested(self, type, fn=None):
         """Add attributes in an attribute, with the flag `NESTED` and the same byte order.
 
-        nested(type, fn) calls fn(encoder of the inner attributes). `with e.nested(type) as n:` gives that encoder
-        as n and adds what it holds at the end. Where fn raises nothing is added; where the block raises, the
+        nested(type, fn) calls fn(encoder of the inner attributes). `with e.nested(type) as n:` gives this encoder as n,
+        and adds its attributes at the end of the block. If fn raises, nothing is added. If the block raises, the outer
         encoder is as it was before the block.
         """
         cdef AttributeEncoder inner = AttributeEncoder.__new__(AttributeEncoder)
@@ -933,7 +931,7 @@ cdef class AttributeEncoder:
             return self.size
 
     def encode(self):
-        """The bytes of the attributes added so far. More can be added afterwards."""
+        """The bytes of the attributes so far. More can be added afterwards."""
         with cython.critical_section(self):
             return PyBytes_FromStringAndSize(<const char *>self.buffer, self.size)
 
@@ -964,24 +962,24 @@ cdef class NestedAttributes:
 
 
 def marshal_attributes(attrs):
-    """The bytes of attributes, each padded to 4 bytes.
+    """The bytes of attributes, each padded to a multiple of 4 bytes.
 
-    A length of 0 is computed. EncodeError for a length of 1 to 3, for one that is not that of its data, or for
-    data over 65531 bytes.
+    A length of 0 is computed. EncodeError for any other length than that of header and data, and for data longer than
+    65531 bytes.
     """
     cdef AttributeEncoder encoder = AttributeEncoder()
     cdef Attribute attribute
     cdef size_t have
     for item in attrs:
         attribute = <Attribute?>item
-        have = len(bytes_of(attribute.held))
+        have = len(bytes_of(attribute.payload))
         if attribute.size and attribute.size < NL_ATTR_HEADER:
             raise EncodeError(f"attribute type {attribute.raw_type}: a length of {attribute.size} "
                               f"is less than the header's {NL_ATTR_HEADER}")
         if attribute.size and attribute.size != NL_ATTR_HEADER + have:
             raise EncodeError(f"attribute type {attribute.raw_type}: its length is {attribute.size}, "
                               f"but header and data have {NL_ATTR_HEADER + have} bytes")
-        encoder.put_bytes(attribute.raw_type, bytes_of(attribute.held))
+        encoder.put_bytes(attribute.raw_type, bytes_of(attribute.payload))
     return encoder.encode()
 
 

@@ -21,13 +21,13 @@
 #endif
 
 enum {
-    /* Room for any chunk of a dump (32 KiB, or the family's min_dump_alloc), and for more than most families ever
-     * send in one datagram. Pages that no datagram has reached cost nothing. */
+    /* Larger than any part of a dump (32 KiB, or the family's min_dump_alloc) and almost any other datagram. Untouched
+     * pages cost nothing. */
     BUFFER_SIZE = 1 << 20,
-    /* A larger buffer, grown for one datagram, is not kept for the next. */
-    BUFFER_KEPT = 4 << 20,
-    /* How long to wait between two tries to send: a netlink socket polls as writable even while its peer's receive
-     * buffer is full. Milliseconds. */
+    /* A buffer that grew beyond this for one datagram is not used for the next. */
+    BUFFER_REUSE_MAX = 4 << 20,
+    /* Milliseconds between two tries to send: a netlink socket polls as writable even while its peer's receive buffer
+     * is full. */
     SEND_PAUSE_MIN = 1,
     SEND_PAUSE_MAX = 20,
 };
@@ -35,26 +35,26 @@ enum {
 #define CLOSED UINT32_C(0x80000000)
 
 struct nl_sock {
-    /* How many calls use the descriptors, one more while it is open, and the CLOSED bit. */
+    /* The number of functions that use the descriptors, plus 1 while it is open, and the CLOSED bit. */
     _Atomic uint32_t state;
-    _Atomic unsigned forks;        /* of the process that state and wake belong to */
-    _Atomic int waiting;           /* a receive is in poll, or about to be */
-    _Atomic int dumping;           /* a dump was asked for and its end has not been received */
+    _Atomic unsigned forks;        /* nl_forks() of the process that state and wake belong to */
+    _Atomic int waiting;           /* a receive is in poll, or about to enter it */
+    _Atomic int dumping;           /* a dump was requested and its end has not been received */
     _Atomic int64_t read_deadline; /* CLOCK_MONOTONIC ns, 0: none */
     _Atomic int64_t write_deadline;
     int fd;
-    int wake; /* eventfd: readable when closed, and when a deadline changed under a waiting receive */
+    int wake; /* eventfd: readable if the socket was closed, or a deadline changed during a receive */
     uint32_t port;
     size_t fixed_size;
 };
 
 /* ---- forks ---- */
 
-static unsigned forks;  /* from the process that loaded this to the one that it runs in */
-static int fork_unseen; /* an errno, where they cannot be counted */
+static unsigned forks;   /* between the process that loaded this and the current one */
+static int atfork_error; /* errno of pthread_atfork, 0 if it succeeded */
 static pthread_mutex_t taking_over = PTHREAD_MUTEX_INITIALIZER;
 
-/* Held during a fork, so that no child finds it locked by a thread that it does not have. */
+/* Locks taking_over during a fork. In a child it is never locked by a thread that does not exist there. */
 static void before_fork(void)
 {
     pthread_mutex_lock(&taking_over);
@@ -73,7 +73,7 @@ static void after_fork_in_child(void)
 
 __attribute__((constructor)) static void count_forks(void)
 {
-    fork_unseen = pthread_atfork(before_fork, after_fork, after_fork_in_child);
+    atfork_error = pthread_atfork(before_fork, after_fork, after_fork_in_child);
 }
 
 unsigned nl_forks(void)
@@ -92,9 +92,8 @@ static void close_descriptors(struct nl_sock *s)
     close(s->wake);
 }
 
-/* Makes an inherited socket one of this process, before any call of it uses the socket: the parent's threads that were
- * in a call do not exist here and will never leave, and its eventfd is one for both processes, so that a wake of one
- * would be a wake of the other. */
+/* Makes an inherited socket this process's own, before its first use. The parent's threads do not exist here: their
+ * calls of enter() never get a leave(). The eventfd is shared: a wake in one process would wake the other. */
 static int take_over(struct nl_sock *s)
 {
     int result = 0;
@@ -115,14 +114,14 @@ static int take_over(struct nl_sock *s)
     return result;
 }
 
-/* Closes a socket that no call of this process has used, and nobody waits for. */
+/* Closes an inherited socket that this process has not used. */
 static int close_inherited(struct nl_sock *s)
 {
     int result = 0;
     uint32_t state = atomic_load(&s->state);
     if (state & CLOSED)
         result = -EBADF;
-    if (state != CLOSED) /* else the parent had closed it */
+    if (state != CLOSED) /* else the parent had already closed it */
         close_descriptors(s);
     atomic_store(&s->state, CLOSED);
     atomic_store(&s->forks, forks);
@@ -158,7 +157,7 @@ static int closed(struct nl_sock *s)
 static void wake(struct nl_sock *s)
 {
     uint64_t one = 1;
-    ssize_t ignored = write(s->wake, &one, sizeof one); /* only fails where it is readable already */
+    ssize_t ignored = write(s->wake, &one, sizeof one); /* fails only if it is already readable */
     (void)ignored;
 }
 
@@ -188,30 +187,30 @@ void nl_sock_free(struct nl_sock *s)
 
 /* ---- opening ---- */
 
-/* What is done in a network namespace: the result in fd, or in error. */
-struct visit {
+/* An open() or socket() in a network namespace. The result is in fd, or an errno in error. */
+struct opening {
     int netns_fd;
     const char *netns;
-    int (*open)(const struct visit *);
-    int family;       /* of open_netlink */
-    const char *file; /* of open_file */
+    int (*open)(const struct opening *);
+    int family;       /* for open_netlink */
+    const char *file; /* for open_file */
     int fd;
     int error;
 };
 
-static int open_netlink(const struct visit *v)
+static int open_netlink(const struct opening *v)
 {
     return socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, v->family);
 }
 
-static int open_file(const struct visit *v)
+static int open_file(const struct opening *v)
 {
     return open(v->file, O_RDONLY | O_CLOEXEC);
 }
 
-static void *enter_and_open(void *argument)
+static void *enter_netns_and_open(void *argument)
 {
-    struct visit *v = argument;
+    struct opening *v = argument;
     int ns = v->netns_fd, opened = -1;
     if (v->netns) {
         ns = opened = open(v->netns, O_RDONLY | O_CLOEXEC);
@@ -227,16 +226,16 @@ static void *enter_and_open(void *argument)
     return NULL;
 }
 
-/* A namespace belongs to a thread: one that ends with the call enters it, and the caller's never changes. */
-static int visit_by_thread(struct visit *v)
+/* Opens in a separate thread: a namespace belongs to a thread, and that of the calling thread must not change. */
+static int open_in_thread(struct opening *v)
 {
     sigset_t all, before;
     pthread_t thread;
     sigfillset(&all);
-    int error = pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are the interpreter's threads' to handle */
+    int error = pthread_sigmask(SIG_SETMASK, &all, &before); /* the interpreter's threads handle signals */
     if (error)
         return error;
-    error = pthread_create(&thread, NULL, enter_and_open, v);
+    error = pthread_create(&thread, NULL, enter_netns_and_open, v);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error)
         return error;
@@ -244,19 +243,19 @@ static int visit_by_thread(struct visit *v)
     return v->error;
 }
 
-/* Opens something in a namespace, or where none is given in the caller's. 0, or an errno. */
-static int visit(struct visit *v)
+/* Opens in a namespace; if none is given, in that of the caller. 0, or an errno. */
+static int open_in_netns(struct opening *v)
 {
     v->fd = -1;
     if (v->netns || v->netns_fd >= 0)
-        return visit_by_thread(v);
+        return open_in_thread(v);
     v->fd = v->open(v);
     return v->fd < 0 ? errno : 0;
 }
 
 struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error)
 {
-    struct nl_sock *s = fork_unseen ? NULL : calloc(1, sizeof *s);
+    struct nl_sock *s = atfork_error ? NULL : calloc(1, sizeof *s);
     if (!s) {
         *error = ENOMEM;
         return NULL;
@@ -268,8 +267,8 @@ struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error)
 
     struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_pid = options->pid, .nl_groups = options->groups};
     socklen_t size = sizeof address;
-    struct visit v = {options->netns_fd, options->netns, open_netlink, .family = options->family};
-    *error = visit(&v);
+    struct opening v = {options->netns_fd, options->netns, open_netlink, .family = options->family};
+    *error = open_in_netns(&v);
     if (*error)
         goto fail;
     s->fd = v.fd;
@@ -293,8 +292,8 @@ fail:
 
 ssize_t nl_read_in_netns(int netns_fd, const char *netns, const char *file, char *to, size_t size)
 {
-    struct visit v = {netns_fd, netns, open_file, .file = file};
-    int error = visit(&v);
+    struct opening v = {netns_fd, netns, open_file, .file = file};
+    int error = open_in_netns(&v);
     if (error)
         return -error;
     ssize_t got = read(v.fd, to, size);
@@ -334,7 +333,7 @@ int nl_sock_set_deadlines(struct nl_sock *s, const int64_t *read_at, const int64
     if (result < 0)
         return result;
     if (write_at)
-        atomic_store(&s->write_deadline, *write_at); /* a waiting send looks at it again by itself */
+        atomic_store(&s->write_deadline, *write_at); /* a waiting send reads it again at every try */
     if (read_at) {
         atomic_store(&s->read_deadline, *read_at);
         if (atomic_load(&s->waiting))
@@ -344,11 +343,11 @@ int nl_sock_set_deadlines(struct nl_sock *s, const int64_t *read_at, const int64
     return 0;
 }
 
-/* Until there is something to read. The caller has entered. */
+/* Waits until a datagram is queued. The caller has called enter(). */
 static int wait_readable(struct nl_sock *s)
 {
     for (;;) {
-        /* Said before the deadline is read: whoever changes it afterwards writes to wake. */
+        /* Set before the deadline is read: a later change of the deadline writes to wake. */
         atomic_store(&s->waiting, 1);
         int64_t deadline = atomic_load(&s->read_deadline);
         struct timespec timeout, *limit = NULL;
@@ -372,7 +371,7 @@ static int wait_readable(struct nl_sock *s)
             uint64_t count;
             ssize_t ignored = read(s->wake, &count, sizeof count);
             (void)ignored;
-            if (closed(s)) { /* between the look and the read: others wait for this wake too */
+            if (closed(s)) { /* closed before the read: other waiters need this wake too */
                 wake(s);
                 return -EBADF;
             }
@@ -461,12 +460,12 @@ static int reserve(struct nl_buffer *b, size_t size)
 {
     if (size < BUFFER_SIZE)
         size = BUFFER_SIZE;
-    if (b->capacity >= size && (b->capacity <= BUFFER_KEPT || b->capacity == size))
+    if (b->capacity >= size && (b->capacity <= BUFFER_REUSE_MAX || b->capacity == size))
         return 0;
     uint8_t *data = malloc(size);
     if (!data)
         return -ENOMEM;
-    free(b->data); /* nobody needs its old contents */
+    free(b->data); /* the old contents are not needed */
     b->data = data;
     b->capacity = size;
     return 0;
@@ -479,10 +478,10 @@ void nl_buffer_free(struct nl_buffer *b)
     b->capacity = 0;
 }
 
-/* A way to receive what is queued, without waiting: what came, or an error. */
+/* A receive without waiting: the size or number of the datagrams, or an error. */
 typedef ssize_t receive_now(struct nl_sock *s, void *to);
 
-/* Tries until something came, wait is 0 or the deadline has passed. */
+/* Tries until a datagram is received, wait is 0 or the deadline has passed. */
 static ssize_t receive(struct nl_sock *s, receive_now *try, void *to, int wait)
 {
     ssize_t result = enter(s);
@@ -500,8 +499,8 @@ static ssize_t to_buffer(struct nl_sock *s, void *to)
     struct nl_buffer *b = to;
     size_t size = s->fixed_size;
     if (!size) {
-        /* A dump's chunks are as long as the largest receive so far, up to 32 KiB, and always fit. Whatever else
-         * comes may be of any length: ask. */
+        /* The parts of a dump always fit: they are as long as the largest receive so far, up to 32 KiB. Any other
+         * datagram may have any length: peek. */
         int dumping = atomic_load(&s->dumping);
         ssize_t queued = dumping ? 0 : recv(s->fd, NULL, 0, MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT);
         if (queued < 0)
@@ -596,7 +595,7 @@ int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size)
         ring->headers[i].msg_hdr.msg_iov = &ring->vectors[i];
         ring->headers[i].msg_hdr.msg_iovlen = 1;
         ring->headers[i].msg_hdr.msg_name = &ring->senders[i];
-        ring->headers[i].msg_hdr.msg_namelen = sizeof ring->senders[i]; /* what the kernel sets it to, too */
+        ring->headers[i].msg_hdr.msg_namelen = sizeof ring->senders[i]; /* the kernel writes the same value */
     }
     return 0;
 }
@@ -637,7 +636,7 @@ int nl_sock_get_option(struct nl_sock *s, int level, int option, int *value)
 
 int nl_sock_set_buffer(struct nl_sock *s, int option, int value)
 {
-    /* Needs CAP_NET_ADMIN in the first user namespace; the plain option is capped by a sysctl instead. */
+    /* Needs CAP_NET_ADMIN in the initial user namespace. A sysctl limits the plain option. */
     int result = nl_sock_set_option(s, SOL_SOCKET, option == SO_RCVBUF ? SO_RCVBUFFORCE : SO_SNDBUFFORCE, value);
     return result == -EPERM ? nl_sock_set_option(s, SOL_SOCKET, option, value) : result;
 }

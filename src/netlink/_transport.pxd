@@ -1,4 +1,4 @@
-# The Cython face of _sock.h, and the class that owns a netlink socket.
+# The declarations of _sock.h for Cython, and of the class that owns a netlink socket.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 
@@ -75,7 +75,7 @@ cdef extern from "_sock.h" nogil:
 
 cdef class Socket:
     cdef nl_sock *s
-    cdef nl_buffer *spare           # the receive buffer while no receive is using it
+    cdef nl_buffer *idle_buffer     # the receive buffer, NULL while a receive uses it
     cdef readonly size_t message_buffer_size
 
     cdef bint send_datagram(self, str op, object datagram, bint wait) except -1
@@ -91,7 +91,7 @@ cdef class Ring:
     cdef bint idle
 
 
-# For the other extension modules, which are not linked with _sock.c.
+# Functions of _sock.h for the other extension modules, which are not linked with _sock.c.
 cdef ssize_t receive_into(Socket sock, nl_buffer *buffer, int wait) noexcept nogil
 cdef ssize_t receive_at(Socket sock, void *to, size_t size, uint32_t *sender, int wait) noexcept nogil
 cdef int receive_ring(Socket sock, nl_ring *ring, int wait) noexcept nogil

@@ -1,7 +1,7 @@
-"""An AF_NETLINK socket: the face of _sock.c.
+"""An AF_NETLINK socket, over _sock.c.
 
-`Socket` owns the descriptor. All its methods may be called from any thread at any time; every system call runs
-without the GIL. What makes several calls into one exchange is `netlink.Conn`'s business.
+`Socket` owns the descriptor. All its methods may be called from any thread at any time. Every system call runs without
+the GIL. A request and its replies are one exchange only in `netlink.Conn`.
 """
 
 cimport cython
@@ -41,7 +41,7 @@ cdef extern from *:
 
 
 cdef bint interrupted(ssize_t result) except -1:
-    """Whether to call again: signals came before anything was done. Their handlers have run, and may have raised."""
+    """Whether to call again after -EINTR. Runs the handlers of signals; they may raise."""
     if result != -EINTR:
         return False
     PyErr_CheckSignals()
@@ -50,11 +50,13 @@ cdef bint interrupted(ssize_t result) except -1:
 
 @cython.final
 cdef class Socket:
-    """A netlink socket, bound. It has the verbs of the Socket protocol of `netlink.Conn`, and all others.
+    """A bound netlink socket. It has all methods of the `netlink.Socket` protocol, and others.
 
-    family: NETLINK_* of linux/netlink.h. config: a `netlink.Config`.
-    OpError(op="dial") where the kernel refuses. Every other method raises OpError with its own op; EBADF once
-    the socket is closed.
+    family: NETLINK_* of linux/netlink.h.
+    config: a `netlink.Config`.
+
+    OpError(op="dial") if the kernel refuses. Every method raises OpError with its own op, EBADF if the socket is
+    closed.
     """
 
     def __cinit__(self, int family, config):
@@ -81,9 +83,9 @@ cdef class Socket:
     def __dealloc__(self):
         with nogil:
             nl_sock_free(self.s)
-        if self.spare is not NULL:
-            nl_buffer_free(self.spare)
-            free(self.spare)
+        if self.idle_buffer is not NULL:
+            nl_buffer_free(self.idle_buffer)
+            free(self.idle_buffer)
 
     cdef int check(self, str op, int result) except -1:
         if result < 0:
@@ -91,7 +93,7 @@ cdef class Socket:
         return 0
 
     def close(self):
-        """Close. Calls in flight end at once with EBADF. False where it was closed already."""
+        """Close the socket. Running methods end at once with EBADF. False if it was already closed."""
         cdef int result
         with nogil:
             result = nl_sock_close(self.s)
@@ -102,16 +104,16 @@ cdef class Socket:
         return nl_sock_fd(self.s) < 0
 
     def fileno(self):
-        """The descriptor, -1 once closed."""
+        """The descriptor, -1 if closed."""
         return nl_sock_fd(self.s)
 
     @property
     def pid(self):
-        """The port id that the socket is bound to."""
+        """The port id of the socket."""
         return nl_sock_port(self.s)
 
     def set_deadlines(self, **deadlines):
-        """set_deadlines(read=..., write=...): absolute time.monotonic() seconds, None for none."""
+        """Set deadlines, set_deadlines(read=..., write=...): absolute time.monotonic() seconds, None for none."""
         cdef int64_t read, write
         cdef bint set_read = "read" in deadlines, set_write = "write" in deadlines
         if set_read:
@@ -132,11 +134,11 @@ cdef class Socket:
         self.send_datagram("send-messages", marshal_messages(messages), True)
 
     def send_nowait(self, str op, messages):
-        """Send messages as one datagram. False where that would have to wait, and nothing is sent."""
+        """Send messages as one datagram. False if that would have to wait; nothing is sent."""
         return self.send_datagram(op, marshal_messages(messages), False)
 
     def send_bytes(self, str op, bytes datagram, bint wait):
-        """Send a datagram that is there as bytes. False where wait is false and it would have to wait."""
+        """Send a datagram. False if wait is false and that would have to wait; nothing is sent."""
         return self.send_datagram(op, datagram, wait)
 
     cdef bint send_datagram(self, str op, object datagram, bint wait) except -1:
@@ -156,16 +158,16 @@ cdef class Socket:
     # Receiving
 
     def receive(self):
-        """The messages of the next datagram; waits for one."""
+        """The messages of the next datagram. Waits for it."""
         return self.next_datagram(True)
 
     def receive_nowait(self):
-        """The messages of the next datagram, None where none is queued."""
+        """The messages of the next datagram, None if none is queued."""
         return self.next_datagram(False)
 
     cdef object next_datagram(self, bint wait):
-        # Taken out while in use: a second receive at the same time makes a buffer of its own.
-        cdef nl_buffer *buffer = nl_swap(&self.spare, NULL)
+        # Taken out while in use: a concurrent receive makes another buffer.
+        cdef nl_buffer *buffer = nl_swap(&self.idle_buffer, NULL)
         cdef ssize_t got
         if buffer is NULL:
             buffer = <nl_buffer *>calloc(1, sizeof(nl_buffer))
@@ -187,13 +189,13 @@ cdef class Socket:
                               sequence=nl_load32(buffer.data + 8) if buffer.capacity >= NL_HEADER else 0)
             raise OpError("receive", -got)
         finally:
-            buffer = nl_swap(&self.spare, buffer)
+            buffer = nl_swap(&self.idle_buffer, buffer)
             if buffer is not NULL:
                 nl_buffer_free(buffer)
                 free(buffer)
 
     def wait_readable(self):
-        """Wait until something is queued. OpError(op="receive"), ETIMEDOUT and EBADF as for `receive`."""
+        """Wait until a datagram is queued. OpError(op="receive") as for `receive`, such as ETIMEDOUT and EBADF."""
         cdef int result
         while True:
             with nogil:
@@ -203,10 +205,10 @@ cdef class Socket:
         self.check("receive", result)
 
     def receive_ring(self, Ring ring not None, bint wait=True):
-        """The datagrams that are queued, one at least and as many as the ring has slots: a list of lists of messages.
+        """The queued datagrams, at least one and at most one for each slot: a list of lists of messages.
 
-        Empty where wait is false and none is queued. A datagram longer than a slot: OpError (EMSGSIZE), and the
-        other datagrams of the call are dropped with it.
+        Empty if wait is false and none is queued. OpError (EMSGSIZE) if a datagram is longer than a slot; the other
+        received datagrams are dropped with it.
         """
         cdef int count, i
         with cython.critical_section(ring):
@@ -246,13 +248,13 @@ cdef class Socket:
         self.set_value("set-option", SOL_NETLINK, option, value)
 
     def set_bpf(self, program):
-        """SO_ATTACH_FILTER, a sequence of (code, jt, jf, k)."""
+        """SO_ATTACH_FILTER. program: a sequence of (code, jt, jf, k)."""
         instructions = list(program)
         cdef Py_ssize_t length = len(instructions), i
         if not length:
-            raise ValueError("an empty BPF program")
+            raise ValueError("the BPF program is empty")
         if length > 4096:
-            raise ValueError(f"a BPF program of {length} instructions; BPF_MAXINSNS is 4096")
+            raise ValueError(f"a BPF program must have at most 4096 instructions (BPF_MAXINSNS), not {length}")
         cdef sock_filter *filters = <sock_filter *>PyMem_Malloc(length * sizeof(sock_filter))
         cdef int result
         if filters is NULL:
@@ -272,7 +274,8 @@ cdef class Socket:
         finally:
             PyMem_Free(filters)
         if result == -ENOMEM:
-            raise OpError("set-bpf", OSError(ENOMEM, f"{_os.strerror(ENOMEM)}: it does not fit net.core.optmem_max"))
+            raise OpError("set-bpf", OSError(ENOMEM, f"{_os.strerror(ENOMEM)}: the program does not fit "
+                                                     "net.core.optmem_max"))
         self.check("set-bpf", result)
 
     def remove_bpf(self):
@@ -286,19 +289,19 @@ cdef class Socket:
         self.check("remove-bpf", result)
 
     def set_read_buffer(self, n):
-        """SO_RCVBUFFORCE, and where that is not permitted SO_RCVBUF."""
+        """SO_RCVBUFFORCE; if that is not permitted, SO_RCVBUF."""
         self.set_buffer("set-read-buffer", SO_RCVBUF, n)
 
     def set_write_buffer(self, n):
-        """SO_SNDBUFFORCE, and where that is not permitted SO_SNDBUF."""
+        """SO_SNDBUFFORCE; if that is not permitted, SO_SNDBUF."""
         self.set_buffer("set-write-buffer", SO_SNDBUF, n)
 
     def read_buffer(self):
-        """SO_RCVBUF: twice what was set, since the kernel counts its own overhead."""
+        """SO_RCVBUF in bytes: twice the size that was set, since the kernel counts its own overhead."""
         return self.get_value("get-read-buffer", SO_RCVBUF)
 
     def write_buffer(self):
-        """SO_SNDBUF, as read_buffer."""
+        """SO_SNDBUF in bytes, as for read_buffer."""
         return self.get_value("get-write-buffer", SO_SNDBUF)
 
     @property
@@ -347,18 +350,18 @@ cdef class Socket:
 
 
 cdef tuple namespace(object netns):
-    """A `Config`'s netns as a descriptor or -1, and a path or None."""
+    """The netns of a `Config` as a descriptor or -1, and a path or None."""
     if netns is None:
         return -1, None
     if hasattr(netns, "__index__"):
         return netns, None
     path = _os.fsencode(netns)
-    # A bare name is one of iproute2's: ip-netns(8).
+    # A bare name is one of ip-netns(8).
     return -1, path if b"/" in path else b"/run/netns/" + path
 
 
 def read_in_netns(netns, str file not None):
-    """The first 4 KiB of a file as bytes, read in the network namespace that a `Config`'s netns tells. OSError."""
+    """The first 4 KiB of a file, read in a network namespace. netns: as in `Config`. OSError if that fails."""
     cdef int fd
     cdef bytes path, name = _os.fsencode(file)
     cdef const char *where
@@ -436,7 +439,7 @@ cdef object marshal_messages(object messages):
 cdef int64_t nanoseconds(object deadline) except? -1:
     if deadline is None:
         return 0
-    if not deadline > 0:  # NaN and all that is past
+    if not deadline > 0:  # in the past, or NaN
         return 1
     if deadline >= 9e9:
         return 0
@@ -445,15 +448,15 @@ cdef int64_t nanoseconds(object deadline) except? -1:
 
 @cython.final
 cdef class Ring:
-    """Receive buffers for `Socket.receive_ring`: slots of slot_size bytes each, used again by every call.
+    """Receive buffers for `Socket.receive_ring`: slots of slot_size bytes each. Every receive uses them again.
 
-    ValueError where either is 0, MemoryError where there is not so much.
+    ValueError if slots or slot_size is 0. MemoryError if there is not enough memory.
     """
 
     def __cinit__(self, unsigned slots, size_t slot_size):
         cdef int result = nl_ring_init(&self.ring, slots, slot_size)
         if result == -EINVAL:
-            raise ValueError("a ring needs slots, and slots a size")
+            raise ValueError("a ring needs at least one slot, of at least one byte")
         if result == -ENOMEM:
             raise MemoryError
         self.idle = True

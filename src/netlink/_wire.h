@@ -1,10 +1,10 @@
-/* The wire format of netlink, read: messages of a datagram, attributes of a
- * payload, and what an ERROR or DONE message says.
+/* The reader of the wire format of netlink: messages of a datagram, attributes of
+ * a payload, verdicts of ERROR and DONE messages, and the end of a reply.
  *
- * Plain C without Python, so that the extension modules, the fuzzers and the
- * sanitizer builds all run the same code. Every length is checked before a
- * pointer moves; loads are unaligned-safe; nothing here allocates, recurses or
- * loops without consuming input.
+ * Plain C without Python: the extension modules, the fuzzers and the sanitizer
+ * builds all run the same code. Every length is checked before a pointer moves.
+ * Loads may be unaligned. Nothing here allocates or recurses, and every loop
+ * consumes input.
  */
 #ifndef NETLINK_WIRE_H
 #define NETLINK_WIRE_H
@@ -16,7 +16,7 @@
 enum {
     NL_HEADER = 16,          /* sizeof(struct nlmsghdr), linux/netlink.h */
     NL_ATTR_HEADER = 4,      /* sizeof(struct nlattr) */
-    NL_ATTR_MAX = 65531,     /* nla_len is 16 bits wide and counts its header */
+    NL_ATTR_MAX = 65531,     /* nla_len has 16 bits and counts the header */
     NL_ATTR_TYPE = 0x3fff,   /* NLA_TYPE_MASK */
     NL_ATTR_NESTED = 0x8000, /* NLA_F_NESTED */
 
@@ -26,7 +26,7 @@ enum {
     NL_F_REQUEST = 0x1,
     NL_F_MULTI = 0x2,
     NL_F_ACK = 0x4,
-    NL_F_DUMP_INTR = 0x10, /* what is dumped changed meanwhile */
+    NL_F_DUMP_INTR = 0x10, /* the dumped objects changed during the dump */
     NL_F_DUMP = 0x300,
     NL_F_CAPPED = 0x100,   /* on an ERROR: the request's payload is not echoed */
     NL_F_ACK_TLVS = 0x200, /* on an ERROR or DONE: attributes follow */
@@ -79,7 +79,7 @@ struct nl_attribute {
     size_t size;
 };
 
-/* What a step of a cursor found. */
+/* The result of a step of a cursor. */
 enum nl_step { NL_BAD = -1, NL_END = 0, NL_ITEM = 1 };
 
 static inline size_t nl_align(size_t n)
@@ -116,8 +116,8 @@ static inline void nl_advance(struct nl_cursor *c, size_t n)
     c->left -= n;
 }
 
-/* The next message of a datagram. NL_END with fewer than 16 bytes left,
- * NL_BAD (cursor unmoved) where the length field is under 16 or past the end. */
+/* The next message of a datagram. NL_END if fewer than 16 bytes are left. NL_BAD
+ * (cursor unmoved) if the length field is under 16 or past the end. */
 static inline enum nl_step nl_next_message(struct nl_cursor *c, struct nl_message *m)
 {
     if (c->left < NL_HEADER)
@@ -131,14 +131,14 @@ static inline enum nl_step nl_next_message(struct nl_cursor *c, struct nl_messag
     return NL_ITEM;
 }
 
-/* The next attribute that is not of length zero; those are passed over. NL_BAD (cursor
- * at the attribute) with 1..3 bytes left, or a length of 1..3 or past the end. */
+/* The next attribute; those of length zero are skipped. NL_BAD (cursor at the attribute)
+ * if 1 to 3 bytes are left, or its length is 1 to 3 or past the end. */
 static inline enum nl_step nl_next_attribute(struct nl_cursor *c, struct nl_attribute *a)
 {
     while (c->left >= NL_ATTR_HEADER) {
         a->length = nl_load16(c->at);
         a->type = nl_load16(c->at + 2);
-        a->size = a->length - (size_t)NL_ATTR_HEADER; /* huge where the length is under 4 */
+        a->size = a->length - (size_t)NL_ATTR_HEADER; /* huge if the length is under 4 */
         if (__builtin_expect(a->size > c->left - NL_ATTR_HEADER, 0)) {
             if (a->length != 0)
                 return NL_BAD;
@@ -153,8 +153,8 @@ static inline enum nl_step nl_next_attribute(struct nl_cursor *c, struct nl_attr
     return c->left ? NL_BAD : NL_END;
 }
 
-/* How many attributes of a length other than zero there are, or -1 where an attribute's
- * header would not fit. Wrong lengths are left to nl_next_attribute to find. */
+/* The number of attributes with a length other than zero; -1 if the header of the last
+ * one is cut off. Wrong lengths are left to nl_next_attribute. */
 static inline ptrdiff_t nl_count_attributes(const uint8_t *p, size_t n)
 {
     struct nl_cursor c = {p, n};
@@ -169,9 +169,9 @@ static inline ptrdiff_t nl_count_attributes(const uint8_t *p, size_t n)
     return count;
 }
 
-/* What a message says of its request. */
+/* The verdict of a message on its request. */
 enum nl_verdict_kind {
-    NL_DATA,     /* nothing: an ordinary message */
+    NL_DATA,     /* none: an ordinary message */
     NL_ACK,      /* ERROR with errno 0 */
     NL_DONE,     /* the end of a multi-part reply */
     NL_FAILED,   /* ERROR or DONE|MULTI with an errno */
@@ -179,7 +179,7 @@ enum nl_verdict_kind {
 };
 
 struct nl_verdict {
-    int64_t error;       /* errno, positive: INT32_MIN has no positive int32 */
+    int64_t error;       /* positive errno; 64 bits for -INT32_MIN */
     uint32_t offset;     /* NLMSGERR_ATTR_OFFS, or 0 */
     uint32_t missing;    /* NLMSGERR_ATTR_MISS_TYPE, or 0: the kernel reports no type 0 */
     uint32_t nest;       /* NLMSGERR_ATTR_MISS_NEST, or 0 */
@@ -189,23 +189,23 @@ struct nl_verdict {
     size_t policy_size;
 };
 
-/* What the kernel takes as an attribute: values by their attribute type, signed ones as two's complement. */
+/* The policy of the kernel for an attribute: values by attribute type, signed ones as two's complement. */
 struct nl_policy {
-    uint32_t has; /* a bit for each value that was there */
+    uint32_t has; /* a bit for each present value */
     uint64_t values[NL_POLICY_LIMIT];
 };
 
-/* DONE without MULTI is data: nfnetlink_log ends its batches with one that holds an
- * nfgenmsg, whose bytes would read as an errno. */
+/* Whether a message ends a reply. DONE without MULTI is data: nfnetlink_log ends its
+ * datagrams with one that has an nfgenmsg, whose bytes would read as an errno. */
 static inline int nl_ends_reply(const struct nl_header *h)
 {
     return h->type == NL_TYPE_ERROR || (h->type == NL_TYPE_DONE && (h->flags & NL_F_MULTI));
 }
 
-/* struct nlmsgerr of linux/netlink.h, or a DONE's int, and the attributes of
- * Documentation/userspace-api/netlink/intro.rst "Ext ACK" behind them. Malformed
- * attributes end their reading and never hide the errno. The verdict is left as
- * it was where the message is data: that is the path of every message of a dump. */
+/* Parses struct nlmsgerr of linux/netlink.h, or the int of a DONE, and the attributes
+ * behind it (Documentation/userspace-api/netlink/intro.rst, "Ext ACK"). The parser
+ * stops at a malformed attribute; the errno is never lost. If the message is data v is
+ * not written, which is fast for the messages of a dump. */
 static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, const uint8_t *payload, size_t size,
                                                     struct nl_verdict *v)
 {
@@ -272,40 +272,40 @@ static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, c
     return NL_FAILED;
 }
 
-/* What a request asks for, and so where its reply ends. */
+/* The kind of a reply, by the flags of its request. It decides the end of the reply. */
 enum nl_reply_kind {
-    NL_REPLY_ANY,   /* no request is known: the end follows from what came */
+    NL_REPLY_ANY,   /* unknown request: the messages themselves decide */
     NL_REPLY_DUMP,  /* NLM_F_DUMP: ends with DONE */
     NL_REPLY_ACKED, /* NLM_F_ACK: ends with the acknowledgement */
-    NL_REPLY_PLAIN  /* neither: one datagram, and if that was multi-part what else is queued already */
+    NL_REPLY_PLAIN  /* neither: ends with the first datagram; if that is multi-part, with the last one queued */
 };
 
-/* How far a reply has come. All zero but for the kind, sequence and pid is its beginning. */
+/* The state of a reply while it is received. At its beginning all but kind, sequence and pid are 0. */
 struct nl_reply {
     uint8_t kind;
-    uint8_t multi;       /* it is a multi-part one */
-    uint8_t begun;       /* a datagram had something of it: an acknowledgement is only its end */
-    uint8_t ended;       /* by DONE; an acknowledgement may be queued behind it */
-    uint8_t queued_only; /* the rest is queued already, where there is one */
-    uint8_t interrupted; /* NLM_F_DUMP_INTR on any message */
-    uint8_t done;
-    uint8_t multi_here; /* in this datagram */
-    uint32_t here;      /* messages of this datagram that are of the reply */
-    uint32_t sequence;  /* of the request, 0: any; where none is known, of the last message */
-    uint32_t pid;       /* 0: any */
+    uint8_t multi;       /* it is multi-part */
+    uint8_t begun;       /* an earlier datagram had messages of it: an acknowledgement is only its end */
+    uint8_t ended;       /* DONE has ended it; an acknowledgement may be queued behind */
+    uint8_t queued_only; /* the rest, if any, is already queued */
+    uint8_t interrupted; /* a message had NLM_F_DUMP_INTR */
+    uint8_t done;        /* the reply is complete */
+    uint8_t multi_here;  /* this datagram is multi-part */
+    uint32_t here;       /* messages of the reply in this datagram */
+    uint32_t sequence;   /* of the request, 0: any; for an unknown request, of the last message */
+    uint32_t pid;        /* 0: any */
 };
 
-/* What a message is to a reply. */
+/* The role of a message in a reply. */
 enum nl_role {
     NL_ROLE_DATA,    /* one of its messages */
     NL_ROLE_ACK,     /* an acknowledgement that is one of its messages */
     NL_ROLE_LAST,    /* the same, and the end */
-    NL_ROLE_NOTHING, /* left out, and not the end */
-    NL_ROLE_END,     /* the end, left out */
+    NL_ROLE_NOTHING, /* ignored; not the end */
+    NL_ROLE_END,     /* the end, and not one of its messages */
     NL_ROLE_FAILED,  /* the end, with an errno */
-    NL_ROLE_CUT,     /* the end, whose errno is cut off */
-    NL_ROLE_BEHIND,  /* of another reply: this one has ended before it */
-    NL_ROLE_FOREIGN  /* of another request, where none may come */
+    NL_ROLE_CUT,     /* the end, with an errno that is cut off */
+    NL_ROLE_BEHIND,  /* a message of another reply: this one ended before it */
+    NL_ROLE_FOREIGN  /* a message of another request: an error */
 };
 
 static inline int nl_belongs(uint32_t sequence, uint32_t pid, const struct nl_header *h)
@@ -313,7 +313,7 @@ static inline int nl_belongs(uint32_t sequence, uint32_t pid, const struct nl_he
     return (sequence == 0 || h->sequence == sequence) && (pid == 0 || h->pid == 0 || h->pid == pid);
 }
 
-/* The next message of the datagram at hand; v: what it says of its request. Not to be called once the reply is done. */
+/* Takes the next message of a datagram: its role, and in v its verdict. Not to be called if the reply is done. */
 static inline enum nl_role nl_reply_message(struct nl_reply *r, const struct nl_header *h, const uint8_t *payload,
                                             size_t size, struct nl_verdict *v)
 {
@@ -337,7 +337,7 @@ static inline enum nl_role nl_reply_message(struct nl_reply *r, const struct nl_
         if (r->kind == NL_REPLY_ANY) {
             r->here++;
             if (!r->multi && !r->multi_here)
-                return NL_ROLE_ACK; /* acknowledgements side by side in one datagram are one reply */
+                return NL_ROLE_ACK; /* several acknowledgements in one datagram are one reply */
             r->done = 1;
             return NL_ROLE_LAST;
         }
@@ -359,7 +359,7 @@ static inline enum nl_role nl_reply_message(struct nl_reply *r, const struct nl_
     }
 }
 
-/* Behind the last message of a datagram; empty: it had none at all, a test double's word for the end. */
+/* Ends a datagram. empty: it had no messages, as a test double ends a reply. */
 static inline void nl_reply_datagram(struct nl_reply *r, int empty)
 {
     int here = r->here != 0, multi = r->multi_here;
@@ -375,7 +375,7 @@ static inline void nl_reply_datagram(struct nl_reply *r, int empty)
         r->done = 1;
     } else if (here) {
         r->begun = 1;
-        /* The next part of a dump is always queued while there is one, also where a family forgets MULTI. */
+        /* The next part of a dump, if any, is always queued. Some families forget MULTI. */
         if (r->kind == NL_REPLY_DUMP)
             r->queued_only = !multi;
         else if (r->kind == NL_REPLY_PLAIN) {
@@ -385,7 +385,7 @@ static inline void nl_reply_datagram(struct nl_reply *r, int empty)
     }
 }
 
-/* The attributes of a verdict's policy. Values of another width than theirs are passed over. */
+/* Parses the attributes of a verdict's policy. Values of a wrong width are ignored. */
 static inline void nl_parse_policy(const uint8_t *p, size_t size, struct nl_policy *policy)
 {
     static const uint8_t widths[NL_POLICY_LIMIT] = {

@@ -1,4 +1,4 @@
-# The Cython face of _wire.h, and stores for what is written.
+# The declarations of _wire.h and byteswap.h for Cython.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 

@@ -1,10 +1,10 @@
-"""Classic BPF programs for `Conn.set_bpf`: instructions, and the numbers to build them from.
+"""Classic BPF programs for `Conn.set_bpf`: instructions and their numbers.
 
 A program is a sequence of instructions. The kernel runs it on each datagram before the socket queues it.
-Offset 0 is the first netlink header. The program returns how many bytes of the datagram to keep: 0 drops it.
+Offset 0 is the first netlink header. The program returns the number of bytes of the datagram to keep: 0 drops it.
 
 Loads of 2 and 4 bytes (``BPF_H``, ``BPF_W``) read network byte order, while most of netlink is in host order:
-compare with swapped numbers where that is little-endian.
+compare with swapped numbers on a little-endian machine.
 
     # Let through only messages of type 3 (NLMSG_DONE); nlmsg_type is at offset 4.
     program = [
@@ -36,9 +36,9 @@ else:
 class Instruction(_Fields):
     """One instruction, ``struct sock_filter`` of linux/filter.h: the named tuple ``(code, jt, jf, k)``.
 
-    ``code`` (16 bits) is the operation, made of ``BPF_*`` numbers; ``jt`` and ``jf`` (8 bits) are how many
-    instructions a jump skips where its condition is true or false; ``k`` (32 bits, unsigned) is the operand.
-    All are plain numbers in host order. They are not checked here: `stmt` and `jump` do.
+    ``code`` (16 bits) is a sum of ``BPF_*`` numbers. ``jt`` and ``jf`` (8 bits) are the numbers of instructions that a
+    jump skips if its condition is true or false. ``k`` (32 bits, unsigned) is the operand. All are plain numbers in
+    host order. `stmt` and `jump` check them; this class does not.
     """
 
     __slots__ = ()
@@ -48,7 +48,7 @@ def stmt(code: int, k: int) -> Instruction:
     """Return an instruction that does not jump: ``BPF_STMT`` of linux/filter.h.
 
     ``k`` may be negative, as ``SKF_AD_OFF + SKF_AD_NLATTR`` is, and is stored modulo 2**32. Raises ValueError
-    where ``code`` does not fit in 16 bits or ``k`` in 32.
+    if ``code`` does not fit in 16 bits or ``k`` in 32.
     """
     return jump(code, k, 0, 0)
 
@@ -56,8 +56,8 @@ def stmt(code: int, k: int) -> Instruction:
 def jump(code: int, k: int, jt: int, jf: int) -> Instruction:
     """Return an instruction that jumps: ``BPF_JUMP`` of linux/filter.h.
 
-    It skips the next ``jt`` instructions where the condition holds and the next ``jf`` where it does not.
-    Raises ValueError where ``code`` does not fit in 16 bits, ``k`` in 32 (see `stmt`), ``jt`` or ``jf`` in 8.
+    It skips the next ``jt`` instructions if the condition holds and the next ``jf`` if it does not.
+    Raises ValueError if ``code`` does not fit in 16 bits, ``k`` in 32 (see `stmt`), ``jt`` or ``jf`` in 8.
     """
     if not 0 <= code <= 0xFFFF:
         raise ValueError(f"code: want 0 to 65535, got {code}")
@@ -117,10 +117,10 @@ BPF_JSET = 0x40  # BPF_JSET: a bit in common
 BPF_K = 0x00  # BPF_K: k
 BPF_X = 0x08  # BPF_X: X
 
-# linux/filter.h: what BPF_RET may return besides BPF_K
+# linux/filter.h: operand of BPF_RET, besides BPF_K
 BPF_A = 0x10  # BPF_A: A
 
-# linux/filter.h: what BPF_MISC does
+# linux/filter.h: operations of BPF_MISC
 BPF_TAX = 0x00  # BPF_TAX: X = A
 BPF_TXA = 0x80  # BPF_TXA: A = X
 
@@ -130,15 +130,15 @@ BPF_MEMWORDS = 16  # BPF_MEMWORDS: words of scratch memory
 
 # linux/filter.h: ancillary data, which BPF_LD | BPF_W | BPF_ABS reads at SKF_AD_OFF + one of these
 SKF_AD_OFF = -0x1000  # SKF_AD_OFF
-"""Where ancillary data start: beyond any message, at the top of the 32 bits of k."""
+"""Start of the ancillary data: beyond any message, at the top of the 32 bits of k."""
 SKF_AD_PROTOCOL = 0  # SKF_AD_PROTOCOL
 SKF_AD_PKTTYPE = 4  # SKF_AD_PKTTYPE
 """The packet's type, PACKET_* of linux/if_packet.h."""
 SKF_AD_IFINDEX = 8  # SKF_AD_IFINDEX
 SKF_AD_NLATTR = 12  # SKF_AD_NLATTR
-"""Find an attribute. In: A, the offset of the first one; X, the type wanted. Out: A, its offset, or 0."""
+"""Find an attribute. In: A, the offset of the first attribute; X, the wanted type. Out: A, its offset, or 0."""
 SKF_AD_NLATTR_NEST = 16  # SKF_AD_NLATTR_NEST
-"""Find an attribute in a nested one. In: A, the outer one's offset; X, the type wanted. Out: as above."""
+"""Find an attribute in a nested one. In: A, the offset of the outer attribute; X, the wanted type. Out: as above."""
 SKF_AD_MARK = 20  # SKF_AD_MARK
 SKF_AD_QUEUE = 24  # SKF_AD_QUEUE
 SKF_AD_HATYPE = 28  # SKF_AD_HATYPE
@@ -151,7 +151,7 @@ SKF_AD_VLAN_TAG = 44  # SKF_AD_VLAN_TAG
 SKF_AD_VLAN_TAG_PRESENT = 48  # SKF_AD_VLAN_TAG_PRESENT
 SKF_AD_PAY_OFFSET = 52  # SKF_AD_PAY_OFFSET
 SKF_AD_RANDOM = 56  # SKF_AD_RANDOM
-"""A random number, 32 bits: for sampling."""
+"""A random number of 32 bits, for sampling."""
 SKF_AD_VLAN_TPID = 60  # SKF_AD_VLAN_TPID
 SKF_AD_MAX = 64  # SKF_AD_MAX
 """End of the ancillary data."""

@@ -1,4 +1,4 @@
-"""How a connection is dialled."""
+"""The options of `netlink.dial`."""
 
 from __future__ import annotations
 
@@ -27,18 +27,17 @@ _NAMES = ("groups", "netns", "pid", "strict", "message_buffer_size")
 
 
 class Config:
-    """Options of `netlink.dial`. Immutable; equal where all options are equal.
+    """Options of `netlink.dial`. Immutable; equal if all options are equal.
 
     groups: bit mask of the multicast groups 1 to 32 to join at once (sockaddr_nl.nl_groups): bit n-1 is group n.
-        Groups above 32 are joined with `Conn.join_group`.
-    netns: the network namespace of the socket: an open file descriptor of one, a path such as /proc/42/ns/net, or
-        a name under /run/netns as `ip netns` makes them. None: that of the calling thread. A descriptor stays
-        the caller's.
+        `Conn.join_group` joins groups above 32.
+    netns: the network namespace of the socket: an open file descriptor, a path such as /proc/42/ns/net, or a name under
+        /run/netns as `ip netns` makes them. None: that of the calling thread. The caller closes the descriptor.
     pid: the port id to bind to, 0 to let the kernel choose one. Not a process id.
-    strict: ask for extended acknowledgements and strict checking of dump requests (NETLINK_EXT_ACK and
-        NETLINK_GET_STRICT_CHK of linux/netlink.h, 4.20); dial fails where the kernel lacks either.
-    message_buffer_size: bytes of the one receive buffer that is used again for every datagram, without asking
-        first how long the datagram is; a longer one is an OpError (EMSGSIZE). 0: ask, and never truncate.
+    strict: enable extended acknowledgements and strict checking of dump requests (NETLINK_EXT_ACK and
+        NETLINK_GET_STRICT_CHK of linux/netlink.h, Linux 4.20); dial fails if the kernel lacks either.
+    message_buffer_size: bytes of a receive buffer of fixed size. A longer datagram is an OpError (EMSGSIZE). 0: ask the
+        kernel for the size of each datagram first; none is too long.
 
     TypeError for a value of another type, ValueError for one out of range.
     """
@@ -133,5 +132,5 @@ def _namespace(netns: int | str | _os.PathLike[str] | None) -> int | str | _os.P
     if not isinstance(path, str):
         raise TypeError("netns must be a str path, not bytes")
     if not path or "\0" in path or path in {".", ".."}:
-        raise ValueError(f"netns {path!r} names no network namespace")
+        raise ValueError(f"netns {path!r} is not the name or path of a network namespace")
     return netns

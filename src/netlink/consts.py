@@ -1,7 +1,7 @@
 """Numbers of the netlink core, from the kernel's UAPI headers.
 
-Each group names its header; each line ends with the name that the number has there. Everything is an ``int``:
-members compare and pack as plain numbers, and a number that has no member here can be used in their place.
+Each group names its header; each line ends with the number's name in that header. Everything is an ``int``:
+members compare and pack as plain numbers. A number without a member can be used in place of one.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ class Family(IntEnum):
 
 # linux/netlink.h
 class HeaderType(IntEnum):
-    """Message types that mean the same in every family (``NLMSG_*``, linux/netlink.h).
+    """Message types with the same meaning in every family (``NLMSG_*``, linux/netlink.h).
 
     A family numbers its own messages from 16 up. ``HeaderType(n)`` takes every 16-bit number: one without a
-    name here gives an unnamed member, always the same object for the same number. Anything else raises
+    name here gives an unnamed member, always the same object for the same number. Other values raise
     ValueError. ``str()`` gives ``"error"`` or ``"unknown(16)"``.
     """
 
@@ -80,10 +80,10 @@ class HeaderType(IntEnum):
             return None
         number = int(value)
         member = int.__new__(cls, number)
-        # As enum makes its own members; _name_ is None, as for an unnamed value of a Flag.
+        # As for members that enum makes; _name_ is None, as for an unnamed value of a Flag.
         vars(member).update(_name_=None, _value_=number, __objclass__=cls)
-        # setdefault is atomic: threads that race here all get the member that was stored first. The map stays
-        # within the 65,536 numbers that there are.
+        # setdefault is atomic: threads that race here all get the member that was stored first. The map has at most
+        # 65,536 members.
         return cls._value2member_map_.setdefault(number, member)  # type: ignore[return-value]
 
     def __str__(self) -> str:
@@ -97,7 +97,7 @@ class HeaderType(IntEnum):
     def __format__(self, format_spec: str) -> str:
         return format(self._value_, format_spec) if format_spec else str(self)
 
-    # By value: enum's own way is by name in some 3.11 releases, and unnamed members have none.
+    # By value: some 3.11 releases of enum pickle by name, and unnamed members have none.
     def __reduce_ex__(self, protocol: object) -> tuple[type[HeaderType], tuple[int]]:
         return HeaderType, (self._value_,)
 
@@ -109,10 +109,10 @@ _TYPE_NAMES = {1: "noop", 2: "error", 3: "done", 4: "overrun"}
 class HeaderFlags(IntFlag, boundary=KEEP):
     """Flags of a message header, 16 bits (``NLM_F_*``, linux/netlink.h).
 
-    The low bits mean the same everywhere. Bits 8 to 11 mean one thing in a request to get, another in one to
-    create or to delete, and another in an acknowledgement, so several names share a number. Unknown bits are
-    kept. ``str()`` gives ``"request|acknowledge"``; bits from 6 up are shown together as one hexadecimal
-    number, since their meaning depends on the message: ``"request|0x300"``.
+    The low bits have the same meaning everywhere. The meaning of bits 8 to 11 depends on the message: a request to
+    get, to create or to delete, or an acknowledgement. Several names therefore share a number. Unknown bits are
+    preserved. ``str()`` gives ``"request|acknowledge"``; it shows bits from 6 up together as one hexadecimal
+    number: ``"request|0x300"``.
     """
 
     REQUEST = 0x01  # NLM_F_REQUEST
@@ -153,12 +153,12 @@ class HeaderFlags(IntFlag, boundary=KEEP):
     def __format__(self, format_spec: str) -> str:
         return format(self._value_, format_spec) if format_spec else str(self)
 
-    # The field has 16 bits. enum inverts only up to the highest bit that has a name: `flags & ~REQUEST` would
-    # clear the unknown bits above as well.
+    # The field has 16 bits. enum inverts only up to the highest named bit: `flags & ~REQUEST` would also clear the
+    # unknown bits above.
     def __invert__(self) -> HeaderFlags:
         return HeaderFlags(self._value_ ^ 0xFFFF)
 
-    # By value: enum's own way fails on unknown bits in some 3.11 releases.
+    # By value: some 3.11 releases of enum fail to pickle unknown bits.
     def __reduce_ex__(self, protocol: object) -> tuple[type[HeaderFlags], tuple[int]]:
         return HeaderFlags, (self._value_,)
 
@@ -184,7 +184,7 @@ SOL_NETLINK = 270  # SOL_NETLINK
 class ConnOption(IntEnum):
     """Switches of a netlink socket, for `Conn.set_option` (``NETLINK_*``, linux/netlink.h).
 
-    They are socket options of the level `SOL_NETLINK`.
+    They are socket options at the level `SOL_NETLINK`.
     """
 
     PACKET_INFO = 3  # NETLINK_PKTINFO
@@ -200,7 +200,7 @@ class ConnOption(IntEnum):
 class ErrorAttribute(IntEnum):
     """Attributes of an extended acknowledgement (``NLMSGERR_ATTR_*``, linux/netlink.h).
 
-    They follow the error message where the kernel set `HeaderFlags.ACKNOWLEDGE_TLVS`.
+    They follow the error message if it has the flag `HeaderFlags.ACKNOWLEDGE_TLVS`.
     """
 
     MSG = 1  # NLMSGERR_ATTR_MSG
@@ -213,7 +213,7 @@ class ErrorAttribute(IntEnum):
 
 # linux/netlink.h
 class PolicyType(IntEnum):
-    """Types of attributes as the kernel tells them in a policy (``NL_ATTR_TYPE_*``, linux/netlink.h)."""
+    """Types of attributes in a policy of the kernel (``NL_ATTR_TYPE_*``, linux/netlink.h)."""
 
     INVALID = 0  # NL_ATTR_TYPE_INVALID
     FLAG = 1  # NL_ATTR_TYPE_FLAG
@@ -304,7 +304,7 @@ class NetfilterGroup(IntEnum):
 class NetfilterSubsystem(IntEnum):
     """Subsystems of `Family.NETFILTER` (``NFNL_SUBSYS_*``, linux/netfilter/nfnetlink.h).
 
-    The high byte of a message's type is the subsystem, the low byte its message.
+    The high byte of a message's type is the subsystem, the low byte the message within it.
     """
 
     NONE = 0  # NFNL_SUBSYS_NONE
@@ -322,7 +322,7 @@ class NetfilterSubsystem(IntEnum):
     HOOK = 12  # NFNL_SUBSYS_HOOK
 
 
-# linux/netfilter/nfnetlink.h: message types around a batch that the kernel applies as a whole
+# linux/netfilter/nfnetlink.h: message types around a transaction, which the kernel applies as a whole
 NFNL_MSG_BATCH_BEGIN = 0x10  # NFNL_MSG_BATCH_BEGIN
 NFNL_MSG_BATCH_END = 0x11  # NFNL_MSG_BATCH_END
 
@@ -382,9 +382,9 @@ class ConnectorIndex(IntEnum):
 
 # linux/genetlink.h
 class GenericID(IntEnum):
-    """Message types of `Family.GENERIC` that are fixed (``GENL_ID_*``, linux/genetlink.h).
+    """The fixed message types of `Family.GENERIC` (``GENL_ID_*``, linux/genetlink.h).
 
-    `CTRL` is the controller, which tells all the others: the kernel deals them out as families register.
+    The kernel assigns all other types when families register. `CTRL`, the controller, reports them.
     """
 
     CTRL = 0x10  # GENL_ID_CTRL

@@ -4,13 +4,13 @@
 error, each line with the prefix ``nl: ``. The formats are ``mnl``, the table of libmnl's
 ``mnl_nlmsg_fprintf``, and ``text``, one line a message.
 
-The table differs from libmnl's where that one hides something:
+The table differs from that of libmnl:
 
-- Colour goes to terminals only.
-- An attribute is printed as one only where it parses; otherwise it and what is left of the attributes around
-  it are data rows. Attributes of type 0, whose header libmnl passes over, are printed like all others.
-- An error or done message has its errno, echoed header and extended-ack attributes told apart. The payload of
-  an echoed request is left out: it was printed when it was sent.
+- Only terminals get colour.
+- A malformed attribute is printed as rows of data, together with the rest of the attribute around it. Attributes of
+  type 0 are printed like all others; libmnl hides their header.
+- The errno, the echoed header and the extended-ack attributes of an error or done message have separate rows. The
+  payload of an echoed request is left out: it was printed when it was sent.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ _NETLINK_SCSITRANSPORT = 18
 _NETLINK_ECRYPTFS = 19
 _NETLINK_CRYPTO = 21
 
-# Families whose payloads are no attributes.
+# Families with other payloads than attributes.
 _OPAQUE = frozenset(
     (
         _NETLINK_SELINUX,
@@ -91,7 +91,7 @@ _FIXED_HEADER = {
     _NETLINK_GENERIC: 4,  # struct genlmsghdr, linux/genetlink.h
 }
 
-# linux/rtnetlink.h: message types come in groups of four (new, del, get, set) that share a header.
+# linux/rtnetlink.h: message types form groups of four (new, del, get, set) that share a header.
 _RTGENMSG = 4
 _ROUTE_HEADER = (
     16,  # 16 RTM_NEWLINK: ifinfomsg
@@ -180,11 +180,11 @@ _CRYPTO_USER_ALG = 208
 
 
 def _extra_header_size(family: int, mtype: int, flags: int, data: bytes) -> int:
-    """Bytes between nlmsghdr and the attributes, padding included. Not for control messages."""
+    """Bytes between nlmsghdr and the attributes, including padding. Not for control messages."""
     if family == _NETLINK_ROUTE:
         group = (mtype - _NLMSG_MIN_TYPE) >> 2
         size = _ROUTE_HEADER[group] if group < len(_ROUTE_HEADER) else _RTGENMSG
-        # Dump requests may be short: the kernel takes a bare rtgenmsg in place of the group's own header.
+        # Dump requests may be short: the kernel accepts a bare rtgenmsg in place of the group's header.
         return size if len(data) >= size else _RTGENMSG
     if family == _NETLINK_SOCK_DIAG:
         request = bool(flags & _NLM_F_REQUEST)
@@ -211,7 +211,7 @@ _COLOUR_ATTRIBUTE = "|\x1b[1;31m%05d\x1b[0m|\x1b[1;32m%c%c\x1b[0m|\x1b[1;34m%05d
 
 
 class _Table:
-    """The lines of one message. Offsets are those of its payload, which is padded to whole rows."""
+    """The lines of one message. Offsets count in its payload, which is padded to whole rows."""
 
     __slots__ = ("attribute_format", "data", "lines")
 
@@ -253,7 +253,7 @@ class _Table:
             self.lines.append(f"| {row.hex(' ')}  |\t|      data      |\t {text}")
 
     def attributes(self, start: int, end: int) -> None:
-        # A stack of the enclosing attributes' ends, not recursion: a message can nest thousands deep.
+        # A stack of the ends of the outer attributes instead of recursion: attributes may nest thousands deep.
         ends = [end]
         pos = start
         while ends:
@@ -347,11 +347,10 @@ def _is_terminal(stream: object) -> bool:
 
 @final
 class Debugger:
-    """Prints messages as NLDEBUG asks.
+    """A printer of messages, as NLDEBUG configures it.
 
-    It has no mutable state, and writes each message by a single call of ``stream.write``, so that any number
-    of threads can share one without mixing up their lines. A stream that cannot be written to loses messages;
-    it never makes a send or receive fail.
+    It has no mutable state, and writes each message by one ``stream.write``: any number of threads can share it
+    without mixing their lines. If the stream cannot be written, messages are lost; a send or receive never fails.
     """
 
     __slots__ = ("_stream", "family", "format", "level")
@@ -380,11 +379,11 @@ class Debugger:
         environ: Mapping[str, str] = os.environ,
         stream: SupportsWrite[str] | None = None,
     ) -> Debugger | None:
-        """The Debugger that the variable NLDEBUG asks for, None where it asks for none.
+        """The Debugger for the variable NLDEBUG; None if it is not set or its level is 0.
 
         ``1`` alone means ``level=1,format=mnl``. Level 0 prints nothing; level 1 and above print messages
-        sent and received. ``stream`` None is what ``sys.stderr`` is at the time of each write. An item that
-        is neither ``level=N`` nor ``format=mnl|text`` raises ValueError.
+        sent and received. ``stream`` None means the current ``sys.stderr`` at each write. An item other than
+        ``level=N`` and ``format=mnl|text`` raises ValueError.
         """
         value = environ.get("NLDEBUG", "")
         if not value:
@@ -395,7 +394,7 @@ class Debugger:
             for item in value.split(","):
                 key, _, argument = item.partition("=")
                 if key == "level" and argument.isascii() and argument.isdecimal():
-                    # Cut off: levels above 1 are all alike, and int() refuses very long numbers.
+                    # Cut off: all levels above 1 are alike, and int() refuses very long numbers.
                     level = int(argument.lstrip("0")[:9] or "0")
                 elif item == "format=mnl":
                     fmt = "mnl"

@@ -1,5 +1,5 @@
-"""What goes wrong: `OpError` for the operations of a Conn, `Overrun` for what a stream lost, `DecodeError` and
-`EncodeError` for bytes, `NetlinkWarning` for what will not come."""
+"""Errors: `OpError` for a failed operation of a Conn, `Overrun` for a loss in a stream, `DecodeError` and `EncodeError`
+for bytes, and `NetlinkWarning` for a setting of the kernel."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ _TEMPORARY = _TIMEOUTS | {_errno.EINTR, _errno.ENOBUFS, _errno.EMFILE, _errno.EN
 
 
 class DecodeError(ValueError):
-    """Bytes that are no well-formed message, attribute or value."""
+    """Bytes are not a well-formed message, attribute or value."""
 
 
 class EncodeError(ValueError):
-    """A value that does not fit where it is to be written."""
+    """A value does not fit its place in a message."""
 
 
 class Policy(_Policy):
-    """What the kernel takes as an attribute: NL_POLICY_TYPE_ATTR_* of enum netlink_policy_type_attr, linux/netlink.h.
+    """The policy of the kernel for an attribute: NL_POLICY_TYPE_ATTR_* of linux/netlink.h.
 
-    A named tuple. None is what the kernel did not tell. `str()` puts it into words: "u16 from 1 to 4094".
+    A named tuple. An item that the kernel did not report is None. `str()` gives words: "u16 from 1 to 4094".
 
-    type: a `netlink.consts.PolicyType`, a plain number where that has no member (NL_POLICY_TYPE_ATTR_TYPE).
-    min, max: of an integer's value (NL_POLICY_TYPE_ATTR_MIN_VALUE_U, MIN_VALUE_S, MAX_VALUE_U, MAX_VALUE_S).
+    type: a `netlink.consts.PolicyType`, or a plain number without a member (NL_POLICY_TYPE_ATTR_TYPE).
+    min, max: range of an integer (NL_POLICY_TYPE_ATTR_MIN_VALUE_U, MIN_VALUE_S, MAX_VALUE_U, MAX_VALUE_S).
     min_length, max_length: bytes of the payload (NL_POLICY_TYPE_ATTR_MIN_LENGTH, MAX_LENGTH).
     mask: the bits that may be set (NL_POLICY_TYPE_ATTR_MASK, BITFIELD32_MASK).
     """
@@ -74,24 +74,24 @@ class OpError(OSError):
     """An operation on a netlink connection failed.
 
     op: the operation, such as "receive"; the names are those of mdlayher/netlink.
-    err: an errno, or the exception that caused it. What another OpError carries is kept.
-    message: a text of the kernel, "" if it sent none (NLMSGERR_ATTR_MSG of linux/netlink.h).
-    offset: the byte in the request that the kernel objects to, counted from the request's nlmsghdr, else 0
+    err: an errno, or the exception that caused it. The details of another OpError are taken over.
+    message: a text of the kernel, else "" (NLMSGERR_ATTR_MSG of linux/netlink.h).
+    offset: the offset of the attribute that the kernel rejects, in bytes from the request's nlmsghdr, else 0
         (NLMSGERR_ATTR_OFFS).
-    sequence: the sequence number of the request, where it is known, else 0.
+    sequence: the sequence number of the request, 0 if it is not known.
     missing: the type of an attribute that the request lacks, else None (NLMSGERR_ATTR_MISS_TYPE).
-    nest: the byte in the request, counted as offset is, where the attribute begins that should hold the missing one; 0
-        if the missing one belongs to no other (NLMSGERR_ATTR_MISS_NEST).
-    policy: what the kernel takes as the attribute that it objects to, else None (NLMSGERR_ATTR_POLICY).
-    attribute: the path in the request's declaration, such as "linkinfo.data.id", of the attribute at offset, or of the
-        missing one if there is no offset; "" where it is not known.
-    hint: what to do about it, else "". Families set it.
+    nest: the offset of the attribute that lacks the missing one, in bytes from the request's nlmsghdr; 0 if none does
+        (NLMSGERR_ATTR_MISS_NEST).
+    policy: the kernel's policy for the rejected attribute, else None (NLMSGERR_ATTR_POLICY).
+    attribute: the path of the rejected attribute in the request's declaration, such as "linkinfo.data.id"; without an
+        offset, the path of the missing one; "" if it is not known.
+    hint: advice, else "". Families set it.
 
-    message, offset, missing, nest and policy are the extended acknowledgement. The kernel says more of them with
+    message, offset, missing, nest and policy are the extended acknowledgement. The kernel reports more of it with
     `Config(strict=True)`.
 
-    An instance is also one of the built-in exception that CPython maps its errno to: `except FileNotFoundError`
-    catches ENOENT, `PermissionError` EPERM and EACCES, `TimeoutError` a deadline that passed (ETIMEDOUT).
+    An instance is also one of the built-in exception for its errno: `except FileNotFoundError` catches ENOENT,
+    `PermissionError` EPERM and EACCES, `TimeoutError` a passed deadline (ETIMEDOUT).
     """
 
     op: str
@@ -131,8 +131,8 @@ class OpError(OSError):
         self.attribute = attribute
         self.hint = hint
         if isinstance(err, OpError):
-            # One error under the name of another operation keeps what the kernel said.
-            for name in _KEPT:
+            # An error under the name of another operation has the same details.
+            for name in _CONTEXT:
                 if not getattr(self, name):
                     setattr(self, name, getattr(err, name))
         return self
@@ -156,12 +156,12 @@ class OpError(OSError):
 
     @property
     def timeout(self) -> bool:
-        """Whether a deadline passed, or nothing was there to be had at once."""
+        """Whether a deadline passed, or the operation would have had to wait."""
         return self.errno in _TIMEOUTS
 
     @property
     def temporary(self) -> bool:
-        """Whether the same operation may succeed when it is tried again."""
+        """Whether the same operation may succeed at another try."""
         return self.errno in _TEMPORARY
 
     def __str__(self) -> str:
@@ -188,9 +188,11 @@ class OpError(OSError):
 
 
 class Overrun(OpError):  # noqa: N818 - what happened to the stream is an overrun
-    """Messages of a stream were lost: the kernel dropped them, since the socket's read buffer was full.
+    """A loss in a stream: the kernel dropped messages, since the socket's read buffer was full.
 
-    The stream goes on. lost: how many datagrams, of one event each, since the last Overrun or the stream's beginning.
+    The stream goes on.
+
+    lost: the number of datagrams, of one event each, since the last Overrun or the start of the stream.
     """
 
     lost: int
@@ -213,10 +215,10 @@ class Overrun(OpError):  # noqa: N818 - what happened to the stream is an overru
 
 
 class NetlinkWarning(UserWarning):
-    """What was asked for cannot come, since a setting of the kernel prevents it."""
+    """A setting of the kernel prevents what was requested."""
 
 
-_KEPT = ("message", "offset", "sequence", "missing", "nest", "policy", "attribute", "hint")
+_CONTEXT = ("message", "offset", "sequence", "missing", "nest", "policy", "attribute", "hint")
 
 
 def _restore(cls: type[OpError], op: str, err: OSError) -> OpError:
@@ -234,14 +236,14 @@ def _explain(err: int | BaseException) -> tuple[int | None, str]:
 
 
 def _mix() -> dict[int | None, type[OpError]]:
-    """For each errno that has a built-in exception, a class that is an OpError and that."""
+    """A subclass of OpError and the built-in exception, for each errno that has one."""
     by_builtin: dict[type[OSError], type[OpError]] = {}
     mixed: dict[int | None, type[OpError]] = {}
     for number in _errno.errorcode:
         builtin = type(OSError(number, ""))
         if builtin is not OSError:
             if builtin not in by_builtin:
-                # One name for all, so that a traceback reads netlink.errors.OpError.
+                # One name for all: a traceback has netlink.errors.OpError.
                 by_builtin[builtin] = type(
                     "OpError", (OpError, builtin), {"__module__": __name__, "__doc__": OpError.__doc__}
                 )

@@ -1,8 +1,8 @@
-"""Integers and strings as netlink carries them: native byte order, strings ended by NUL.
+"""Integers and strings in the encoding of netlink: native byte order, strings with a NUL at their end.
 
-For values that stand alone, such as the fields of a fixed header; attributes have `netlink.AttributeEncoder`
-and `netlink.AttributeDecoder`. A buffer is bytes or any other object that has a contiguous one.
-Integers want a buffer of exactly their width and a value in their range, and raise ValueError for any other.
+For single values, such as the fields of a fixed header. For attributes see `netlink.AttributeEncoder` and
+`netlink.AttributeDecoder`. A buffer is bytes or any object with a contiguous buffer. A buffer of another width than the
+integer's and a value out of its range raise ValueError.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def _pack(codec: Struct, v: int) -> builtins.bytes:
     try:
         return codec.pack(v)
     except (struct.error, OverflowError):
-        # struct reports what is no integer in the same way: index() raises the TypeError for it.
+        # struct raises the same errors if v is not an integer: index() raises TypeError for it.
         number = index(v)
     bits = 8 * codec.size
     low, high = (-1 << bits - 1, (1 << bits - 1) - 1) if codec is _INT32 else (0, (1 << bits) - 1)
@@ -69,7 +69,7 @@ def _pack(codec: Struct, v: int) -> builtins.bytes:
 
 
 def _put(codec: Struct, b: Buffer, v: int) -> None:
-    _pack(codec, v)  # pack_into() clears the bytes before it finds that the value does not fit
+    _pack(codec, v)  # raises before pack_into(), which clears the bytes even if the value does not fit
     if memoryview(b).nbytes != codec.size:
         raise _bad_width(codec, b)
     codec.pack_into(b, 0, v)
@@ -118,7 +118,7 @@ def int32(b: Buffer) -> int:
 def put_uint8(b: Buffer, v: int) -> None:
     """Write ``v`` as a uint8 to the one byte of the writable buffer ``b``.
 
-    Raises ValueError for any other width or where ``v`` does not fit, and leaves ``b`` as it was.
+    Raises ValueError for any other width, or if ``v`` does not fit, and leaves ``b`` as it was.
     """
     _put(_UINT8, b, v)
 
@@ -126,7 +126,7 @@ def put_uint8(b: Buffer, v: int) -> None:
 def put_uint16(b: Buffer, v: int) -> None:
     """Write ``v`` as a uint16 to the two bytes of the writable buffer ``b``, native order.
 
-    Raises ValueError for any other width or where ``v`` does not fit, and leaves ``b`` as it was.
+    Raises ValueError for any other width, or if ``v`` does not fit, and leaves ``b`` as it was.
     """
     _put(_UINT16, b, v)
 
@@ -134,7 +134,7 @@ def put_uint16(b: Buffer, v: int) -> None:
 def put_uint32(b: Buffer, v: int) -> None:
     """Write ``v`` as a uint32 to the four bytes of the writable buffer ``b``, native order.
 
-    Raises ValueError for any other width or where ``v`` does not fit, and leaves ``b`` as it was.
+    Raises ValueError for any other width, or if ``v`` does not fit, and leaves ``b`` as it was.
     """
     _put(_UINT32, b, v)
 
@@ -142,7 +142,7 @@ def put_uint32(b: Buffer, v: int) -> None:
 def put_uint64(b: Buffer, v: int) -> None:
     """Write ``v`` as a uint64 to the eight bytes of the writable buffer ``b``, native order.
 
-    Raises ValueError for any other width or where ``v`` does not fit, and leaves ``b`` as it was.
+    Raises ValueError for any other width, or if ``v`` does not fit, and leaves ``b`` as it was.
     """
     _put(_UINT64, b, v)
 
@@ -150,7 +150,7 @@ def put_uint64(b: Buffer, v: int) -> None:
 def put_int32(b: Buffer, v: int) -> None:
     """Write ``v`` as an int32 to the four bytes of the writable buffer ``b``, native order.
 
-    Raises ValueError for any other width or where ``v`` does not fit, and leaves ``b`` as it was.
+    Raises ValueError for any other width, or if ``v`` does not fit, and leaves ``b`` as it was.
     """
     _put(_INT32, b, v)
 
@@ -158,7 +158,7 @@ def put_int32(b: Buffer, v: int) -> None:
 def uint8_bytes(v: int) -> builtins.bytes:
     """Return ``v`` as a uint8 in one byte.
 
-    Raises ValueError where it does not fit.
+    Raises ValueError if it does not fit.
     """
     return _pack(_UINT8, v)
 
@@ -166,7 +166,7 @@ def uint8_bytes(v: int) -> builtins.bytes:
 def uint16_bytes(v: int) -> builtins.bytes:
     """Return ``v`` as a uint16 in two bytes, native order.
 
-    Raises ValueError where it does not fit.
+    Raises ValueError if it does not fit.
     """
     return _pack(_UINT16, v)
 
@@ -174,7 +174,7 @@ def uint16_bytes(v: int) -> builtins.bytes:
 def uint32_bytes(v: int) -> builtins.bytes:
     """Return ``v`` as a uint32 in four bytes, native order.
 
-    Raises ValueError where it does not fit.
+    Raises ValueError if it does not fit.
     """
     return _pack(_UINT32, v)
 
@@ -182,7 +182,7 @@ def uint32_bytes(v: int) -> builtins.bytes:
 def uint64_bytes(v: int) -> builtins.bytes:
     """Return ``v`` as a uint64 in eight bytes, native order.
 
-    Raises ValueError where it does not fit.
+    Raises ValueError if it does not fit.
     """
     return _pack(_UINT64, v)
 
@@ -190,7 +190,7 @@ def uint64_bytes(v: int) -> builtins.bytes:
 def int32_bytes(v: int) -> builtins.bytes:
     """Return ``v`` as an int32 in four bytes, native order.
 
-    Raises ValueError where it does not fit.
+    Raises ValueError if it does not fit.
     """
     return _pack(_INT32, v)
 
@@ -198,14 +198,14 @@ def int32_bytes(v: int) -> builtins.bytes:
 def bytes(s: str) -> builtins.bytes:  # noqa: A001
     """Return ``s`` in UTF-8 with one NUL at its end.
 
-    What `string` read from bytes that are not UTF-8 gives the same bytes again (surrogateescape).
+    Lone surrogates, as from `string`, become the bytes that they stand for (surrogateescape).
     """
     return s.encode("utf-8", "surrogateescape") + b"\0"
 
 
 def string(b: Buffer) -> str:
-    """Return the text in ``b`` without the NULs at its end, however many.
+    """Return the text in ``b`` without the NULs at its end.
 
-    It is read as UTF-8; bytes that are not become lone surrogates (surrogateescape).
+    It is UTF-8; malformed bytes become lone surrogates (surrogateescape).
     """
     return memoryview(b).tobytes().rstrip(b"\0").decode("utf-8", "surrogateescape")

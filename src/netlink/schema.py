@@ -1,4 +1,4 @@
-"""The vocabulary in which netlink families are declared.
+"""The vocabulary for declarations of netlink families.
 
     class NfGenMsg(Struct):
         family: Int = u8()
@@ -14,17 +14,17 @@
         counters_orig: Field[Counters | None] = nested(9, Counters)  # CTA_COUNTERS_ORIG
 
 One declaration is the wire layout and the class: `Flow.decode(payload).counters_orig.packets`,
-`Flow(status=8).encode()`, `Flow.decode_many(payloads)`. It is compiled into tables when the class is made; decoding
-and encoding look no name up.
+`Flow(status=8).encode()`, `Flow.decode_many(payloads)`. It compiles to a table when the class is made. Decoding and
+encoding look up no names.
 
-A field reads as None where its attribute was absent, and raises `MissingAttribute` where it is declared `required`.
-Attributes of types that are not declared are in `record.unknown`. An attribute of another width than declared is a
-DecodeError; a struct may be longer or shorter, as those of newer and older kernels are.
+A field reads as None if its attribute is absent; a `required` one raises `MissingAttribute`. Attributes of types that
+are not declared are in `record.unknown`. An attribute of another width than declared is a DecodeError. A struct may be
+longer or shorter than declared, as in newer and older kernels.
 
-The annotations are for type checkers, which know the constructor's arguments by them. Nothing else reads them.
+The annotations are for type checkers, which derive the constructor's arguments from them. Nothing else reads them.
 
-A field's type is the attribute type, or a path of them, `(1, 3)`, for one inside containers that have no class of their
-own. The fields of a `Struct` have none.
+The type of a field is its attribute type. If it lies inside containers without a class of their own, the type is a path
+of attribute types: `(1, 3)`. The fields of a `Struct` have none.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ _E = TypeVar("_E", bound="IntEnum | IntFlag")
 _R = TypeVar("_R", bound=Record)
 _T = TypeVar("_T")
 
-# What a field is annotated with: what it reads as and, where that is more, what the constructor takes. Quoted are the
-# names that are imported for type checkers alone.
+# Annotations of fields: the type of the value and, if it accepts more, that of the constructor's argument. Quoted names
+# are imported for type checkers alone.
 
 Int: TypeAlias = Field[int | None]
 """The annotation of an integer."""
@@ -124,30 +124,29 @@ IPv6: TypeAlias = Field["IPv6Address | None", "IPv6Address | str | None"]
 IP: TypeAlias = Field["IPv4Address | IPv6Address | None", "IPv4Address | IPv6Address | str | None"]
 """The annotation of an `ip`."""
 Items: TypeAlias = Field["tuple[_T, ...] | None", "Iterable[_T] | None"]
-"""The annotation of what is `repeated`, an `array` or `packed`: `Items[int]`."""
+"""The annotation of a `repeated`, `array` or `packed` field: `Items[int]`."""
 
 _TYPE_MAX = 0x3FFF  # NLA_TYPE_MASK
 _ADDRESS_SIZE, _REF_SIZE, _LIST_SIZE, _SUB_SIZE = 17, 8, 8, 16
 
 
 def _types(type_: Path | None, width: int = 0) -> tuple[tuple[tuple[int, ...], int], ...]:
-    """A field's type as the compiler takes it: a path and a width; none in a struct."""
+    """A field's type for the compiler: a path and a width; none in a struct."""
     if type_ is None:
         return ()
     path = type_ if isinstance(type_, tuple) else (type_,)
     if not path or not all(isinstance(t, int) and 0 <= t <= _TYPE_MAX for t in path):
-        raise TypeError(f"an attribute type is a number from 0 to {_TYPE_MAX}, or a path of such, not {type_!r}")
+        raise TypeError(f"an attribute type must be a number from 0 to {_TYPE_MAX}, or a path of them, not {type_!r}")
     return ((path, width),)
 
 
 class _Integer:
     """The declaration of an integer: `u32(type, *, enum=None, required=False)`.
 
-    enum: an IntEnum or IntFlag whose members the values are; a number that it does not have stays a number.
-    time: "s", "ms", "us" or "ns" where it counts these since 1970. It reads as an int, and is a timestamp in Arrow; of
-        an integer of 8 bytes.
-    type6, of: where the kernel has another attribute type beside an IPv6 address: that type, and the name of the field
-        that is the address.
+    enum: an IntEnum or IntFlag; values without a member stay numbers.
+    time: the unit "s", "ms", "us" or "ns" of an integer of 8 bytes that counts the time since 1970. It reads as an int,
+        and is a timestamp in Arrow.
+    type6, of: another attribute type that the kernel uses beside an IPv6 address, and the name of the address field.
     """
 
     def __init__(self, name: str, width: int, flags: int) -> None:
@@ -192,9 +191,9 @@ class _Integer:
         time: str | None = None,
     ) -> Field[Any]:
         if time is not None and (time not in {"s", "ms", "us", "ns"} or self.width != 8 or enum is not None):
-            raise TypeError(f'time is "s", "ms", "us" or "ns", of an integer of 8 bytes without an enum, not {time!r}')
+            raise TypeError(f'time must be "s", "ms", "us" or "ns", for 8 bytes without an enum, not {time!r}')
         if (type6 is None) != (of is None):
-            raise TypeError("type6 is the type beside an IPv6 address, and of= names the field of that address")
+            raise TypeError("type6 is the attribute type beside an IPv6 address, and needs of=, the address field")
         size = self.width or 8
         return Field(
             _record.NL_K_INT,
@@ -235,13 +234,13 @@ be32 = _Integer("be32", 4, _record.NL_BIG)
 be64 = _Integer("be64", 8, _record.NL_BIG)
 """An unsigned integer of 8 bytes in network byte order."""
 uint = _Integer("uint", 0, 0)
-"""An unsigned integer of 1, 2, 4 or 8 bytes in host byte order (NLA_UINT); encoded in 4 where it fits, else in 8."""
+"""An unsigned integer of 1, 2, 4 or 8 bytes in host byte order (NLA_UINT); encoded in 4 bytes if it fits, else in 8."""
 sint = _Integer("sint", 0, _record.NL_SIGNED)
-"""A signed integer of 1, 2, 4 or 8 bytes in host byte order (NLA_SINT); encoded in 4 where it fits, else in 8."""
+"""A signed integer of 1, 2, 4 or 8 bytes in host byte order (NLA_SINT); encoded in 4 bytes if it fits, else in 8."""
 
 
 def flag(type: Path) -> Flag:  # noqa: A002
-    """An attribute without payload (NLA_FLAG): True where it is there."""
+    """An attribute without payload (NLA_FLAG): True if it is present."""
     return Field(_record.NL_K_FLAG, _types(type), size=1)
 
 
@@ -254,25 +253,25 @@ def binary(type: Path | None = None, size: int | None = None) -> Bytes:  # noqa:
     """Bytes, of any length or of exactly size."""
     if size is None:
         if type is None:
-            raise TypeError("a binary field of a Struct needs a size")
+            raise TypeError("a binary field of a Struct must have a size")
         return Field(_record.NL_K_BINARY, _types(type), size=_REF_SIZE)
     if not 1 <= size <= 65531:
-        raise TypeError(f"a fixed size is from 1 to 65531 bytes, not {size}")
+        raise TypeError(f"a fixed size must be from 1 to 65531 bytes, not {size}")
     return Field(_record.NL_K_FIXED, _types(type), size=size)
 
 
 def view(type: Path) -> View:  # noqa: A002
-    """Bytes of any length, as a memoryview of the received datagram: for what is most of it, since it is not copied.
+    """Bytes of any length, as a memoryview of the received datagram. They are not copied: for large payloads.
 
-    The memory lives as long as the view does; it is that of the whole batch.
+    The view keeps the memory of the whole batch alive.
     """
     return Field(_record.NL_K_VIEW, _types(type), size=_REF_SIZE)
 
 
 def event(enum: type[_E]) -> Member[_E]:
-    """What became of the thing that the attributes describe: no attribute, but told by the message's type and flags.
+    """An event such as NEW or DESTROY. It has no attribute: the message's type and flags determine it.
 
-    A stream of events fills it in; None in what comes otherwise. It is not encoded. enum: values from 0 to 255.
+    A stream sets it; it is None in other records. It is not encoded. enum: values from 0 to 255.
     """
     return Field(_record.NL_K_EVENT, (), width=1, size=1, enum=enum)
 
@@ -283,15 +282,15 @@ def mac(type: Path | None = None) -> Str:  # noqa: A002
 
 
 def lladdr(type: Path) -> Str:  # noqa: A002
-    """A link-layer address of any length, as text, "02:00:00:00:00:01"; "" where it has no bytes.
+    """A link-layer address of any length, as text: "02:00:00:00:00:01", or "" for no bytes.
 
-    Ethernet's has 6 bytes, that of an IPv4 tunnel 4, of an IPv6 tunnel 16, of InfiniBand 20.
+    It has 6 bytes for Ethernet, 4 for an IPv4 tunnel, 16 for an IPv6 tunnel, 20 for InfiniBand.
     """
     return Field(_record.NL_K_BINARY, _types(type), size=_REF_SIZE, form=_record.FORM_LLADDR)
 
 
 def bitfield32(type: Path) -> Bits:  # noqa: A002
-    """struct nla_bitfield32 of linux/netlink.h: a value and the selector of the bits in it that count."""
+    """struct nla_bitfield32 of linux/netlink.h: a value, and a selector of its valid bits."""
     return Field(_record.NL_K_FIXED, _types(type), size=8, form=_record.FORM_BITFIELD32)
 
 
@@ -312,7 +311,7 @@ def ip(
     type: Path, type6: Path | None = None, *, required: Literal[True]
 ) -> Field[IPv4Address | IPv6Address, IPv4Address | IPv6Address | str | None]: ...
 def ip(type: Path, type6: Path | None = None, *, required: bool = False) -> Field[Any]:  # noqa: A002
-    """An address of either family: told by its length, 4 or 16 bytes, or by its type where IPv6 has type6."""
+    """An IPv4 or IPv6 address. Its length (4 or 16 bytes) decides; with type6, an attribute type for IPv6, its type."""
     types = _types(type) if type6 is None else _types(type, 4) + _types(type6, 16)
     return Field(_record.NL_K_ADDRESS, types, size=_ADDRESS_SIZE, required=required)
 
@@ -322,9 +321,9 @@ def nested(type: Path, cls: type[_R], *, required: Literal[False] = False, rare:
 @overload
 def nested(type: Path, cls: type[_R], *, required: Literal[True], rare: bool = False) -> Field[_R, _R | None]: ...
 def nested(type: Path, cls: type[Any], *, required: bool = False, rare: bool = False) -> Field[Any]:  # noqa: A002
-    """Attributes in an attribute (NLA_NESTED): a record of another `AttributeSet`, without the header if it has one.
+    """Attributes in an attribute (NLA_NESTED): a record of another `AttributeSet`, without its header if it has one.
 
-    rare: records that have it are few; it takes no room in the others, and is left out of `Batch.to_numpy`.
+    rare: few records have it. It takes 4 bytes in the others, and is left out of `Batch.to_numpy`.
     """
     size = _compiled("nested", cls, AttributeSet)
     if rare:
@@ -343,7 +342,7 @@ def repeated(type: Path, kind: type[_R]) -> Items[_R]: ...
 @overload
 def repeated(type: Path, kind: Any) -> Items[Any]: ...
 def repeated(type: Path, kind: Any) -> Field[Any]:  # noqa: A002
-    """One attribute after the other of the same type, each of a kind such as `u32` or an `AttributeSet`: a tuple."""
+    """A tuple of the values of all attributes of one type. kind: such as `u32`, or an `AttributeSet`."""
     return Field(_record.NL_K_REPEATED, _types(type), size=_LIST_SIZE, item=_item("repeated", kind))
 
 
@@ -352,28 +351,28 @@ def array(type: Path, cls: type[_R]) -> Items[_R]: ...
 @overload
 def array(type: Path, cls: Any) -> Items[Any]: ...
 def array(type: Path, cls: Any) -> Field[Any]:  # noqa: A002
-    """Attributes in an attribute whose types only number them: a tuple of records, or of values of a kind."""
+    """A tuple of records or values: attributes in an attribute, with any types. cls: an `AttributeSet` or a kind."""
     return Field(_record.NL_K_ARRAY, _types(type), size=_LIST_SIZE, item=_item("array", cls))
 
 
 def packed(type: Path, kind: _Integer) -> Items[int]:  # noqa: A002
-    """Integers side by side in one payload: a tuple. kind: one of fixed width, such as `u32`."""
+    """A tuple of integers side by side in one payload. kind: one of fixed width, such as `u32`."""
     if not isinstance(kind, _Integer) or not kind.width:
         raise TypeError(f"packed takes an integer kind of fixed width such as u32, not {kind!r}")
     return Field(_record.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE)
 
 
 def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R | bytes | None]:  # noqa: A002
-    """Attributes whose set another field chooses: cases[value of the field `on`]. bytes where no case fits."""
+    """A record of the class cases[value of the field `on`]; the payload as bytes if no case fits."""
     if not cases:
-        raise TypeError("a submessage needs cases")
+        raise TypeError("a submessage must have cases")
     for cls in cases.values():
         _compiled("a case of submessage", cls, AttributeSet)
     return Field(_record.NL_K_SUBMESSAGE, _types(type), size=_SUB_SIZE, on=on, cases=tuple(cases.items()))
 
 
 def _item(what: str, kind: Any) -> Field[Any]:
-    """The field that one element of a list is."""
+    """The field for one item of a list."""
     if isinstance(kind, type) and issubclass(kind, AttributeSet):
         return nested(0, kind)
     if isinstance(kind, _Integer) or kind in (string, binary, lladdr, mac, bitfield32, ipv4, ipv6, ip, flag):
@@ -382,11 +381,11 @@ def _item(what: str, kind: Any) -> Field[Any]:
 
 
 def _compiled(what: str, cls: Any, base: type[Record]) -> int:
-    """The size of the records of a class that has been declared before."""
+    """The size of the records of a declaration. TypeError if cls is not a declaration."""
     if not (isinstance(cls, type) and issubclass(cls, base) and hasattr(cls, "__table__")):
-        raise TypeError(f"{what} takes a class that is derived from {base.__name__}, not {cls!r}")
+        raise TypeError(f"{what} takes a class derived from {base.__name__}, not {cls!r}")
     if what != "nested" and base is AttributeSet and "header" in cls.__fields__ and not cls.__fields__["header"].types:
-        raise TypeError(f"{what} takes attributes alone, and {cls.__name__} has a header struct before them")
+        raise TypeError(f"{what} takes attributes without a header struct, but {cls.__name__} has one")
     size: int = cls.__size__
     return size
 
@@ -396,7 +395,7 @@ def _compiled(what: str, cls: Any, base: type[Record]) -> int:
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class _Declared(type):
-    """Metaclass of declarations: their instances have no __dict__."""
+    """The metaclass of declarations: their instances have no __dict__."""
 
     def __new__(mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any) -> _Declared:
         namespace.setdefault("__slots__", ())
@@ -404,29 +403,29 @@ class _Declared(type):
 
 
 def _fields(cls: type[Record], base: type[Record], header: type[Record] | None = None) -> dict[str, Field[Any]]:
-    """The fields that a class declares; not those that it names of its header."""
+    """The fields that a class declares, without names for fields of its header."""
     if cls.__mro__[1] is not base:
-        raise TypeError(f"{cls.__name__}: derive a declaration from {base.__name__} alone")
+        raise TypeError(f"{cls.__name__}: a declaration must derive from {base.__name__} alone")
     fields: dict[str, Field[Any]] = {}
     for name, value in vars(cls).items():
         if isinstance(value, Field) and (header is None or value.owner is not header):
             if value.owner is not None:
-                raise TypeError(f"{cls.__name__}.{name}: this is a field of {value.owner.__name__}, not of the header")
+                raise TypeError(f"{cls.__name__}.{name} is a field of {value.owner.__name__}, not of the header")
             fields[name] = value
     for name, value in vars(cls).items():
         if isinstance(value, _Integer) or (callable(value) and getattr(value, "__module__", None) == __name__):
-            raise TypeError(f"{cls.__name__}.{name}: a kind is called with its attribute type, as u32(1)")
+            raise TypeError(f"{cls.__name__}.{name}: call the kind with its attribute type, as in u32(1)")
         if isinstance(value, Field) and hasattr(Record, name):
-            raise TypeError(f"{cls.__name__}.{name}: every record has a {name} of its own; choose another name")
+            raise TypeError(f"{cls.__name__}.{name}: every record already has a {name}; choose another name")
     if not fields:
         raise TypeError(f"{cls.__name__} declares no fields")
     return fields
 
 
 def _header_names(cls: type[Record], header: type[Record]) -> dict[str, Field[Any]]:
-    """The header's fields by the names that the records have them under.
+    """The header's fields by their names in the records.
 
-    That is a field's own name where the class has no other use for it, or the one that the class gives it.
+    A field has the name that the class gives it, else its own name unless the class uses it for something else.
     """
     own: dict[str, Field[Any]] = header.__fields__
     names: dict[str, Field[Any]] = {}
@@ -442,10 +441,10 @@ def _header_names(cls: type[Record], header: type[Record]) -> dict[str, Field[An
 class AttributeSet(Record, metaclass=_Declared):
     """The base of declarations of attributes. `header=` is the `Struct` between nlmsghdr and the attributes.
 
-    It is the field `header`, for type checkers as `header: IfInfoMsg | None = None`. Its own fields are read on the
-    record, and are arguments of the constructor, where nothing else has their names: `Link(index=3).index`. For type
-    checkers, or under another name: `index: Int = IfInfoMsg.index`. They are None where there is no header, which is
-    encoded as zeros.
+    The field `header` is that struct; type checkers need `header: IfInfoMsg | None = None`. Its fields are also
+    attributes of the record and arguments of the constructor, unless the class uses their names: `Link(index=3).index`.
+    For type checkers, or under another name: `index: Int = IfInfoMsg.index`. They are None if the record has no header.
+    An absent header is encoded as zeros.
     """
 
     if TYPE_CHECKING:
@@ -455,7 +454,7 @@ class AttributeSet(Record, metaclass=_Declared):
         size = 0 if header is None else _compiled("header=", header, Struct)
         fields = _fields(cls, AttributeSet, header)
         if "header" in vars(cls) and (header is None) == (vars(cls)["header"] is None):
-            raise TypeError(f"{cls.__name__}.header: the name is that of the header struct, which header= declares")
+            raise TypeError(f"{cls.__name__}.header: this is the name of the header struct, which header= declares")
         names: dict[str, Field[Any]] = {}
         if header is not None:
             names = _header_names(cls, header)
@@ -464,7 +463,7 @@ class AttributeSet(Record, metaclass=_Declared):
             fields["header"] = field
         for name, field in fields.items():
             if not (field.types or field.kind == _record.NL_K_EVENT or (name == "header" and header is not None)):
-                raise TypeError(f"{cls.__name__}.{name}: a field of an AttributeSet needs its attribute type")
+                raise TypeError(f"{cls.__name__}.{name}: a field of an AttributeSet must have an attribute type")
         compile_attributes(cls, fields, None if header is None else fields["header"])
         for name, field in names.items():
             type.__setattr__(cls, name, _record.HeaderField(fields["header"], field))
@@ -472,7 +471,7 @@ class AttributeSet(Record, metaclass=_Declared):
 
 
 class Struct(Record, metaclass=_Declared):
-    """The base of declarations of C structs: fields in order, without padding but what binary fields declare."""
+    """The base of declarations of C structs: fields in order, without padding. Declare padding as a binary field."""
 
     def __init_subclass__(cls) -> None:
         fields = _fields(cls, Struct)
@@ -481,6 +480,6 @@ class Struct(Record, metaclass=_Declared):
             if field.types:
                 raise TypeError(f"{cls.__name__}.{name}: a field of a Struct has no attribute type")
             if field.kind not in allowed or (field.kind != _record.NL_K_FIXED and not field.width):
-                raise TypeError(f"{cls.__name__}.{name}: a Struct holds integers, binaries and addresses of fixed size")
+                raise TypeError(f"{cls.__name__}.{name}: a Struct has integers, bytes and addresses of fixed size only")
         compile_struct(cls, fields)
         type.__setattr__(cls, "__header_fields__", {})

@@ -31,7 +31,7 @@ static const struct nl_column root = {
 static uint8_t records[ROWS][SIZE];
 static uint8_t heap[ROWS * LONG + 200];
 
-static struct nl_source source(uint32_t size)
+static struct nl_rows source(uint32_t size)
 {
     for (uint32_t i = 0; i < ROWS; i++) {
         struct nl_ref ref = {8 + i * LONG, size};
@@ -40,7 +40,7 @@ static struct nl_source source(uint32_t size)
     }
     for (size_t i = 0; i < sizeof heap; i++)
         heap[i] = (uint8_t)('a' + i % 26);
-    struct nl_source all = {records[0], SIZE, ROWS, {heap, NULL}};
+    struct nl_rows all = {records[0], SIZE, ROWS, {heap, NULL}};
     return all;
 }
 
@@ -55,11 +55,11 @@ static void drop(void *owner)
 /* A stream gives less at a time where there would be too much; an array is refused. */
 static void test_parts(void)
 {
-    struct nl_source all = source(LONG);
+    struct nl_rows all = source(LONG);
     struct ArrowArrayStream stream;
     struct ArrowArray array;
     int64_t rows = 0;
-    CHECK(!nl_stream_init(&stream, &root, &all, drop, &dropped));
+    CHECK(!nl_array_stream_init(&stream, &root, &all, drop, &dropped));
     for (;;) {
         CHECK(!stream.get_next(&stream, &array));
         CHECK(!stream.get_last_error(&stream));
@@ -91,10 +91,10 @@ static void test_parts(void)
 /* One value that is too much ends in an error, again and again. */
 static void test_too_much(void)
 {
-    struct nl_source all = source(INT32_MAX + 1);
+    struct nl_rows all = source(INT32_MAX + 1);
     struct ArrowArrayStream stream;
     struct ArrowArray array;
-    CHECK(!nl_stream_init(&stream, &root, &all, drop, &dropped));
+    CHECK(!nl_array_stream_init(&stream, &root, &all, drop, &dropped));
     for (int i = 0; i < 2; i++) {
         CHECK(stream.get_next(&stream, &array) == EOVERFLOW);
         CHECK(!array.release);
@@ -119,7 +119,7 @@ static void test_terms(void)
 /* Children outlive what they came in, in any order. */
 static void test_moved_parts(void)
 {
-    struct nl_source all = source(1);
+    struct nl_rows all = source(1);
     struct nl_builder builder;
     struct ArrowArray array, parts[3], names;
     struct ArrowSchema schema, part;

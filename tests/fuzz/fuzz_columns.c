@@ -115,7 +115,7 @@ static uint32_t put_item(struct input *in, struct nl_area *heap, uint32_t next)
     return at;
 }
 
-static void make_row(struct input *in, struct row *row, struct nl_area *heap, struct nl_area *kept)
+static void make_row(struct input *in, struct row *row, struct nl_area *heap, struct nl_area *datagrams)
 {
     unsigned present = byte(in) | (unsigned)byte(in) << 8;
     memset(row, 0, sizeof *row);
@@ -132,7 +132,7 @@ static void make_row(struct input *in, struct row *row, struct nl_area *heap, st
         row->address.bytes[i] = byte(in);
     row->text = refer(in, heap, 1);
     row->binary = refer(in, heap, 1);
-    row->view = refer(in, kept, 1);
+    row->view = refer(in, datagrams, 1);
     row->packed = refer(in, heap, 2);
     for (unsigned n = byte(in) % 8 == 7 ? byte(in) * 3u : byte(in) % 4; n; n--) {
         row->list.first = put_item(in, heap, row->list.first);
@@ -264,7 +264,7 @@ static void check_lladdr(const struct ArrowArray *a, int64_t i, const uint8_t *b
 }
 
 static void check_row(const struct ArrowArray *all, int64_t i, const struct row *row, const uint8_t *heap,
-                      const uint8_t *kept)
+                      const uint8_t *datagrams)
 {
     struct ArrowArray **a = all->children;
     uint8_t present[COLUMNS];
@@ -287,7 +287,7 @@ static void check_row(const struct ArrowArray *all, int64_t i, const struct row 
     if (present[BINARY])
         check_bytes(a[BINARY], i, heap, row->binary);
     if (present[VIEW])
-        check_bytes(a[VIEW], i, kept, row->view);
+        check_bytes(a[VIEW], i, datagrams, row->view);
     if (present[SUB])
         check_bytes(a[SUB], i, heap, (struct nl_ref){row->sub.raw, row->sub.raw_size});
     if (present[RARE])
@@ -302,7 +302,7 @@ static long rows_checked;
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, size};
-    struct nl_area heap = {0}, kept = {0};
+    struct nl_area heap = {0}, datagrams = {0};
     struct row prototypes[PROTOTYPES];
     for (unsigned c = 0; c < COLUMNS; c++)
         parts[c] = &columns[c];
@@ -311,15 +311,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t order[8];
     for (unsigned i = 0; i < sizeof order; i++)
         order[i] = byte(&in) % PROTOTYPES;
-    CHECK(!nl_put(&heap, "\0\0\0\0\0\0\0", 8) && !nl_put(&kept, "", 1));
+    CHECK(!nl_put(&heap, "\0\0\0\0\0\0\0", 8) && !nl_put(&datagrams, "", 1));
     for (unsigned i = 0; i < PROTOTYPES; i++)
-        make_row(&in, &prototypes[i], &heap, &kept);
+        make_row(&in, &prototypes[i], &heap, &datagrams);
     struct row *rows = calloc(count + 1, sizeof *rows); /* the sanitizer knows where it ends */
     CHECK(rows);
     for (size_t i = 0; i < count; i++)
         rows[i] = prototypes[order[i % sizeof order]];
 
-    struct nl_source source = {(const uint8_t *)rows, sizeof *rows, count, {heap.data, kept.data}};
+    struct nl_rows source = {(const uint8_t *)rows, sizeof *rows, count, {heap.data, datagrams.data}};
     struct nl_builder builder;
     CHECK(!nl_builder_init(&builder, &root));
     for (size_t at = 0, n = cut, turn = 0; turn < 2; turn++, at = cut, n = count - cut) {
@@ -334,14 +334,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             CHECK(nulls == array.children[c]->null_count);
         }
         for (size_t i = 0; i < n; i++)
-            check_row(&array, (int64_t)i, &rows[at + i], heap.data, kept.data);
+            check_row(&array, (int64_t)i, &rows[at + i], heap.data, datagrams.data);
         array.release(&array);
         rows_checked += (long)n;
     }
     nl_builder_free(&builder);
     free(rows);
     nl_area_free(&heap);
-    nl_area_free(&kept);
+    nl_area_free(&datagrams);
     return 0;
 }
 

@@ -31,9 +31,9 @@ static void make_test(struct input *in, struct nl_test *test, struct nl_range *r
     int addresses = how & 1;
     size_t values = 1 + (how >> 1) % VALUES;
     test->absent_is_zero = how >> 6 & 1;
-    test->source_count = (uint8_t)(1 + (how >> 3) % NL_SOURCES_MAX);
-    for (unsigned i = 0; i < test->source_count; i++) {
-        struct nl_source *source = &test->sources[i];
+    test->operand_count = (uint8_t)(1 + (how >> 3) % NL_OPERANDS_MAX);
+    for (unsigned i = 0; i < test->operand_count; i++) {
+        struct nl_operand *source = &test->operands[i];
         source->size = addresses ? sizeof(struct nl_address) : sizes[byte(in) % 4];
         source->offset = byte(in) % (RECORD - source->size + 1u);
         source->presence = byte(in) % RECORD;
@@ -102,10 +102,10 @@ static int slowly(const struct nl_test *test, const uint8_t *record)
 {
     const uint8_t *value = NULL;
     unsigned size = 0;
-    for (unsigned i = test->source_count; i--;)
-        if (record[test->sources[i].presence] & test->sources[i].bit) {
-            value = record + test->sources[i].offset;
-            size = test->sources[i].size;
+    for (unsigned i = test->operand_count; i--;)
+        if (record[test->operands[i].presence] & test->operands[i].bit) {
+            value = record + test->operands[i].offset;
+            size = test->operands[i].size;
         }
     int holds = 0;
     for (size_t i = 0; value && i < test->network_count; i++) {

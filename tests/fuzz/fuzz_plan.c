@@ -3,7 +3,7 @@
  * With libFuzzer as fuzz_wire.c, or with -DSTANDALONE as a program that makes its own seeds, mutates them a given
  * number of times, and runs the files that it is given. Built with AddressSanitizer and UndefinedBehaviorSanitizer.
  *
- * Beyond not crashing it must hold: all that a record refers to lies in the heap or a kept datagram, lists end,
+ * Beyond not crashing it must hold: all that a record refers to lies in the heap or the datagrams, lists end,
  * presence bits are those of fields, a failed decode says where inside the input, what is decoded and encoded again
  * is the same from then on, an input's shape says of it, and of one with other values, what nl_decode says, and a copy
  * of a record refers to memory of its own alone and is encoded as the record is.
@@ -210,8 +210,8 @@ static void touch(const uint8_t *p, size_t n)
         sink ^= p[i];
 }
 
-static const struct nl_area *kept; /* of the record that is looked at */
-static int copied;                 /* whether it is a copy */
+static const struct nl_area *datagrams; /* of the checked record */
+static int copied;                      /* whether it is a copy */
 
 static void inside(const struct nl_area *heap, size_t offset, size_t size)
 {
@@ -255,9 +255,9 @@ static void walk_value(const struct nl_op *op, const uint8_t *from, const struct
     case NL_K_VIEW: {
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
-        CHECK(ref.offset <= kept->size && ref.size <= kept->size - ref.offset);
+        CHECK(ref.offset <= datagrams->size && ref.size <= datagrams->size - ref.offset);
         if (ref.size)
-            touch(kept->data + ref.offset, ref.size);
+            touch(datagrams->data + ref.offset, ref.size);
         break;
     }
     case NL_K_STRING:
@@ -351,7 +351,7 @@ static void walk(const struct nl_set *set, const uint8_t *record, const struct n
 /* A decoded input, in memory of just its size. */
 struct result {
     uint8_t *record;
-    struct nl_area heap, kept, out;
+    struct nl_area heap, datagrams, out;
     struct nl_fault fault;
     int decoded, encoded;
 };
@@ -360,7 +360,7 @@ static void free_result(struct result *r)
 {
     free(r->record);
     nl_area_free(&r->heap);
-    nl_area_free(&r->kept);
+    nl_area_free(&r->datagrams);
     nl_area_free(&r->out);
 }
 
@@ -374,18 +374,18 @@ static struct result once(const uint8_t *data, size_t size, struct nl_shapes *sh
     CHECK(p && r.record);
     if (size)
         memcpy(p, data, size);
-    /* Every other input as a stream has it: received where it is kept. */
+    /* Every other input as a stream has it: received into the datagrams. */
     int in_place = size && size % 2;
     if (in_place)
-        r.kept = (struct nl_area){.data = p, .size = size, .capacity = size};
+        r.datagrams = (struct nl_area){.data = p, .size = size, .capacity = size};
     if (shapes) {
         memset(r.record, 0xa5, outer.set.record_size + 4);
-        r.decoded = nl_decode_shaped(shapes, &outer.set, p, size, r.record, &r.heap, &r.kept, &fault);
+        r.decoded = nl_decode_shaped(shapes, &outer.set, p, size, r.record, &r.heap, &r.datagrams, &fault);
     } else {
-        r.decoded = nl_decode(&outer.set, p, size, r.record, &r.heap, &r.kept, &fault);
+        r.decoded = nl_decode(&outer.set, p, size, r.record, &r.heap, &r.datagrams, &fault);
     }
     r.fault = fault;
-    CHECK(!in_place || (r.kept.data == p && r.kept.size == size));
+    CHECK(!in_place || (r.datagrams.data == p && r.datagrams.size == size));
     if (r.decoded < 0) {
         CHECK(fault.kind > NL_FAULT_NONE && fault.kind < NL_FAULT_MEMORY);
         CHECK(fault.offset <= size && fault.depth <= NL_PATH_MAX);
@@ -399,10 +399,10 @@ static struct result once(const uint8_t *data, size_t size, struct nl_shapes *sh
     if (!in_place)
         free(p); /* a record refers to no input */
     if (r.decoded == 0) {
-        kept = &r.kept;
+        datagrams = &r.datagrams;
         walk(&outer.set, r.record, &r.heap);
         walk_unknown(nl_load32(r.record + outer.set.record_size), outer.set.record_size, &r.heap);
-        struct nl_bytes bytes = {r.heap.data, r.kept.data};
+        struct nl_bytes bytes = {r.heap.data, r.datagrams.data};
         r.encoded = nl_encode(&outer.set, r.record, &bytes, &r.out);
         CHECK(r.encoded == 0 || r.encoded == -E2BIG);
         touch(r.out.data, r.out.size);
@@ -428,18 +428,18 @@ static void copy(const struct result *from)
 {
     struct result to = {0};
     struct nl_area records = {0};
-    struct nl_copier c = {{from->heap.data, from->kept.data}, &to.heap, &to.kept, 0};
+    struct nl_copier c = {{from->heap.data, from->datagrams.data}, &to.heap, &to.datagrams, 0};
     uint32_t unknown = nl_load32(from->record + outer.set.record_size);
     CHECK(nl_copy_record(&c, &outer.set, from->record, unknown, 0, &records) == 0);
     CHECK(records.size == outer.set.record_size + 4 && to.heap.size <= from->heap.size);
     to.record = records.data;
-    kept = &to.kept;
+    datagrams = &to.datagrams;
     copied = 1;
     walk(&outer.set, to.record, &to.heap);
     walk_unknown(nl_load32(to.record + outer.set.record_size), outer.set.record_size, &to.heap);
     copied = 0;
     same_unknown(from, &to);
-    struct nl_bytes bytes = {to.heap.data, to.kept.data};
+    struct nl_bytes bytes = {to.heap.data, to.datagrams.data};
     to.encoded = nl_encode(&outer.set, to.record, &bytes, &to.out);
     CHECK(to.encoded == from->encoded && to.out.size == from->out.size);
     CHECK(!to.out.size || !memcmp(to.out.data, from->out.data, to.out.size));
@@ -470,7 +470,7 @@ static void both_ways(const uint8_t *data, size_t size, struct nl_shapes *shapes
 static void by_shape(const uint8_t *data, size_t size)
 {
     struct nl_shapes shapes = {0};
-    struct nl_shape *s = nl_shape_of(&outer.set, data, size);
+    struct nl_shape *s = nl_shape_new(&outer.set, data, size);
     uint8_t *other = malloc(size ? size : 1);
     CHECK(other);
     if (s) {

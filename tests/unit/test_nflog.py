@@ -22,7 +22,7 @@ from probe import c_layout, c_names, c_values
 
 HEADER = struct.pack(">BBH", 2, 0, 5)
 NESTED = 0x8000
-MISFIT = "Packet{}: an attribute's length does not fit the {} bytes that are left, at byte {}"
+MISFIT = "Packet{}: an attribute's length does not fit the {} remaining bytes, at byte {}"
 NFNETLINK_LOG_H = "linux/netfilter/nfnetlink_log.h"
 
 

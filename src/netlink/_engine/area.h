@@ -1,12 +1,11 @@
-/* Bytes that grow: records, what they refer to, and columns.
+/* Growing areas of bytes, for records, their heaps, datagrams and columns.
  *
- * Plain C without Python. A small area is malloc's. From NL_AREA_MAPPED on it is
- * a mapping that starts with a huge page, which makes its first touch cheap, in
- * the midst of addresses that are reserved for it: it grows where it is, by
- * mprotect, as the heaps of libc's threads do. Where a machine has no addresses
- * to reserve, or does not let an area grow, its bytes are copied to a larger
- * mapping. A mapping is only ever changed at its end, so that nothing depends
- * on how a kernel splits and merges what it keeps of it.
+ * Plain C without Python. A small area comes from malloc. From NL_AREA_MAPPED
+ * bytes up it is a mapping that starts with a huge page: its first touch is
+ * cheap. The mapping lies in a reserved range of addresses and grows in place by
+ * mprotect, as the heaps of libc's threads do. If no addresses can be reserved,
+ * or mprotect fails, the bytes are copied to a larger mapping. A mapping changes
+ * only at its end: nothing depends on how the kernel splits and merges it.
  */
 #ifndef NETLINK_AREA_H
 #define NETLINK_AREA_H
@@ -20,12 +19,12 @@
 struct nl_area {
     uint8_t *data;
     size_t size, capacity;
-    size_t reserved; /* addresses from data on, whole huge pages; 0: data is malloc's */
+    size_t reserved; /* bytes of addresses from data on, whole huge pages; 0: data comes from malloc */
 };
 
 #define NL_HUGE_PAGE ((size_t)2 << 20)
 #define NL_AREA_MAPPED NL_HUGE_PAGE
-/* As much as a record's offsets reach, where addresses abound. They cost nothing: PROT_NONE is not accounted for. */
+/* The range of a record's 32-bit offsets; 0 on 32-bit machines. PROT_NONE addresses are not charged to the process. */
 #define NL_AREA_RESERVED ((size_t)(UINTPTR_MAX > UINT32_MAX ? UINT64_C(4) << 30 : 0))
 
 static inline void nl_area_free(struct nl_area *a)
@@ -37,14 +36,14 @@ static inline void nl_area_free(struct nl_area *a)
     memset(a, 0, sizeof *a);
 }
 
-/* Gives reserved addresses back. The area can still grow, by a copy. */
+/* Returns the unused reserved addresses. The area can still grow, by a copy. */
 static inline void nl_area_trim(struct nl_area *a)
 {
     if (a->reserved > a->capacity && munmap(a->data + a->capacity, a->reserved - a->capacity) == 0)
         a->reserved = a->capacity;
 }
 
-/* Addresses that start with a huge page, of which the first bytes can be used; NULL where there are none. */
+/* Reserves addresses that start with a huge page and makes the first bytes usable; NULL if that fails. */
 static inline uint8_t *nl_map(size_t usable, size_t reserved)
 {
     uint8_t *all =
@@ -56,7 +55,7 @@ static inline uint8_t *nl_map(size_t usable, size_t reserved)
     if (before)
         munmap(all, before);
     munmap(data + reserved, NL_HUGE_PAGE - before);
-    madvise(data, reserved, MADV_HUGEPAGE); /* a kernel without huge pages refuses, and loses nothing */
+    madvise(data, reserved, MADV_HUGEPAGE); /* fails harmlessly on a kernel without huge pages */
     if (mprotect(data, usable, PROT_READ | PROT_WRITE) < 0) {
         munmap(data, reserved);
         return NULL;
@@ -64,7 +63,7 @@ static inline uint8_t *nl_map(size_t usable, size_t reserved)
     return data;
 }
 
-/* To a new mapping. */
+/* Moves an area to a new mapping. */
 static inline int nl_area_move(struct nl_area *a, size_t capacity)
 {
     struct nl_area to = {NULL, a->size, capacity, capacity};
@@ -105,7 +104,7 @@ __attribute__((unused, noinline)) static int nl_area_grow(struct nl_area *a, siz
     return 0;
 }
 
-/* Room for n more bytes, which are not zeroed. 0, or -ENOMEM with all as before. */
+/* Reserves n more bytes, not zeroed. 0, or -ENOMEM and the area is unchanged. */
 static inline int nl_area_reserve(struct nl_area *a, size_t n)
 {
     return n <= a->capacity - a->size ? 0 : nl_area_grow(a, n);

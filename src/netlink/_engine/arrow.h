@@ -1,12 +1,12 @@
 /* Columns of the Arrow C data interface, gathered from the records of a batch.
  *
- * Plain C without Python, as plan.h. An nl_column says where in a record its
- * values lie and what Arrow makes of them; an nl_builder collects them, a block
- * of records at a time for all columns, so that the block stays in the cache.
+ * Plain C without Python, as plan.h. An nl_column describes the place of its
+ * values in a record and their Arrow type. An nl_builder collects the values, a
+ * block of records at a time for all columns: the block stays in the cache.
  *
- * What is exported owns its memory and refers to nothing else: a consumer may
- * move its parts apart, and release them from any thread and in any order. Only
- * an nl_stream reads the records while it lives.
+ * Exported arrays and schemas own their memory and refer to nothing else. A
+ * consumer may move their parts, and release them from any thread in any order.
+ * Only an nl_array_stream reads the records while it lives.
  *
  * https://arrow.apache.org/docs/format/CDataInterface.html
  */
@@ -57,34 +57,34 @@ struct ArrowArrayStream {
 #endif
 
 enum {
-    NL_BLOCK = 256,       /* records that are gathered together */
-    NL_CHUNK = 1 << 17,   /* rows of a stream's arrays */
-    NL_ADDRESS_TEXT = 40, /* no address takes more */
+    NL_BLOCK = 256,       /* records gathered together */
+    NL_CHUNK = 1 << 17,   /* rows of an array in a stream */
+    NL_ADDRESS_TEXT = 40, /* characters of the longest address */
 };
 
-/* What a column's values are in the record. */
+/* The form of a column's values in the record. */
 enum nl_column_kind {
-    NL_COL_STRUCT,  /* the children, in the same record; null nowhere */
-    NL_COL_FIXED,   /* width bytes, taken as they are */
-    NL_COL_TERM,    /* an integer of width bytes: an index into a dictionary of names */
-    NL_COL_TRUE,    /* nothing but that it is there */
-    NL_COL_ADDRESS, /* nl_address, to be text */
-    NL_COL_MAC,     /* 6 bytes, to be text */
-    NL_COL_LLADDR,  /* nl_ref into the heap, to be text as an NL_COL_MAC's */
-    NL_COL_TEXT,    /* nl_ref into the heap, to be made valid UTF-8 */
+    NL_COL_STRUCT,  /* the children, in the same record; never null */
+    NL_COL_FIXED,   /* width bytes, copied unchanged */
+    NL_COL_TERM,    /* an integer of width bytes: becomes an index into a dictionary of names */
+    NL_COL_TRUE,    /* presence alone */
+    NL_COL_ADDRESS, /* nl_address: becomes text */
+    NL_COL_MAC,     /* 6 bytes: become text */
+    NL_COL_LLADDR,  /* nl_ref into the heap: becomes text as NL_COL_MAC does */
+    NL_COL_TEXT,    /* nl_ref into the heap: becomes valid UTF-8 */
     NL_COL_BINARY,  /* nl_ref into the heap */
-    NL_COL_VIEW,    /* nl_ref into the kept datagrams */
-    NL_COL_RAW,     /* nl_sub: the payload, where no case fitted */
-    NL_COL_LIST,    /* nl_list of what the child is */
-    NL_COL_PACKED,  /* nl_ref to integers in the heap, which the child is */
+    NL_COL_VIEW,    /* nl_ref into the datagrams */
+    NL_COL_RAW,     /* nl_sub: the payload if no case fits, else null */
+    NL_COL_LIST,    /* nl_list; the child is the item */
+    NL_COL_PACKED,  /* nl_ref to integers in the heap; the child is the integer */
 };
 
 #define NL_HOP_RARE UINT32_MAX
 
-/* From a record to one in the heap that it refers to. */
+/* A step from a record to one in the heap that it refers to. */
 struct nl_hop {
     uint32_t offset; /* of the reference */
-    uint32_t which;  /* NL_HOP_RARE, or the case that an nl_sub must be */
+    uint32_t which;  /* NL_HOP_RARE, or the case that the nl_sub must have */
 };
 
 struct nl_column {
@@ -96,7 +96,7 @@ struct nl_column {
     uint32_t offset;
     uint32_t width;
     uint32_t hop_count, child_count, term_count;
-    const struct nl_hop *hops; /* to the record that the offsets are in */
+    const struct nl_hop *hops; /* the steps to the record with the value */
     const struct nl_column **children;
     const uint64_t *term_values;
     const char **term_names;
@@ -194,7 +194,7 @@ static inline char *nl_text_v4(char *to, const uint8_t *a)
     return to;
 }
 
-/* RFC 5952: the first of the longest runs of zeros is left out, and ::ffff:0:0/96 ends as IPv4 does. */
+/* RFC 5952: "::" replaces the first of the longest runs of zeros, and ::ffff:0:0/96 ends in dotted decimal. */
 static char *nl_text_v6(char *to, const uint8_t *a)
 {
     static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
@@ -234,7 +234,7 @@ static char *nl_text_v6(char *to, const uint8_t *a)
     return to;
 }
 
-/* Three characters for each of n bytes, the first of which is a colon. */
+/* Writes n bytes in hexadecimal, a colon before each: 3 * n characters. */
 static void nl_text_bytes(char *to, const uint8_t *a, size_t n)
 {
     static const char digits[] = "0123456789abcdef";
@@ -245,7 +245,7 @@ static void nl_text_bytes(char *to, const uint8_t *a, size_t n)
     }
 }
 
-/* How many bytes the next character takes; where it is none, how many belong to what one began as. */
+/* The number of bytes of the next character. If it is malformed, valid is 0 and the number is that of its prefix. */
 static size_t nl_utf8_next(const uint8_t *p, size_t size, int *valid)
 {
     uint8_t lead = p[0], low = 0x80, high = 0xbf;
@@ -258,13 +258,13 @@ static size_t nl_utf8_next(const uint8_t *p, size_t size, int *valid)
     if (lead < 0xc2 || lead > 0xf4)
         return 1;
     if (lead == 0xe0)
-        low = 0xa0; /* else too long for its number */
+        low = 0xa0; /* below: an overlong encoding */
     else if (lead == 0xed)
-        high = 0x9f; /* else a surrogate */
+        high = 0x9f; /* above: a surrogate */
     else if (lead == 0xf0)
         low = 0x90;
     else if (lead == 0xf4)
-        high = 0x8f; /* else above U+10FFFF */
+        high = 0x8f; /* above: beyond U+10FFFF */
     for (size_t i = 1; i < want; i++, low = 0x80, high = 0xbf)
         if (i == size || p[i] < low || p[i] > high)
             return i;
@@ -274,8 +274,8 @@ static size_t nl_utf8_next(const uint8_t *p, size_t size, int *valid)
 
 /* ---- builders ---- */
 
-/* The dictionary of an NL_COL_TERM column: the declared names, then the numbers that have none as they come up. It
- * stays from one array of a stream to the next, so that an index means the same in all of them. */
+/* The dictionary of an NL_COL_TERM column: the declared names, then the numbers without a name in order of appearance.
+ * All arrays of a stream share it: an index has one meaning. */
 struct nl_terms {
     uint64_t *values;         /* by index */
     uint32_t *slots;          /* a hash table: index + 1 */
@@ -285,9 +285,9 @@ struct nl_terms {
 struct nl_builder {
     const struct nl_column *column;
     int64_t length, nulls;
-    int started;                        /* a value was there; until then, the areas are empty */
-    size_t expected;                    /* rows, or 0 where that is not known */
-    struct nl_area bits, offsets, data; /* bits: empty too while nothing is null */
+    int started;                        /* whether there was a value; if not, the areas are empty */
+    size_t expected;                    /* rows, 0 if not known */
+    struct nl_area bits, offsets, data; /* bits: also empty while no row is null */
     struct nl_builder *children;
     struct nl_terms terms;
 };
@@ -321,7 +321,7 @@ static int nl_terms_grow(struct nl_terms *terms)
     return 0;
 }
 
-/* The index of a value, which is added where it is new; negative: an errno. */
+/* The index of a value; a new value is added. Negative: an errno. */
 static int64_t nl_term(struct nl_terms *terms, uint64_t value)
 {
     uint32_t *slot = terms->capacity ? nl_term_slot(terms, value) : NULL;
@@ -338,7 +338,7 @@ static int64_t nl_term(struct nl_terms *terms, uint64_t value)
     return *slot - 1;
 }
 
-/* Forget what was gathered; not the terms. */
+/* Empties a builder, but not its terms. */
 static void nl_builder_reset(struct nl_builder *b, size_t expected)
 {
     nl_area_free(&b->bits);
@@ -365,7 +365,7 @@ static void nl_builder_free(struct nl_builder *b)
     memset(b, 0, sizeof *b);
 }
 
-/* 0, or ENOMEM; to be freed in both cases. */
+/* 0, or ENOMEM. The caller frees the builder in both cases. */
 static int nl_builder_init(struct nl_builder *b, const struct nl_column *column)
 {
     memset(b, 0, sizeof *b);
@@ -389,7 +389,7 @@ static int nl_has_offsets(const struct nl_column *c)
     return c->kind >= NL_COL_ADDRESS;
 }
 
-/* Bytes of a value, where it has always as many. */
+/* Bytes of a value of fixed size, else 0. */
 static size_t nl_value_size(const struct nl_column *c)
 {
     return c->kind == NL_COL_FIXED ? c->width : c->kind == NL_COL_TERM ? sizeof(int32_t) : 0;
@@ -405,7 +405,7 @@ static int nl_zeros_put(struct nl_area *area, size_t size)
     return 0;
 }
 
-/* The first value: make up for the nulls before it. */
+/* Starts a column at its first value: adds the nulls before it. */
 static int nl_builder_start(struct nl_builder *b)
 {
     size_t before = (size_t)b->length, size = nl_value_size(b->column);
@@ -424,7 +424,7 @@ static int nl_builder_start(struct nl_builder *b)
 static int nl_put_bits(struct nl_builder *b, const uint8_t *valid, size_t n, size_t count)
 {
     size_t before = (size_t)b->length, bytes = (before + 7) / 8;
-    int always = b->column->kind == NL_COL_TRUE; /* its values are these bits too */
+    int always = b->column->kind == NL_COL_TRUE; /* the same bits are its values */
     if (count == n && !b->bits.size && !always)
         return 0;
     if (!b->bits.size && before) {
@@ -482,7 +482,7 @@ static int nl_put_text(struct nl_area *data, const uint8_t *text, size_t size)
     return nl_put_bytes(data, text, size);
 }
 
-/* Where the rows of a column lie that are reached over others; NULL where there is none. */
+/* Follows the hops of a column from each row. A row without such a record becomes NULL. */
 static void nl_follow(const struct nl_column *c, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes,
                       const uint8_t **to)
 {
@@ -505,7 +505,7 @@ static void nl_follow(const struct nl_column *c, const uint8_t *const *rows, siz
 
 static int nl_gather(struct nl_builder *b, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes);
 
-/* The items of one list, behind those of the rows before. */
+/* Appends the items of one list. */
 static int nl_gather_list(struct nl_builder *child, const uint8_t *at, const struct nl_bytes *bytes)
 {
     const uint8_t *items[NL_BLOCK];
@@ -536,7 +536,7 @@ static int nl_gather_packed(struct nl_builder *child, const struct nl_ref *ref, 
     return 0;
 }
 
-/* One value of a column with offsets. */
+/* Appends one value of a column with offsets. */
 static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl_bytes *bytes)
 {
     char text[NL_ADDRESS_TEXT];
@@ -551,7 +551,7 @@ static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl
     case NL_COL_LIST:
         return nl_gather_list(&b->children[0], at, bytes);
     }
-    memcpy(&ref, at, sizeof ref); /* which an nl_sub begins with */
+    memcpy(&ref, at, sizeof ref); /* an nl_sub begins with an nl_ref */
     if (!ref.size)
         return 0;
     switch (b->column->kind) {
@@ -562,7 +562,7 @@ static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl
     case NL_COL_LLADDR:
         return nl_put_lladdr(&b->data, bytes->heap + ref.offset, ref.size);
     case NL_COL_VIEW:
-        return nl_put_bytes(&b->data, bytes->kept + ref.offset, ref.size);
+        return nl_put_bytes(&b->data, bytes->datagrams + ref.offset, ref.size);
     default:
         return nl_put_bytes(&b->data, bytes->heap + ref.offset, ref.size);
     }
@@ -644,7 +644,7 @@ static int nl_gather_values(struct nl_builder *b, const uint8_t *const *rows, co
     return 0;
 }
 
-/* A column's values in up to NL_BLOCK records; NULL is a record that is not there. 0, ENOMEM, or EOVERFLOW where an
+/* Gathers a column's values in up to NL_BLOCK records; a NULL row is an absent record. 0, ENOMEM, or EOVERFLOW if an
  * array would need offsets above INT32_MAX. */
 static int nl_gather(struct nl_builder *b, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes)
 {
@@ -691,7 +691,7 @@ static int nl_gather(struct nl_builder *b, const uint8_t *const *rows, size_t n,
 
 /* ---- arrays ---- */
 
-/* What all columns of nothing but nulls point to. */
+/* The zeros that all columns without a value share as buffers. */
 struct nl_zeros {
     atomic_size_t users;
     uint8_t *data;
@@ -787,9 +787,9 @@ static int nl_array_make(struct ArrowArray *out, size_t children, struct nl_zero
     return 0;
 }
 
-static void nl_give(struct nl_array_holder *holder, int which, struct nl_area *area)
+static void nl_hand_over(struct nl_array_holder *holder, int which, struct nl_area *area)
 {
-    static const uint64_t nothing; /* where a buffer has no bytes */
+    static const uint64_t nothing; /* the address of a buffer without bytes */
     nl_area_trim(area);
     holder->areas[which] = *area;
     holder->buffers[which] = area->data ? area->data : (const uint8_t *)&nothing;
@@ -819,8 +819,8 @@ static int nl_export_terms(const struct nl_builder *b, struct ArrowArray *out)
             result = ENOMEM;
     }
     struct nl_array_holder *holder = (struct nl_array_holder *)out->private_data;
-    nl_give(holder, 1, &offsets);
-    nl_give(holder, 2, &data);
+    nl_hand_over(holder, 1, &offsets);
+    nl_hand_over(holder, 2, &data);
     out->length = b->terms.count;
     out->n_buffers = 3;
     if (result)
@@ -828,7 +828,7 @@ static int nl_export_terms(const struct nl_builder *b, struct ArrowArray *out)
     return result;
 }
 
-/* What was gathered, as an array; the builder has nothing then. 0, or an errno and nothing to release. */
+/* Moves the gathered values from a builder to an array. 0, or an errno and nothing to release. */
 static int nl_export(struct nl_builder *b, struct nl_zeros *zeros, struct ArrowArray *out)
 {
     const struct nl_column *c = b->column;
@@ -841,13 +841,13 @@ static int nl_export(struct nl_builder *b, struct nl_zeros *zeros, struct ArrowA
     out->null_count = b->nulls;
     out->n_buffers = c->kind == NL_COL_STRUCT ? 1 : offsets && !lists ? 3 : 2;
     if (b->started) {
-        nl_give(holder, 0, &b->bits);
+        nl_hand_over(holder, 0, &b->bits);
         if (c->kind == NL_COL_TRUE)
             holder->buffers[1] = holder->buffers[0];
         else
-            nl_give(holder, 1, offsets ? &b->offsets : &b->data);
+            nl_hand_over(holder, 1, offsets ? &b->offsets : &b->data);
         if (offsets)
-            nl_give(holder, 2, &b->data);
+            nl_hand_over(holder, 2, &b->data);
     } else {
         holder->buffers[0] = holder->buffers[1] = holder->buffers[2] = zeros->data;
     }
@@ -864,16 +864,16 @@ static int nl_export(struct nl_builder *b, struct nl_zeros *zeros, struct ArrowA
     return result;
 }
 
-/* Records side by side, or some of them at equal distances. */
-struct nl_source {
+/* The records of a batch: `count` of them, stride bytes apart. */
+struct nl_rows {
     const uint8_t *first;
     ptrdiff_t stride;
     size_t count;
     struct nl_bytes bytes;
 };
 
-/* n rows from the at-th on as one array. 0, or ENOMEM, EOVERFLOW and nothing to release. */
-static int nl_export_rows(struct nl_builder *b, const struct nl_source *source, size_t at, size_t n,
+/* Exports n rows from row `at` on as one array. 0, or ENOMEM or EOVERFLOW and nothing to release. */
+static int nl_export_rows(struct nl_builder *b, const struct nl_rows *source, size_t at, size_t n,
                           struct ArrowArray *out)
 {
     const uint8_t *rows[NL_BLOCK];
@@ -901,30 +901,30 @@ static int nl_export_rows(struct nl_builder *b, const struct nl_source *source, 
 
 /* ---- stream ---- */
 
-struct nl_stream {
+struct nl_array_stream {
     struct nl_builder builder;
-    struct nl_source source;
+    struct nl_rows source;
     size_t at;
     const char *error;
-    void (*drop)(void *); /* what keeps the records and the columns */
+    void (*drop)(void *); /* releases the owner of records and columns */
     void *owner;
 };
 
-static int nl_stream_schema(struct ArrowArrayStream *s, struct ArrowSchema *out)
+static int nl_array_stream_schema(struct ArrowArrayStream *s, struct ArrowSchema *out)
 {
-    struct nl_stream *stream = (struct nl_stream *)s->private_data;
+    struct nl_array_stream *stream = (struct nl_array_stream *)s->private_data;
     int result = nl_schema_export(stream->builder.column, out);
     stream->error = result ? "no memory for the schema" : NULL;
     return result;
 }
 
-static int nl_stream_next(struct ArrowArrayStream *s, struct ArrowArray *out)
+static int nl_array_stream_next(struct ArrowArrayStream *s, struct ArrowArray *out)
 {
-    struct nl_stream *stream = (struct nl_stream *)s->private_data;
+    struct nl_array_stream *stream = (struct nl_array_stream *)s->private_data;
     size_t left = stream->source.count - stream->at, n = left < NL_CHUNK ? left : NL_CHUNK;
     int result;
     stream->error = NULL;
-    memset(out, 0, sizeof *out); /* the end, where no row is left */
+    memset(out, 0, sizeof *out); /* the end of the stream, if no row is left */
     if (!n)
         return 0;
     while ((result = nl_export_rows(&stream->builder, &stream->source, stream->at, n, out)) == EOVERFLOW && n > 1)
@@ -938,25 +938,25 @@ static int nl_stream_next(struct ArrowArrayStream *s, struct ArrowArray *out)
     return result;
 }
 
-static const char *nl_stream_error(struct ArrowArrayStream *s)
+static const char *nl_array_stream_error(struct ArrowArrayStream *s)
 {
-    return ((struct nl_stream *)s->private_data)->error;
+    return ((struct nl_array_stream *)s->private_data)->error;
 }
 
-static void nl_stream_release(struct ArrowArrayStream *s)
+static void nl_array_stream_release(struct ArrowArrayStream *s)
 {
-    struct nl_stream *stream = (struct nl_stream *)s->private_data;
+    struct nl_array_stream *stream = (struct nl_array_stream *)s->private_data;
     nl_builder_free(&stream->builder);
     stream->drop(stream->owner);
     free(stream);
     s->release = NULL;
 }
 
-/* 0, or ENOMEM. owner is dropped on release alone. */
-static int nl_stream_init(struct ArrowArrayStream *s, const struct nl_column *column, const struct nl_source *source,
-                          void (*drop)(void *), void *owner)
+/* 0, or ENOMEM. The stream drops owner when it is released, and not if this fails. */
+static int nl_array_stream_init(struct ArrowArrayStream *s, const struct nl_column *column,
+                                const struct nl_rows *source, void (*drop)(void *), void *owner)
 {
-    struct nl_stream *stream = (struct nl_stream *)calloc(1, sizeof *stream);
+    struct nl_array_stream *stream = (struct nl_array_stream *)calloc(1, sizeof *stream);
     memset(s, 0, sizeof *s);
     if (!stream)
         return ENOMEM;
@@ -968,10 +968,10 @@ static int nl_stream_init(struct ArrowArrayStream *s, const struct nl_column *co
     stream->source = *source;
     stream->drop = drop;
     stream->owner = owner;
-    s->get_schema = nl_stream_schema;
-    s->get_next = nl_stream_next;
-    s->get_last_error = nl_stream_error;
-    s->release = nl_stream_release;
+    s->get_schema = nl_array_stream_schema;
+    s->get_next = nl_array_stream_next;
+    s->get_last_error = nl_array_stream_error;
+    s->release = nl_array_stream_release;
     s->private_data = stream;
     return 0;
 }

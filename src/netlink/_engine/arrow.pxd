@@ -1,4 +1,4 @@
-# The Cython face of arrow.h.
+# The declarations of arrow.h for Cython.
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
@@ -55,7 +55,7 @@ cdef extern from "_engine/arrow.h" nogil:
     struct nl_builder:
         pass
 
-    struct nl_source:
+    struct nl_rows:
         const uint8_t *first
         ptrdiff_t stride
         size_t count
@@ -64,6 +64,6 @@ cdef extern from "_engine/arrow.h" nogil:
     int nl_schema_export(const nl_column *column, ArrowSchema *out) noexcept
     int nl_builder_init(nl_builder *b, const nl_column *column) noexcept
     void nl_builder_free(nl_builder *b) noexcept
-    int nl_export_rows(nl_builder *b, const nl_source *source, size_t at, size_t n, ArrowArray *out) noexcept
-    int nl_stream_init(ArrowArrayStream *s, const nl_column *column, const nl_source *source,
-                       void (*drop)(void *) noexcept, void *owner) noexcept
+    int nl_export_rows(nl_builder *b, const nl_rows *source, size_t at, size_t n, ArrowArray *out) noexcept
+    int nl_array_stream_init(ArrowArrayStream *s, const nl_column *column, const nl_rows *source,
+                             void (*drop)(void *) noexcept, void *owner) noexcept

@@ -1,7 +1,7 @@
-"""Batches as Arrow columns: the Arrow PyCapsule protocol, over the gather of arrow.h.
+"""Batches as Arrow columns: the Arrow PyCapsule protocol over the builders of arrow.h.
 
-Ownership: what is exported from keeps the batch, and the nl_column tree that says how to gather it. What is exported
-owns its memory, but for a stream, which keeps the exporter until it is released.
+Ownership: `Columns` and `Column` hold references to the batch and to the tree of nl_columns. An exported array or
+schema owns its memory. An exported stream holds a reference to its exporter until it is released.
 """
 
 cimport cython
@@ -44,13 +44,13 @@ cdef extern from "Python.h":
 
 @cython.final
 cdef class Node:
-    """One nl_column and what it points to."""
+    """One nl_column and the memory that it points to."""
 
     cdef nl_column c
     cdef list parts
     cdef str name
-    cdef tuple path     # the names that lead to it
-    cdef tuple steps    # and how its value is read from a record: see value_of
+    cdef tuple path     # names of the fields that lead to it
+    cdef tuple steps    # the steps from a record to its value: see value_of
 
     def __dealloc__(self):
         free(<void *>self.c.hops)
@@ -58,12 +58,12 @@ cdef class Node:
         free(<void *>self.c.term_values)
         free(<void *>self.c.term_names)
 
-    cdef const char *keep(self, str text) except NULL:
+    cdef const char *add_text(self, str text) except NULL:
         cdef bytes data = text.encode()
         self.parts.append(data)
         return data
 
-    cdef int adopt(self, list children) except -1:
+    cdef int set_children(self, list children) except -1:
         cdef Py_ssize_t i
         cdef Node child
         names = set()
@@ -91,8 +91,8 @@ cdef Node new_column(str name, str format, int kind, uint32_t offset=0, uint32_t
     cdef Node column = Node.__new__(Node)
     column.parts = []
     column.name = name
-    column.c.name = column.keep(name)
-    column.c.format = column.keep(format)
+    column.c.name = column.add_text(name)
+    column.c.format = column.add_text(format)
     column.c.kind = kind
     column.c.offset = offset
     column.c.width = width
@@ -100,7 +100,7 @@ cdef Node new_column(str name, str format, int kind, uint32_t offset=0, uint32_t
 
 
 cdef str label(object key):
-    """What the columns of one case of a submessage are called by."""
+    """The part of a column's name that stands for one case of a submessage."""
     return key.name.lower() if isinstance(key, _enum.IntEnum) else str(key)
 
 
@@ -109,12 +109,12 @@ cdef str integer_format(Py_ssize_t width, int flags):
     return formats[width][0 if flags & NL_SIGNED else 1]
 
 
-# A timestamp of Arrow, by what the integer counts.
+# The timestamp formats of Arrow, by unit.
 cdef dict TIMES = {"s": "tss:UTC", "ms": "tsm:UTC", "us": "tsu:UTC", "ns": "tsn:UTC"}
 
 
 cdef list of_class(object cls, tuple path, tuple steps, uint32_t base, tuple hops, bint binary):
-    """The columns of all fields of a record that lies base bytes into the one that hops lead to."""
+    """The columns of all fields of a record. It lies base bytes into the record that hops lead to."""
     out = []
     for name, field in cls.__fields__.items():
         out += of_field(field, (*path, name), (*steps, field), base, hops, binary)
@@ -152,7 +152,7 @@ cdef list of_field(Field field, tuple path, tuple steps, uint32_t base, tuple ho
 
 
 cdef object value_of(Record record, tuple steps):
-    """What a record has in a column: steps are fields, an index, or the class that a submessage must be of."""
+    """A record's value in a column. A step is a field, an index, or the class that a submessage must have."""
     value = record
     for step in steps:
         if isinstance(step, Field):
@@ -167,7 +167,7 @@ cdef object value_of(Record record, tuple steps):
 
 
 cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
-    """The column of a field that has just one."""
+    """The column of a field with exactly one column."""
     cdef Node column
     if field.kind == NL_K_INT or field.kind == NL_K_EVENT:
         if field.enum is not None and not issubclass(field.enum, _enum.Flag):
@@ -203,8 +203,8 @@ cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
         column = new_column(name, "+l", NL_COL_LIST, offset)
         item = of_item(field.item, binary)
     else:
-        raise AssertionError(f"{name} is of kind {field.kind}, which has no column")
-    column.adopt([item])
+        raise AssertionError(f"{name} has kind {field.kind}, which has no column")
+    column.set_children([item])
     return column
 
 
@@ -213,13 +213,13 @@ cdef Node of_item(Field item, bint binary):
     cdef Node column
     if item.kind == NL_K_NESTED or item.form == _record.FORM_BITFIELD32:
         column = new_column("item", "+s", NL_COL_STRUCT)
-        column.adopt(of_field(item, (), (), 0, (), binary))
+        column.set_children(of_field(item, (), (), 0, (), binary))
         return column
     return of_field(item, ("item",), (), 0, (), binary)[0]
 
 
 cdef int place(Node column, Field field, uint32_t base, tuple hops) except -1:
-    """Say where the presence bit lies, and how the record is reached."""
+    """Set a column's presence bit, and its hops to the record."""
     cdef Py_ssize_t i
     cdef nl_hop *steps = <nl_hop *>alloc(len(hops), sizeof(nl_hop))
     column.c.hops = steps
@@ -239,7 +239,7 @@ cdef int set_terms(Node column, object enum) except -1:
     column.c.term_names = <const char **>alloc(len(members), sizeof(char *))
     for i in range(len(members)):
         values[i] = <uint64_t>(int(members[i]) & 0xffffffffffffffff)
-        column.c.term_names[i] = column.keep(members[i].name)
+        column.c.term_names[i] = column.add_text(members[i].name)
     column.c.term_count = len(members)
     return 0
 
@@ -249,12 +249,12 @@ cdef void drop_owner(void *owner) noexcept with gil:
 
 
 cdef void drop(void *owner) noexcept nogil:
-    """Of a stream's release, which may come from a thread without the GIL, or when Python is gone."""
+    """The drop of a stream. Its release may run in any thread, also without the GIL or after Python has finished."""
     if Py_IsInitialized():
         drop_owner(owner)
 
 
-# A consumer that takes what a capsule holds marks it as released.
+# A consumer that moves the contents of a capsule sets release to NULL.
 
 cdef void free_schema(object capsule) noexcept:
     cdef ArrowSchema *schema = <ArrowSchema *>PyCapsule_GetPointer(capsule, b"arrow_schema")
@@ -278,20 +278,20 @@ cdef void free_stream(object capsule) noexcept:
 
 
 cdef class Exported:
-    """What has the Arrow PyCapsule protocol over a tree of columns of a batch."""
+    """A tree of columns of a batch, with the Arrow PyCapsule protocol."""
 
     cdef Batch batch
     cdef Node root
 
-    cdef nl_source source(self):
+    cdef nl_rows source(self):
         cdef Batch batch = self.batch
-        cdef nl_source source
+        cdef nl_rows source
         cdef ptrdiff_t size = batch.table.set.record_size + 4
         source.first = batch.store.records.data + batch.first * size if batch.length else NULL
         source.stride = batch.step * size
         source.count = batch.length
         source.bytes.heap = batch.store.heap.data
-        source.bytes.kept = batch.store.kept.data
+        source.bytes.datagrams = batch.store.datagrams.data
         return source
 
     cdef Node tree(self):
@@ -309,14 +309,14 @@ cdef class Exported:
         return capsule
 
     def __arrow_c_array__(self, requested_schema=None):
-        """Capsules of the schema and of all rows as one array. A requested schema is not looked at.
+        """Capsules of the schema and of all rows as one array. A requested schema is ignored.
 
-        OverflowError where a column has over 2 GiB of text, bytes or items, which a stream gives in parts.
+        OverflowError if a column has more than 2 GiB of text, bytes or items. A stream has smaller arrays.
         """
         cdef Node root = self.tree()
         cdef ArrowArray *array = <ArrowArray *>alloc(1, sizeof(ArrowArray))
         capsule = PyCapsule_New(array, b"arrow_array", free_array)
-        cdef nl_source source = self.source()
+        cdef nl_rows source = self.source()
         cdef nl_builder builder
         cdef int result
         with nogil:
@@ -326,20 +326,20 @@ cdef class Exported:
             nl_builder_free(&builder)
         if result:
             if result == EOVERFLOW:
-                raise OverflowError("a column has more than the 2 GiB of an array: take the stream, or slices")
+                raise OverflowError("a column is larger than the 2 GiB of an array: take the stream, or slices")
             raise MemoryError
         return self.__arrow_c_schema__(), capsule
 
     def __arrow_c_stream__(self, requested_schema=None):
-        """A capsule of a stream of the rows, in arrays of up to 131,072. A requested schema is not looked at.
+        """A capsule of a stream of arrays, of up to 131,072 rows each. A requested schema is ignored.
 
-        The batch lives until the stream is released; the arrays do not need it.
+        The stream keeps the batch alive; its arrays do not.
         """
         cdef Node root = self.tree()
         cdef ArrowArrayStream *stream = <ArrowArrayStream *>alloc(1, sizeof(ArrowArrayStream))
         capsule = PyCapsule_New(stream, b"arrow_array_stream", free_stream)
-        cdef nl_source source = self.source()
-        if nl_stream_init(stream, &root.c, &source, drop, <void *>self):
+        cdef nl_rows source = self.source()
+        if nl_array_stream_init(stream, &root.c, &source, drop, <void *>self):
             raise MemoryError
         Py_INCREF(self)
         return capsule
@@ -350,20 +350,20 @@ cdef class Exported:
 
 @cython.final
 cdef class Columns(Exported):
-    """Columns of a batch, for what takes the Arrow PyCapsule protocol: see `Batch.arrow` and `Batch.select`."""
+    """Columns of a batch, for any consumer of the Arrow PyCapsule protocol: see `Batch.arrow` and `Batch.select`."""
 
     cdef list nodes
 
     def __init__(self, Batch batch not None, str addresses not None="text"):
         if self.batch is not None:
-            raise TypeError("Columns are of one batch")
+            raise TypeError("Columns belong to one batch")
         if addresses not in ("text", "binary"):
             raise ValueError(f'addresses are "text" or "binary", not {addresses!r}')
-        self.adopt(batch, of_class(batch.cls, (), (), 0, (), addresses == "binary"))
+        self.set_columns(batch, of_class(batch.cls, (), (), 0, (), addresses == "binary"))
 
-    cdef int adopt(self, Batch batch, list nodes) except -1:
+    cdef int set_columns(self, Batch batch, list nodes) except -1:
         cdef Node root = new_column("", "+s", NL_COL_STRUCT)
-        root.adopt(nodes)
+        root.set_children(nodes)
         self.nodes = nodes
         self.root = root
         self.batch = batch
@@ -390,9 +390,9 @@ cdef class Columns(Exported):
         return column
 
     def select(self, *names):
-        """These columns alone, in this order. KeyError for one that there is not, ValueError for one twice."""
+        """The named columns in this order. KeyError for an unknown name, ValueError for a repeated one."""
         cdef Columns chosen = Columns.__new__(Columns)
-        chosen.adopt(self.batch, [self.named(name) for name in names])
+        chosen.set_columns(self.batch, [self.named(name) for name in names])
         return chosen
 
     def __repr__(self):
@@ -401,12 +401,12 @@ cdef class Columns(Exported):
 
 @cython.final
 cdef class Column(Exported):
-    """One column of a batch: what `batch["mark"]` gives.
+    """One column of a batch, such as `batch["mark"]`.
 
-    `pyarrow.array(column)` and `polars.Series(column)` are as the column of that name in `Batch.arrow`.
-    `numpy.asarray(column)` is that of `Batch.to_numpy`, a view of the batch's memory in which what is absent is 0, and
-    of a field that has no fixed size an array of objects. Going through it gives what the records have: None where a
-    field is absent. All of them keep the batch alive, but for what Arrow gets.
+    `pyarrow.array(column)` and `polars.Series(column)` have the values of this column in `Batch.arrow`.
+    `numpy.asarray(column)` is the field in `Batch.to_numpy`: a view of the batch's memory, 0 if a field is absent. For
+    a field without a fixed size it is an array of objects. Iteration gives the values of the records, None if a field
+    is absent. The column and its NumPy view keep the batch alive; Arrow arrays do not.
     """
 
     def __init__(self):
@@ -414,7 +414,7 @@ cdef class Column(Exported):
 
     @property
     def name(self):
-        """The name that the column has in Arrow, `orig_src`."""
+        """The name of the column in Arrow, such as `orig_src`."""
         return self.tree().name
 
     def __iter__(self):
@@ -429,7 +429,7 @@ cdef class Column(Exported):
             array = self.batch.to_numpy()[name]
             if dtype is not None and array.dtype != dtype:
                 if copy is False:
-                    raise ValueError(f"{name} is of {array.dtype}: as {dtype} it is a copy")
+                    raise ValueError(f"{name} has dtype {array.dtype}: as {dtype} it is a copy")
                 return array.astype(dtype)
             return array.copy() if copy else array
         if copy is False:
@@ -443,7 +443,7 @@ cdef class Column(Exported):
 
 
 def cells(Batch batch not None):
-    """The columns of a batch in which something is: pairs of a name, and what each record has."""
+    """The columns of a batch with at least one value: pairs of a name and the list of values."""
     out = []
     for node in of_class(batch.cls, (), (), 0, (), False):
         values = [value_of(record, (<Node>node).steps) for record in batch]

@@ -1,6 +1,6 @@
-"""Classic BPF for a stream of records: `program`, which lets no message be dropped that a `Match` would want.
+"""Classic BPF for a stream of records: `program` drops only messages that a `Match` would reject.
 
-The kernel runs it on each datagram, which is one message. What it cannot tell it lets pass: the match tells.
+The kernel runs it on each datagram, which is one message. A message that it cannot decide passes: the match decides.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from netlink._engine.match import Condition
 
-    # Message type, declaration, event, mask of the flags, and the flags: as of StreamReader.
+    # Message type, declaration, event, mask of the flags, and the flags: as for StreamReader.
     Kinds = Collection[tuple[int, type[Record], int | None, int, int]]
 
 __all__ = ["program"]
@@ -32,19 +32,19 @@ _LOADS = {1: bpf.BPF_B, 2: bpf.BPF_H, 4: bpf.BPF_W}
 def program(
     clauses: Sequence[Sequence[Condition]], declaration: type[Record], kinds: Kinds, always: int
 ) -> list[bpf.Instruction]:
-    """The program for the clauses of a `Match`. Messages of no kind pass.
+    """The program for the clauses of a `Match`. Messages of other types than those of kinds pass.
 
-    always: type of an attribute that every message has: where it is not found the program cannot look for others, and
-    lets the message pass. ValueError where the program is longer than the kernel takes.
+    always: the type of an attribute that every message has. If it is not found the program cannot look for others: the
+    message passes. ValueError if the program is longer than BPF_MAXINSNS.
     """
     return _Compiler(declaration, kinds, always).compiled(clauses)
 
 
 class _Assembler:
-    """Instructions whose jumps go forward to labels, as far as need be."""
+    """Instructions with forward jumps of any distance to labels."""
 
     def __init__(self) -> None:
-        # (code, k, label, sense): a jump has a label; a conditional one jumps where its condition is `sense`.
+        # (code, k, label, sense): a jump has a label; a conditional one jumps if its condition equals `sense`.
         self._parts: list[tuple[int, int, int | None, bool]] = []
         self._places: dict[int, int] = {}
         self._labels = 0
@@ -54,21 +54,21 @@ class _Assembler:
         return self._labels
 
     def place(self, label: int) -> None:
-        """The next instruction is where the label's jumps go."""
+        """Put the label before the next instruction."""
         self._places[label] = len(self._parts)
 
     def stmt(self, code: int, k: int) -> None:
         self._parts.append((code, k, None, True))
 
     def branch(self, condition: int, k: int, label: int, sense: bool = True) -> None:
-        """Jump to label where the condition on A is as sense says, and go on where it is not."""
+        """Jump to label if the condition on A equals sense."""
         self._parts.append((bpf.BPF_JMP | condition | bpf.BPF_K, k, label, sense))
 
     def jump(self, label: int) -> None:
         self._parts.append((bpf.BPF_JMP | bpf.BPF_JA, 0, label, True))
 
     def program(self) -> list[bpf.Instruction]:
-        # A conditional jump reaches 255 instructions far; one that has farther to go jumps over, or to, a BPF_JA.
+        # A conditional jump reaches 255 instructions. For a longer way it jumps over, or to, a BPF_JA.
         long: set[int] = set()
         while True:
             starts = [0]
@@ -80,7 +80,7 @@ class _Assembler:
                 if label is not None
                 and code != bpf.BPF_JMP | bpf.BPF_JA
                 and i not in long
-                # From behind the jump, and by one more: the other way of a jump is as far as 1.
+                # Counted from the next instruction.
                 and starts[self._places[label]] - starts[i] - 1 > 255
             }
             if not more:
@@ -105,7 +105,7 @@ class _Assembler:
 
 
 class _Compiler:
-    """Each test jumps to one of three labels: it holds, it does not, or that is not to be told."""
+    """The compiler of clauses. Each test jumps to one of three labels: it holds, it fails, or it is undecided."""
 
     def __init__(self, declaration: type[Record], kinds: Kinds, always: int) -> None:
         self._declaration = declaration
@@ -146,13 +146,13 @@ class _Compiler:
         made = out.program()
         if len(made) > bpf.BPF_MAXINSNS:
             raise ValueError(
-                f"the filter is {len(made)} instructions long for the kernel, which takes {bpf.BPF_MAXINSNS}: "
-                "name fewer addresses, networks and ports"
+                f"the BPF program of the filter has {len(made)} instructions, more than the kernel's "
+                f"{bpf.BPF_MAXINSNS}: name fewer addresses, networks and ports"
             )
         return made
 
     def _find(self, path: Iterable[int], absent: int) -> None:
-        """Load the offset of an attribute, given by the types of those around it and its own, into A."""
+        """Load the offset of an attribute into A. path: the types of the attributes around it, and its own."""
         out = self._out
         for depth, type_ in enumerate(path):
             out.stmt(bpf.BPF_LDX | bpf.BPF_IMM, type_)
@@ -163,7 +163,7 @@ class _Compiler:
             out.branch(bpf.BPF_JEQ, 0, absent)
 
     def _point_at(self, path: Iterable[int], width: int, absent: int, doubt: int) -> None:
-        """Let X be the offset of an attribute that has width bytes."""
+        """Load the offset of an attribute into X; jump to doubt if it does not have width bytes."""
         out = self._out
         self._find(path, absent)
         out.stmt(bpf.BPF_MISC | bpf.BPF_TAX, 0)
@@ -179,7 +179,7 @@ class _Compiler:
             elif field.kind == NL_K_ADDRESS:
                 self._address(test.values, path, field, yes, no, doubt)
             elif len(field.types) != 1 or not (field.flags & NL_BIG or field.width == 1) or field.width not in _LOADS:
-                # Such as ICMP's, which other attributes stand for in IPv6.
+                # Such as fields of ICMP, which have other attribute types in IPv6.
                 out.jump(doubt)
                 return
             else:
@@ -195,7 +195,7 @@ class _Compiler:
             out.jump(doubt)
 
     def _compare(self, test: Condition, yes: int, no: int) -> None:
-        """Jump to yes where A has one of the values, else to no."""
+        """Jump to yes if A has one of the values, else to no."""
         if test.mask is not None:
             self._out.stmt(bpf.BPF_ALU | bpf.BPF_AND | bpf.BPF_K, test.mask)
         self._ranges(test.values, yes)
@@ -242,7 +242,7 @@ class _Compiler:
             out.place(absent)
 
     def _network(self, network: IPv6Network, yes: int) -> None:
-        """Jump to yes where the address of the attribute at X is in an IPv6 network."""
+        """Jump to yes if the address of the attribute at X is in an IPv6 network."""
         out = self._out
         other = out.label()
         wanted, mask = network.network_address.packed, network.netmask.packed
@@ -259,7 +259,7 @@ class _Compiler:
 
 
 def _host16(number: int) -> int:
-    """What BPF_H loads of a number in host order."""
+    """The value that BPF_H loads for a number in host order."""
     return _socket.htons(number)
 
 

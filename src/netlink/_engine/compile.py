@@ -1,4 +1,4 @@
-"""Compiles declarations into tables: where a field lies in a record, and what the decoder does with an attribute."""
+"""The compiler of declarations: it gives each field its place in a record, and fills the table for the decoder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _DEPTH_MAX = 16
 
 
 def compile_attributes(cls: Any, fields: dict[str, Field[Any]], header: Field[Any] | None) -> None:
-    """Make a class of attributes ready for use; header: the field of the struct before them. TypeError says why not."""
+    """Compile a class of attributes. header: the field of the struct before them. TypeError for a wrong declaration."""
     presence = _lay_out(cls, fields)
     level = _Level(cls, "")
     for field in fields.values():
@@ -31,7 +31,7 @@ def compile_attributes(cls: Any, fields: dict[str, Field[Any]], header: Field[An
 
 
 def compile_struct(cls: Any, fields: dict[str, Field[Any]]) -> None:
-    """Make a class of a C struct ready for use."""
+    """Compile a class of a C struct."""
     presence = _lay_out(cls, fields)
     ops: list[dict[str, Any]] = []
     at = 0
@@ -42,9 +42,9 @@ def compile_struct(cls: Any, fields: dict[str, Field[Any]]) -> None:
 
 
 def _lay_out(cls: type[Record], fields: dict[str, Field[Any]]) -> int:
-    """Give every field its offset and presence bit: where the presence bits are, which end the record.
+    """Give every field its offset and presence bit. Returns the offset of the presence bits, which end the record.
 
-    Side by side without padding: memory is what a large table costs, and unaligned access costs nothing.
+    Fields lie side by side without padding: a large dump costs memory, and unaligned access costs nothing.
     """
     presence = sum(field.size for field in fields.values())
     offset = 0
@@ -57,10 +57,10 @@ def _lay_out(cls: type[Record], fields: dict[str, Field[Any]]) -> int:
 
 
 def _finish(cls: Any, table: Table) -> None:
-    """A declaration has its table now."""
+    """Give a declaration its table."""
     type.__setattr__(cls, "__table__", table)
     for field in cls.__fields__.values():
-        field.lay_out(table)
+        field.set_layout(table)
 
 
 def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
 
 
 class _Level:
-    """The attributes of one set or container while they are collected."""
+    """The attributes of one set or container during compilation."""
 
     def __init__(self, cls: type[Record], where: str) -> None:
         self.cls = cls
@@ -109,7 +109,9 @@ class _Level:
         if field.kind == _record.NL_K_INT and field.on is not None:
             address = self.cls.__fields__.get(field.on)
             if address is None or address.kind != _record.NL_K_ADDRESS:
-                raise TypeError(f"{self.cls.__name__}.{field.name}: of={field.on!r} names no field that is an address")
+                raise TypeError(
+                    f"{self.cls.__name__}.{field.name}: of={field.on!r} is not the name of an address field"
+                )
             op.update(family=family, at=address.offset)
         self.ops.append(op)
 
@@ -138,7 +140,7 @@ class _Level:
                 if not all(isinstance(key, kind) for key in keys):
                     raise TypeError(f"{self.cls.__name__}.{op['name']}: the cases of {on!r} must be {kind.__name__}s")
                 return position
-        raise TypeError(f"{self.cls.__name__}.{op['name']}: there is no integer or string field {on!r} beside it")
+        raise TypeError(f"{self.cls.__name__}.{op['name']}: no integer or string field {on!r} is beside it")
 
 
 def _depth(cls: type[Record]) -> int:
@@ -162,12 +164,12 @@ def dtype(cls: type[Record]) -> Any:
         names.append(name)
         formats.append(format_)
         offsets.append(offset)
-    size = cls.__size__ + 4  # and the list of unknown attributes
+    size = cls.__size__ + 4  # the head of the list of unknown attributes
     return numpy.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
 
 
 def _columns(cls: type[Record], prefix: str, base: int) -> Iterator[tuple[str, Any, int]]:
-    """Name, NumPy format and offset of every field that lies in the record itself."""
+    """Name, NumPy format and offset of every field of fixed size in the record itself."""
     for name, field in cls.__fields__.items():
         name, offset = prefix + name, base + field.offset
         if field.kind in (_record.NL_K_INT, _record.NL_K_EVENT):

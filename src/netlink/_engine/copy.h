@@ -1,7 +1,7 @@
-/* Records that are copied to other memory, each with all that it refers to and nothing else.
+/* Copies of records, each with all that it refers to and nothing else.
  *
- * Plain C without Python, as plan.h. What is copied was decoded before, so its
- * offsets are those that the decoder wrote, and recursion is no deeper than the
+ * Plain C without Python, as plan.h. The records have been decoded: their
+ * offsets are those of the decoder, and recursion is no deeper than the
  * declaration.
  */
 #ifndef NETLINK_COPY_H
@@ -11,20 +11,20 @@
 
 struct nl_copier {
     struct nl_bytes from;
-    struct nl_area *heap, *kept;
-    int full; /* what failed: an area is as long as offsets reach, rather than memory being short */
+    struct nl_area *heap, *datagrams;
+    int full; /* cause of a failure: 1, an area has reached the limit of 32-bit offsets; 0, no memory */
 };
 
-/* Where a copy lies: in memory that stays, or in the heap, which moves when it grows. */
+/* The address of a copy: in fixed memory, or if that is NULL in the heap, which moves when it grows. */
 static inline uint8_t *nl_copy_at(const struct nl_copier *c, uint8_t *fixed, size_t offset)
 {
     return (fixed ? fixed : c->heap->data) + offset;
 }
 
-/* n bytes in the new heap: their offset, or 0 and `full` says why. */
+/* Copies n bytes to the new heap: their offset, or 0 and the cause in `full`. */
 static uint32_t nl_copy_bytes(struct nl_copier *c, const uint8_t *bytes, size_t n)
 {
-    uint32_t offset = nl_heap_room(c->heap, n);
+    uint32_t offset = nl_heap_alloc(c->heap, n);
     if (offset)
         memcpy(c->heap->data + offset, bytes, n);
     else
@@ -47,21 +47,21 @@ static int nl_copy_view(struct nl_copier *c, const uint8_t *from, uint8_t *fixed
     struct nl_ref ref;
     memcpy(&ref, from, sizeof ref);
     if (ref.size) {
-        struct nl_area *kept = c->kept;
-        if (ref.size > UINT32_MAX - kept->size || nl_area_reserve(kept, ref.size) < 0) {
-            c->full = ref.size > UINT32_MAX - kept->size;
+        struct nl_area *datagrams = c->datagrams;
+        if (ref.size > UINT32_MAX - datagrams->size || nl_area_reserve(datagrams, ref.size) < 0) {
+            c->full = ref.size > UINT32_MAX - datagrams->size;
             return -1;
         }
-        memcpy(kept->data + kept->size, c->from.kept + ref.offset, ref.size);
-        ref.offset = (uint32_t)kept->size;
-        kept->size += ref.size;
+        memcpy(datagrams->data + datagrams->size, c->from.datagrams + ref.offset, ref.size);
+        ref.offset = (uint32_t)datagrams->size;
+        datagrams->size += ref.size;
     }
     memcpy(nl_copy_at(c, fixed, at), &ref, sizeof ref);
     return 0;
 }
 
-/* The unknown attributes of a record that lies shift bytes into the outermost one and has size bytes, in their order.
- * entry: the first of the outermost record's list; head: where the new one's begins. */
+/* Copies the unknown attributes of a record in their order. The record has size bytes and lies shift bytes into the
+ * outermost record. entry: the first of the outermost record's list. head: offset of the new list's head. */
 static int nl_copy_unknown(struct nl_copier *c, uint32_t entry, size_t shift, size_t size, uint8_t *fixed, size_t head)
 {
     while (entry) {
@@ -88,8 +88,9 @@ static int nl_copy_unknown(struct nl_copier *c, uint32_t entry, size_t shift, si
 static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const uint8_t *record, uint8_t *fixed,
                           size_t at);
 
-/* A record of its own in the old heap, behind a few bytes of bookkeeping: its offset in the new one, or 0. */
-static uint32_t nl_copy_apart(struct nl_copier *c, const struct nl_set *set, uint32_t from, size_t before)
+/* Copies a separate record of the old heap. `before` bytes of bookkeeping precede it. Its offset in the new heap, or
+ * 0. */
+static uint32_t nl_copy_heap_record(struct nl_copier *c, const struct nl_set *set, uint32_t from, size_t before)
 {
     const uint8_t *record = c->from.heap + from + before;
     uint32_t unknown = nl_load32(record + set->record_size), none = 0;
@@ -113,7 +114,7 @@ static int nl_copy_list(struct nl_copier *c, const struct nl_op *op, const uint8
     for (uint32_t entry = list.first; entry; entry = nl_load32(c->from.heap + entry)) {
         uint32_t to;
         if (item->kind == NL_K_NESTED) {
-            to = nl_copy_apart(c, item->set, entry, 4);
+            to = nl_copy_heap_record(c, item->set, entry, 4);
         } else {
             to = nl_copy_bytes(c, c->from.heap + entry, 4 + alone.record_size);
             if (to && nl_copy_fields(c, &alone, c->from.heap + entry + 4, NULL, to + 4) < 0)
@@ -139,13 +140,13 @@ static int nl_copy_submessage(struct nl_copier *c, const struct nl_op *op, const
     memcpy(&sub, from, sizeof sub);
     if (sub.raw_size && !(sub.raw = nl_copy_bytes(c, c->from.heap + sub.raw, sub.raw_size)))
         return -1;
-    if (sub.record && !(sub.record = nl_copy_apart(c, op->cases[sub.which].set, sub.record, 0)))
+    if (sub.record && !(sub.record = nl_copy_heap_record(c, op->cases[sub.which].set, sub.record, 0)))
         return -1;
     memcpy(nl_copy_at(c, fixed, at), &sub, sizeof sub);
     return 0;
 }
 
-/* What the fields of a record refer to. The copy has the record's bytes already. */
+/* Copies what the fields of a record refer to. The record's own bytes are already in the copy. */
 static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const uint8_t *record, uint8_t *fixed,
                           size_t at)
 {
@@ -168,7 +169,7 @@ static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const u
         else if (op->kind == NL_K_SUBMESSAGE)
             result = nl_copy_submessage(c, op, from, fixed, at + op->offset);
         else if (op->kind == NL_K_RARE) {
-            uint32_t to = nl_copy_apart(c, op->set, nl_load32(from), 0);
+            uint32_t to = nl_copy_heap_record(c, op->set, nl_load32(from), 0);
             if (to)
                 memcpy(nl_copy_at(c, fixed, at + op->offset), &to, 4);
             else
@@ -180,8 +181,8 @@ static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const u
     return 0;
 }
 
-/* A record behind those of `records`. unknown: the first of the list of the outermost record, which it lies shift bytes
- * into. 0, or -1, and then only the heap and the kept datagrams have grown. */
+/* Appends a copy of a record to `records`. The record lies shift bytes into the outermost record. unknown: the first
+ * entry of the outermost record's list. 0, or -1: the heap and the datagrams may have grown. */
 static int nl_copy_record(struct nl_copier *c, const struct nl_set *set, const uint8_t *record, uint32_t unknown,
                           size_t shift, struct nl_area *records)
 {

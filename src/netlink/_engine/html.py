@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["table"]
 
-_SHOWN = 5  # at the beginning, and at the end
+_SHOWN = 5  # rows at the beginning and at the end
 _LENGTH = 80  # characters of a cell
 
 
 def table(batch: Batch[Any]) -> str:
-    """The first and last rows of a batch, with the columns in which one of these has something."""
+    """The first and last rows of a batch as HTML. Columns without a value in these rows are left out."""
     total = len(batch)
     shown = batch
     if total > 2 * _SHOWN:
@@ -47,5 +47,5 @@ def _text(value: Any) -> str:
         text = value.hex()
     else:
         text = str(getattr(value, "name", None) or value)
-    text = text.encode(errors="replace").decode()  # lone surrogates are no text for a browser
+    text = text.encode(errors="replace").decode()  # browsers reject lone surrogates
     return text if len(text) <= _LENGTH else f"{text[:_LENGTH]}\u2026"

@@ -1,4 +1,4 @@
-/* Conditions on decoded records: which of them are wanted, told from their memory alone.
+/* Tests of decoded records by their memory alone.
  *
  * Plain C without Python, as plan.h, whose records it reads. */
 #ifndef NETLINK_MATCH_H
@@ -6,16 +6,16 @@
 
 #include "plan.h"
 
-/* A field of a record: offsets are from the record's start. */
-struct nl_source {
+/* A field of a record. Offsets count from the record's start. */
+struct nl_operand {
     uint32_t offset;
-    uint32_t presence; /* of the byte that has its presence bit */
-    uint8_t bit;       /* the bit in that byte, as a mask */
+    uint32_t presence; /* offset of the byte with its presence bit */
+    uint8_t bit;       /* mask of that bit */
     uint8_t size;
 };
 
 struct nl_range {
-    uint64_t low, high; /* both included */
+    uint64_t low, high; /* inclusive */
 };
 
 struct nl_network {
@@ -23,21 +23,21 @@ struct nl_network {
     uint8_t bits;              /* of 128 */
 };
 
-enum { NL_SOURCES_MAX = 3 };
+enum { NL_OPERANDS_MAX = 3 };
 
-/* Whether the first source that is present has one of the values. */
+/* A test: the first present operand has one of the values. */
 struct nl_test {
-    struct nl_source sources[NL_SOURCES_MAX];
-    uint8_t source_count;
-    uint8_t absent_is_zero; /* else what is absent has none of them */
-    uint64_t mask;          /* of the value, before it is compared */
+    struct nl_operand operands[NL_OPERANDS_MAX];
+    uint8_t operand_count;
+    uint8_t absent_is_zero; /* if no operand is present the value is 0; else the test fails */
+    uint64_t mask;          /* applied to the value before it is compared */
     const struct nl_range *ranges;
     size_t range_count;
-    const struct nl_network *networks; /* where the sources are addresses */
+    const struct nl_network *networks; /* if the operands are addresses */
     size_t network_count;
 };
 
-/* Records of which all tests hold. */
+/* A clause: all its tests hold. */
 struct nl_clause {
     const struct nl_test *tests;
     size_t test_count;
@@ -54,23 +54,23 @@ static inline int nl_in_network(const struct nl_address *address, const struct n
 
 static inline int nl_test_holds(const struct nl_test *test, const uint8_t *record)
 {
-    const struct nl_source *source = NULL;
-    for (unsigned i = 0; i < test->source_count && !source; i++)
-        if (record[test->sources[i].presence] & test->sources[i].bit)
-            source = &test->sources[i];
-    if (!source && !test->absent_is_zero)
+    const struct nl_operand *operand = NULL;
+    for (unsigned i = 0; i < test->operand_count && !operand; i++)
+        if (record[test->operands[i].presence] & test->operands[i].bit)
+            operand = &test->operands[i];
+    if (!operand && !test->absent_is_zero)
         return 0;
     if (test->network_count) {
         struct nl_address address;
-        if (!source)
+        if (!operand)
             return 0;
-        memcpy(&address, record + source->offset, sizeof address);
+        memcpy(&address, record + operand->offset, sizeof address);
         for (size_t i = 0; i < test->network_count; i++)
             if (nl_in_network(&address, &test->networks[i]))
                 return 1;
         return 0;
     }
-    uint64_t value = source ? nl_load_int(record + source->offset, source->size, 0) & test->mask : 0;
+    uint64_t value = operand ? nl_load_int(record + operand->offset, operand->size, 0) & test->mask : 0;
     for (size_t i = 0; i < test->range_count; i++)
         if (test->ranges[i].low <= value && value <= test->ranges[i].high)
             return 1;
@@ -85,7 +85,7 @@ static inline int nl_clause_holds(const struct nl_clause *clause, const uint8_t 
     return 1;
 }
 
-/* Whether a record is of the first clause and of none of the others. */
+/* Whether the first clause holds for a record and no other clause does. */
 static inline int nl_match(const struct nl_clause *clauses, size_t count, const uint8_t *record)
 {
     if (!nl_clause_holds(&clauses[0], record))

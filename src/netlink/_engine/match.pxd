@@ -1,4 +1,4 @@
-# The Cython face of match.h, and the class over it.
+# The declarations of match.h for Cython, and of the class over it.
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
@@ -6,9 +6,9 @@ from netlink._engine.record cimport Table, nl_address
 
 cdef extern from "_engine/match.h" nogil:
     enum:
-        NL_SOURCES_MAX
+        NL_OPERANDS_MAX
 
-    struct nl_source:
+    struct nl_operand:
         uint32_t offset
         uint32_t presence
         uint8_t bit
@@ -23,8 +23,8 @@ cdef extern from "_engine/match.h" nogil:
         uint8_t bits
 
     struct nl_test:
-        nl_source sources[3]
-        uint8_t source_count
+        nl_operand operands[3]
+        uint8_t operand_count
         uint8_t absent_is_zero
         uint64_t mask
         const nl_range *ranges
@@ -43,7 +43,7 @@ cdef class Match:
     cdef Table table                # of the records
     cdef nl_clause *clauses
     cdef size_t count
-    cdef list parts                 # what the clauses point into
+    cdef list parts                 # owners of the memory that the clauses point to
 
     cdef void *memory(self, size_t count, size_t size) except NULL
     cdef int set_test(self, nl_test *test, spec, declaration) except -1

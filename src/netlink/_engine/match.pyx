@@ -1,4 +1,4 @@
-"""Which records are wanted: `Condition` and `Match`, compiled once for a declaration and run in C without the GIL."""
+"""Tests of records: `Condition` and `Match`, compiled once for a declaration and run in C without the GIL."""
 
 cimport cython
 from cpython.bytearray cimport PyByteArray_AS_STRING
@@ -21,17 +21,21 @@ from netlink._engine.record cimport (
 import collections as _collections
 
 Condition = _collections.namedtuple("Condition", ["fields", "values", "mask", "absent_is_zero"], defaults=[None, False])
-Condition.__doc__ = """Whether the first of some fields that is present has one of some values.
+Condition.__doc__ = """A test: the first present field of a list has one of some values.
 
-fields: paths of names, as ("orig", "src_port"), of integers or of addresses, at most 3. values: pairs of the lowest and
-the highest for integers, `ipaddress` networks for addresses. mask: the bits of an integer that are compared; None: all.
-absent_is_zero: where no field is present the value is 0; else the test does not hold.
+fields: at most 3 paths of names such as ("orig", "src_port"), all of integers or all of addresses.
+values: pairs of lowest and highest for integers, `ipaddress` networks for addresses.
+mask: the bits of an integer that are compared; None: all.
+absent_is_zero: if no field is present the value is 0; else the test fails.
 """
 
 
 @cython.final
 cdef class Match:
-    """The records of which all tests of the first clause hold, and not all tests of any other clause."""
+    """A choice of records: all tests of the first clause hold, and no other clause has all its tests hold.
+
+    declaration: the class of the records. clauses: sequences of `Condition`.
+    """
 
     def __init__(self, declaration, clauses):
         cdef nl_test *tests
@@ -52,7 +56,7 @@ cdef class Match:
         self.count = len(clauses)
 
     cdef void *memory(self, size_t count, size_t size) except NULL:
-        """Zeroed memory that lives as long as this does."""
+        """Zeroed memory that lives as long as the match."""
         area = bytearray(max(count, 1) * size)
         self.parts.append(area)
         return PyByteArray_AS_STRING(area)
@@ -64,8 +68,8 @@ cdef class Match:
         cdef size_t offset
         cdef Py_ssize_t i
         cdef bytes packed
-        if not 0 < len(spec.fields) <= NL_SOURCES_MAX:
-            raise ValueError(f"a test is of 1 to {NL_SOURCES_MAX} fields, not {len(spec.fields)}")
+        if not 0 < len(spec.fields) <= NL_OPERANDS_MAX:
+            raise ValueError(f"a test has 1 to {NL_OPERANDS_MAX} fields, not {len(spec.fields)}")
         kinds = set()
         signed = False
         for i, path in enumerate(spec.fields):
@@ -79,16 +83,16 @@ cdef class Match:
                 cls = field.cls if field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT else None
                 offset += field.offset
             if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS):
-                raise TypeError(f"{'.'.join(path)} is no integer and no address that lies in the record")
+                raise TypeError(f"{'.'.join(path)} is neither an integer nor an address of the record itself")
             signed = signed or field.flags & NL_SIGNED
             kinds.add(field.kind == NL_K_ADDRESS)
-            test.sources[i].offset = offset
-            test.sources[i].presence = offset - field.offset + field.presence + (field.bit >> 3)
-            test.sources[i].bit = 1 << (field.bit & 7)
-            test.sources[i].size = field.size
+            test.operands[i].offset = offset
+            test.operands[i].presence = offset - field.offset + field.presence + (field.bit >> 3)
+            test.operands[i].bit = 1 << (field.bit & 7)
+            test.operands[i].size = field.size
         if len(kinds) != 1 or not spec.values:
-            raise TypeError("a test has values, of one kind with its fields")
-        test.source_count = len(spec.fields)
+            raise TypeError("a test has values, and all its fields have one kind")
+        test.operand_count = len(spec.fields)
         test.absent_is_zero = spec.absent_is_zero
         test.mask = <uint64_t>-1 if spec.mask is None else spec.mask
         if not kinds.pop():
@@ -118,13 +122,13 @@ cdef class Match:
         return nl_match(self.clauses, self.count, record)
 
     def __call__(self, Record record not None):
-        """Whether a record of the declaration is wanted."""
-        match_of(record.laid_out(), self)
+        """Whether a record of the declaration matches."""
+        match_of(record.checked_table(), self)
         return self.matches(record.base)
 
 
 cdef Match match_of(Table table, Match match):
-    """The match, if it is one of records that the table lays out; None is one of any."""
+    """The match, if it was made for the declaration of the table; None matches every record."""
     if match is not None and match.table is not table:
-        raise TypeError("a Match made for records of another declaration")
+        raise TypeError("the Match was made for another declaration")
     return match

@@ -1,7 +1,7 @@
-"""Paths in a declaration, such as "linkinfo.data.id", of the attributes of a request that the kernel objects to.
+"""Paths of attributes in a declaration, such as "linkinfo.data.id", for errors of the kernel.
 
-The kernel names an attribute by its offset in the request. The request's payload is walked down to that byte, beside
-the declaration that it was made from. Payloads may hold any bytes, and offsets may be any numbers.
+The kernel names an attribute by its offset in the request. A walk through the request's payload, beside its
+declaration, leads to that byte. Payloads may have any bytes, and offsets may be any numbers.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _ATTRIBUTE = Struct("=HH")  # struct nlattr
 
 
 def explain(error: OpError, declaration: type[Record], payload: bytes, *, skip: int = 0) -> None:
-    """Set `attribute` of an error that answers a request, if it is not set and the path can be told.
+    """Set `attribute` of an error that answers a request, if it is not set and the path is found.
 
-    declaration: the class that the request was made from.
-    payload: what follows nlmsghdr in the request.
-    skip: bytes of the payload before the declaration's, such as 4 of genlmsghdr.
+    declaration: the class of the request.
+    payload: the bytes behind nlmsghdr in the request.
+    skip: bytes of the payload before those of the declaration, such as the 4 of genlmsghdr.
     """
     if error.attribute:
         return
@@ -44,21 +44,22 @@ def explain(error: OpError, declaration: type[Record], payload: bytes, *, skip: 
 
 
 def attribute_path(declaration: type[Record], payload: bytes, offset: int, *, skip: int = 0) -> str:
-    """The path to the innermost field that holds the byte at an offset, "" if no field does.
+    """The path of the innermost field at an offset, "" if there is none.
 
-    offset: counted from nlmsghdr, as NLMSGERR_ATTR_OFFS is. declaration, payload, skip: as `explain` takes them.
-    An attribute that is not declared is its type, "linkinfo.17"; an element of a list has its index, "peers[1].key".
+    offset: counted from nlmsghdr, as NLMSGERR_ATTR_OFFS is. declaration, payload, skip: as for `explain`.
+    An attribute that is not declared appears as its type, "linkinfo.17"; an item of a list has its index,
+    "peers[1].key".
     """
     walk = _Walk(declaration, payload, skip)
     return walk.path() if walk.to(offset - _HEADER) else ""
 
 
 def missing_name(declaration: type[Record], payload: bytes, nest: int, missing: int, *, skip: int = 0) -> str:
-    """The path of an attribute that is missing, "" if it cannot be told.
+    """The path of a missing attribute, "" if it is not found.
 
-    missing: its type, as NLMSGERR_ATTR_MISS_TYPE is.
-    nest: where the attribute begins that should hold it, counted from nlmsghdr, as NLMSGERR_ATTR_MISS_NEST is; 0 for
-        none. declaration, payload, skip: as `explain` takes them.
+    missing: its type (NLMSGERR_ATTR_MISS_TYPE).
+    nest: the offset of the attribute around it, counted from nlmsghdr (NLMSGERR_ATTR_MISS_NEST); 0 for none.
+    declaration, payload, skip: as for `explain`.
     """
     walk = _Walk(declaration, payload, skip)
     if nest:
@@ -72,11 +73,11 @@ def missing_name(declaration: type[Record], payload: bytes, nest: int, missing: 
 class _Walk:
     """A walk from a payload's outermost attributes to an inner one.
 
-    names: of the fields on the way.
-    start, end: where the attributes at hand lie in the payload.
-    fields, prefix: where they are declared, and the types of the containers around them.
-    item: instead of fields, the element that each of them is.
-    passed: fields, prefix, start and end of those around them, for the fields that choose a submessage.
+    names: the fields on the way.
+    start, end: the range of the current attributes in the payload.
+    fields, prefix: their declared fields, and the types of the containers around them.
+    item: the item that each of them is, instead of fields, if they are those of an array.
+    outer: fields, prefix, start and end of the levels around them, to find the field that chooses a submessage.
     """
 
     def __init__(self, declaration: type[Record], payload: bytes, skip: int) -> None:
@@ -86,13 +87,13 @@ class _Walk:
         self.fields: _Fields = declaration.__fields__
         self.prefix: tuple[int, ...] = ()
         self.item: Field[Any] | None = None
-        self.passed: list[tuple[_Fields, tuple[int, ...], int, int]] = []
+        self.outer: list[tuple[_Fields, tuple[int, ...], int, int]] = []
 
     def path(self) -> str:
         return ".".join(self.names)
 
     def to(self, offset: int) -> bool:
-        """Walk to the innermost attribute that holds a byte of the payload; whether there is one."""
+        """Walk to the innermost attribute at an offset of the payload. False if there is none."""
         header = self.fields.get("header")
         if header is not None and header.cls is not None and not header.types:
             start, self.start = self.start, self.start + _aligned(_struct_size(header.cls.__fields__))
@@ -116,7 +117,7 @@ class _Walk:
         return found
 
     def attribute_at(self, offset: int) -> tuple[int, int, int, int] | None:
-        """Type, index, start and end of the attribute at hand that holds a byte, padding included."""
+        """Type, index, start and end of the current attribute at an offset, padding included."""
         if not self.fields and self.item is None:
             return None
         counts: dict[int, int] = {}
@@ -127,9 +128,9 @@ class _Walk:
         return None
 
     def step(self, type_: int, index: int) -> type[Record] | None:
-        """Make what is inside an attribute of a type the attributes at hand; the class of the struct inside, if one is.
+        """Step into an attribute: the attributes inside it become the current ones. The class, if a struct is inside.
 
-        index: how many attributes of the type, or of an array, are before it.
+        index: the number of attributes of its type, or of its array, before it.
         """
         field, self.item = self.item, None
         path = (*self.prefix, type_)
@@ -142,7 +143,7 @@ class _Walk:
                 if field.kind == _record.NL_K_REPEATED:
                     self.names[-1] += f"[{index}]"
                     field = field.item or field
-        self.passed.append((self.fields, self.prefix, self.start, self.end))
+        self.outer.append((self.fields, self.prefix, self.start, self.end))
         if field is None and any(known[: len(path)] == path for f in self.fields.values() for known, _ in f.types):
             self.prefix = path  # a container, which has no name
             return None
@@ -161,8 +162,8 @@ class _Walk:
         return None
 
     def chosen(self, field: Field[Any]) -> type[Record] | None:
-        """The case of a submessage, by the field that chooses it, which is beside it or around it."""
-        for fields, prefix, start, end in reversed(self.passed):
+        """The case of a submessage. The field that chooses it is on the same level or around it."""
+        for fields, prefix, start, end in reversed(self.outer):
             selector = fields.get(field.on or "")
             if selector is None:
                 continue
@@ -175,7 +176,7 @@ class _Walk:
         return None
 
     def value(self, field: Field[Any], path: tuple[int, ...], start: int, end: int) -> int | str | None:
-        """The value of an integer or string field, of the last attribute of its path."""
+        """The value of an integer or string field, from the last attribute of its path."""
         for wanted in path:
             found = None
             for type_, inner, after in _attributes(self.payload, start, end):
@@ -191,7 +192,7 @@ class _Walk:
         return int.from_bytes(data, order, signed=bool(field.flags & _record.NL_SIGNED))
 
     def into_struct(self, fields: _Fields, offset: int) -> None:
-        """Add the name of a struct's field that holds a byte of it."""
+        """Add the name of a struct's field at an offset."""
         at = 0
         for field in fields.values():
             if at <= offset < at + _width(field):
@@ -207,7 +208,7 @@ def _attributes(payload: bytes, start: int, end: int) -> Iterator[tuple[int, int
     while start + _ATTRIBUTE.size <= end:
         length, type_ = _ATTRIBUTE.unpack_from(payload, start)
         if length == 0:
-            length = _ATTRIBUTE.size  # passed over by the decoder, too
+            length = _ATTRIBUTE.size  # the decoder skips it too
         elif length < _ATTRIBUTE.size or start + length > end:
             return
         else:

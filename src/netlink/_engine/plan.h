@@ -1,15 +1,18 @@
-/* A compiled schema, and the two interpreters of it: decode makes a record of
- * fixed layout from a payload, encode makes the payload again.
+/* The table that a declaration compiles to, and its two interpreters: decode
+ * makes a record of fixed layout from a payload, encode makes the payload again.
  *
- * Plain C without Python, as _wire.h. A record holds values in host byte order
- * at fixed offsets, and a bit for each field that says whether it was there.
- * What has no fixed size lies in a heap beside the records and is referred to
- * by offset, so that both may move while they grow. A heap's first bytes are
- * never used: offset 0 is nothing. Where such bytes are most of a datagram they
- * stay in it, and the datagrams are kept side by side in a third area.
+ * Words: an nl_set is the table of one declaration, and an nl_op is its entry
+ * for one field (or container). Table of _engine/record.pyx owns an nl_set. The
+ * compiler in _engine/compile.py fills it.
  *
- * Sets are a tree, made by the compiler in _engine/record.pyx; so recursion is no
- * deeper than a declaration, whatever the input.
+ * Plain C without Python, as _wire.h. A record has values in host byte order at
+ * fixed offsets, and a presence bit for each field. Values without a fixed size
+ * lie in a heap beside the records. Records refer to them by offset: records and
+ * heap may both move while they grow. The first bytes of a heap are never used:
+ * offset 0 means none. The bytes of a view stay in the received datagram; the
+ * datagrams lie side by side in a third area.
+ *
+ * Sets form a tree: recursion is no deeper than a declaration, for any input.
  */
 #ifndef NETLINK_PLAN_H
 #define NETLINK_PLAN_H
@@ -18,28 +21,28 @@
 #include "../_wire.h"
 
 enum nl_kind {
-    NL_K_INT,        /* width bytes, or 1, 2, 4 or 8 where width is 0; stored in size bytes */
+    NL_K_INT,        /* width bytes; 1, 2, 4 or 8 if width is 0; stored in size bytes */
     NL_K_FLAG,       /* no payload; stored as a byte that is 1 */
     NL_K_STRING,     /* any bytes, trailing NULs removed; stored as nl_ref */
     NL_K_BINARY,     /* any bytes; stored as nl_ref */
-    NL_K_FIXED,      /* size bytes, stored as they are */
-    NL_K_ADDRESS,    /* width 4 or 16 (0: either) bytes; stored as nl_address */
-    NL_K_NESTED,     /* attributes of set; its record lies inside this one */
-    NL_K_CONTAINER,  /* attributes of set, which are fields of this very record */
-    NL_K_RARE,       /* attributes of set; its record lies in the heap, stored as its offset */
-    NL_K_STRUCT,     /* fields of set at fixed places; its record lies inside this one */
-    NL_K_REPEATED,   /* item, as often as it comes; stored as nl_list */
-    NL_K_ARRAY,      /* attributes whose types are of no interest, each an item; stored as nl_list */
+    NL_K_FIXED,      /* size bytes, stored unchanged */
+    NL_K_ADDRESS,    /* 4 or 16 bytes (width 0: either); stored as nl_address */
+    NL_K_NESTED,     /* attributes of set; the nested record lies inside this one */
+    NL_K_CONTAINER,  /* attributes of set, which are fields of this record itself */
+    NL_K_RARE,       /* attributes of set; the nested record lies in the heap, stored as its offset */
+    NL_K_STRUCT,     /* fields of set at fixed offsets; the nested record lies inside this one */
+    NL_K_REPEATED,   /* one item per attribute of this type; stored as nl_list */
+    NL_K_ARRAY,      /* attributes of any type, each an item; stored as nl_list */
     NL_K_PACKED,     /* integers of width bytes side by side; stored as nl_ref to them in host order */
-    NL_K_SUBMESSAGE, /* attributes of the set that a sibling's value chooses; stored as nl_sub */
-    NL_K_VIEW,       /* any bytes; stored as nl_ref into the kept datagrams instead of the heap */
-    NL_K_EVENT,      /* no attribute: what the message's header tells; stored as a byte */
+    NL_K_SUBMESSAGE, /* attributes of a set, which the value of a sibling field chooses; stored as nl_sub */
+    NL_K_VIEW,       /* any bytes; stored as nl_ref into the datagrams instead of the heap */
+    NL_K_EVENT,      /* no attribute: derived from the message's type and flags; stored as a byte */
     NL_KINDS,
 };
 
 enum { NL_BIG = 1, NL_SIGNED = 2 };
 
-/* What the decoder branches on: the common kinds spelt out, all others as NL_C_OTHER. nl_op_finish sets it. */
+/* The decoder's branch for an op: one for each common kind, NL_C_OTHER for all others. nl_op_finish sets it. */
 enum nl_code {
     NL_C_OTHER,
     NL_C_8,
@@ -61,8 +64,8 @@ enum nl_code {
 struct nl_set;
 
 struct nl_case {
-    uint64_t number;  /* of an integer sibling, or */
-    const char *text; /* of a string sibling */
+    uint64_t number;  /* value of an integer sibling */
+    const char *text; /* value of a string sibling, else NULL */
     size_t text_size;
     const struct nl_set *set;
 };
@@ -73,26 +76,26 @@ struct nl_op {
     uint8_t width;
     uint8_t flags;
     uint16_t type;   /* attribute type */
-    uint16_t bit;    /* presence */
+    uint16_t bit;    /* number of the presence bit */
     uint32_t offset; /* in the record */
     uint32_t size;   /* bytes in the record */
-    uint32_t at;     /* of a struct's field: where in the struct; where family is set: the address that it is of */
-    uint8_t family;  /* 4 or 6: the attribute that stands for the field beside an address of that family */
+    uint32_t at;     /* a struct's field: its offset in the struct. If family is set: offset of the address field */
+    uint8_t family;  /* 4 or 6: encoded only if the address field has this family; else 0 */
     const struct nl_set *set;
     const struct nl_op *item;
-    const struct nl_op *sibling; /* of a submessage: the field that chooses */
+    const struct nl_op *sibling; /* a submessage: the field that chooses the case */
     const struct nl_case *cases;
     uint16_t case_count;
 };
 
 struct nl_set {
     const struct nl_op *const *index; /* by attribute type, NULL: unknown */
-    uint16_t limit;                   /* of index */
+    uint16_t limit;                   /* length of index */
     uint16_t op_count;
-    const struct nl_op *ops;    /* as declared; where fixed, a struct's fields */
+    const struct nl_op *ops;    /* in the order of declaration */
     const struct nl_op *header; /* NULL, or the struct before the attributes */
-    uint32_t wire_size;         /* of a struct */
-    uint32_t record_size;       /* inside another record; on its own 4 bytes follow: the nl_unknown list */
+    uint32_t wire_size;         /* bytes of a struct on the wire; 0 for attributes */
+    uint32_t record_size;       /* bytes; an outermost record has 4 more, the head of the nl_unknown list */
     uint32_t presence;          /* offset of the presence bits */
 };
 
@@ -105,23 +108,23 @@ struct nl_address {
     uint8_t family;    /* 4 or 6 */
 };
 
-/* What comes before an IPv4 address in there. */
+/* The bytes before an IPv4 address in nl_address. */
 static const uint8_t nl_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 struct nl_list {
-    uint32_t first, last; /* entries in the heap: the next one's offset, then the item */
+    uint32_t first, last; /* entries in the heap: the offset of the next entry, then the item */
 };
 
 struct nl_sub {
     uint32_t raw, raw_size; /* the payload in the heap */
-    uint32_t record;        /* in the heap, or 0 where no case fits */
+    uint32_t record;        /* in the heap; 0 if no case fits */
     uint32_t which;         /* index of the case */
 };
 
-/* An attribute of a type that the set does not know: a heap entry. Its payload follows. */
+/* An attribute of a type that is not declared: a heap entry. Its payload follows. */
 struct nl_unknown {
     uint32_t next;
-    uint32_t owner; /* whose it is: where its record's presence bits lie in the outermost record */
+    uint32_t owner; /* its record: offset of that record's presence bits in the outermost record */
     uint32_t size;
     uint32_t type; /* raw */
 };
@@ -152,8 +155,8 @@ static inline void nl_op_finish(struct nl_op *op)
 
 /* ---- memory ---- */
 
-/* n bytes in a heap, to be written: their offset, or 0 for no memory. */
-static inline uint32_t nl_heap_room(struct nl_area *heap, size_t n)
+/* Allocates n bytes in a heap: their offset, or 0 if there is no memory. */
+static inline uint32_t nl_heap_alloc(struct nl_area *heap, size_t n)
 {
     if (!heap->size) {
         if (nl_area_reserve(heap, 8) < 0)
@@ -168,10 +171,10 @@ static inline uint32_t nl_heap_room(struct nl_area *heap, size_t n)
     return offset;
 }
 
-/* The same, zeroed. */
-static inline uint32_t nl_heap_take(struct nl_area *heap, size_t n)
+/* The same, and zeroes them. */
+static inline uint32_t nl_heap_alloc_zeroed(struct nl_area *heap, size_t n)
 {
-    uint32_t offset = nl_heap_room(heap, n);
+    uint32_t offset = nl_heap_alloc(heap, n);
     if (offset)
         memset(heap->data + offset, 0, n);
     return offset;
@@ -252,11 +255,11 @@ enum { NL_PATH_MAX = 16 };
 
 enum nl_fault_kind {
     NL_FAULT_NONE,
-    NL_FAULT_WIDTH,     /* want and got bytes */
-    NL_FAULT_ATTRIBUTE, /* an attribute's length field is wrong, or its header cut off */
+    NL_FAULT_WIDTH,     /* a value has got bytes instead of want */
+    NL_FAULT_ATTRIBUTE, /* an attribute's length field is wrong, or its header is cut off */
     NL_FAULT_HEADER,    /* the payload is shorter than its header struct */
-    NL_FAULT_MEMORY,    /* there is none */
-    NL_FAULT_LIMIT,     /* offsets in a record reach no further */
+    NL_FAULT_MEMORY,    /* no memory */
+    NL_FAULT_LIMIT,     /* an area has reached the limit of 32-bit offsets */
 };
 
 struct nl_fault {
@@ -270,7 +273,7 @@ struct nl_fault {
 struct nl_decoder {
     const uint8_t *start;
     struct nl_area *heap;
-    struct nl_area *kept; /* may be where the payload lies; moves only where it does not */
+    struct nl_area *datagrams; /* if the payload lies in it, it does not move */
     struct nl_fault *fault;
 };
 
@@ -284,18 +287,18 @@ static int nl_fail(struct nl_decoder *d, enum nl_fault_kind kind, const uint8_t 
     return -1;
 }
 
-/* As nl_fail, where n bytes do not go into an area that records refer to. */
+/* As nl_fail: n more bytes do not fit an area. */
 static int nl_fail_full(struct nl_decoder *d, const struct nl_area *area, const uint8_t *at, size_t n)
 {
     return nl_fail(d, n > UINT32_MAX - area->size ? NL_FAULT_LIMIT : NL_FAULT_MEMORY, at, 0, 0);
 }
 
-/* Where a record lies: in memory that stays, or in the heap, which moves when it grows. */
+/* The place of a record: in fixed memory, or in the heap, which moves when it grows. */
 struct nl_place {
-    uint8_t *fixed; /* NULL: in the heap, at offset */
+    uint8_t *fixed; /* NULL: in the heap */
     size_t offset;  /* of the record, in fixed or the heap */
     size_t outer;   /* offset of the outermost record, which has the list of unknown attributes */
-    size_t unknown; /* offset of that list's head */
+    size_t unknown; /* offset of the list's head; 0: unknown attributes are ignored */
 };
 
 static inline uint8_t *nl_at(const struct nl_decoder *d, const struct nl_place *place)
@@ -306,12 +309,12 @@ static inline uint8_t *nl_at(const struct nl_decoder *d, const struct nl_place *
 static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
                          const struct nl_place *place);
 
-/* A record of its own for set, in the heap behind a few bytes of bookkeeping. */
-static int nl_decode_apart(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
-                           size_t before, uint32_t *offset)
+/* Decodes a separate record into the heap. `before` bytes of bookkeeping precede it. */
+static int nl_decode_heap_record(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
+                                 size_t before, uint32_t *offset)
 {
     size_t room = before + set->record_size + 4;
-    *offset = nl_heap_take(d->heap, room);
+    *offset = nl_heap_alloc_zeroed(d->heap, room);
     if (!*offset)
         return nl_fail_full(d, d->heap, payload, room);
     size_t record = *offset + before;
@@ -319,12 +322,13 @@ static int nl_decode_apart(struct nl_decoder *d, const struct nl_set *set, const
     return nl_decode_set(d, set, payload, size, &place);
 }
 
-static inline int nl_keep(struct nl_decoder *d, const uint8_t *bytes, size_t size, struct nl_ref *ref)
+/* Copies bytes to the heap. */
+static inline int nl_heap_copy(struct nl_decoder *d, const uint8_t *bytes, size_t size, struct nl_ref *ref)
 {
     ref->offset = ref->size = 0;
     if (!size)
         return 0;
-    uint32_t offset = nl_heap_room(d->heap, size);
+    uint32_t offset = nl_heap_alloc(d->heap, size);
     if (!offset)
         return nl_fail_full(d, d->heap, bytes, size);
     memcpy(d->heap->data + offset, bytes, size);
@@ -333,7 +337,7 @@ static inline int nl_keep(struct nl_decoder *d, const uint8_t *bytes, size_t siz
     return 0;
 }
 
-/* Without the NULs at the end of a string. */
+/* The size of a value; that of a string without trailing NULs. */
 static inline size_t nl_text_size(const struct nl_op *op, const uint8_t *bytes, size_t size)
 {
     if (op->kind == NL_K_STRING)
@@ -342,20 +346,20 @@ static inline size_t nl_text_size(const struct nl_op *op, const uint8_t *bytes, 
     return size;
 }
 
-/* As nl_keep, in the kept datagrams: nothing to do where the bytes are in one. */
-static inline int nl_keep_view(struct nl_decoder *d, const uint8_t *bytes, size_t size, struct nl_ref *ref)
+/* Refers to bytes in the datagrams, and copies them there if they lie elsewhere. */
+static inline int nl_view_bytes(struct nl_decoder *d, const uint8_t *bytes, size_t size, struct nl_ref *ref)
 {
-    struct nl_area *kept = d->kept;
-    size_t offset = (size_t)((uintptr_t)bytes - (uintptr_t)kept->data);
+    struct nl_area *datagrams = d->datagrams;
+    size_t offset = (size_t)((uintptr_t)bytes - (uintptr_t)datagrams->data);
     ref->offset = ref->size = 0;
     if (!size)
         return 0;
-    if (offset >= kept->size) {
-        offset = kept->size;
-        if (size > UINT32_MAX - offset || nl_area_reserve(kept, size) < 0)
-            return nl_fail_full(d, kept, bytes, size);
-        memcpy(kept->data + offset, bytes, size);
-        kept->size += size;
+    if (offset >= datagrams->size) {
+        offset = datagrams->size;
+        if (size > UINT32_MAX - offset || nl_area_reserve(datagrams, size) < 0)
+            return nl_fail_full(d, datagrams, bytes, size);
+        memcpy(datagrams->data + offset, bytes, size);
+        datagrams->size += size;
     }
     ref->offset = (uint32_t)offset;
     ref->size = (uint32_t)size;
@@ -368,7 +372,7 @@ static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, s
         const struct nl_op *op = &set->ops[i];
         size_t width = op->kind == NL_K_INT || op->kind == NL_K_ADDRESS ? op->width : op->size;
         if (op->at + width > size)
-            continue; /* an older kernel's struct */
+            continue; /* the struct of an older kernel is shorter */
         const uint8_t *from = payload + op->at;
         uint8_t *to = record + op->offset;
         switch (op->code) {
@@ -406,11 +410,11 @@ static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, s
     }
 }
 
-/* Adds an entry to a list whose struct nl_list lies at `at` bytes into the record. */
 static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
                            const struct nl_attribute *a, const struct nl_place *place);
 
-static void nl_link(struct nl_decoder *d, const struct nl_place *place, size_t at, uint32_t entry)
+/* Appends an entry to the nl_list that lies `at` bytes into the record. */
+static void nl_list_append(struct nl_decoder *d, const struct nl_place *place, size_t at, uint32_t entry)
 {
     struct nl_list list;
     uint8_t *slot = nl_at(d, place) + at;
@@ -429,12 +433,12 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
     const struct nl_op *item = op->item;
     uint32_t entry;
     if (item->kind == NL_K_NESTED) {
-        if (nl_decode_apart(d, item->set, a->payload, a->size, 4, &entry) < 0)
+        if (nl_decode_heap_record(d, item->set, a->payload, a->size, 4, &entry) < 0)
             return -1;
     } else {
-        /* One field, in a record of its own that has a byte of presence before it. */
+        /* A record of one field, with one byte of presence bits behind it. */
         size_t room = 4 + item->size + 1;
-        entry = nl_heap_take(d->heap, room);
+        entry = nl_heap_alloc_zeroed(d->heap, room);
         if (!entry)
             return nl_fail_full(d, d->heap, a->payload, room);
         struct nl_set alone = {NULL, 0, 0, NULL, NULL, 0, item->size + 1, item->size};
@@ -442,15 +446,15 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
         if (nl_decode_value(d, &alone, item, a, &inside) < 0)
             return -1;
     }
-    nl_link(d, place, op->offset, entry);
+    nl_list_append(d, place, op->offset, entry);
     return 0;
 }
 
-static int nl_keep_unknown(struct nl_decoder *d, const struct nl_set *set, const struct nl_attribute *a,
-                           const struct nl_place *place)
+static int nl_add_unknown(struct nl_decoder *d, const struct nl_set *set, const struct nl_attribute *a,
+                          const struct nl_place *place)
 {
     size_t room = sizeof(struct nl_unknown) + a->size;
-    uint32_t entry = nl_heap_room(d->heap, room);
+    uint32_t entry = nl_heap_alloc(d->heap, room);
     if (!entry)
         return nl_fail_full(d, d->heap, a->payload, room);
     uint8_t *head = (place->fixed ? place->fixed : d->heap->data) + place->unknown;
@@ -469,8 +473,8 @@ static inline int nl_width(struct nl_decoder *d, const struct nl_attribute *a, s
     return nl_fail(d, NL_FAULT_WIDTH, a->payload, want, a->size);
 }
 
-/* A value of any kind but those that nl_decode_set spells out, and of those that an element of a list or a field of a
- * record that is being made may have. */
+/* Decodes a value of any kind. nl_decode_set handles the common kinds itself. Lists and the constructor call this for
+ * them. */
 static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
                            const struct nl_attribute *a, const struct nl_place *place)
 {
@@ -497,7 +501,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
     case NL_K_STRING:
     case NL_K_BINARY: {
         struct nl_ref ref;
-        if (nl_keep(d, a->payload, nl_text_size(op, a->payload, a->size), &ref) < 0)
+        if (nl_heap_copy(d, a->payload, nl_text_size(op, a->payload, a->size), &ref) < 0)
             return -1;
         record = nl_at(d, place);
         memcpy(record + op->offset, &ref, sizeof ref);
@@ -531,7 +535,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
     }
     case NL_K_RARE: {
         uint32_t offset;
-        if (nl_decode_apart(d, op->set, a->payload, a->size, 0, &offset) < 0)
+        if (nl_decode_heap_record(d, op->set, a->payload, a->size, 0, &offset) < 0)
             return -1;
         memcpy(nl_at(d, place) + op->offset, &offset, 4);
         break;
@@ -555,7 +559,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         struct nl_ref ref;
         if (a->size % op->width)
             return nl_fail(d, NL_FAULT_WIDTH, a->payload, a->size - a->size % op->width + op->width, a->size);
-        if (nl_keep(d, a->payload, a->size, &ref) < 0)
+        if (nl_heap_copy(d, a->payload, a->size, &ref) < 0)
             return -1;
         for (size_t i = 0; i < ref.size; i += op->width) {
             uint8_t *value = d->heap->data + ref.offset + i;
@@ -566,7 +570,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
     }
     case NL_K_VIEW: {
         struct nl_ref ref;
-        if (nl_keep_view(d, a->payload, a->size, &ref) < 0)
+        if (nl_view_bytes(d, a->payload, a->size, &ref) < 0)
             return -1;
         memcpy(to, &ref, sizeof ref);
         break;
@@ -574,7 +578,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
     case NL_K_SUBMESSAGE: {
         struct nl_ref ref;
         struct nl_sub sub = {0, 0, 0, UINT32_MAX};
-        if (nl_keep(d, a->payload, a->size, &ref) < 0)
+        if (nl_heap_copy(d, a->payload, a->size, &ref) < 0)
             return -1;
         sub.raw = ref.offset;
         sub.raw_size = ref.size;
@@ -588,9 +592,9 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
     return 0;
 }
 
-/* Which case of a submessage its sibling chooses, or NULL. */
-static const struct nl_case *nl_choose(const struct nl_op *op, const struct nl_set *set, const uint8_t *record,
-                                       const uint8_t *heap)
+/* The case of a submessage that the sibling field chooses; NULL if there is none. */
+static const struct nl_case *nl_choose_case(const struct nl_op *op, const struct nl_set *set, const uint8_t *record,
+                                            const uint8_t *heap)
 {
     const struct nl_op *by = op->sibling;
     if (!nl_present(set, record, by->bit))
@@ -609,23 +613,23 @@ static const struct nl_case *nl_choose(const struct nl_op *op, const struct nl_s
     return NULL;
 }
 
-/* A sibling may come behind its submessage: those are decoded when all is there. */
+/* Decodes a submessage. Its sibling may follow it in the payload: this runs after all other attributes. */
 static int nl_decode_submessage(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
                                 const uint8_t *payload, size_t size, const struct nl_place *place)
 {
-    const struct nl_case *chosen = nl_choose(op, set, nl_at(d, place), d->heap->data);
+    const struct nl_case *chosen = nl_choose_case(op, set, nl_at(d, place), d->heap->data);
     if (!chosen)
         return 0;
     struct nl_sub sub;
     memcpy(&sub, nl_at(d, place) + op->offset, sizeof sub);
     sub.which = (uint32_t)(chosen - op->cases);
-    if (nl_decode_apart(d, chosen->set, payload, size, 0, &sub.record) < 0)
+    if (nl_decode_heap_record(d, chosen->set, payload, size, 0, &sub.record) < 0)
         return -1;
     memcpy(nl_at(d, place) + op->offset, &sub, sizeof sub);
     return 0;
 }
 
-static void nl_mark(const struct nl_set *set, uint8_t *record, uint64_t seen)
+static void nl_write_presence(const struct nl_set *set, uint8_t *record, uint64_t seen)
 {
     for (uint8_t *p = record + set->presence; seen; p++, seen >>= 8)
         *p |= (uint8_t)seen;
@@ -647,7 +651,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
         op = type < set->limit ? set->index[type] : NULL;
         if (!op) {
             struct nl_attribute whole = a; /* a itself stays in registers */
-            if (place->unknown && nl_keep_unknown(d, set, &whole, place) < 0)
+            if (place->unknown && nl_add_unknown(d, set, &whole, place) < 0)
                 return -1;
             record = nl_at(d, place);
             continue;
@@ -714,7 +718,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
         case NL_C_NESTED: {
             struct nl_place inside = *place;
             inside.offset += op->offset;
-            /* The last one counts, as for the kernel's nla_parse. */
+            /* The last of several counts, as in the kernel's nla_parse. */
             if ((op->bit < 64 && seen >> op->bit & 1) || nl_present(set, record, op->bit))
                 memset(to, 0, op->size);
             if (nl_decode_set(d, op->set, a.payload, a.size, &inside) < 0)
@@ -726,7 +730,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
             if (nl_decode_set(d, op->set, a.payload, a.size, place) < 0)
                 goto inside;
             record = nl_at(d, place);
-            continue; /* not a field: nothing to mark as present */
+            continue; /* not a field: it has no presence bit */
         default: {
             struct nl_attribute whole = a;
             if (nl_decode_value(d, set, op, &whole, place) < 0)
@@ -743,7 +747,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
     }
     if (step == NL_BAD)
         return nl_fail(d, NL_FAULT_ATTRIBUTE, c.at, 0, c.left);
-    nl_mark(set, record, seen);
+    nl_write_presence(set, record, seen);
     if (submessages) {
         struct nl_cursor again = {payload, size};
         while (nl_next_attribute(&again, &a) == NL_ITEM) {
@@ -762,12 +766,12 @@ inside:
     return -1;
 }
 
-/* Decodes what follows nlmsghdr into a zeroed record of set->record_size + 4 bytes. -1: fault says why; heap and kept
- * may have grown, and are to be cut to their sizes before. */
+/* Decodes a payload, the bytes behind nlmsghdr, into a zeroed record of set->record_size + 4 bytes. 0, or -1 and the
+ * cause in fault: heap and datagrams may have grown, and the caller restores their sizes. */
 static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record,
-                            struct nl_area *heap, struct nl_area *kept, struct nl_fault *fault)
+                            struct nl_area *heap, struct nl_area *datagrams, struct nl_fault *fault)
 {
-    struct nl_decoder d = {payload, heap, kept, fault};
+    struct nl_decoder d = {payload, heap, datagrams, fault};
     struct nl_place place = {record, 0, 0, set->record_size};
     size_t header = 0;
     if (set->header) {
@@ -784,12 +788,12 @@ static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, si
 
 /* ---- encode ---- */
 
-/* What the records' references are into. */
+/* The memory that records refer to. */
 struct nl_bytes {
-    const uint8_t *heap, *kept;
+    const uint8_t *heap, *datagrams;
 };
 
-/* Errors: -ENOMEM, -E2BIG where an attribute's payload is over NL_ATTR_MAX. */
+/* 0, -ENOMEM, or -E2BIG if an attribute's payload is longer than NL_ATTR_MAX. */
 static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes,
                          struct nl_area *out);
 
@@ -853,7 +857,7 @@ static int nl_encode_struct(const struct nl_set *set, const uint8_t *record, str
     return 0;
 }
 
-/* An integer of fixed width with its header, in one go. */
+/* Encodes an integer of fixed width together with its attribute header. */
 static int nl_encode_int(const struct nl_op *op, const uint8_t *from, struct nl_area *out)
 {
     uint16_t length = (uint16_t)(NL_ATTR_HEADER + op->width);
@@ -862,13 +866,13 @@ static int nl_encode_int(const struct nl_op *op, const uint8_t *from, struct nl_
     uint8_t *to = out->data + out->size;
     memcpy(to, &length, 2);
     memcpy(to + 2, &op->type, 2);
-    memset(to + NL_ATTR_HEADER, 0, 4); /* narrow ones are padded */
+    memset(to + NL_ATTR_HEADER, 0, 4); /* padding of 1 and 2 bytes */
     nl_store_int(to + NL_ATTR_HEADER, nl_load_int(from, op->size, 0), op->width, op->flags);
     out->size += nl_align(length);
     return 0;
 }
 
-/* The payload of one present field. */
+/* Encodes the payload of one present field. */
 static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
                            struct nl_area *out)
 {
@@ -876,7 +880,7 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
     case NL_K_INT: {
         uint8_t wire[8];
         unsigned width = op->width ? op->width : op->size;
-        if (!op->width) { /* as short as it goes, but no shorter than the kernel's own NLA_UINT: 4 or 8 */
+        if (!op->width) { /* 4 bytes if the value fits, else 8, as the kernel encodes NLA_UINT */
             uint64_t value = nl_load_int(from, op->size, 0);
             int64_t number;
             memcpy(&number, &value, 8);
@@ -898,7 +902,7 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
     case NL_K_VIEW: {
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
-        return nl_put(out, ref.size ? bytes->kept + ref.offset : NULL, ref.size);
+        return nl_put(out, ref.size ? bytes->datagrams + ref.offset : NULL, ref.size);
     }
     case NL_K_FIXED:
         return nl_put(out, from, op->size);
@@ -936,7 +940,7 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
     }
 }
 
-/* The entries of a list, each as an attribute: of the field's own type, or numbered from 1. */
+/* Encodes the entries of a list, one attribute each: of the field's type, or numbered from 1. */
 static int nl_encode_list(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes, int numbered,
                           struct nl_area *out)
 {
@@ -968,7 +972,7 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
             result = nl_encode_set(op->set, record, bytes, out);
         if (result < 0)
             return result;
-        if (out->size == at + NL_ATTR_HEADER) { /* none of its fields is there */
+        if (out->size == at + NL_ATTR_HEADER) { /* none of its fields is present */
             out->size = at;
             return 0;
         }
@@ -976,7 +980,7 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
     }
     if (!nl_present(set, record, op->bit))
         return 0;
-    /* An address has an attribute type for each family. */
+    /* An address field has an op for each family. */
     if (op->kind == NL_K_ADDRESS && op->width && from[16] != (op->width == 4 ? 4 : 6))
         return 0;
     if (op->family && op->family != (record[op->at + 16] == 6 ? 6 : 4))

@@ -1,7 +1,7 @@
 from libc.stdint cimport uint8_t, uint32_t
 
 from netlink._engine.match cimport Match
-from netlink._engine.record cimport Spare, Store, Table, nl_fault, nl_shapes
+from netlink._engine.record cimport Recycler, Store, Table, nl_fault, nl_shapes
 from netlink._transport cimport Socket, nl_buffer
 from netlink._wire cimport nl_header, nl_reply, nl_verdict
 
@@ -18,7 +18,7 @@ cdef class Reader:
     cdef Table table
     cdef Match match                # what is wanted, or None for all
     cdef nl_reply reply
-    cdef Spare spare
+    cdef Recycler recycler
     cdef Store store                # what is being filled
     cdef nl_shapes shapes
     cdef nl_buffer buffer

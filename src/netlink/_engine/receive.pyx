@@ -9,7 +9,7 @@ from libc.string cimport memset
 
 from netlink._codec cimport Message, parse_messages, verdict_error
 from netlink._engine.match cimport Match, match_of
-from netlink._engine.record cimport Batch, Spare, fault_error, make_batch, nl_fault, nl_shapes_free, table_of
+from netlink._engine.record cimport Batch, Recycler, fault_error, make_batch, nl_fault, nl_shapes_free, table_of
 from netlink._transport cimport Socket, free_buffer, receive_into
 from netlink._wire cimport (
     NL_BAD,
@@ -62,7 +62,7 @@ cdef class Reader:
         self.cls = declaration
         self.table = table_of(declaration)
         self.match = match_of(self.table, match)
-        self.spare = Spare()
+        self.recycler = Recycler()
 
     def __dealloc__(self):
         free_buffer(&self.buffer)
@@ -113,7 +113,7 @@ cdef class Reader:
         cdef int result = HUNGRY
         cdef Batch batch
         if self.store is None:
-            self.store = self.spare.store()
+            self.store = self.recycler.new_store()
         if self.fed is not None:
             result = self.fill_from_fed(rows, &fault, &verdict)
         if result == HUNGRY and self.reply.done:
@@ -135,7 +135,7 @@ cdef class Reader:
         store = self.store
         self.store = None
         if result == ENOUGH or result == DONE:
-            batch = make_batch(self.cls, self.spare.fitted(store))
+            batch = make_batch(self.cls, self.recycler.compact(store))
             batch.interrupted_ = self.reply.interrupted != 0
             return batch
         if result == FAILED:
@@ -174,7 +174,7 @@ cdef class Reader:
             if self.store.add(&self.table.set, &self.shapes, payload, size, fault) < 0:
                 return MALFORMED
             if self.match is not None and not self.match.matches(self.store.last(&self.table.set)):
-                self.store.take_back(&self.table.set, heap)
+                self.store.drop_last(&self.table.set, heap)
             return 0
         if role == NL_ROLE_END or role == NL_ROLE_LAST:
             return DONE

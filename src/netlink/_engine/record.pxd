@@ -1,4 +1,4 @@
-# The Cython face of plan.h, and the classes over it.
+# The declarations of plan.h for Cython, and of the classes over it.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
@@ -104,12 +104,12 @@ cdef extern from "_engine/plan.h" nogil:
     struct nl_decoder:
         const uint8_t *start
         nl_area *heap
-        nl_area *kept
+        nl_area *datagrams
         nl_fault *fault
 
     struct nl_bytes:
         const uint8_t *heap
-        const uint8_t *kept
+        const uint8_t *datagrams
 
     struct nl_place:
         uint8_t *fixed
@@ -136,7 +136,7 @@ cdef extern from "_engine/shape.h" nogil:
         uint32_t count
 
     int nl_decode_shaped(nl_shapes *shapes, const nl_set *set, const uint8_t *payload, size_t size, uint8_t *record,
-                         nl_area *heap, nl_area *kept, nl_fault *fault) noexcept
+                         nl_area *heap, nl_area *datagrams, nl_fault *fault) noexcept
     void nl_shapes_free(nl_shapes *shapes) noexcept
 
 
@@ -145,43 +145,43 @@ cdef class Table:
     cdef nl_op *ops
     cdef const nl_op **index
     cdef nl_case *cases
-    cdef list parts                 # what the C arrays point into
+    cdef list parts                 # owners of the memory that the C arrays point to
     cdef list names                 # of the fields, by op
 
     cdef object name_of(self, const nl_op *op)
 
 
-cdef class Spare:
+cdef class Recycler:
     cdef nl_area records
     cdef nl_area heap
-    cdef nl_area kept
+    cdef nl_area datagrams
     cdef bint full
 
-    cdef Store store(self)
-    cdef Store fitted(self, Store store)
+    cdef Store new_store(self)
+    cdef Store compact(self, Store store)
 
 
 cdef class Store:
-    cdef Spare spare                # where the memory goes in the end, or None
+    cdef Recycler recycler          # receives the memory in the end, or None
     cdef nl_area records
     cdef nl_area heap
-    cdef nl_area kept               # datagrams that fields are views of
+    cdef nl_area datagrams          # the bytes that views refer to
     cdef readonly Py_ssize_t count
 
     cdef int add(self, const nl_set *set, nl_shapes *shapes, const uint8_t *payload, size_t size,
                  nl_fault *fault) noexcept nogil
     cdef uint8_t *last(self, const nl_set *set) noexcept nogil
-    cdef void take_back(self, const nl_set *set, size_t heap) noexcept nogil
+    cdef void drop_last(self, const nl_set *set, size_t heap) noexcept nogil
 
 
 cdef class Record:
     cdef Store store
-    cdef Table table                    # how its memory is laid out, whatever its class is made to say
+    cdef Table table                    # of its memory; the class could be changed in Python
     cdef const uint8_t *base
-    cdef const uint8_t *outer           # the outermost record that base lies in
-    cdef const uint8_t *unknown_list    # the head of that one's list
+    cdef const uint8_t *outer           # the outermost record around base
+    cdef const uint8_t *unknown_list    # the head of the outermost record's list
 
-    cdef Table laid_out(self)
+    cdef Table checked_table(self)
 
 
 cdef class Field:

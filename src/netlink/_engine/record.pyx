@@ -1,10 +1,10 @@
-"""The engine below netlink.schema: compiled tables, records, batches.
+"""The engine below netlink.schema: tables, records, batches.
 
-A declaration becomes an nl_set of plan.h. Decoding fills fixed-size records in C; a `Record` is a view of one, and
-makes a Python object of a field when it is asked for.
+A declaration compiles to a `Table`, an nl_set of plan.h. Decoding fills records of fixed size in C. A `Record` is a
+view of one of them; it makes the Python object of a field on access.
 
-Ownership: a `Store` owns the memory of records and heap; views and batches hold the store. Its memory grows only while
-it is being filled, before anything else has a reference to it, and never changes afterwards: so views need no lock.
+Ownership: a `Store` owns the memory of records, heap and datagrams. Records and batches hold a reference to the store.
+Its memory grows only while it is filled, before any of them exists, and never changes afterwards: they need no lock.
 """
 
 cimport cython
@@ -29,7 +29,7 @@ from netlink.errors import DecodeError, EncodeError
 
 cdef extern from *:
     """
-    /* cls.__new__(cls), without looking it up. */
+    /* cls.__new__(cls), without the look-up. */
     static inline PyObject *nl_new_object(PyObject *cls, PyObject *args)
     {
         return ((PyTypeObject *)cls)->tp_new((PyTypeObject *)cls, args, NULL);
@@ -40,10 +40,10 @@ cdef extern from *:
 
 cdef extern from "_engine/copy.h" nogil:
     struct nl_copier:
-        # `from` in C, which Cython has for itself
+        # `from` in C, a keyword in Cython
         nl_bytes source "from"
         nl_area *heap
-        nl_area *kept
+        nl_area *datagrams
         int full
 
     int nl_copy_record(nl_copier *c, const nl_set *set, const uint8_t *record, uint32_t unknown, size_t shift,
@@ -66,12 +66,12 @@ globals().update({
 
 
 class MissingAttribute(AttributeError):
-    """A field that is declared as required, and that the kernel left out."""
+    """A required field is absent: the kernel left its attribute out."""
 
 
 @cython.final
 cdef class Table:
-    """An nl_set and the C arrays that it points to. Filled once, by `Table.fill`; then read by any thread."""
+    """The table of a declaration: an nl_set and its C arrays. `Table.fill` fills it once; then any thread reads it."""
 
     def __cinit__(self):
         self.parts = []
@@ -83,8 +83,13 @@ cdef class Table:
 
     def fill(self, list ops, dict index, Py_ssize_t header, uint32_t wire_size, uint32_t record_size,
              uint32_t presence):
-        """ops: dicts of nl_op's members; set, item: another Table; sibling, cases: see schema.py. index: attribute
-        type to position in ops. header: position of the header's op in ops, which is no attribute, or -1."""
+        """Fill the table.
+
+        ops: dicts of nl_op's members. set, item: another Table. sibling: a position in ops. cases: pairs of a key and a
+        Table.
+        index: positions in ops by attribute type.
+        header: the position in ops of the header's op, which must be the last one; -1 for none.
+        """
         cdef Py_ssize_t count = len(ops), i, total = 0
         cdef nl_op *op
         cdef nl_case *case
@@ -144,7 +149,7 @@ cdef class Table:
         self.set.ops = self.ops
         self.set.op_count = count
         if header >= 0:
-            # The last op, which is no attribute.
+            # The last op; it is not an attribute.
             self.set.header = &self.ops[header]
             self.set.op_count = count - 1
         self.set.wire_size = wire_size
@@ -154,7 +159,7 @@ cdef class Table:
         return self
 
     cdef object name_of(self, const nl_op *op):
-        """The field's name of an op of this table or one below; None where it has none."""
+        """The name of an op's field, in this table or one below it; None if it has none."""
         cdef Py_ssize_t i
         for i in range(len(self.names)):
             if &self.ops[i] == op:
@@ -168,7 +173,7 @@ cdef class Table:
 
 
 cdef object limit_error():
-    return OverflowError("a batch has room for 4 GiB of variable-length data: decode in parts, as iter_dump does")
+    return OverflowError("a batch holds at most 4 GiB of variable-length data: decode in parts, as iter_dump does")
 
 
 cdef object fault_error(object cls, Table table, const nl_fault *fault):
@@ -187,23 +192,23 @@ cdef object fault_error(object cls, Table table, const nl_fault *fault):
         return DecodeError(f"{where}: want {fault.want} bytes, got {fault.got}, at byte {fault.offset}")
     if fault.kind == NL_FAULT_HEADER:
         return DecodeError(f"{where}: want a header of {fault.want} bytes, got {fault.got}, at byte {fault.offset}")
-    return DecodeError(f"{where}: an attribute's length does not fit the {fault.got} bytes that are left, "
+    return DecodeError(f"{where}: an attribute's length does not fit the {fault.got} remaining bytes, "
                        f"at byte {fault.offset}")
 
 
 cdef enum:
-    SPARE_MAX = 64 << 20
+    RECYCLED_MAX = 64 << 20
 
 
 cdef void move(nl_area *to, nl_area *area) noexcept nogil:
-    """Give the memory of an area to another one, which had none."""
+    """Move the memory of an area to another one without memory."""
     to[0] = area[0]
     to.size = 0
     memset(area, 0, sizeof(nl_area))
 
 
 cdef int copy(nl_area *to, const nl_area *area) except -1:
-    """The bytes of an area into one that has no memory yet."""
+    """Copy the bytes of an area to another one without memory."""
     if nl_area_reserve(to, area.size) < 0:
         raise MemoryError
     if area.size:
@@ -213,61 +218,62 @@ cdef int copy(nl_area *to, const nl_area *area) except -1:
 
 
 @cython.final
-cdef class Spare:
-    """The memory of a store that is gone, for the next one: fresh memory is slow at its first touch."""
+cdef class Recycler:
+    """A recycler of the memory of one store: fresh memory is slow at its first touch."""
 
     def __dealloc__(self):
         nl_area_free(&self.records)
         nl_area_free(&self.heap)
-        nl_area_free(&self.kept)
+        nl_area_free(&self.datagrams)
 
-    cdef Store store(self):
-        """An empty store, whose memory comes back here."""
+    cdef Store new_store(self):
+        """An empty store. Its memory returns here in the end."""
         cdef Store store = Store()
-        store.spare = self
+        store.recycler = self
         with cython.critical_section(self):
             if self.full:
                 self.full = False
                 move(&store.records, &self.records)
                 move(&store.heap, &self.heap)
-                move(&store.kept, &self.kept)
+                move(&store.datagrams, &self.datagrams)
         return store
 
-    cdef Store fitted(self, Store store):
-        """The store, or a copy that has no more memory than it needs where there is much more."""
-        cdef size_t size = store.records.size + store.heap.size + store.kept.size
+    cdef Store compact(self, Store store):
+        """The store, or an exact copy if it has much more memory than it needs."""
+        cdef size_t size = store.records.size + store.heap.size + store.datagrams.size
         cdef Store small
-        if store.records.capacity + store.heap.capacity + store.kept.capacity <= 8 * size + 4096:
+        if store.records.capacity + store.heap.capacity + store.datagrams.capacity <= 8 * size + 4096:
             return store
         small = Store()
         small.count = store.count
         copy(&small.records, &store.records)
         copy(&small.heap, &store.heap)
-        copy(&small.kept, &store.kept)
+        copy(&small.datagrams, &store.datagrams)
         return small
 
 
 @cython.final
 cdef class Store:
-    """Records of one class side by side, and the heap and the datagrams that they refer to."""
+    """The memory of records of one class side by side, and of their heap and datagrams."""
 
     def __dealloc__(self):
-        cdef Spare spare = self.spare
-        if spare is not None and self.records.capacity + self.heap.capacity + self.kept.capacity <= SPARE_MAX:
-            with cython.critical_section(spare):
-                if not spare.full:
-                    spare.full = True
-                    move(&spare.records, &self.records)
-                    move(&spare.heap, &self.heap)
-                    move(&spare.kept, &self.kept)
+        cdef Recycler recycler = self.recycler
+        cdef size_t capacity = self.records.capacity + self.heap.capacity + self.datagrams.capacity
+        if recycler is not None and capacity <= RECYCLED_MAX:
+            with cython.critical_section(recycler):
+                if not recycler.full:
+                    recycler.full = True
+                    move(&recycler.records, &self.records)
+                    move(&recycler.heap, &self.heap)
+                    move(&recycler.datagrams, &self.datagrams)
         nl_area_free(&self.records)
         nl_area_free(&self.heap)
-        nl_area_free(&self.kept)
+        nl_area_free(&self.datagrams)
 
     cdef int add(self, const nl_set *set, nl_shapes *shapes, const uint8_t *payload, size_t size,
                  nl_fault *fault) noexcept nogil:
-        """Decode one more record; shapes: of this set. -1, and all as before, where the payload is malformed."""
-        cdef size_t stride = set.record_size + 4, heap = self.heap.size, kept = self.kept.size
+        """Decode one more record. shapes: those of the set. 0, or -1 and the store is unchanged."""
+        cdef size_t stride = set.record_size + 4, heap = self.heap.size, datagrams = self.datagrams.size
         if nl_area_reserve(&self.records, stride) < 0:
             fault.kind = NL_FAULT_MEMORY
             return -1
@@ -275,20 +281,20 @@ cdef class Store:
         if set.wire_size:
             memset(record, 0, stride)
             nl_decode_struct(set, payload, size, record)
-        elif nl_decode_shaped(shapes, set, payload, size, record, &self.heap, &self.kept, fault) < 0:
+        elif nl_decode_shaped(shapes, set, payload, size, record, &self.heap, &self.datagrams, fault) < 0:
             self.heap.size = heap
-            self.kept.size = kept
+            self.datagrams.size = datagrams
             return -1
         self.records.size += stride
         self.count += 1
         return 0
 
     cdef uint8_t *last(self, const nl_set *set) noexcept nogil:
-        """The record that was added last."""
+        """The last record."""
         return self.records.data + self.records.size - set.record_size - 4
 
-    cdef void take_back(self, const nl_set *set, size_t heap) noexcept nogil:
-        """Forget the last record; heap: the size of the heap before it."""
+    cdef void drop_last(self, const nl_set *set, size_t heap) noexcept nogil:
+        """Remove the last record. heap: the size of the heap before it."""
         self.records.size -= set.record_size + 4
         self.heap.size = heap
         self.count -= 1
@@ -298,8 +304,8 @@ cdef class Store:
 
 
 @cython.final
-cdef class Bytes:
-    """Bytes that a store keeps: a buffer that keeps the store."""
+cdef class DatagramBytes:
+    """A buffer over bytes of a store. It holds a reference to the store."""
 
     cdef Store store
     cdef const uint8_t *at
@@ -309,10 +315,10 @@ cdef class Bytes:
         PyBuffer_FillInfo(buffer, self, <void *>self.at, self.size, 1, flags)
 
 
-cdef object kept_view(Store store, const nl_ref *ref):
-    cdef Bytes view = Bytes.__new__(Bytes)
+cdef object datagram_view(Store store, const nl_ref *ref):
+    cdef DatagramBytes view = DatagramBytes.__new__(DatagramBytes)
     view.store = store
-    view.at = store.kept.data + ref.offset if ref.size else <const uint8_t *>b""
+    view.at = store.datagrams.data + ref.offset if ref.size else <const uint8_t *>b""
     view.size = ref.size
     return memoryview(view)
 
@@ -325,7 +331,7 @@ cdef Record new_view(object cls, Table table, Store store, const uint8_t *base, 
     view.base = base
     view.outer = outer
     view.unknown_list = unknown
-    PyObject_GC_UnTrack(<PyObject *>view)  # it refers to nothing that could refer to it
+    PyObject_GC_UnTrack(<PyObject *>view)  # it cannot be part of a cycle
     return view
 
 
@@ -341,13 +347,13 @@ cdef Table table_of(object cls):
 
 
 cdef Store fill_store(object cls, object payloads):
-    """A store of the records that payloads hold, buffers each."""
+    """A store of the records in payloads, an iterable of buffers."""
     cdef Table table = table_of(cls)
     cdef Store store = Store()
     cdef nl_shapes shapes
     cdef nl_fault fault
     cdef Py_buffer views[64]
-    # What an iterator gave may change when it is asked for more.
+    # An iterator may reuse its buffer for the next payload.
     cdef int i, count, limit = 64 if type(payloads) in (list, tuple) else 1, result = 0
     left = iter(payloads)
     memset(&shapes, 0, sizeof(shapes))
@@ -378,13 +384,14 @@ cdef Store fill_store(object cls, object payloads):
 
 cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t *record, const uint8_t *unknown_list,
                      size_t shift) except -1:
-    """Add a copy of a record in another store, which lies shift bytes into the outermost one with that list."""
+    """Add a copy of a record in another store. The record lies shift bytes into the outermost record, which has the
+    list."""
     cdef nl_copier copier
     cdef uint32_t unknown = 0
     copier.source.heap = other.heap.data
-    copier.source.kept = other.kept.data
+    copier.source.datagrams = other.datagrams.data
     copier.heap = &store.heap
-    copier.kept = &store.kept
+    copier.datagrams = &store.datagrams
     copier.full = 0
     if unknown_list is not NULL:
         memcpy(&unknown, unknown_list, 4)
@@ -395,35 +402,35 @@ cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t 
 
 
 cdef int encode_into(nl_area *out, object cls, Table table, Store store, const uint8_t *record) except -1:
-    """The payload of a record into an area, instead of what it had."""
+    """Replace the bytes of an area by the payload of a record."""
     cdef nl_bytes bytes
     cdef int result
     bytes.heap = store.heap.data
-    bytes.kept = store.kept.data
+    bytes.datagrams = store.datagrams.data
     out.size = 0
     if table.set.wire_size:
         result = nl_encode_struct(&table.set, record, out)
     else:
         result = nl_encode(&table.set, record, &bytes, out)
     if result == -E2BIG:
-        raise EncodeError(f"{cls.__name__}: an attribute has more than the 65531 bytes that fit")
+        raise EncodeError(f"{cls.__name__}: an attribute is longer than 65531 bytes")
     if result < 0:
         raise MemoryError
     return 0
 
 
 cdef class Record:
-    """What `netlink.schema.AttributeSet` and `Struct` build on: a view of one decoded record."""
+    """A view of one decoded record: the base of `netlink.schema.AttributeSet` and `Struct`."""
 
     @classmethod
     def decode(cls, payload):
-        """The record that a payload holds: what follows nlmsghdr. DecodeError with the path and byte offset."""
+        """The record in a payload, the bytes behind nlmsghdr. DecodeError names the path and the byte offset."""
         cdef Store store = fill_store(cls, (payload,))
         return outermost(cls, table_of(cls), store, store.records.data)
 
     @classmethod
     def decode_many(cls, payloads):
-        """A `Batch` of the records in payloads. DecodeError for the first that is malformed."""
+        """A `Batch` of the records in payloads. DecodeError for the first malformed one."""
         return make_batch(cls, fill_store(cls, payloads))
 
     def __init__(self, **values):
@@ -441,7 +448,7 @@ cdef class Record:
             if name not in fields:
                 values = whole(type(self), values)
                 break
-        # A submessage is stored behind the sibling that chooses how.
+        # A submessage is stored after the sibling that chooses its case.
         for field in sorted(map(fields.__getitem__, values), key=is_submessage):
             value = values[(<Field?>field).name]
             if value is not None:
@@ -457,8 +464,8 @@ cdef class Record:
     def __delattr__(self, name):
         raise AttributeError(f"{type(self).__name__} is immutable: cannot delete {name!r}")
 
-    cdef Table laid_out(self):
-        """The table of the record's memory."""
+    cdef Table checked_table(self):
+        """The table of the record's memory. TypeError if it is not that of the record's class."""
         if self.store is None:
             raise TypeError(f"this {type(self).__name__} was made without a call of its class")
         if self.table is not table_of(type(self)):
@@ -466,11 +473,11 @@ cdef class Record:
         return self.table
 
     def encode(self):
-        """The payload again: the header struct and the attributes that are present, in the order of declaration.
+        """The payload again: the header struct and the present attributes, in the order of declaration.
 
-        Attributes of unknown types are not repeated. EncodeError where one is over 65531 bytes.
+        Attributes of unknown types are left out. EncodeError if an attribute is longer than 65531 bytes.
         """
-        cdef Table table = self.laid_out()
+        cdef Table table = self.checked_table()
         cdef nl_area out
         memset(&out, 0, sizeof(out))
         try:
@@ -481,8 +488,8 @@ cdef class Record:
 
     @property
     def unknown(self):
-        """The attributes of types that are not declared, as they came: a tuple of (type, payload)."""
-        cdef Table table = self.laid_out()
+        """The attributes of types that are not declared, in their order: a tuple of (type, payload)."""
+        cdef Table table = self.checked_table()
         cdef nl_unknown entry
         cdef uint32_t at = 0
         found = []
@@ -498,10 +505,10 @@ cdef class Record:
         return tuple(found)
 
     def to_dict(self, *, bint json=False):
-        """The fields that are present, by name: values as the attributes give them, records as dicts.
+        """The present fields by name, with nested records as dicts.
 
-        json: with what `json.dumps` takes instead: addresses as text, bytes as hexadecimal digits, a member of an
-        IntEnum by its name, or the number that has none, and an IntFlag as a number.
+        json: convert the values for `json.dumps`: addresses to text, bytes to hexadecimal digits, an IntEnum to the
+        name of its member or to a number without one, an IntFlag to a number.
         """
         out = {}
         for name, field in type(self).__fields__.items():
@@ -511,10 +518,10 @@ cdef class Record:
         return out
 
     def replace(self, **fields):
-        """A record with other values for these fields; None for one that is to be absent.
+        """A copy of the record with other values for these fields; None makes a field absent.
 
-        Attributes of unknown types are left out, as by `encode`. TypeError for a field that there is not, EncodeError
-        for a value that does not fit. `copy.replace` does the same.
+        Attributes of unknown types are left out, as by `encode`. TypeError for an unknown field, EncodeError for a
+        value that does not fit. `copy.replace` does the same.
         """
         cdef dict values = {}
         for name, field in type(self).__fields__.items():
@@ -546,8 +553,8 @@ cdef class Record:
         return restored, (type(self), self.encode(), *[event for event in events if event[1] is not None])
 
     def __copy__(self):
-        """The record alone, in memory of its own, with what is unknown."""
-        cdef Table table = self.laid_out()
+        """A copy of the record alone, with its unknown attributes."""
+        cdef Table table = self.checked_table()
         cdef Store store = Store()
         copy_record(store, &table.set, self.store, self.base, self.unknown_list, self.base - self.outer)
         return outermost(type(self), table, store, store.records.data)
@@ -557,7 +564,7 @@ cdef class Record:
 
 
 cdef dict whole(object cls, dict values):
-    """A constructor's arguments, with those that are fields of the header in a header."""
+    """A constructor's arguments, with the fields of the header gathered in a header."""
     fields = cls.__fields__
     shared = cls.__header_fields__
     own = {}
@@ -579,13 +586,13 @@ cdef dict whole(object cls, dict values):
 
 
 def restored(cls, payload, *events):
-    """The record that a payload holds, with the values that came beside it: pairs of a field's name and its value."""
+    """The record of a pickle. events: pairs of the name and the value of an event field, which no payload has."""
     record = cls.decode(payload)
     return record.replace(**dict(events)) if events else record
 
 
 def restored_batch(cls, list payloads not None, dict events not None, bint interrupted):
-    """The batch of what payloads hold, with what came beside them: for each event field, its value in each record."""
+    """The batch of a pickle. events: for each event field its values, one for each record."""
     cdef Table table = table_of(cls)
     cdef Store store = fill_store(cls, payloads)
     cdef Batch batch
@@ -595,7 +602,7 @@ def restored_batch(cls, list payloads not None, dict events not None, bint inter
     for name, values in events.items():
         field = cls.__fields__[name]
         if field.kind != NL_K_EVENT or field.layout is not table or len(values) != store.count:
-            raise ValueError(f"{name} is not an event of each record")
+            raise ValueError(f"{name} is not an event field with one value for each record")
         for i, value in enumerate(values):
             if value is not None:
                 field.store_value(&table.set, store, store.records.data + i * stride, value)
@@ -628,11 +635,11 @@ cdef object plain(object value, bint json):
     return str(value) if isinstance(value, (IPv4Address, IPv6Address)) else value
 
 
-# What a field's value is in Python, where its kind leaves it open.
+# The Python value of a field, if its kind allows several.
 FORM_PLAIN, FORM_LLADDR, FORM_BITFIELD32 = range(3)
 
 Bitfield32 = _collections.namedtuple("Bitfield32", ["value", "selector"])
-Bitfield32.__doc__ = """struct nla_bitfield32: the bits that selector has are those of value; 32 bits each."""
+Bitfield32.__doc__ = """struct nla_bitfield32: value has the bits that selector selects; 32 bits each."""
 
 
 cdef class Field:
@@ -665,7 +672,7 @@ cdef class Field:
         return cls  # generic for type checkers
 
     def place(self, owner, str name, uint32_t offset, uint16_t bit, uint32_t presence):
-        """Where the compiler put it: in the records of owner."""
+        """Set the field's place in the records of owner."""
         if self.owner is not None:
             raise TypeError(f"{name}: one field declaration is used in two places")
         self.owner = owner
@@ -674,8 +681,8 @@ cdef class Field:
         self.bit = bit
         self.presence = presence
 
-    def lay_out(self, Table layout not None):
-        """The table of its owner, which is complete."""
+    def set_layout(self, Table layout not None):
+        """Set the table of the field's owner, which is complete."""
         if self.layout is not None:
             raise TypeError(f"{self.name}: its class is complete")
         self.layout = layout
@@ -683,9 +690,9 @@ cdef class Field:
     def __get__(self, instance, owner):
         if instance is None:
             return self
-        # Of just this class, and not of one that says so.
+        # Exactly this class: isinstance() believes an object's __class__.
         if self.owner is None or type(instance) is not self.owner:
-            raise TypeError(f"field {self.name!r} is not one of a {type(instance).__name__}")
+            raise TypeError(f"{self.name!r} is not a field of {type(instance).__name__}")
         value = self.load(<Record>instance)
         if value is None and self.required:
             raise MissingAttribute(f"{type(instance).__name__}.{self.name}: the kernel sent no such attribute")
@@ -693,7 +700,7 @@ cdef class Field:
 
     cdef object load(self, Record record):
         if record.table is not self.layout or self.layout is None:
-            record.laid_out()
+            record.checked_table()
         if not record.base[self.presence + (self.bit >> 3)] >> (self.bit & 7) & 1:
             return None
         return self.load_value(record, record.store, record.base + self.offset)
@@ -720,7 +727,7 @@ cdef class Field:
             return value.hex(":") if self.form == FORM_LLADDR else value
         if self.kind == NL_K_VIEW:
             memcpy(&ref, at, sizeof(ref))
-            return kept_view(store, &ref)
+            return datagram_view(store, &ref)
         if self.kind == NL_K_FIXED:
             value = PyBytes_FromStringAndSize(<const char *>at, self.size)
             if self.form == FORM_LLADDR:
@@ -780,7 +787,7 @@ cdef class Field:
             return None
         return nl_load_int(record + self.offset, self.size, 0)
 
-    # From Python into a record that is being made.
+    # From Python values to a new record.
 
     cdef int store_value(self, const nl_set *set, Store store, uint8_t *record, object value) except -1:
         cdef nl_decoder decoder
@@ -792,7 +799,7 @@ cdef class Field:
         cdef nl_sub sub
         cdef int result
         decoder.heap = &store.heap
-        decoder.kept = &store.kept
+        decoder.datagrams = &store.datagrams
         decoder.fault = &fault
         memset(&place, 0, sizeof(place))
         place.fixed = record
@@ -813,7 +820,7 @@ cdef class Field:
             data = self.fixed(value)
             memcpy(record + self.offset, PyBytes_AS_STRING(data), self.size)
         else:
-            # As the kernel would send it, through the decoder: the rest of the kinds live in the heap.
+            # All other kinds lie in the heap: encode them as the kernel does, and decode them.
             op = self.op_in(set)
             if op is NULL:
                 raise AssertionError(f"{self.name} is not in its table")
@@ -831,7 +838,7 @@ cdef class Field:
             if self.kind == NL_K_SUBMESSAGE and isinstance(value, Record):
                 memcpy(&sub, record + self.offset, sizeof(sub))
                 if not sub.record or self.cases[sub.which][1] is not type(value):
-                    raise EncodeError(f"{self.name}: what {self.on!r} says does not choose a {type(value).__name__}")
+                    raise EncodeError(f"{self.name}: the value of {self.on!r} does not choose {type(value).__name__}")
         record[self.presence + (self.bit >> 3)] |= 1 << (self.bit & 7)
         return 0
 
@@ -872,7 +879,7 @@ cdef class Field:
         try:
             return bytes.fromhex(value.replace(":", ""))
         except ValueError:
-            raise EncodeError(f"{self.name}: {value!r} is no link-layer address, such as 02:00:00:00:00:01") from None
+            raise EncodeError(f"{self.name}: {value!r} is not a link-layer address such as 02:00:00:00:00:01") from None
 
     cdef bytes text(self, object value):
         if not isinstance(value, str):
@@ -883,7 +890,7 @@ cdef class Field:
             raise EncodeError(f"{self.name}: {error}") from None
 
     cdef object wire(self, object value):
-        """The payloads of the attributes that say value."""
+        """The payloads of the attributes for a value."""
         if self.kind == NL_K_STRING:
             return [self.text(value)]
         if self.kind == NL_K_BINARY and self.form == FORM_LLADDR:
@@ -901,14 +908,14 @@ cdef class Field:
             for i, item in enumerate(value):
                 data = self.item_payload(item)
                 if len(data) > 65531:
-                    raise EncodeError(f"{self.name}: an element has more than the 65531 bytes that fit")
+                    raise EncodeError(f"{self.name}: an item is longer than 65531 bytes")
                 out += ((len(data) + 4).to_bytes(2, "little" if not NL_HOST_BIG else "big")
                         + (i + 1).to_bytes(2, "little" if not NL_HOST_BIG else "big")
                         + data + b"\0\0\0"[:nl_align(len(data)) - len(data)])
             return [out]
         if isinstance(value, Record):
             if not any(value.__class__ is cls for _, cls in self.cases):
-                raise TypeError(f"{self.name}: no case is a {type(value).__name__}")
+                raise TypeError(f"{self.name}: {type(value).__name__} is not one of its cases")
             return [value.encode()]
         return [bytes(memoryview(value))]
 
@@ -976,7 +983,7 @@ cdef class HeaderField:
     def __get__(self, instance, owner):
         cdef Field header = self.header
         if header is None:
-            raise TypeError("a HeaderField is made by a declaration")
+            raise TypeError("a HeaderField comes from a declaration")
         if instance is None:
             return self.field
         view = header.__get__(instance, owner)
@@ -984,10 +991,10 @@ cdef class HeaderField:
 
 
 cdef object address(const uint8_t *at):
-    """An ipaddress object, made without its constructor's parsing."""
+    """An ipaddress object, without the parsing of its constructor."""
     if at[16] == 4:
         v4 = IPv4Address.__new__(IPv4Address)
-        # Cast as a whole: Cython takes it for a long, where that has 32 bits negative from 128.0.0.0 on.
+        # The cast is of the whole: Cython makes it a long, which is negative from 128.0.0.0 up if it has 32 bits.
         v4._ip = <uint32_t>((<uint32_t>at[12] << 24) | (<uint32_t>at[13] << 16) | (<uint32_t>at[14] << 8) | at[15])
         return v4
     return IPv6Address(PyBytes_FromStringAndSize(<const char *>at, 16))
@@ -1048,7 +1055,7 @@ cdef Batch make_batch(object cls, Store store):
     cdef Batch batch = Batch.__new__(Batch)
     nl_area_trim(&store.records)
     nl_area_trim(&store.heap)
-    nl_area_trim(&store.kept)
+    nl_area_trim(&store.datagrams)
     batch.cls = cls
     batch.table = table_of(cls)
     batch.store = store
@@ -1059,13 +1066,13 @@ cdef Batch make_batch(object cls, Store store):
 
 @cython.final
 cdef class Batch:
-    """Decoded records of one class, side by side in one piece of memory. Immutable.
+    """A sequence of decoded records of one class, side by side in memory. Immutable.
 
-    It has the methods of a sequence: an index gives a view of a record, a slice a batch that shares the memory. Both
-    keep it alive. A name gives one column, `batch["orig_src"]`, a `Column`; see `arrow` for the names.
+    An index gives a record, a slice gives a batch. Both share the memory and keep it alive. A name gives a `Column`:
+    `batch["orig_src"]`; see `arrow` for the names.
 
-    Batches are equal where they are of one class and their records are. `+` is `concat`. A pickle has the records
-    alone, a slice's those of the slice; attributes of unknown types are left out of it, and kept by `copy.copy`.
+    Batches are equal if they have the same class and equal records. `+` is `concat`. A pickle of a slice has only the
+    records of the slice. A pickle leaves attributes of unknown types out; `copy.copy` keeps them.
     """
 
     def __init__(self):
@@ -1160,10 +1167,10 @@ cdef class Batch:
 
     @staticmethod
     def concat(batches):
-        """One batch of the records of several, in their order: copies, which hold none of them.
+        """One batch with copies of the records of several, in their order.
 
-        A slice that is alone in batches becomes a batch that does not hold the rest. It is `interrupted` if one of them
-        is. ValueError where there are none, TypeError where they are of different classes.
+        The copies share no memory: `concat([batch[:10]])` does not keep the rest of the batch alive. The result is
+        `interrupted` if one of the batches is. ValueError if there are none, TypeError if their classes differ.
         """
         cdef Batch batch, out
         cdef Batch head = None
@@ -1190,7 +1197,7 @@ cdef class Batch:
         return out
 
     def __copy__(self):
-        """The records in memory of their own, with what is unknown."""
+        """A copy of the records, with their unknown attributes."""
         return Batch.concat((self,))
 
     def __deepcopy__(self, memo):
@@ -1212,31 +1219,31 @@ cdef class Batch:
         return restored_batch, (self.cls, payloads, events, self.interrupted)
 
     def index(self, value, start=0, stop=None):
-        """The index of the first record from start to stop that equals value; ValueError where there is none."""
+        """The index of the first record from start to stop that equals value. ValueError if there is none."""
         for i in range(*slice(start, stop).indices(self.length)):
             if self[i] == value:
                 return i
         raise ValueError(f"{value!r} is not in the batch")
 
     def count(self, value):
-        """How many records equal value."""
+        """The number of records that equal value."""
         return sum(value == record for record in self)
 
     @property
     def nbytes(self):
-        """Bytes of the memory that holds the records and what they refer to, shared by all slices."""
-        return self.store.records.size + self.store.heap.size + self.store.kept.size
+        """Bytes of memory of the records and of all that they refer to. Slices share it."""
+        return self.store.records.size + self.store.heap.size + self.store.datagrams.size
 
     @property
     def interrupted(self):
-        """Whether the kernel said that what was dumped changed meanwhile (NLM_F_DUMP_INTR)."""
+        """Whether the dumped objects changed during the dump, as the kernel reported (NLM_F_DUMP_INTR)."""
         return self.interrupted_
 
     def to_numpy(self):
         """The records as a structured NumPy array over the same memory, not writable.
 
-        Its dtype has the fields of fixed size, named by path joined with "_" (`orig_src_port`), addresses as 16 bytes
-        (IPv4 as ::ffff:a.b.c.d). What is absent reads as 0.
+        Its dtype has the fields of fixed size. A field of a nested record has the names of its path joined with "_"
+        (`orig_src_port`). An address has 16 bytes (IPv4 as ::ffff:a.b.c.d). An absent field reads as 0.
         """
         import numpy
         from netlink._engine.compile import dtype as dtype_of
@@ -1246,30 +1253,31 @@ cdef class Batch:
         return whole[self.first:stop if stop >= 0 else None:self.step]
 
     def arrow(self, addresses="text"):
-        """The records as Arrow columns, for what takes the Arrow PyCapsule protocol.
+        """The records as Arrow columns, for any consumer of the Arrow PyCapsule protocol.
 
-        `pyarrow.record_batch(batch.arrow("binary"))`. The batch has the same protocol itself, with addresses as text:
+        `pyarrow.record_batch(batch.arrow("binary"))`. The batch itself has the same protocol, with addresses as text:
         `polars.DataFrame(batch)`.
 
-        A column for each field, null where the attribute is absent. Those of records within are named by path joined
-        with "_" (`orig_src_port`), as those of a bitfield32 (`_value`, `_selector`) and of the cases of a submessage
-        (`data_vlan_id`; `data` is the bytes where no case fits). An IntEnum is a dictionary of the members' names and
-        of the numbers that have none, an IntFlag an integer, an integer with a time a timestamp in UTC, an Ethernet
-        address text, what repeats a list, of structs where it is of records. Bytes of a string that are no UTF-8 become
-        U+FFFD.
+        Each field is a column, null if the attribute is absent. A column of a nested record has the names of its path
+        joined with "_" (`orig_src_port`). So have the columns of a bitfield32 (`_value`, `_selector`) and of the cases
+        of a submessage (`data_vlan_id`; `data` has the bytes if no case fits).
 
-        addresses: "text", or "binary": 16 bytes, IPv4 as ::ffff:a.b.c.d, so that those two are not told apart.
+        An IntEnum becomes a dictionary of the members' names and of the numbers without one, an IntFlag an integer. An
+        integer with a time becomes a timestamp in UTC, an Ethernet address text. A repeated field becomes a list, and a
+        list of records a list of structs. Malformed UTF-8 in a string becomes U+FFFD.
 
-        The columns are copies, made for each consumer anew. ValueError where two would have the same name.
+        addresses: "text", or "binary" for 16 bytes. An IPv4 address then equals the IPv6 address ::ffff:a.b.c.d.
+
+        The columns are copies, made anew for each consumer. ValueError if two columns would have the same name.
         """
         from netlink._engine.arrow import Columns
         return Columns(self, addresses)
 
     def select(self, *names):
-        """These columns alone, in this order, for what takes the Arrow PyCapsule protocol: no other is made.
+        """The named columns in this order, for any consumer of the Arrow PyCapsule protocol. No other column is made.
 
         `polars.DataFrame(batch.select("orig_src", "mark"))`. A name is that of `arrow`, or the path with dots,
-        "orig.src". KeyError for one that there is not, ValueError for one that comes twice.
+        "orig.src". KeyError for an unknown name, ValueError for a repeated one.
         """
         return self.arrow().select(*names)
 

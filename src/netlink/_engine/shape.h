@@ -1,11 +1,14 @@
-/* Decoding by shape. Most messages of a kind have the same attributes, of the same lengths in the same order, and
- * differ in values alone. What such a layout comes to is written down once: which bytes of the payload must be as they
- * were (the attributes' headers), what every record of it has in common, and which bytes then go where. A payload whose
- * headers are the same is decoded by that list, without a look at sets or types.
+/* Decoding by shape. Most messages of a kind have the same attributes, with the same lengths in the same order, and
+ * differ only in values. A shape describes such a layout once: the bytes of the payload that must be equal (the
+ * attributes' headers), a model with the bytes that all its records share, and moves of values from the payload to the
+ * record. A payload with equal headers is decoded by these moves, without a look at sets or types.
  *
- * A shape says what nl_decode would do with a payload whose headers are equal: all of its decisions come from those.
- * What cannot be said this way, and what nl_decode would refuse, has no shape and is left to nl_decode. Of that a shape
- * makes sure by itself: memory that others write to meanwhile may say something else than it said to nl_decode.
+ * nl_decode decides by attribute headers alone, and a shape repeats its decisions. A layout that a shape cannot
+ * describe, or that nl_decode would refuse, has no shape and is left to nl_decode. A shape checks the payload again
+ * itself: other threads may have written to the memory since nl_decode read it.
+ *
+ * Words: a part is a record of the model, the outermost or one in the heap; a deferred attribute is decoded by itself,
+ * after the moves.
  */
 #ifndef NETLINK_SHAPE_H
 #define NETLINK_SHAPE_H
@@ -15,67 +18,67 @@
 #include "plan.h"
 
 enum {
-    NL_SHAPES = 16,    /* that are known at one time */
+    NL_SHAPES = 16,    /* known at one time */
     NL_SHAPE_MIN = 16, /* bytes of payload */
     NL_SHAPE_MAX = 1024,
-    NL_SHAPE_MODEL = 2048, /* bytes of all records of a shape */
+    NL_SHAPE_MODEL = 2048, /* bytes of all parts */
     NL_SHAPE_MOVES = 128,
     NL_SHAPE_PARTS = 4,
-    NL_SHAPE_CALLS = 16,
-    NL_SHAPE_PATIENCE = 4, /* payloads of no known shape before one of them is taken for a new shape */
-    NL_SHAPE_LOYALTY = 64, /* the same where it replaces another */
+    NL_SHAPE_DEFERRED = 16,
+    NL_SHAPE_LEARN_AFTER = 4,    /* payloads without a known shape before a new one is made */
+    NL_SHAPE_REPLACE_AFTER = 64, /* the same, if the new one replaces another */
 };
 
-/* How a value gets from the payload into the record. */
-enum nl_carry {
-    NL_CARRY_8,
-    NL_CARRY_16,
-    NL_CARRY_32,
-    NL_CARRY_64,
-    NL_CARRY_128,
-    NL_CARRY_SWAP16,
-    NL_CARRY_SWAP32,
-    NL_CARRY_SWAP64,
-    NL_CARRIES,
+/* The width of a move, and whether it swaps bytes. */
+enum nl_move_kind {
+    NL_MOVE_8,
+    NL_MOVE_16,
+    NL_MOVE_32,
+    NL_MOVE_64,
+    NL_MOVE_128,
+    NL_MOVE_SWAP16,
+    NL_MOVE_SWAP32,
+    NL_MOVE_SWAP64,
+    NL_MOVE_KINDS,
 };
 
 struct nl_move {
-    uint16_t from, to; /* in the payload, in the part */
+    uint16_t from, to; /* offset in the payload, offset in the part */
 };
 
-/* A record: the outermost, or that of a rare set, which lies in the heap. */
+/* A part: the outermost record, or the record of a rare set, which lies in the heap. */
 struct nl_part {
-    uint16_t model, size;  /* where what all such records have in common lies in the shape */
-    uint16_t parent, slot; /* of one in the heap: where its offset is kept */
-    uint16_t moves;        /* the first */
-    uint16_t counts[NL_CARRIES];
+    uint16_t model, size;  /* offset in the model, bytes */
+    uint16_t parent, slot; /* if it lies in the heap: the part that refers to it, and the offset of the reference */
+    uint16_t moves;        /* index of the first */
+    uint16_t counts[NL_MOVE_KINDS];
 };
 
-/* An attribute that nl_decode_value is called for, or, where op is NULL, nl_keep_unknown. */
-struct nl_call {
+/* A deferred attribute. If op is NULL it is unknown, for nl_add_unknown. */
+struct nl_deferred {
     const struct nl_set *set;
     const struct nl_op *op;
-    uint16_t part, offset; /* of the record that it is a field of */
-    uint16_t at, size;     /* of its payload */
+    uint16_t part, offset; /* the record that has the field */
+    uint16_t at, size;     /* its payload */
     uint16_t length, type;
 };
 
 struct nl_shape {
-    uint32_t size; /* of the payload, or of its beginning where there is a rest */
-    uint8_t rest;  /* behind it comes a view and what follows: anything */
-    uint8_t parts, calls;
+    uint32_t size; /* bytes of the payload; if there is a rest, bytes before it */
+    uint8_t rest;  /* any bytes may follow: a view and the attributes behind it */
+    uint8_t parts, deferred_count;
     uint32_t hits;
-    uint8_t mask[NL_SHAPE_MAX], same[NL_SHAPE_MAX]; /* of the payload's bytes: which count, and as what */
+    uint8_t mask[NL_SHAPE_MAX], same[NL_SHAPE_MAX]; /* bits of the payload that must be equal, and their values */
     struct nl_part part[NL_SHAPE_PARTS];
     struct nl_move move[NL_SHAPE_MOVES];
-    struct nl_call call[NL_SHAPE_CALLS];
+    struct nl_deferred deferred[NL_SHAPE_DEFERRED];
     uint8_t model[NL_SHAPE_MODEL];
 };
 
-/* The shapes of one declaration's payloads. All zero: none yet. */
+/* The shapes of one declaration's payloads. Empty if all zero. */
 struct nl_shapes {
     uint32_t count, missed;
-    uint32_t size[NL_SHAPES]; /* of each: looked at without touching the others */
+    uint32_t size[NL_SHAPES]; /* a copy of each size beside the others, for the cache */
     uint8_t rest[NL_SHAPES];
     struct nl_shape *known[NL_SHAPES];
 };
@@ -87,27 +90,27 @@ static inline void nl_shapes_free(struct nl_shapes *all)
     memset(all, 0, sizeof *all);
 }
 
-/* ---- making one ---- */
+/* ---- making a shape ---- */
 
-struct nl_drawing {
+struct nl_shape_builder {
     struct nl_shape *shape;
     const uint8_t *start;
     unsigned moves, model;
-    uint8_t part[NL_SHAPE_MOVES], carry[NL_SHAPE_MOVES];
+    uint8_t part[NL_SHAPE_MOVES], kind[NL_SHAPE_MOVES];
     struct nl_move move[NL_SHAPE_MOVES];
 };
 
-/* The records in the model, as nl_place. */
-struct nl_spot {
+/* The place of a record in the model, as nl_place is in memory. */
+struct nl_model_place {
     unsigned part, offset;
 };
 
-static inline uint8_t *nl_modelled(struct nl_drawing *d, struct nl_spot spot)
+static inline uint8_t *nl_model_at(struct nl_shape_builder *d, struct nl_model_place place)
 {
-    return d->shape->model + d->shape->part[spot.part].model + spot.offset;
+    return d->shape->model + d->shape->part[place.part].model + place.offset;
 }
 
-static int nl_draw_part(struct nl_drawing *d, size_t size, struct nl_spot parent, unsigned *part)
+static int nl_add_part(struct nl_shape_builder *d, size_t size, struct nl_model_place parent, unsigned *part)
 {
     struct nl_shape *s = d->shape;
     if (s->parts == NL_SHAPE_PARTS || size > NL_SHAPE_MODEL - d->model)
@@ -122,23 +125,24 @@ static int nl_draw_part(struct nl_drawing *d, size_t size, struct nl_spot parent
     return 0;
 }
 
-static int nl_draw_move(struct nl_drawing *d, enum nl_carry carry, const uint8_t *from, struct nl_spot spot,
-                        uint32_t to)
+static int nl_add_move(struct nl_shape_builder *d, enum nl_move_kind kind, const uint8_t *from,
+                       struct nl_model_place place, uint32_t to)
 {
     if (d->moves == NL_SHAPE_MOVES)
         return -1;
-    d->part[d->moves] = (uint8_t)spot.part;
-    d->carry[d->moves] = (uint8_t)carry;
-    d->move[d->moves++] = (struct nl_move){(uint16_t)(from - d->start), (uint16_t)(spot.offset + to)};
+    d->part[d->moves] = (uint8_t)place.part;
+    d->kind[d->moves] = (uint8_t)kind;
+    d->move[d->moves++] = (struct nl_move){(uint16_t)(from - d->start), (uint16_t)(place.offset + to)};
     return 0;
 }
 
-static int nl_draw_bytes(struct nl_drawing *d, const uint8_t *from, uint32_t size, struct nl_spot spot, uint32_t to)
+static int nl_add_bytes(struct nl_shape_builder *d, const uint8_t *from, uint32_t size, struct nl_model_place place,
+                        uint32_t to)
 {
     while (size) {
-        static const enum nl_carry carries[] = {NL_CARRY_8, NL_CARRY_16, NL_CARRY_32, NL_CARRY_64};
+        static const enum nl_move_kind kinds[] = {NL_MOVE_8, NL_MOVE_16, NL_MOVE_32, NL_MOVE_64};
         unsigned k = size >= 8 ? 3 : size >= 4 ? 2 : size >= 2 ? 1 : 0;
-        if (nl_draw_move(d, carries[k], from, spot, to) < 0)
+        if (nl_add_move(d, kinds[k], from, place, to) < 0)
             return -1;
         from += 1u << k;
         to += 1u << k;
@@ -147,92 +151,92 @@ static int nl_draw_bytes(struct nl_drawing *d, const uint8_t *from, uint32_t siz
     return 0;
 }
 
-/* A field of fixed size, from an attribute or a struct. */
-static int nl_draw_value(struct nl_drawing *d, const struct nl_set *set, const struct nl_op *op, const uint8_t *from,
-                         struct nl_spot spot)
+/* Adds a field of fixed size, from an attribute or a struct. */
+static int nl_add_value(struct nl_shape_builder *d, const struct nl_set *set, const struct nl_op *op,
+                        const uint8_t *from, struct nl_model_place place)
 {
-    uint8_t *record = nl_modelled(d, spot), *to = record + op->offset;
+    uint8_t *record = nl_model_at(d, place), *to = record + op->offset;
     uint32_t at = op->offset;
-    enum nl_carry carry;
-    if (nl_present(set, record, op->bit)) /* twice: the last one counts */
+    enum nl_move_kind kind;
+    if (nl_present(set, record, op->bit)) /* a repeated attribute: the last one counts, and a shape cannot say so */
         return -1;
     switch (op->code) {
     case NL_C_8:
-        carry = NL_CARRY_8;
+        kind = NL_MOVE_8;
         break;
     case NL_C_16:
-        carry = NL_CARRY_16;
+        kind = NL_MOVE_16;
         break;
     case NL_C_32:
-        carry = NL_CARRY_32;
+        kind = NL_MOVE_32;
         break;
     case NL_C_64:
-        carry = NL_CARRY_64;
+        kind = NL_MOVE_64;
         break;
     case NL_C_SWAP16:
-        carry = NL_CARRY_SWAP16;
+        kind = NL_MOVE_SWAP16;
         break;
     case NL_C_SWAP32:
-        carry = NL_CARRY_SWAP32;
+        kind = NL_MOVE_SWAP32;
         break;
     case NL_C_SWAP64:
-        carry = NL_CARRY_SWAP64;
+        kind = NL_MOVE_SWAP64;
         break;
     case NL_C_ADDRESS4:
         memcpy(to, nl_mapped, sizeof nl_mapped);
         to[16] = 4;
         at += sizeof nl_mapped;
-        carry = NL_CARRY_32;
+        kind = NL_MOVE_32;
         break;
     case NL_C_ADDRESS6:
         to[16] = 6;
-        carry = NL_CARRY_128;
+        kind = NL_MOVE_128;
         break;
     default:
         if (op->kind != NL_K_FIXED)
             return -1;
         nl_set_present(set, record, op->bit);
-        return nl_draw_bytes(d, from, op->size, spot, at);
+        return nl_add_bytes(d, from, op->size, place, at);
     }
     nl_set_present(set, record, op->bit);
-    return nl_draw_move(d, carry, from, spot, at);
+    return nl_add_move(d, kind, from, place, at);
 }
 
 /* As nl_decode_struct. */
-static int nl_draw_struct(struct nl_drawing *d, const struct nl_set *set, const uint8_t *payload, size_t size,
-                          struct nl_spot spot)
+static int nl_add_struct(struct nl_shape_builder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
+                         struct nl_model_place place)
 {
     for (unsigned i = 0; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
         size_t width = op->kind == NL_K_INT || op->kind == NL_K_ADDRESS ? op->width : op->size;
-        if (op->at + width <= size && nl_draw_value(d, set, op, payload + op->at, spot) < 0)
+        if (op->at + width <= size && nl_add_value(d, set, op, payload + op->at, place) < 0)
             return -1;
     }
     return 0;
 }
 
-static int nl_draw_call(struct nl_drawing *d, const struct nl_set *set, const struct nl_op *op,
-                        const struct nl_attribute *a, struct nl_spot spot)
+static int nl_add_deferred(struct nl_shape_builder *d, const struct nl_set *set, const struct nl_op *op,
+                           const struct nl_attribute *a, struct nl_model_place place)
 {
     struct nl_shape *s = d->shape;
-    if (s->calls == NL_SHAPE_CALLS)
+    if (s->deferred_count == NL_SHAPE_DEFERRED)
         return -1;
     if (op && (op->kind == NL_K_STRING || op->kind == NL_K_BINARY))
-        nl_set_present(set, nl_modelled(d, spot), op->bit);
-    s->call[s->calls++] = (struct nl_call){.set = set,
-                                           .op = op,
-                                           .part = (uint16_t)spot.part,
-                                           .offset = (uint16_t)spot.offset,
-                                           .at = (uint16_t)(a->payload - d->start),
-                                           .size = (uint16_t)a->size,
-                                           .length = a->length,
-                                           .type = a->type};
+        nl_set_present(set, nl_model_at(d, place), op->bit);
+    s->deferred[s->deferred_count++] = (struct nl_deferred){.set = set,
+                                                            .op = op,
+                                                            .part = (uint16_t)place.part,
+                                                            .offset = (uint16_t)place.offset,
+                                                            .at = (uint16_t)(a->payload - d->start),
+                                                            .size = (uint16_t)a->size,
+                                                            .length = a->length,
+                                                            .type = a->type};
     return 0;
 }
 
-/* As nl_decode_set. 1: a view comes, behind which the shape ends. */
-static int nl_draw_set(struct nl_drawing *d, const struct nl_set *set, const uint8_t *payload, size_t size,
-                       struct nl_spot spot, int outermost)
+/* As nl_decode_set. 1: the shape ends before a view. */
+static int nl_add_set(struct nl_shape_builder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
+                      struct nl_model_place place, int outermost)
 {
     struct nl_cursor c = {payload, size};
     struct nl_attribute a;
@@ -243,7 +247,7 @@ static int nl_draw_set(struct nl_drawing *d, const struct nl_set *set, const uin
         unsigned type = a.type & NL_ATTR_TYPE;
         const struct nl_op *op = type < set->limit ? set->index[type] : NULL;
         int result = 0;
-        if (header != expected) /* attributes of length 0 between the two */
+        if (header != expected) /* attributes of length 0 before this one */
             return -1;
         if (op && op->kind == NL_K_VIEW) {
             d->shape->size = (uint32_t)(header - d->start);
@@ -254,36 +258,36 @@ static int nl_draw_set(struct nl_drawing *d, const struct nl_set *set, const uin
         memcpy(d->shape->same + (header - d->start), header, NL_ATTR_HEADER);
         memset(d->shape->mask + (header - d->start), 0xff, NL_ATTR_HEADER);
         expected = c.at;
-        struct nl_spot inside = spot;
+        struct nl_model_place inside = place;
         switch (op ? op->kind : NL_KINDS) {
         case NL_KINDS: /* unknown */
-            result = nl_draw_call(d, set, NULL, &a, spot);
+            result = nl_add_deferred(d, set, NULL, &a, place);
             break;
         case NL_K_CONTAINER:
-            result = nl_draw_set(d, op->set, a.payload, a.size, spot, 0);
+            result = nl_add_set(d, op->set, a.payload, a.size, place, 0);
             break;
         case NL_K_STRUCT:
         case NL_K_NESTED:
         case NL_K_RARE:
-            if (nl_present(set, nl_modelled(d, spot), op->bit))
+            if (nl_present(set, nl_model_at(d, place), op->bit))
                 return -1;
-            nl_set_present(set, nl_modelled(d, spot), op->bit);
+            nl_set_present(set, nl_model_at(d, place), op->bit);
             inside.offset += op->offset;
             if (op->kind == NL_K_RARE) {
-                result = nl_draw_part(d, op->set->record_size + 4, inside, &inside.part);
+                result = nl_add_part(d, op->set->record_size + 4, inside, &inside.part);
                 inside.offset = 0;
             }
             if (result == 0)
-                result = op->kind == NL_K_STRUCT ? nl_draw_struct(d, op->set, a.payload, a.size, inside)
-                                                 : nl_draw_set(d, op->set, a.payload, a.size, inside, 0);
+                result = op->kind == NL_K_STRUCT ? nl_add_struct(d, op->set, a.payload, a.size, inside)
+                                                 : nl_add_set(d, op->set, a.payload, a.size, inside, 0);
             break;
         case NL_K_SUBMESSAGE:
             return -1;
         default:
             if (op->code == NL_C_OTHER && op->kind != NL_K_FIXED)
-                result = nl_draw_call(d, set, op, &a, spot);
+                result = nl_add_deferred(d, set, op, &a, place);
             else if (a.size == (op->kind == NL_K_FIXED ? op->size : op->width))
-                result = nl_draw_value(d, set, op, a.payload, spot);
+                result = nl_add_value(d, set, op, a.payload, place);
             else
                 result = -1;
             break;
@@ -294,48 +298,48 @@ static int nl_draw_set(struct nl_drawing *d, const struct nl_set *set, const uin
     return step == NL_END && expected == c.at ? 0 : -1;
 }
 
-/* Sorts the moves by part and, within it, by how they are carried. */
-static void nl_sort_moves(struct nl_drawing *d)
+/* Sorts the moves by part and, within a part, by kind. */
+static void nl_sort_moves(struct nl_shape_builder *d)
 {
     struct nl_shape *s = d->shape;
-    uint16_t next[NL_SHAPE_PARTS][NL_CARRIES], moves = 0;
+    uint16_t next[NL_SHAPE_PARTS][NL_MOVE_KINDS], moves = 0;
     for (unsigned i = 0; i < d->moves; i++)
-        s->part[d->part[i]].counts[d->carry[i]]++;
+        s->part[d->part[i]].counts[d->kind[i]]++;
     for (unsigned part = 0; part < s->parts; part++) {
         s->part[part].moves = moves;
-        for (unsigned carry = 0; carry < NL_CARRIES; carry++) {
-            next[part][carry] = moves;
-            moves = (uint16_t)(moves + s->part[part].counts[carry]);
+        for (unsigned kind = 0; kind < NL_MOVE_KINDS; kind++) {
+            next[part][kind] = moves;
+            moves = (uint16_t)(moves + s->part[part].counts[kind]);
         }
     }
     for (unsigned i = 0; i < d->moves; i++)
-        s->move[next[d->part[i]][d->carry[i]]++] = d->move[i];
+        s->move[next[d->part[i]][d->kind[i]]++] = d->move[i];
 }
 
-static int nl_draw(struct nl_drawing *d, const struct nl_set *set, size_t size)
+static int nl_build_shape(struct nl_shape_builder *d, const struct nl_set *set, size_t size)
 {
     struct nl_shape *s = d->shape;
-    struct nl_spot spot = {0, 0};
+    struct nl_model_place place = {0, 0};
     unsigned outermost;
     size_t header = 0;
-    if (nl_draw_part(d, set->record_size + 4, spot, &outermost) < 0)
+    if (nl_add_part(d, set->record_size + 4, place, &outermost) < 0)
         return -1;
     if (set->header) {
-        struct nl_spot inside = {0, set->header->offset};
+        struct nl_model_place inside = {0, set->header->offset};
         header = nl_align(set->header->set->wire_size);
         if (size < set->header->set->wire_size)
             return -1;
         if (header > size)
             header = size;
         nl_set_present(set, s->model, set->header->bit);
-        if (nl_draw_struct(d, set->header->set, d->start, set->header->set->wire_size, inside) < 0)
+        if (nl_add_struct(d, set->header->set, d->start, set->header->set->wire_size, inside) < 0)
             return -1;
     }
-    return nl_draw_set(d, set, d->start + header, size - header, spot, 1);
+    return nl_add_set(d, set, d->start + header, size - header, place, 1);
 }
 
-/* The shape of a payload, or NULL where it has none, or for want of memory. */
-static struct nl_shape *nl_shape_of(const struct nl_set *set, const uint8_t *payload, size_t size)
+/* The shape of a payload; NULL if it has none or there is no memory. */
+static struct nl_shape *nl_shape_new(const struct nl_set *set, const uint8_t *payload, size_t size)
 {
     struct nl_shape *s = (struct nl_shape *)malloc(sizeof *s);
     if (!s)
@@ -345,11 +349,11 @@ static struct nl_shape *nl_shape_of(const struct nl_set *set, const uint8_t *pay
     memset(s->mask, 0, known);
     memset(s->same, 0, known);
     s->size = (uint32_t)size;
-    struct nl_drawing d;
+    struct nl_shape_builder d;
     d.shape = s;
     d.start = payload;
     d.moves = d.model = 0;
-    int result = nl_draw(&d, set, size);
+    int result = nl_build_shape(&d, set, size);
     if (result < 0 || s->size < NL_SHAPE_MIN || s->size > NL_SHAPE_MAX) {
         free(s);
         return NULL;
@@ -359,9 +363,9 @@ static struct nl_shape *nl_shape_of(const struct nl_set *set, const uint8_t *pay
     return s;
 }
 
-/* ---- using one ---- */
+/* ---- using a shape ---- */
 
-/* 16 bytes at a time, where the machine can. */
+/* 16 bytes, compared at once if the machine can. */
 typedef uint64_t nl_pair __attribute__((vector_size(16)));
 
 static inline nl_pair nl_load_pair(const void *p)
@@ -371,13 +375,13 @@ static inline nl_pair nl_load_pair(const void *p)
     return v;
 }
 
-/* Where bytes that count are not the shape's. */
+/* The bits of 16 bytes that must be equal and are not. */
 static inline nl_pair nl_shape_differs(const struct nl_shape *s, const uint8_t *payload, size_t at)
 {
     return (nl_load_pair(payload + at) ^ nl_load_pair(s->same + at)) & nl_load_pair(s->mask + at);
 }
 
-/* Whether the headers in a payload no shorter than the shape are the shape's. */
+/* Whether a payload has the headers of the shape. The payload is no shorter than the shape. */
 static inline int nl_shape_fits(const struct nl_shape *s, const uint8_t *payload)
 {
     size_t at = 0, last = s->size - 16;
@@ -393,36 +397,36 @@ static inline int nl_shape_fits(const struct nl_shape *s, const uint8_t *payload
     return !(other[0] | other[1]);
 }
 
-static inline void nl_carry_out(const struct nl_shape *s, const struct nl_part *part, const uint8_t *payload,
+static inline void nl_fill_part(const struct nl_shape *s, const struct nl_part *part, const uint8_t *payload,
                                 uint8_t *record)
 {
     const struct nl_move *m = &s->move[part->moves];
     memcpy(record, s->model + part->model, part->size);
-    for (unsigned n = part->counts[NL_CARRY_8]; n; n--, m++)
+    for (unsigned n = part->counts[NL_MOVE_8]; n; n--, m++)
         record[m->to] = payload[m->from];
-    for (unsigned n = part->counts[NL_CARRY_16]; n; n--, m++)
+    for (unsigned n = part->counts[NL_MOVE_16]; n; n--, m++)
         memcpy(record + m->to, payload + m->from, 2);
-    for (unsigned n = part->counts[NL_CARRY_32]; n; n--, m++)
+    for (unsigned n = part->counts[NL_MOVE_32]; n; n--, m++)
         memcpy(record + m->to, payload + m->from, 4);
-    for (unsigned n = part->counts[NL_CARRY_64]; n; n--, m++)
+    for (unsigned n = part->counts[NL_MOVE_64]; n; n--, m++)
         memcpy(record + m->to, payload + m->from, 8);
-    for (unsigned n = part->counts[NL_CARRY_128]; n; n--, m++)
+    for (unsigned n = part->counts[NL_MOVE_128]; n; n--, m++)
         memcpy(record + m->to, payload + m->from, 16);
-    for (unsigned n = part->counts[NL_CARRY_SWAP16]; n; n--, m++) {
+    for (unsigned n = part->counts[NL_MOVE_SWAP16]; n; n--, m++) {
         uint16_t v = __builtin_bswap16(nl_load16(payload + m->from));
         memcpy(record + m->to, &v, 2);
     }
-    for (unsigned n = part->counts[NL_CARRY_SWAP32]; n; n--, m++) {
+    for (unsigned n = part->counts[NL_MOVE_SWAP32]; n; n--, m++) {
         uint32_t v = __builtin_bswap32(nl_load32(payload + m->from));
         memcpy(record + m->to, &v, 4);
     }
-    for (unsigned n = part->counts[NL_CARRY_SWAP64]; n; n--, m++) {
+    for (unsigned n = part->counts[NL_MOVE_SWAP64]; n; n--, m++) {
         uint64_t v = __builtin_bswap64(nl_load64(payload + m->from));
         memcpy(record + m->to, &v, 8);
     }
 }
 
-/* What is no part of the shape. Mostly one view, and nothing behind it. */
+/* Decodes the rest of a payload: in most cases one view and nothing behind it. */
 static inline int nl_shape_rest(const struct nl_shape *s, const struct nl_set *set, const uint8_t *payload, size_t size,
                                 uint8_t *record, struct nl_decoder *d)
 {
@@ -433,7 +437,7 @@ static inline int nl_shape_rest(const struct nl_shape *s, const struct nl_set *s
         const struct nl_op *op = set->index[a.type & NL_ATTR_TYPE];
         struct nl_ref ref;
         if (op && op->kind == NL_K_VIEW) {
-            if (nl_keep_view(d, a.payload, a.size, &ref) < 0)
+            if (nl_view_bytes(d, a.payload, a.size, &ref) < 0)
                 return -1;
             memcpy(record + op->offset, &ref, sizeof ref);
             nl_set_present(set, record, op->bit);
@@ -443,47 +447,48 @@ static inline int nl_shape_rest(const struct nl_shape *s, const struct nl_set *s
     return nl_decode_set(d, set, payload + s->size, size - s->size, &place);
 }
 
-/* The parts in the heap and what is in no model. */
+/* Makes the parts in the heap and decodes the deferred attributes. */
 static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, const uint8_t *payload, size_t size,
                            uint8_t *record, struct nl_decoder *d)
 {
     uint32_t at[NL_SHAPE_PARTS] = {0};
     for (unsigned i = 1; i < s->parts; i++) {
         const struct nl_part *part = &s->part[i];
-        at[i] = nl_heap_room(d->heap, part->size);
+        at[i] = nl_heap_alloc(d->heap, part->size);
         if (!at[i])
             return -1;
-        nl_carry_out(s, part, payload, d->heap->data + at[i]);
+        nl_fill_part(s, part, payload, d->heap->data + at[i]);
         memcpy((part->parent ? d->heap->data + at[part->parent] : record) + part->slot, &at[i], 4);
     }
-    for (unsigned i = 0; i < s->calls; i++) {
-        const struct nl_call *call = &s->call[i];
-        const struct nl_op *op = call->op;
-        const uint8_t *from = payload + call->at;
-        if (op && (op->kind == NL_K_STRING || op->kind == NL_K_BINARY)) { /* present in the model */
+    for (unsigned i = 0; i < s->deferred_count; i++) {
+        const struct nl_deferred *deferred = &s->deferred[i];
+        const struct nl_op *op = deferred->op;
+        const uint8_t *from = payload + deferred->at;
+        if (op && (op->kind == NL_K_STRING || op->kind == NL_K_BINARY)) { /* the model has its presence bit */
             struct nl_ref ref;
-            if (nl_keep(d, from, nl_text_size(op, from, call->size), &ref) < 0)
+            if (nl_heap_copy(d, from, nl_text_size(op, from, deferred->size), &ref) < 0)
                 return -1;
-            uint8_t *base = call->part ? d->heap->data + at[call->part] : record;
-            memcpy(base + call->offset + op->offset, &ref, sizeof ref);
+            uint8_t *base = deferred->part ? d->heap->data + at[deferred->part] : record;
+            memcpy(base + deferred->offset + op->offset, &ref, sizeof ref);
             continue;
         }
-        struct nl_attribute a = {.length = call->length, .type = call->type, .payload = from, .size = call->size};
-        struct nl_place place = {call->part ? NULL : record, at[call->part] + call->offset, at[call->part],
-                                 at[call->part] + s->part[call->part].size - 4};
-        if ((op ? nl_decode_value(d, call->set, op, &a, &place) : nl_keep_unknown(d, call->set, &a, &place)) < 0)
+        struct nl_attribute a = {
+            .length = deferred->length, .type = deferred->type, .payload = from, .size = deferred->size};
+        struct nl_place place = {deferred->part ? NULL : record, at[deferred->part] + deferred->offset,
+                                 at[deferred->part], at[deferred->part] + s->part[deferred->part].size - 4};
+        if ((op ? nl_decode_value(d, deferred->set, op, &a, &place) : nl_add_unknown(d, deferred->set, &a, &place)) < 0)
             return -1;
     }
     return s->rest ? nl_shape_rest(s, set, payload, size, record, d) : 0;
 }
 
-/* Takes a shape of a payload that had none, now and then. */
+/* Counts a payload without a known shape, and makes a shape of it if there have been enough. */
 static void nl_shapes_learn(struct nl_shapes *all, const struct nl_set *set, const uint8_t *payload, size_t size)
 {
-    if (++all->missed < (all->count < NL_SHAPES ? NL_SHAPE_PATIENCE : NL_SHAPE_LOYALTY))
+    if (++all->missed < (all->count < NL_SHAPES ? NL_SHAPE_LEARN_AFTER : NL_SHAPE_REPLACE_AFTER))
         return;
     all->missed = 0;
-    struct nl_shape *s = nl_shape_of(set, payload, size);
+    struct nl_shape *s = nl_shape_new(set, payload, size);
     if (!s)
         return;
     unsigned place = all->count;
@@ -504,9 +509,10 @@ static void nl_shapes_learn(struct nl_shapes *all, const struct nl_set *set, con
     all->rest[place] = s->rest;
 }
 
-/* As nl_decode, into memory that need not be zeroed, by a known shape where there is one. */
+/* As nl_decode, by a known shape if one fits. The record's memory need not be zeroed. */
 static inline int nl_decode_shaped(struct nl_shapes *all, const struct nl_set *set, const uint8_t *payload, size_t size,
-                                   uint8_t *record, struct nl_area *heap, struct nl_area *kept, struct nl_fault *fault)
+                                   uint8_t *record, struct nl_area *heap, struct nl_area *datagrams,
+                                   struct nl_fault *fault)
 {
     for (unsigned i = 0; i < all->count; i++) {
         if (all->size[i] != size && !(all->rest[i] && size > all->size[i]))
@@ -515,19 +521,19 @@ static inline int nl_decode_shaped(struct nl_shapes *all, const struct nl_set *s
         if (!nl_shape_fits(s, payload))
             continue;
         s->hits++;
-        nl_carry_out(s, &s->part[0], payload, record);
-        if (s->parts == 1 && !s->calls && !s->rest)
+        nl_fill_part(s, &s->part[0], payload, record);
+        if (s->parts == 1 && !s->deferred_count && !s->rest)
             return 0;
-        size_t heap_size = heap->size, kept_size = kept->size;
-        struct nl_decoder d = {payload, heap, kept, fault};
+        size_t heap_size = heap->size, datagrams_size = datagrams->size;
+        struct nl_decoder d = {payload, heap, datagrams, fault};
         if (nl_shape_finish(s, set, payload, size, record, &d) == 0)
             return 0;
-        heap->size = heap_size; /* nl_decode says what is wrong */
-        kept->size = kept_size;
+        heap->size = heap_size; /* nl_decode reports the fault */
+        datagrams->size = datagrams_size;
         break;
     }
     memset(record, 0, set->record_size + 4);
-    int result = nl_decode(set, payload, size, record, heap, kept, fault);
+    int result = nl_decode(set, payload, size, record, heap, datagrams, fault);
     if (result == 0)
         nl_shapes_learn(all, set, payload, size);
     return result;

@@ -1,7 +1,7 @@
 from libc.stdint cimport uint16_t, uint32_t, uint64_t
 
 from netlink._engine.match cimport Match
-from netlink._engine.record cimport Batch, Field, Spare, Store, Table, nl_fault, nl_shapes
+from netlink._engine.record cimport Batch, Field, Recycler, Store, Table, nl_fault, nl_shapes
 from netlink._transport cimport Socket, nl_ring
 from netlink._wire cimport nl_cursor, nl_message, nl_verdict
 
@@ -35,7 +35,7 @@ cdef class StreamReader:
     cdef bint counted               # by such a field
     cdef bint counts_drops
     cdef uint32_t drops
-    cdef Spare spare
+    cdef Recycler recycler
     cdef Store store                # what is being filled, and not handed out yet
     cdef Store at_hand              # where the datagram at hand lies, if elsewhere
     cdef bint fresh                 # it was received into the store that is being filled

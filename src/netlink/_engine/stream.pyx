@@ -60,7 +60,7 @@ cdef enum:
 
 def batch_of(Record record not None):
     """A batch of one record, which shares its memory: for streams of records that are there already."""
-    cdef Table table = record.laid_out()
+    cdef Table table = record.checked_table()
     cdef Batch batch = make_batch(type(record), record.store)
     if record.base != record.outer:
         raise TypeError(f"this {type(record).__name__} is a part of another record")
@@ -135,7 +135,7 @@ cdef class StreamReader:
         self.slot = slot
         self.keeps = keeps
         self.sender = sender
-        self.spare = Spare()
+        self.recycler = Recycler()
         self.ready = []
         if self.counts_drops:
             self.drops = sock.drops
@@ -192,7 +192,7 @@ cdef class StreamReader:
             raise held
         while True:
             if self.store is None:
-                self.store = self.spare.store()
+                self.store = self.recycler.new_store()
             with nogil:
                 result = self.fill(rows, wait, &fault, &verdict)
             if result == -EINTR or result == PAUSE:
@@ -225,7 +225,7 @@ cdef class StreamReader:
 
     cdef Batch handed_out(self):
         """What the store has, as a batch. What is left of the datagram at hand lies in the store it was received to."""
-        batch = make_batch(self.now.cls, self.spare.fitted(self.store))
+        batch = make_batch(self.now.cls, self.recycler.compact(self.store))
         if not self.cursor.left:
             self.at_hand = None
         elif self.fresh:
@@ -311,7 +311,7 @@ cdef class StreamReader:
             self.lost += <uint32_t>(count - self.next_count)
             self.next_count = count + 1
         if self.now.match is not None and not self.now.match.matches(record):
-            self.store.take_back(&self.now.table.set, heap)
+            self.store.drop_last(&self.now.table.set, heap)
         return 0
 
     cdef int next_datagram(self, bint wait) noexcept nogil:
@@ -353,15 +353,15 @@ cdef class StreamReader:
         return self.look_for_drops()
 
     cdef int receive_kept(self, bint wait) noexcept nogil:
-        cdef size_t start = nl_align(self.store.kept.size) if self.store.count else 0
+        cdef size_t start = nl_align(self.store.datagrams.size) if self.store.count else 0
         cdef uint32_t sender = 0
         cdef Py_ssize_t got
         if start + self.slot > UINT32_MAX:  # beyond what a record can refer to: full
             return -EAGAIN
-        self.store.kept.size = start
-        if nl_area_reserve(&self.store.kept, self.slot) < 0:
+        self.store.datagrams.size = start
+        if nl_area_reserve(&self.store.datagrams, self.slot) < 0:
             return -ENOMEM
-        got = receive_at(self.sock, self.store.kept.data + start, self.slot, &sender, wait)
+        got = receive_at(self.sock, self.store.datagrams.data + start, self.slot, &sender, wait)
         if got < 0 and got != -ENOBUFS:
             return <int>got
         if got > <Py_ssize_t>self.slot:
@@ -369,9 +369,9 @@ cdef class StreamReader:
             if not self.counted:
                 self.lost += 1
         elif got > 0 and sender == self.sender:
-            self.cursor.at = self.store.kept.data + start
+            self.cursor.at = self.store.datagrams.data + start
             self.cursor.left = <size_t>got
-            self.store.kept.size = start + <size_t>got
+            self.store.datagrams.size = start + <size_t>got
             self.fresh = True
         return self.look_for_drops()
 

@@ -1,6 +1,6 @@
-"""Packets of nflog as blocks of a pcapng file, straight from the memory of their batch.
+"""Blocks of a pcapng file from packets of nflog, read directly in the memory of their batch.
 
-Section numbers are those of draft-ietf-opsawg-pcapng. All integers are in host byte order, as the section header says.
+Section numbers are those of draft-ietf-opsawg-pcapng. All integers are in host byte order, as in the section header.
 """
 
 cimport cython
@@ -34,7 +34,7 @@ from netlink.errors import EncodeError
 
 cdef enum:
     GROUPS = 65536
-    HEAD = 28                         # bytes of a packet block before its data
+    HEAD = 28                         # bytes of a packet block before the packet's data
     OPTION_MAX = 65535
     # Block types, 4.2 and 4.3.
     INTERFACE = 1
@@ -44,7 +44,7 @@ cdef enum:
     IF_NAME = 2
     IF_TSRESOL = 9
     EPB_FLAGS = 2
-    # What is in them: epb_flags, if_tsresol.
+    # Values of epb_flags and if_tsresol.
     INBOUND = 1
     OUTBOUND = 2
     NANOSECONDS = 9
@@ -55,7 +55,7 @@ cdef enum:
     NFPROTO_NETDEV = 5
     NFPROTO_IPV6 = 10
 
-# Why a packet cannot be written; negative: an errno.
+# Reasons why a packet cannot be written; negative: an errno.
 cdef enum:
     NO_PAYLOAD = 1
     NOT_IP
@@ -68,7 +68,7 @@ cdef struct Place:
 
 
 cdef Place place_of(Field field, Field outer=None):
-    """Where a field is, of the declaration or of a struct that is a field of it."""
+    """The place of a field of the declaration, or of a struct field `outer` of it."""
     cdef Place place
     cdef uint32_t base = outer.offset if outer is not None else 0
     place.offset = base + field.offset
@@ -82,12 +82,12 @@ cdef bint has(const uint8_t *record, const Place *place) noexcept nogil:
 
 
 cdef uint64_t number(const uint8_t *record, const Place *place, unsigned width) noexcept nogil:
-    """The value of a field, 0 where it is absent."""
+    """The value of a field, 0 if it is absent."""
     return nl_load_int(record + place.offset, width, 0) if has(record, place) else 0
 
 
 cdef int put(nl_area *out, const void *data, size_t size) noexcept nogil:
-    """Bytes, and zeros up to a multiple of 4."""
+    """Append bytes, and zeros up to a multiple of 4."""
     cdef size_t padded
     if nl_area_reserve(out, size + 3) < 0:
         return -ENOMEM
@@ -113,7 +113,7 @@ cdef int put_option(nl_area *out, uint16_t code, const void *data, size_t size) 
 
 
 cdef int end_block(nl_area *out, size_t start, uint32_t kind) noexcept nogil:
-    """opt_endofopt, and both lengths of the block that began at start."""
+    """End the block at start: append opt_endofopt, and set the type and both lengths."""
     cdef uint32_t length = <uint32_t>(out.size - start) + 8
     if put32(out, 0) < 0 or put32(out, length) < 0:
         return -ENOMEM
@@ -124,9 +124,11 @@ cdef int end_block(nl_area *out, size_t start, uint32_t kind) noexcept nogil:
 
 @cython.final
 cdef class Blocks:
-    """Makes the blocks of one section, one thread at a time. The packets' group is their interface.
+    """The blocks of one section. One thread at a time may use it. The group of a packet is its interface.
 
-    link_type, raw: what a packet's data is, and whether that is its payload alone. snaplen: bytes of it, 0 for all.
+    link_type: LINKTYPE_* of the file.
+    raw: whether a packet's data is its payload alone.
+    snaplen: maximum of bytes of a packet's data, 0 for all.
     """
 
     cdef object cls
@@ -134,10 +136,10 @@ cdef class Blocks:
     cdef uint16_t link_type
     cdef bint raw
     cdef uint32_t snaplen
-    cdef uint32_t *interfaces         # by group: 1 and the interface's number, or 0
+    cdef uint32_t *interfaces         # by group: 1 + the number of the interface, or 0
     cdef uint32_t interface_count
     cdef nl_area out
-    cdef uint32_t protocol            # of the packet that was refused
+    cdef uint32_t protocol            # ETH_P_* of the last packet, for errors
     cdef Place family, group, hw_protocol, sec, usec, indev, outdev, prefix, l2hdr, payload
 
     def __cinit__(self, declaration, uint16_t link_type, bint raw, uint32_t snaplen):
@@ -167,9 +169,11 @@ cdef class Blocks:
         nl_area_free(&self.out)
 
     def packets(self, packets, uint64_t now):
-        """The blocks of packets, a Batch or an iterable of records, as bytes. now: nanoseconds, for what has no time.
+        """The blocks of packets, a Batch or an iterable of records, as bytes.
 
-        ValueError for one that cannot be; all is as before then.
+        now: nanoseconds since 1970, the time of packets without one.
+
+        ValueError for a packet that cannot be written; nothing changes then.
         """
         cdef uint32_t interfaces = self.interface_count
         self.out.size = 0
@@ -185,7 +189,7 @@ cdef class Blocks:
             raise
 
     def interface(self, uint16_t group):
-        """The number of a group's interface, and its block where there was none."""
+        """The number of a group's interface, and a block for the interface if it is new, else no bytes."""
         self.out.size = 0
         if not self.interfaces[group] and self.add_interface(group) < 0:
             raise MemoryError
@@ -197,7 +201,7 @@ cdef class Blocks:
         cdef size_t stride = self.table.set.record_size + 4
         cdef Store store = batch.store
         if batch.table is not self.table:
-            raise TypeError(f"want packets of nflog, not {batch!r}")
+            raise TypeError(f"want packets of nflog, got {batch!r}")
         with nogil:
             for i in range(batch.length):
                 result = self.add(store.records.data + (batch.first + i * batch.step) * stride, store, now)
@@ -211,9 +215,9 @@ cdef class Blocks:
         cdef Record record
         cdef int result
         if type(packet) is not self.cls:
-            raise TypeError(f"want packets of nflog, not a {type(packet).__name__}")
+            raise TypeError(f"want packets of nflog, got {type(packet).__name__}")
         record = packet
-        record.laid_out()
+        record.checked_table()
         result = self.add(record.base, record.store, now)
         if result:
             raise self.error(i, result)
@@ -223,15 +227,15 @@ cdef class Blocks:
         if result == -ENOMEM:
             return MemoryError("no memory for the blocks of these packets")
         if result == -E2BIG:
-            return EncodeError(f"packet {i} cannot be written: an attribute has more than the 65531 bytes that fit")
+            return EncodeError(f"packet {i} cannot be written: an attribute is longer than 65531 bytes")
         if result == NO_PAYLOAD:
             why = "it has no payload, as with a copy_range of 0"
         else:
             why = f"its payload is not IP ({f'protocol {self.protocol:#06x}' if self.protocol else 'no protocol'})"
-        return ValueError(f"packet {i} cannot be written: {why}; LinkType.NFLOG takes it")
+        return ValueError(f"packet {i} cannot be written: {why}; LinkType.NFLOG accepts it")
 
     cdef void forget(self, uint32_t count) noexcept:
-        """The interfaces behind the first so many, whose blocks nobody gets."""
+        """Remove all interfaces behind the first `count`: their blocks are not written."""
         cdef int group
         if self.interface_count != count:
             for group in range(GROUPS):
@@ -255,7 +259,7 @@ cdef class Blocks:
         return 0
 
     cdef int add(self, const uint8_t *record, Store store, uint64_t now) noexcept nogil:
-        """One packet's block: 0, or why there cannot be one."""
+        """Append one packet's block: 0, or the reason why it cannot be written."""
         cdef uint16_t group = <uint16_t>number(record, &self.group, 2)
         cdef uint32_t head[5]
         cdef uint32_t direction
@@ -297,15 +301,15 @@ cdef class Blocks:
         return end_block(&self.out, start, PACKET)
 
     cdef int put_attributes(self, const uint8_t *record, Store store) noexcept nogil:
-        """All of it as attributes, those of types that nobody declared too."""
-        cdef nl_bytes kept
+        """Append all attributes, including those of undeclared types."""
+        cdef nl_bytes memory
         cdef nl_unknown entry
         cdef uint32_t at = 0
         cdef uint16_t head[2]
         cdef int result
-        kept.heap = store.heap.data
-        kept.kept = store.kept.data
-        result = nl_encode(&self.table.set, record, &kept, &self.out)
+        memory.heap = store.heap.data
+        memory.datagrams = store.datagrams.data
+        result = nl_encode(&self.table.set, record, &memory, &self.out)
         if result < 0:
             return result
         memcpy(&at, record + self.table.set.record_size, 4)
@@ -321,15 +325,15 @@ cdef class Blocks:
         return 0
 
     cdef int put_payload(self, const uint8_t *record, Store store, size_t *original) noexcept nogil:
-        """The IP packet, unpadded, and how long it was before the kernel cut it, as its header says."""
+        """Append the IP packet without padding. original: its length before the kernel cut it, from its own header."""
         cdef uint64_t family = number(record, &self.family, 1)
         cdef nl_ref ref, link
         cdef const uint8_t *data
-        cdef size_t size, told = 0
+        cdef size_t size, header_length = 0
         ref.size = 0
         if has(record, &self.payload):
             memcpy(&ref, record + self.payload.offset, sizeof(ref))
-        data = store.kept.data + ref.offset if ref.size else NULL
+        data = store.datagrams.data + ref.offset if ref.size else NULL
         size = ref.size
         if family == NFPROTO_NETDEV and not has(record, &self.indev) and has(record, &self.l2hdr):
             memcpy(&link, record + self.l2hdr.offset, sizeof(link))
@@ -341,16 +345,16 @@ cdef class Blocks:
         self.protocol = <uint32_t>number(record, &self.hw_protocol, 2)
         if not self.protocol:
             self.protocol = ETH_P_IP if family == NFPROTO_IPV4 else ETH_P_IPV6 if family == NFPROTO_IPV6 else 0
-        # A length of 0: left for the device to fill in, or a jumbogram.
+        # A length of 0: the device computes it, or the packet is a jumbogram.
         if self.protocol == ETH_P_IP and data[0] >> 4 == 4:
             if size >= 4:
-                told = data[2] << 8 | data[3]
+                header_length = data[2] << 8 | data[3]
         elif self.protocol == ETH_P_IPV6 and data[0] >> 4 == 6:
             if size >= 6 and (data[4] or data[5]):
-                told = 40 + (data[4] << 8 | data[5])
+                header_length = 40 + (data[4] << 8 | data[5])
         else:
             return NOT_IP
-        original[0] = max(size, told)
+        original[0] = max(size, header_length)
         if nl_area_reserve(&self.out, size) < 0:
             return -ENOMEM
         memcpy(self.out.data + self.out.size, data, size)
@@ -358,7 +362,7 @@ cdef class Blocks:
         return 0
 
     cdef int put_comment(self, const uint8_t *record, Store store) noexcept nogil:
-        """The rule's prefix, where it has one."""
+        """Append the rule's prefix, if it has one."""
         cdef nl_ref ref
         cdef const uint8_t *text
         cdef uint32_t i
@@ -377,7 +381,7 @@ cdef class Blocks:
         return put_option(&self.out, COMMENT, text, min(ref.size, OPTION_MAX))
 
     cdef int put_text(self, const char *text, uint32_t size) noexcept:
-        """A comment must be UTF-8: other bytes are spelt out."""
+        """Append a comment. It must be UTF-8: other bytes become escapes such as \\xff."""
         try:
             data = <bytes>PyUnicode_DecodeUTF8(text, size, "backslashreplace").encode()
         except MemoryError:

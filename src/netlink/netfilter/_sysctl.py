@@ -1,4 +1,4 @@
-"""The sysctls without which conntrack does not do what was asked for."""
+"""Warnings of sysctls that disable parts of conntrack."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["warn_of_events", "warn_of_zero"]
 
 
 def _value(netns: Netns, name: str) -> int | None:
-    """A sysctl below net.netfilter in a network namespace; None where there is none to be read."""
+    """A sysctl below net.netfilter in a network namespace; None if it cannot be read."""
     try:
         return int(read_in_netns(netns, f"/proc/sys/net/netfilter/{name}"))
     except (OSError, ValueError):
@@ -26,16 +26,16 @@ def _value(netns: Netns, name: str) -> int | None:
 
 
 def warn_of_events(netns: Netns, events: Event) -> None:
-    """Warn of events that will not come, and of what those of finished flows will lack.
+    """Warn of events that the kernel does not send, and of counters and timestamps that DESTROY events lack.
 
-    Counters and timestamps are what DESTROY alone is asked for.
+    The latter only if DESTROY alone is requested: counters and timestamps are the purpose of such a stream.
     """
     mode = _value(netns, "nf_conntrack_events")
     if mode == 0:
         warn("net.netfilter.nf_conntrack_events is 0: the kernel sends no events; set it to 1 before the flows begin")
     elif mode == 2 and events != Event.NEW and _value(netns, "nf_conntrack_count"):
         warn(
-            "net.netfilter.nf_conntrack_events is 2: flows that began before anybody listened never send events; "
+            "net.netfilter.nf_conntrack_events is 2: flows that began without a listener never send events; "
             "set it to 1 before the flows begin"
         )
     if events == Event.DESTROY:
@@ -48,12 +48,12 @@ def warn_of_events(netns: Netns, events: Event) -> None:
 
 
 def warn_of_zero(config: Config | None) -> None:
-    """Warn of counters that are not there to be read and set to 0. config: of the connection, None for a test double.
+    """Warn if flows have no counters to read and set to 0. config: of the connection, None for a test double.
 
-    Before they are, since a warning may be made an error.
+    Call it before the counters are set to 0: a warning may be raised as an error.
     """
     if config is not None and _value(config.netns, "nf_conntrack_acct") == 0:
         warn(
-            "net.netfilter.nf_conntrack_acct is 0: flows have no counters to be set to 0; "
+            "net.netfilter.nf_conntrack_acct is 0: flows have no counters to set to 0; "
             "set it to 1 before the flows begin"
         )

@@ -1,4 +1,4 @@
-"""Logged packets into pcapng files, which Wireshark, tshark and tcpdump read (draft-ietf-opsawg-pcapng).
+"""pcapng files of logged packets, for Wireshark, tshark and tcpdump (draft-ietf-opsawg-pcapng).
 
     from netlink.netfilter import nflog, pcapng
 
@@ -7,7 +7,7 @@
             out.write_batch(batch)
             out.flush()
 
-After `flush` the file holds whole blocks, and can be read while it grows.
+After `flush` the file has whole blocks, and can be read while it grows.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ __all__ = ["LinkType", "Writer"]
 
 
 class LinkType(IntEnum):
-    """What a file holds of each packet."""
+    """The contents of a packet in a file."""
 
-    RAW = 101  # LINKTYPE_RAW: the payload, an IPv4 or IPv6 packet; the rule's prefix is a comment beside it
-    NFLOG = 239  # LINKTYPE_NFLOG: all that the kernel told, as attributes; the payload is one of them
+    RAW = 101  # LINKTYPE_RAW: the payload, an IPv4 or IPv6 packet; the rule's prefix becomes a comment
+    NFLOG = 239  # LINKTYPE_NFLOG: all attributes from the kernel; the payload is one of them
 
 
-# Block types, option codes and what they hold: section 4 of the draft. `_pcapng` has those of packets.
+# Block types and option codes: section 4 of the draft. `_pcapng` has those of packets.
 _SECTION, _STATISTICS = 0x0A0D0D0A, 5
 _OS, _APPLICATION, _ISB_IFDROP = 3, 4, 5
 
@@ -60,14 +60,14 @@ def _block(kind: int, body: bytes) -> bytes:
 
 
 class Writer:
-    """Writes packets of `netlink.netfilter.nflog` to a pcapng file. Threads may share it; `with` closes it.
+    """A writer of packets of `netlink.netfilter.nflog` to a pcapng file. Threads may share it; `with` closes it.
 
-    A call in the middle of another one of the same thread, by a signal handler or by what gives the packets, is a
+    If a thread calls a method during another one, from a signal handler or from the iterable of packets, that is a
     RuntimeError.
 
-    The packets' group is the interface, `nflog:5`; their direction is in `epb_flags` where they have only an `indev`
-    or only an `outdev`. The time is the packet's `timestamp`, nanoseconds that the kernel gives to the microsecond.
-    It gives none for what this machine sends: then it is the time of writing.
+    The group of a packet is its interface, `nflog:5`. A packet with either an `indev` or an `outdev` has its direction
+    in `epb_flags`. The time is the packet's `timestamp`: nanoseconds, with the kernel's resolution of microseconds.
+    Packets from this machine have none: their time is that of writing.
     """
 
     def __init__(
@@ -77,11 +77,13 @@ class Writer:
         *,
         snaplen: int = 0,
     ) -> None:
-        """file: a path, of a file to be made or made anew, or an object with write() for bytes, which stays open.
+        """Open the file and write the section header.
 
-        snaplen: bytes of each packet to be written, 0 for all of them.
+        file: the path of a file to create or overwrite, or an object with write() for bytes, which stays open.
+        link_type: the contents of a packet.
+        snaplen: maximum of bytes written of each packet, 0 for all.
 
-        OSError as from open() and write(); TypeError and ValueError for what cannot be meant.
+        OSError as from open() and write(); TypeError and ValueError for wrong arguments.
         """
         self._closed = True
         if isinstance(link_type, bool) or link_type not in tuple(LinkType):
@@ -92,7 +94,7 @@ class Writer:
         self._link_type = LinkType(link_type)
         self._blocks = _Blocks(_Packet, link_type, link_type == LinkType.RAW, snaplen)
         self._lock = _RLock()
-        self._within = False  # a call of the thread that has the lock
+        self._within = False  # whether a method of the thread with the lock is running
         self._broken = False
         self._own: BinaryIO | None = None
         if isinstance(file, (str, _os.PathLike)):
@@ -110,20 +112,20 @@ class Writer:
     def write(self, packet: Packet) -> None:
         """Write a packet.
 
-        ValueError, and nothing is written, where the link type is `RAW` and the packet has no payload, or one that is
-        not IP: as of the bridge and netdev families, ARP for one. `NFLOG` takes all packets.
+        With the link type `RAW`, ValueError if the packet has no payload or one that is not IP, such as ARP from the
+        bridge and netdev families; nothing is written then. `NFLOG` accepts all packets.
         """
         self.write_batch((packet,))
 
     def write_batch(self, packets: Iterable[Packet]) -> None:
-        """Write the packets of a batch, without the GIL, or of anything that gives packets.
+        """Write the packets of a batch, without the GIL, or of any iterable.
 
-        Where one cannot be written, as for `write`, none is: the ValueError says which.
+        If one of them cannot be written, as for `write`, none is; the ValueError has its index.
         """
         self._alone(lambda: self._put(self._blocks.packets(packets, _time.time_ns())))
 
     def write_statistics(self, log: Log) -> None:
-        """Write how many packets a log has lost since it began (`isb_ifdrop`): at the end, and whenever one likes."""
+        """Write the number of packets that a log has lost since it began (`isb_ifdrop`), at the end or at any time."""
         self._alone(lambda: self._put_statistics(log))
 
     def _put_statistics(self, log: Log) -> None:
@@ -133,10 +135,10 @@ class Writer:
         self._put(blocks + _block(_STATISTICS, body + _option(_ISB_IFDROP, _struct.pack("=Q", log.lost))))
 
     def _alone(self, do: Callable[[], None], *, closing: bool = False) -> None:
-        """Do something with the file, which no other call is using."""
+        """Run a function with exclusive use of the file."""
         with self._lock:
             if self._within:
-                raise RuntimeError("the writer is in the middle of another call of this thread")
+                raise RuntimeError("this thread is already in a method of the writer")
             if not closing:
                 self._check_open()
             self._within = True
@@ -149,23 +151,23 @@ class Writer:
         if self._closed:
             raise ValueError("the writer is closed")
         if self._broken:
-            raise ValueError("an earlier write failed, so the file may end in part of a block; begin another one")
+            raise ValueError("an earlier write failed and the file may end within a block: write to another file")
 
     def _put(self, data: bytes) -> None:
-        """All of data: what is not buffered may take it in parts."""
+        """Write all of data. A file without a buffer may accept it in parts."""
         try:
             taken = self._file.write(data)
             while taken is not None and taken < len(data):
                 data = data[taken:]
                 taken = self._file.write(data)
             if taken is None and isinstance(self._file, _io.RawIOBase):
-                raise BlockingIOError("the file is not blocking, and takes nothing now")
+                raise BlockingIOError("the file is non-blocking and accepts no data now")
         except BaseException:
             self._broken = True
             raise
 
     def flush(self) -> None:
-        """Hand what is buffered to the operating system. No-op where the file has no flush()."""
+        """Flush the file's buffer to the operating system, if the file has flush()."""
         self._alone(self._flush)
 
     def _flush(self) -> None:
@@ -179,7 +181,7 @@ class Writer:
         return self._closed
 
     def close(self) -> None:
-        """Close the file that the writer opened; flush one that it was given. OSError where that fails."""
+        """Close a file that the writer opened; flush another one. OSError if that fails."""
         self._alone(self._close, closing=True)
 
     def _close(self) -> None:
@@ -203,7 +205,7 @@ class Writer:
 
 
 def _section() -> bytes:
-    """The section header block: byte-order magic, version 1.0, a length that is not told."""
+    """The section header block: byte-order magic, version 1.0, length not specified."""
     system = _os.uname()
     options = _option(_OS, f"{system.sysname} {system.release}".encode())
     options += _option(_APPLICATION, f"fastnetlink {_version}".encode())

@@ -67,7 +67,7 @@ _EXP = NetfilterSubsystem.CTNETLINK_EXP << 8
 
 
 class Command(IntEnum):
-    """enum cntl_msg_types and enum ctnl_exp_msg_types, each with its subsystem: the types of messages."""
+    """Message types: enum cntl_msg_types and enum ctnl_exp_msg_types, each with its subsystem."""
 
     NEW = _CT | 0  # IPCTNL_MSG_CT_NEW
     GET = _CT | 1  # IPCTNL_MSG_CT_GET
@@ -105,7 +105,7 @@ class Status(IntFlag):
 
 
 class Event(IntFlag):
-    """What became of a flow or an expectation."""
+    """Events of a flow or an expectation."""
 
     NEW = 1
     UPDATE = 2
@@ -200,7 +200,7 @@ class SCTPInfo(AttributeSet):
 
 
 class ProtoInfo(AttributeSet):
-    """CTA_PROTOINFO_*: what is known beyond the tuple, by protocol."""
+    """CTA_PROTOINFO_*: the state of the protocol."""
 
     tcp: Field[TCPInfo | None] = nested(1, TCPInfo)  # CTA_PROTOINFO_TCP
     dccp: Field[DCCPInfo | None] = nested(2, DCCPInfo, rare=True)  # CTA_PROTOINFO_DCCP
@@ -208,21 +208,21 @@ class ProtoInfo(AttributeSet):
 
 
 class Counters(AttributeSet):
-    """CTA_COUNTERS_*. There only where net.netfilter.nf_conntrack_acct was on when the flow began."""
+    """CTA_COUNTERS_*. Present only if net.netfilter.nf_conntrack_acct was 1 at the beginning of the flow."""
 
     packets: Int = be64(1)  # CTA_COUNTERS_PACKETS
     bytes: Int = be64(2)  # CTA_COUNTERS_BYTES
 
 
 class Timestamp(AttributeSet):
-    """CTA_TIMESTAMP_*: nanoseconds since 1970. There only with net.netfilter.nf_conntrack_timestamp."""
+    """CTA_TIMESTAMP_*: nanoseconds since 1970. Present only with net.netfilter.nf_conntrack_timestamp."""
 
     start: Int = be64(1, time="ns")  # CTA_TIMESTAMP_START
     stop: Int = be64(2, time="ns")  # CTA_TIMESTAMP_STOP
 
 
 class SeqAdj(AttributeSet):
-    """CTA_SEQADJ_*: how far sequence numbers are shifted."""
+    """CTA_SEQADJ_*: the shift of sequence numbers."""
 
     correction_pos: Int = be32(1)  # CTA_SEQADJ_CORRECTION_POS
     offset_before: Int = be32(2)  # CTA_SEQADJ_OFFSET_BEFORE
@@ -238,7 +238,7 @@ class SynProxy(AttributeSet):
 
 
 class NAT(AttributeSet):
-    """CTA_NAT_*: a range to translate to, when a flow is created. The kernel never reports it."""
+    """CTA_NAT_*: the target range of a translation, to create a flow. The kernel never reports it."""
 
     min_ip: IP = ip(1, 4)  # CTA_NAT_V4_MINIP, CTA_NAT_V6_MINIP
     max_ip: IP = ip(2, 5)  # CTA_NAT_V4_MAXIP, CTA_NAT_V6_MAXIP
@@ -276,12 +276,12 @@ class Flow(AttributeSet, header=NfGenMsg):
     labels_mask: Bytes = binary(23)  # CTA_LABELS_MASK
     synproxy: Field[SynProxy | None] = nested(24, SynProxy, rare=True)  # CTA_SYNPROXY
     status_mask: Int = be32(26)  # CTA_STATUS_MASK
-    event: Member[Event] = event(Event)  # of what `listen` gives
+    event: Member[Event] = event(Event)  # only in records from `listen`
     timestamp_event: Int = be64(27, time="ns")  # CTA_TIMESTAMP_EVENT, nanoseconds since 1970
 
 
 class TupleFlags(IntFlag):
-    """CTA_FILTER_F_*, net/netfilter/nf_internals.h: which fields of a tuple count; a name of the tuple each."""
+    """CTA_FILTER_F_*, net/netfilter/nf_internals.h: the fields of a tuple that a filter compares, by name."""
 
     src = 1 << 0  # CTA_FILTER_F_CTA_IP_SRC
     dst = 1 << 1  # CTA_FILTER_F_CTA_IP_DST
@@ -291,17 +291,17 @@ class TupleFlags(IntFlag):
 
 
 class FilterFlags(AttributeSet):
-    """CTA_FILTER_*: which fields of the tuples count, in host byte order."""
+    """CTA_FILTER_*: the fields of the tuples that a filter compares, in host byte order."""
 
     orig_flags: Member[TupleFlags] = u32(1, enum=TupleFlags)  # CTA_FILTER_ORIG_FLAGS
     reply_flags: Member[TupleFlags] = u32(2, enum=TupleFlags)  # CTA_FILTER_REPLY_FLAGS
 
 
 class Part(AttributeSet, header=NfGenMsg):
-    """CTA_*: a part of the table, what a request for a dump or a flush is limited by."""
+    """CTA_*: a part of the conntrack table, which limits a dump or a flush."""
 
     family: Int = NfGenMsg.family  # AF_*
-    version: Int = NfGenMsg.version  # from 1 on the family counts for a flush, too
+    version: Int = NfGenMsg.version  # from 1 up the family also limits a flush
     orig: Field[Tuple | None] = nested(1, Tuple)  # CTA_TUPLE_ORIG
     reply: Field[Tuple | None] = nested(2, Tuple)  # CTA_TUPLE_REPLY
     status: Int = be32(3)  # CTA_STATUS
@@ -313,7 +313,7 @@ class Part(AttributeSet, header=NfGenMsg):
 
 
 class Probe(AttributeSet, header=NfGenMsg):
-    """CTA_*: a request with attributes of any width, to find out which of them a kernel knows."""
+    """CTA_*: a request with attributes of any width, to find the attributes that a kernel knows."""
 
     orig: Field[Tuple | None] = nested(1, Tuple)  # CTA_TUPLE_ORIG
     filter: Bytes = binary(25)  # CTA_FILTER
@@ -329,16 +329,16 @@ class ExpectFlags(IntFlag):
 
 
 class ExpectNAT(AttributeSet):
-    """CTA_EXPECT_NAT_*: what the expected flow is translated to."""
+    """CTA_EXPECT_NAT_*: the translation of the expected flow."""
 
     dir: Int = be32(1)  # CTA_EXPECT_NAT_DIR, enum ip_conntrack_dir: 0 original, 1 reply
     tuple: Field[Tuple | None] = nested(2, Tuple)  # CTA_EXPECT_NAT_TUPLE
 
 
 class Expect(AttributeSet, header=NfGenMsg):
-    """CTA_EXPECT_*: a flow that another one, its master, announces, as FTP does its data connections.
+    """CTA_EXPECT_*: an expected flow, announced by another flow, its master. FTP so announces its data connections.
 
-    A packet is expected that is as `tuple` where `mask` has bits.
+    A packet matches if it equals `tuple` in the bits of `mask`.
     """
 
     header: NfGenMsg | None = None
@@ -358,10 +358,10 @@ class Expect(AttributeSet, header=NfGenMsg):
 
 
 class Stats(AttributeSet, header=NfGenMsg):
-    """CTA_STATS_*: what one CPU has counted in this network namespace. Kernels leave out what they no longer count."""
+    """CTA_STATS_*: counters of one CPU in this network namespace. Kernels leave out those that they no longer have."""
 
     header: NfGenMsg | None = None
-    cpu: Int = NfGenMsg.res_id  # whose counters these are
+    cpu: Int = NfGenMsg.res_id  # number of the CPU
     searched: Int = be32(1)  # CTA_STATS_SEARCHED
     found: Int = be32(2)  # CTA_STATS_FOUND
     new: Int = be32(3)  # CTA_STATS_NEW
@@ -380,17 +380,17 @@ class Stats(AttributeSet, header=NfGenMsg):
 
 
 class StatsExpect(AttributeSet, header=NfGenMsg):
-    """CTA_STATS_EXP_*: the expectations that one CPU has seen."""
+    """CTA_STATS_EXP_*: counters of expectations of one CPU."""
 
     header: NfGenMsg | None = None
-    cpu: Int = NfGenMsg.res_id  # whose counters these are
+    cpu: Int = NfGenMsg.res_id  # number of the CPU
     new: Int = be32(1)  # CTA_STATS_EXP_NEW
     create: Int = be32(2)  # CTA_STATS_EXP_CREATE
     delete: Int = be32(3)  # CTA_STATS_EXP_DELETE
 
 
 class StatsGlobal(AttributeSet, header=NfGenMsg):
-    """CTA_STATS_GLOBAL_*: the table of the network namespace."""
+    """CTA_STATS_GLOBAL_*: the size of the network namespace's conntrack table."""
 
     header: NfGenMsg | None = None
     entries: Int = be32(1)  # CTA_STATS_GLOBAL_ENTRIES

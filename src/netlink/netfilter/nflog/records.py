@@ -45,32 +45,32 @@ __all__ = [
 
 
 class Command(IntEnum):
-    """enum nfulnl_msg_types, with the subsystem: the types of messages."""
+    """Message types: enum nfulnl_msg_types, with the subsystem."""
 
     PACKET = NetfilterSubsystem.ULOG << 8 | 0  # NFULNL_MSG_PACKET
     CONFIG = NetfilterSubsystem.ULOG << 8 | 1  # NFULNL_MSG_CONFIG
 
 
 class ConfigCommand(IntEnum):
-    """enum nfulnl_msg_config_cmds: what becomes of a group."""
+    """Commands for a group: enum nfulnl_msg_config_cmds."""
 
     BIND = 1  # NFULNL_CFG_CMD_BIND
     UNBIND = 2  # NFULNL_CFG_CMD_UNBIND
 
 
 class CopyMode(IntEnum):
-    """NFULNL_COPY_*: what of a packet is sent."""
+    """NFULNL_COPY_*: the parts of a packet to send."""
 
-    META = 1  # NFULNL_COPY_META, all but its bytes
-    PACKET = 2  # NFULNL_COPY_PACKET
+    META = 1  # NFULNL_COPY_META, all but the payload
+    PACKET = 2  # NFULNL_COPY_PACKET, also the payload
 
 
 class ConfigFlags(IntFlag):
-    """NFULNL_CFG_F_*: what is sent with packets."""
+    """NFULNL_CFG_F_*: attributes to send with each packet."""
 
-    SEQ = 1  # NFULNL_CFG_F_SEQ, their number in the group
-    SEQ_GLOBAL = 2  # NFULNL_CFG_F_SEQ_GLOBAL, their number in all groups
-    CONNTRACK = 4  # NFULNL_CFG_F_CONNTRACK, their flow
+    SEQ = 1  # NFULNL_CFG_F_SEQ, its number in the group
+    SEQ_GLOBAL = 2  # NFULNL_CFG_F_SEQ_GLOBAL, its number in all groups
+    CONNTRACK = 4  # NFULNL_CFG_F_CONNTRACK, its flow
 
 
 class ConfigMode(Struct):
@@ -82,7 +82,7 @@ class ConfigMode(Struct):
 
 
 class Config(AttributeSet, header=NfGenMsg):
-    """NFULA_CFG_*: how a group, the header's `res_id`, is logged to a socket."""
+    """NFULA_CFG_*: the configuration of a group, the header's `res_id`."""
 
     group: Int = NfGenMsg.res_id
     cmd: Member[ConfigCommand] = u8(1, enum=ConfigCommand)  # NFULA_CFG_CMD
@@ -94,7 +94,7 @@ class Config(AttributeSet, header=NfGenMsg):
 
 
 class CtInfo(IntEnum):
-    """enum ip_conntrack_info, linux/netfilter/nf_conntrack_common.h: how a packet relates to its flow."""
+    """Relation of a packet to its flow: enum ip_conntrack_info, linux/netfilter/nf_conntrack_common.h."""
 
     ESTABLISHED = 0  # IP_CT_ESTABLISHED
     RELATED = 1  # IP_CT_RELATED
@@ -121,14 +121,14 @@ class HwAddr(Struct):
 
 
 class Timestamp(Struct):
-    """struct nfulnl_msg_packet_timestamp: since 1970."""
+    """struct nfulnl_msg_packet_timestamp: seconds and microseconds since 1970."""
 
     sec: Int = be64()
     usec: Int = be64()
 
 
 class VLAN(AttributeSet):
-    """NFULA_VLAN_*: the tag that the packet came with, where the bridge or the device took it off."""
+    """NFULA_VLAN_*: the packet's VLAN tag, if the bridge or the device removed it."""
 
     proto: Int = be16(1)  # NFULA_VLAN_PROTO, ETH_P_8021Q or ETH_P_8021AD
     tci: Int = be16(2)  # NFULA_VLAN_TCI
@@ -137,21 +137,21 @@ class VLAN(AttributeSet):
 class Packet(AttributeSet, header=NfGenMsg):
     """NFULA_*: a logged packet.
 
-    All may be None: the kernel knows of no `hwaddr` and `timestamp` of what this machine sends, of no `uid` and `gid`
-    of what others send, and puts no mark of 0. The payload begins at the network header, except on the egress hook of
-    the netdev family, where the kernel puts what `l2hdr` has before it.
+    Every field may be None. The kernel has no `hwaddr` and `timestamp` for packets from this machine, and no `uid` and
+    `gid` for packets from others. It sends no mark of 0. The payload begins at the network header. On the egress hook
+    of the netdev family it begins with the bytes of `l2hdr` instead.
     """
 
     header: NfGenMsg | None = None
-    family: Int = NfGenMsg.family  # NFPROTO_*, of the rule
+    family: Int = NfGenMsg.family  # NFPROTO_* of the rule
     group: Int = NfGenMsg.res_id
     packet_hdr: Field[PacketHdr | None] = struct(1, PacketHdr)  # NFULA_PACKET_HDR
     mark: Int = be32(2)  # NFULA_MARK
     time: Field[Timestamp | None] = struct(3, Timestamp)  # NFULA_TIMESTAMP
     indev: Int = be32(4)  # NFULA_IFINDEX_INDEV, an interface index
     outdev: Int = be32(5)  # NFULA_IFINDEX_OUTDEV, an interface index
-    physindev: Int = be32(6)  # NFULA_IFINDEX_PHYSINDEV, of the bridge's port
-    physoutdev: Int = be32(7)  # NFULA_IFINDEX_PHYSOUTDEV, of the bridge's port
+    physindev: Int = be32(6)  # NFULA_IFINDEX_PHYSINDEV, interface index of the bridge's port
+    physoutdev: Int = be32(7)  # NFULA_IFINDEX_PHYSOUTDEV, interface index of the bridge's port
     hw: Field[HwAddr | None] = struct(8, HwAddr)  # NFULA_HWADDR
     prefix: Str = string(10)  # NFULA_PREFIX, of the rule
     uid: Int = be32(11)  # NFULA_UID
@@ -160,11 +160,11 @@ class Packet(AttributeSet, header=NfGenMsg):
     gid: Int = be32(14)  # NFULA_GID
     hwtype: Int = be16(15)  # NFULA_HWTYPE, ARPHRD_*
     hwheader: Bytes = binary(16)  # NFULA_HWHEADER, the link-layer header
-    hwlen: Int = be16(17)  # NFULA_HWLEN, bytes of it
+    hwlen: Int = be16(17)  # NFULA_HWLEN, bytes of hwheader
     ct: Field[Flow | None] = nested(18, Flow, rare=True)  # NFULA_CT
     ct_info: Member[CtInfo] = be32(19, enum=CtInfo)  # NFULA_CT_INFO
     vlan: Field[VLAN | None] = nested(20, VLAN, rare=True)  # NFULA_VLAN
-    l2hdr: Bytes = binary(21)  # NFULA_L2HDR, of packets logged in the bridge and netdev families
+    l2hdr: Bytes = binary(21)  # NFULA_L2HDR, in the bridge and netdev families
     payload: View = view(9)  # NFULA_PAYLOAD, from the network header on; see above
 
     @property
@@ -174,12 +174,12 @@ class Packet(AttributeSet, header=NfGenMsg):
 
     @property
     def hook(self) -> int | None:
-        """Where the rule is: NF_INET_* of linux/netfilter.h, or of the header's family."""
+        """The hook of the rule: NF_INET_* of linux/netfilter.h, or a hook of the header's family."""
         return self.packet_hdr.hook if self.packet_hdr else None
 
     @property
     def timestamp(self) -> int | None:
-        """When the packet came in, nanoseconds since 1970, to the microsecond."""
+        """The time of arrival in nanoseconds since 1970, with a resolution of microseconds."""
         time = self.time
         if time is None or time.sec is None or time.usec is None:
             return None
@@ -187,7 +187,7 @@ class Packet(AttributeSet, header=NfGenMsg):
 
     @property
     def hwaddr(self) -> bytes | None:
-        """The link-layer address of who sent it."""
+        """The link-layer address of the sender."""
         hw = self.hw
         if hw is None or hw.address is None:
             return None
