@@ -28,7 +28,7 @@ import netlink.stream
 from kernel.tools import Peer, Worker, datagram, on_signal, wait_blocked
 from netlink import Config, DecodeError, Family, Header, HeaderType, Message, OpError, Overrun
 from netlink._engine.match import Condition, Match
-from netlink._engine.stream import StreamReader
+from netlink._engine.receive import StreamReader
 from netlink._io.source import ItemSource, SocketSource, has_views, kinds_of
 from netlink._transport import Socket
 from netlink.schema import AttributeSet, Batch, be32, event, nested, u32, view
@@ -135,7 +135,7 @@ def reader(request: pytest.FixtureRequest, sock: Socket, peer: Peer) -> Make:
         values: dict[str, Any] = {"counter": counter, "slot": SLOT} | options
         port = peer.sock.getsockname()[0]
         chosen = values.pop("kinds", kinds(declaration))
-        return StreamReader(sock, chosen, keeps=declaration is Kept, sender=port, **values)
+        return StreamReader(sock, chosen, views=declaration is Kept, sender=port, **values)
 
     return make
 
@@ -366,7 +366,7 @@ def test_a_reader_ends_with_the_answer_that_it_was_told_of(reader: Make, peer: P
 
 
 def test_views_stay_what_they_were(sock: Socket, peer: Peer) -> None:
-    stream = StreamReader(sock, kinds(Kept), slot=512, keeps=True, sender=peer.sock.getsockname()[0])
+    stream = StreamReader(sock, kinds(Kept), slot=512, views=True, sender=peer.sock.getsockname()[0])
     views: list[tuple[memoryview, bytes]] = []
     for n in range(200):
         blobs = [bytes([n, i]) * (1 + i) for i in range(4)]
@@ -383,7 +383,7 @@ def test_views_stay_what_they_were(sock: Socket, peer: Peer) -> None:
 
 
 def test_a_datagram_in_parts_outlives_the_batch_that_it_came_with(sock: Socket, peer: Peer) -> None:
-    stream = StreamReader(sock, kinds(Kept), slot=1 << 16, keeps=True, sender=peer.sock.getsockname()[0])
+    stream = StreamReader(sock, kinds(Kept), slot=1 << 16, views=True, sender=peer.sock.getsockname()[0])
     peer.send(thing(0, blob=bytes(50_000)))
     before = stream.read(1, True)
     peer.send(*[thing(i, blob=bytes([i]) * 4000) for i in range(12)])
@@ -1158,7 +1158,7 @@ def mixed(sock: Socket, peer: Peer) -> Make:
         first: type[Any] = Kept if views else Item
         chosen = [*kinds(first), Kinded(OTHER, Other, Kind.GONE), Kinded(OTHER + 1, Plain)]
         port = peer.sock.getsockname()[0]
-        return StreamReader(sock, chosen, keeps=views, sender=port, **({"slot": SLOT} | options))
+        return StreamReader(sock, chosen, views=views, sender=port, **({"slot": SLOT} | options))
 
     return make
 
