@@ -204,13 +204,11 @@ static inline int nl_ends_reply(const struct nl_header *h)
 
 /* struct nlmsgerr of linux/netlink.h, or a DONE's int, and the attributes of
  * Documentation/userspace-api/netlink/intro.rst "Ext ACK" behind them. Malformed
- * attributes end their reading and never hide the errno. The verdict is left as
- * it was where the message is data: that is the path of every message of a dump. */
-static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, const uint8_t *payload, size_t size,
-                                                    struct nl_verdict *v)
+ * attributes end their reading and never hide the errno. Out of line, for what
+ * asks each message of a dump whether it is a verdict. */
+__attribute__((unused, noinline)) static enum nl_verdict_kind
+nl_parse_end(const struct nl_header *h, const uint8_t *payload, size_t size, struct nl_verdict *v)
 {
-    if (!nl_ends_reply(h))
-        return NL_DATA;
     memset(v, 0, sizeof *v);
     int is_error = h->type == NL_TYPE_ERROR;
     if (!is_error && size == 0)
@@ -270,6 +268,13 @@ static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, c
         }
     }
     return NL_FAILED;
+}
+
+/* The same of any message. The verdict is left as it was where the message is data. */
+static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, const uint8_t *payload, size_t size,
+                                                    struct nl_verdict *v)
+{
+    return nl_ends_reply(h) ? nl_parse_end(h, payload, size, v) : NL_DATA;
 }
 
 /* What a request asks for, and so where its reply ends. */
