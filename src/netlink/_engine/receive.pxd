@@ -31,14 +31,16 @@ cdef class Receiver:
     cdef list fed                   # the messages of the last datagram that was fed, or None
     cdef bytes fed_bytes            # that datagram
     cdef bint at_fed                # it is at hand
+    cdef nl_fault fault             # of the message that is MALFORMED
+    cdef nl_verdict verdict         # of the one that FAILED
 
-    cdef int fill(self, Py_ssize_t rows, int patience, nl_fault *fault, nl_verdict *verdict) noexcept nogil
-    cdef int run(self, Py_ssize_t rows, int patience, nl_fault *fault, nl_verdict *verdict) except? -1
+    cdef int fill(self, Py_ssize_t rows, int patience) noexcept nogil
+    cdef int run(self, Py_ssize_t rows, int patience) except? -1
     cdef Batch filled(self)
-    cdef object error_of(self, int result, const nl_fault *fault, const nl_verdict *verdict, uint32_t sequence)
+    cdef object error_of(self, int result, uint32_t sequence)
     cdef int begin_fed(self) except -1
     # What a subclass says.
-    cdef int take(self, const nl_message *m, nl_fault *fault, nl_verdict *verdict) noexcept nogil
+    cdef int take(self, const nl_message *m) noexcept nogil
     cdef int next_datagram(self) noexcept nogil
 
 
@@ -91,7 +93,7 @@ cdef class StreamReader(Receiver):
     cdef int use(self, int place) except -1
     cdef Batch read_until(self, Py_ssize_t rows, bint wait, uint32_t sequence)
     cdef Batch handed_out(self)
-    cdef int answer(self, const nl_message *m, nl_verdict *verdict) noexcept nogil
+    cdef int answer(self, const nl_message *m) noexcept nogil
     cdef int receive(self, bint wait) noexcept nogil
     cdef int refill(self, bint wait) noexcept nogil
     cdef int receive_into_store(self, bint wait) noexcept nogil

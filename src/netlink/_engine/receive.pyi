@@ -1,6 +1,8 @@
 from collections.abc import Collection, Iterable
 from typing import Any, Generic, Self, TypeVar, final
 
+from typing_extensions import disjoint_base
+
 from netlink._codec import Message
 from netlink._engine.match import Match
 from netlink._engine.record import Batch, Field, Record
@@ -13,6 +15,7 @@ def batch_of(record: _R) -> Batch[_R]: ...
 @final
 class Declared: ...
 
+@disjoint_base
 class Receiver(Generic[_R]):
     def feed(self, datagram: list[Message]) -> None: ...
 

@@ -164,7 +164,7 @@ cdef class Receiver:
         """A datagram is about to be fed."""
         return 0
 
-    cdef int take(self, const nl_message *m, nl_fault *fault, nl_verdict *verdict) noexcept nogil:
+    cdef int take(self, const nl_message *m) noexcept nogil:
         """Do with a message what it means: 0, or why filling ends. BEHIND leaves the message where it is."""
         return 0
 
@@ -172,24 +172,24 @@ cdef class Receiver:
         """Point the cursor at the next datagram, if there is one for this receiver: 0, or why filling ends."""
         return HUNGRY
 
-    cdef int fill(self, Py_ssize_t rows, int patience, nl_fault *fault, nl_verdict *verdict) noexcept nogil:
+    cdef int fill(self, Py_ssize_t rows, int patience) noexcept nogil:
         """Put records into the store until it has so many rows, or something else ends it: why."""
         cdef nl_message m
         cdef nl_step step
-        cdef nl_cursor before
+        cdef nl_cursor before, cursor = self.cursor
         cdef int result, datagrams = 0
         while True:
             while True:
                 if self.store.count >= rows:
+                    self.cursor = cursor
                     return ENOUGH
-                before = self.cursor
-                step = nl_next_message(&self.cursor, &m)
+                before = cursor
+                step = nl_next_message(&cursor, &m)
                 if step != NL_ITEM:
                     break
-                result = self.take(&m, fault, verdict)
+                result = self.take(&m)
                 if result:
-                    if result == BEHIND:
-                        self.cursor = before
+                    self.cursor = before if result == BEHIND else cursor
                     return result
             self.cursor.left = 0
             self.at_fed = False
@@ -201,15 +201,16 @@ cdef class Receiver:
             result = self.next_datagram()
             if result:
                 return result
+            cursor = self.cursor
 
-    cdef int run(self, Py_ssize_t rows, int patience, nl_fault *fault, nl_verdict *verdict) except? -1:
+    cdef int run(self, Py_ssize_t rows, int patience) except? -1:
         """`fill`, gone on with after signals; their handlers may raise, also where it pauses."""
         cdef int result
         while True:
             if self.store is None:
                 self.store = self.pool.store()
             with nogil:
-                result = self.fill(rows, patience, fault, verdict)
+                result = self.fill(rows, patience)
             if result == -EINTR or result == PAUSE:
                 PyErr_CheckSignals()
             if result != -EINTR:
@@ -221,17 +222,17 @@ cdef class Receiver:
         self.store = None
         return make_batch(self.now.cls, self.pool.fitted(store))
 
-    cdef object error_of(self, int result, const nl_fault *fault, const nl_verdict *verdict, uint32_t sequence):
+    cdef object error_of(self, int result, uint32_t sequence):
         """The error that ended filling. sequence: of the request whose reply it is."""
         if result == FAILED:
-            return verdict_error("receive", verdict, sequence)
+            return verdict_error("receive", &self.verdict, sequence)
         if result == CUT:
             return DecodeError("the message that ends the reply has too few bytes for its errno")
         if result == FOREIGN:
             return OpError("validate", OSError(EPROTO, f"a message of another request in the reply to {sequence}"),
                            sequence=sequence)
         if result == MALFORMED:
-            return fault_error(self.now.cls, self.now.table, fault)
+            return fault_error(self.now.cls, self.now.table, &self.fault)
         if result == FRAMING:
             return DecodeError("a message's length field does not fit its datagram")
         return OpError("receive", -result)
@@ -286,12 +287,10 @@ cdef class Reader(Receiver):
         patience: how many datagrams to read at a time.
         Raises as `netlink.Conn.execute`; what was decoded for the batch at hand is dropped then.
         """
-        cdef nl_fault fault
-        cdef nl_verdict verdict
         cdef Batch batch
         cdef int result
         self.sock = sock
-        result = self.run(rows, patience, &fault, &verdict)
+        result = self.run(rows, patience)
         if result == -EAGAIN:
             if not self.reply.queued_only:
                 return READABLE
@@ -306,7 +305,7 @@ cdef class Reader(Receiver):
         if result == FRAMING:
             self.end_datagram()
         self.store = None
-        raise self.error_of(result, &fault, &verdict, self.reply.sequence)
+        raise self.error_of(result, self.reply.sequence)
 
     def rest(self):
         """The messages of the datagram at hand that were not read: none where the rest of it is malformed."""
@@ -327,14 +326,17 @@ cdef class Reader(Receiver):
         self.empty = not self.fed
         return 0
 
-    cdef int take(self, const nl_message *m, nl_fault *fault, nl_verdict *verdict) noexcept nogil:
+    cdef int take(self, const nl_message *m) noexcept nogil:
         cdef size_t heap
-        cdef nl_role role = nl_reply_message(&self.reply, &m.header, m.payload, m.size, verdict)
+        cdef nl_role role = nl_reply_message(&self.reply, &m.header, m.payload, m.size, &self.verdict)
         if role == NL_ROLE_DATA:
+            if self.now.match is None:
+                return MALFORMED if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size,
+                                                   &self.fault) < 0 else 0
             heap = self.store.heap.size
-            if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size, fault) < 0:
+            if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size, &self.fault) < 0:
                 return MALFORMED
-            if self.now.match is not None and not self.now.match.matches(self.store.last(&self.now.table.set)):
+            if not self.now.match.matches(self.store.last(&self.now.table.set)):
                 self.store.take_back(&self.now.table.set, heap)
             return 0
         if role == NL_ROLE_END or role == NL_ROLE_LAST:
@@ -468,8 +470,6 @@ cdef class StreamReader(Receiver):
         self.last = sequence
 
     cdef Batch read_until(self, Py_ssize_t rows, bint wait, uint32_t sequence):
-        cdef nl_fault fault
-        cdef nl_verdict verdict
         cdef int result
         self.awaited = sequence
         self.wait = wait
@@ -479,7 +479,7 @@ cdef class StreamReader(Receiver):
             raise later
         self.reported = self.lost
         while True:
-            result = self.run(rows, PATIENCE, &fault, &verdict)
+            result = self.run(rows, PATIENCE)
             if result == LOSS and sequence:
                 self.reported = self.lost
             elif result == BEHIND and (sequence or not self.store.count):
@@ -490,9 +490,11 @@ cdef class StreamReader(Receiver):
                 break
         if result == ACKNOWLEDGED:
             return None
+        if self.ended:
+            self.cursor.left = 0
         if result == ENOUGH or result == BEHIND or result == LOSS or result == DONE or result == -EAGAIN:
             return self.handed_out()
-        error = self.error_of(result, &fault, &verdict, sequence)
+        error = self.error_of(result, sequence)
         if result == FAILED or sequence or not self.store.count:
             raise error
         self.later = error
@@ -507,14 +509,14 @@ cdef class StreamReader(Receiver):
         self.fresh = False
         return self.filled()
 
-    cdef int take(self, const nl_message *m, nl_fault *fault, nl_verdict *verdict) noexcept nogil:
+    cdef int take(self, const nl_message *m) noexcept nogil:
         cdef uint8_t *record
         cdef uint32_t count
         cdef size_t heap = self.store.heap.size
         cdef const Kind *kind = self.kinds
         cdef const Kind *end = self.kinds + self.kind_count
         if m.header.type < MIN_TYPE:
-            return self.answer(m, verdict)
+            return self.answer(m)
         while kind < end:
             if m.header.type == kind.type and m.header.flags & kind.mask == kind.flags:
                 break
@@ -524,7 +526,7 @@ cdef class StreamReader(Receiver):
         if kind.declared != self.place:
             self.next_place = kind.declared
             return BEHIND
-        if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size, fault) < 0:
+        if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size, &self.fault) < 0:
             return MALFORMED
         record = self.store.last(&self.now.table.set)
         if kind.event != NO_EVENT:
@@ -540,18 +542,17 @@ cdef class StreamReader(Receiver):
             self.store.take_back(&self.now.table.set, heap)
         return 0
 
-    cdef int answer(self, const nl_message *m, nl_verdict *verdict) noexcept nogil:
+    cdef int answer(self, const nl_message *m) noexcept nogil:
         """What netlink itself says. DONE only closes a batch here, and says nothing of errors."""
         cdef nl_verdict_kind kind
         if m.header.type != NL_TYPE_ERROR or not m.header.sequence:
             return 0
         if m.header.sequence == self.last:
             self.ended = True
-            self.cursor.left = 0
             return DONE
         if m.header.sequence != self.awaited:
             return 0
-        kind = nl_parse_verdict(&m.header, m.payload, m.size, verdict)
+        kind = nl_parse_verdict(&m.header, m.payload, m.size, &self.verdict)
         return ACKNOWLEDGED if kind == NL_ACK else FAILED if kind == NL_FAILED else FRAMING
 
     cdef int next_datagram(self) noexcept nogil:
