@@ -72,7 +72,6 @@ setup(
             extension("_engine.arrow", "_engine/arrow.pyx", depends=("_engine/arrow.h", *RECORDS)),
             extension("_engine.match", "_engine/match.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("_engine.receive", "_engine/receive.pyx", depends=("_engine/match.h", *RECORDS)),
-            extension("_engine.stream", "_engine/stream.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
             extension("_io.exchange", "_io/exchange.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("_io.locks", "_io/locks.pyx"),

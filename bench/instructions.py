@@ -28,8 +28,7 @@ import netlink
 from bench.programs import ROOT
 from bench.runner import first_line, installed
 from netlink import AttributeDecoder, Config, Family, Header, HeaderFlags, Message
-from netlink._engine.receive import Reader
-from netlink._engine.stream import StreamReader
+from netlink._engine.receive import Reader, StreamReader
 from netlink._transport import Socket
 from netlink.netfilter.conntrack import Flow, events
 from netlink.netfilter.nflog import Packet

@@ -204,13 +204,11 @@ static inline int nl_ends_reply(const struct nl_header *h)
 
 /* Parses struct nlmsgerr of linux/netlink.h, or the int of a DONE, and the attributes
  * behind it (Documentation/userspace-api/netlink/intro.rst, "Ext ACK"). The parser
- * stops at a malformed attribute; the errno is never lost. If the message is data v is
- * not written, which is fast for the messages of a dump. */
-static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, const uint8_t *payload, size_t size,
-                                                    struct nl_verdict *v)
+ * stops at a malformed attribute; the errno is never lost. Out of line, because every
+ * message of a dump is asked whether it is a verdict. */
+__attribute__((unused, noinline)) static enum nl_verdict_kind
+nl_parse_end(const struct nl_header *h, const uint8_t *payload, size_t size, struct nl_verdict *v)
 {
-    if (!nl_ends_reply(h))
-        return NL_DATA;
     memset(v, 0, sizeof *v);
     int is_error = h->type == NL_TYPE_ERROR;
     if (!is_error && size == 0)
@@ -270,6 +268,13 @@ static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, c
         }
     }
     return NL_FAILED;
+}
+
+/* The same of any message. If it is data v is not written. */
+static inline enum nl_verdict_kind nl_parse_verdict(const struct nl_header *h, const uint8_t *payload, size_t size,
+                                                    struct nl_verdict *v)
+{
+    return nl_ends_reply(h) ? nl_parse_end(h, payload, size, v) : NL_DATA;
 }
 
 /* The kind of a reply, by the flags of its request. It decides the end of the reply. */

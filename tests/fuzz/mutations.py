@@ -23,7 +23,7 @@ if __name__ == "__main__":
 import recorded
 from kernel.tools import Peer
 from netlink import Config, DecodeError, Family
-from netlink._engine.stream import StreamReader
+from netlink._engine.receive import StreamReader
 from netlink._transport import Socket
 from netlink.netfilter import nflog
 from netlink.netfilter.conntrack import Flow, events
@@ -139,7 +139,7 @@ def through_a_reader(declaration: type[Flow] | type[Packet], mutator: Mutator, c
             kinds,
             counter=counter,
             slot=16384,
-            keeps=declaration is Packet,
+            views=declaration is Packet,
             sender=peer.sock.getsockname()[0],
         )
         # A message that is in order, to see that the reader still reads: a header alone.

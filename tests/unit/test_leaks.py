@@ -36,8 +36,7 @@ from netlink import (
     validate,
 )
 from netlink._engine.match import Condition, Match
-from netlink._engine.receive import Reader
-from netlink._engine.stream import StreamReader
+from netlink._engine.receive import Reader, StreamReader
 from netlink._io.locks import Lock, Locks
 from netlink._transport import Ring, Socket
 from netlink.netfilter.conntrack import Flow, Tuple
@@ -353,7 +352,7 @@ def test_streams(keeps: bool) -> None:
         sock = Socket(Family.USERSOCK, Config())
         with Peer(sock.pid) as peer:
             peer.sock.bind((0, 0))
-            stream = StreamReader(sock, kinds, slot=1024, keeps=keeps, sender=peer.sock.getsockname()[0])
+            stream = StreamReader(sock, kinds, slot=1024, views=keeps, sender=peer.sock.getsockname()[0])
             assert len(stream.read(5, wait=False)) == 0
             peer.send_bytes(DATAGRAM * 3)
             first = stream.read(2, wait=True)

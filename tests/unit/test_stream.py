@@ -28,7 +28,7 @@ import netlink.stream
 from kernel.tools import Peer, Worker, datagram, on_signal, wait_blocked
 from netlink import Config, DecodeError, Family, Header, HeaderType, Message, OpError, Overrun
 from netlink._engine.match import Condition, Match
-from netlink._engine.stream import StreamReader
+from netlink._engine.receive import StreamReader
 from netlink._io.source import ItemSource, SocketSource, has_views, kinds_of
 from netlink._transport import Socket
 from netlink.schema import AttributeSet, Batch, be32, event, nested, u32, view
@@ -135,7 +135,7 @@ def reader(request: pytest.FixtureRequest, sock: Socket, peer: Peer) -> Make:
         values: dict[str, Any] = {"counter": counter, "slot": SLOT} | options
         port = peer.sock.getsockname()[0]
         chosen = values.pop("kinds", kinds(declaration))
-        return StreamReader(sock, chosen, keeps=declaration is Kept, sender=port, **values)
+        return StreamReader(sock, chosen, views=declaration is Kept, sender=port, **values)
 
     return make
 
@@ -366,7 +366,7 @@ def test_a_reader_ends_with_the_answer_that_it_was_told_of(reader: Make, peer: P
 
 
 def test_views_stay_what_they_were(sock: Socket, peer: Peer) -> None:
-    stream = StreamReader(sock, kinds(Kept), slot=512, keeps=True, sender=peer.sock.getsockname()[0])
+    stream = StreamReader(sock, kinds(Kept), slot=512, views=True, sender=peer.sock.getsockname()[0])
     views: list[tuple[memoryview, bytes]] = []
     for n in range(200):
         blobs = [bytes([n, i]) * (1 + i) for i in range(4)]
@@ -383,7 +383,7 @@ def test_views_stay_what_they_were(sock: Socket, peer: Peer) -> None:
 
 
 def test_a_datagram_in_parts_outlives_the_batch_that_it_came_with(sock: Socket, peer: Peer) -> None:
-    stream = StreamReader(sock, kinds(Kept), slot=1 << 16, keeps=True, sender=peer.sock.getsockname()[0])
+    stream = StreamReader(sock, kinds(Kept), slot=1 << 16, views=True, sender=peer.sock.getsockname()[0])
     peer.send(thing(0, blob=bytes(50_000)))
     before = stream.read(1, True)
     peer.send(*[thing(i, blob=bytes([i]) * 4000) for i in range(12)])
@@ -1158,7 +1158,7 @@ def mixed(sock: Socket, peer: Peer) -> Make:
         first: type[Any] = Kept if views else Item
         chosen = [*kinds(first), Kinded(OTHER, Other, Kind.GONE), Kinded(OTHER + 1, Plain)]
         port = peer.sock.getsockname()[0]
-        return StreamReader(sock, chosen, keeps=views, sender=port, **({"slot": SLOT} | options))
+        return StreamReader(sock, chosen, views=views, sender=port, **({"slot": SLOT} | options))
 
     return make
 
@@ -1241,6 +1241,108 @@ def test_many_kinds(sock: Socket, peer: Peer) -> None:
     peer.send(*[thing(n, type_=0x200 + n) for n in range(101)])
     batch = stream.read(200, True)
     assert [(item.number, item.kind) for item in batch] == [(n, (Kind.GONE, Kind.MADE)[n % 2]) for n in range(100)]
+
+
+# Datagrams that are fed
+
+
+@pytest.fixture(params=[Item, Kept], ids=["ring", "views"])
+def fed(request: pytest.FixtureRequest) -> Make:
+    """Makes a reader without a socket."""
+
+    def make(**options: Any) -> Any:
+        declaration = request.param
+        counter = declaration.seq if options.pop("counts", False) else None
+        values: dict[str, Any] = {"counter": counter, "slot": SLOT} | options
+        return StreamReader(None, kinds(declaration), views=declaration is Kept, **values)
+
+    return make
+
+
+def test_what_is_fed_needs_no_socket(fed: Make) -> None:
+    stream = fed()
+    assert len(stream.read(9, True)) == 0
+    stream.feed([thing(1, flags=0x600), thing(2), thing(3, type_=0x199), thing(4, type_=GONE)])
+    with pytest.raises(ValueError, match="not been read yet"):
+        stream.feed([thing(5)])
+    assert [(item.number, item.kind) for item in stream.read(2, True)] == [(1, Kind.MADE), (2, Kind.CHANGED)]
+    assert [(item.number, item.kind) for item in stream.read(9, True)] == [(4, Kind.GONE)]
+    stream.feed([thing(6)])
+    assert numbers(stream.read(9, False)) == [6]
+    assert stream.lost == 0
+    assert not stream.ended
+
+
+def test_losses_in_what_is_fed(fed: Make) -> None:
+    stream = fed(counts=True)
+    stream.feed([thing(1, seq=0), thing(2, seq=3)])
+    assert numbers(stream.read(9, False)) == [1, 2]
+    assert stream.lost == 2
+
+
+def test_views_of_what_was_fed_stay_what_they_were() -> None:
+    stream = StreamReader(None, kinds(Kept), slot=SLOT, views=True)
+    batches: list[Any] = []
+    for n in range(20):
+        stream.feed([thing(1, blob=bytes([n]) * 40), thing(2, blob=bytes([n]) * 50)])
+        batches += [stream.read(1, False), stream.read(1, False)]
+    assert [bytes(batch[0].blob) for batch in batches] == [bytes([n]) * size for n in range(20) for size in (40, 50)]
+
+
+def test_several_classes_are_fed() -> None:
+    chosen: Any = [*kinds(Item), Kinded(OTHER, Other, Kind.GONE)]
+    stream: Any = StreamReader(None, chosen, slot=SLOT)
+    stream.feed([thing(1), thing(2, type_=OTHER), thing(3)])
+    assert [classes(stream.read(9, False)) for _ in range(3)] == [("Item", [1]), ("Other", [2]), ("Item", [3])]
+
+
+def test_errors_in_what_is_fed(fed: Make) -> None:
+    stream = fed()
+    stream.feed([thing(1), MALFORMED, thing(2)])
+    assert numbers(stream.read(9, False)) == [1]
+    with pytest.raises(DecodeError, match=r"\.number"):
+        stream.read(9, False)
+    assert numbers(stream.read(9, False)) == [2]
+
+
+def test_answers_are_fed(fed: Make) -> None:
+    stream = fed()
+    stream.feed([thing(1), told(0, 5), thing(2)])
+    stream.await_acknowledgement(5)
+    assert numbers(stream.read(9, False)) == [1, 2]
+    stream.feed([told(errno.EPERM, 6)])
+    with pytest.raises(OpError) as caught:
+        stream.await_acknowledgement(6)
+    assert (caught.value.errno, caught.value.sequence) == (errno.EPERM, 6)
+
+
+@pytest.mark.parametrize("sequence", [0, 5])
+def test_the_end_of_what_is_fed(fed: Make, sequence: int) -> None:
+    stream = fed()
+    stream.feed([thing(1), told(0, 5), thing(2)])
+    stream.end_when_empty(sequence)
+    assert numbers(stream.read(9, True)) == ([1] if sequence else [1, 2])
+    assert len(stream.read(9, True)) == 0
+    assert stream.ended
+
+
+def test_what_is_fed_comes_before_what_the_socket_has(reader: Make, peer: Peer) -> None:
+    stream = reader()
+    peer.send(thing(3))
+    peer.send(thing(4))
+    assert numbers(stream.read(1, True)) == [3]
+    stream.feed([thing(1), thing(2)])
+    assert numbers(stream.read(9, False)) == [1, 2, 4]
+
+
+def test_a_full_batch_leaves_the_next_datagram_alone(reader: Make, peer: Peer) -> None:
+    stream = reader(slot=512)
+    peer.send(thing(1))
+    peer.send_bytes(datagram(thing(2)) + bytes(600))
+    assert numbers(stream.read(1, False)) == [1]
+    assert stream.lost == 0
+    assert numbers(stream.read(1, False)) == []
+    assert stream.lost == 1
 
 
 # Reading by calls

@@ -1,20 +1,47 @@
-"""Reads replies straight into batches: no Message in between, and no GIL."""
+"""Receives messages straight into batches: no Message in between, and no GIL.
+
+`Receiver` has the loop from datagrams to records. `Reader` reads the reply to a request by it, and `StreamReader` what
+the kernel sends unasked.
+"""
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
-from libc.errno cimport EAGAIN, EINTR, EPROTO
-from libc.stdint cimport uint8_t
-from libc.string cimport memset
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.errno cimport EAGAIN, EINTR, ENOBUFS, ENOMEM, EPROTO, ETIMEDOUT
+from libc.stdint cimport UINT32_MAX, uint8_t
+from libc.string cimport memcpy, memset
 
 from netlink._codec cimport Message, parse_messages, verdict_error
 from netlink._engine.match cimport Match, match_of
-from netlink._engine.record cimport Batch, Recycler, fault_error, make_batch, nl_fault, nl_shapes_free, table_of
-from netlink._transport cimport Socket, free_buffer, receive_into
+from netlink._engine.record cimport (
+    NL_K_EVENT,
+    Record,
+    fault_error,
+    make_batch,
+    nl_area_reserve,
+    nl_load_int,
+    nl_shapes_free,
+    table_of,
+)
+from netlink._transport cimport (
+    drops,
+    free_buffer,
+    free_ring,
+    init_ring,
+    receive_at,
+    receive_into,
+    receive_ring,
+)
 from netlink._wire cimport (
+    NL_ACK,
     NL_BAD,
     NL_F_DUMP,
+    NL_FAILED,
+    NL_HEADER,
     NL_ITEM,
+    NL_REPLY_DUMP,
+    NL_REPLY_PLAIN,
     NL_ROLE_BEHIND,
     NL_ROLE_CUT,
     NL_ROLE_DATA,
@@ -22,54 +49,213 @@ from netlink._wire cimport (
     NL_ROLE_FAILED,
     NL_ROLE_FOREIGN,
     NL_ROLE_LAST,
-    NL_REPLY_DUMP,
-    NL_REPLY_PLAIN,
-    nl_cursor,
+    NL_TYPE_ERROR,
+    nl_align,
     nl_header,
-    nl_message,
     nl_next_message,
-    nl_role,
+    nl_parse_verdict,
     nl_reply_datagram,
     nl_reply_message,
+    nl_role,
     nl_step,
-    nl_verdict,
+    nl_verdict_kind,
 )
 
 from netlink.errors import DecodeError, OpError
 
-# How filling a store ended, beside what the .pxd names; negative: an errno.
+cdef extern from "Python.h":
+    const Py_ssize_t PY_SSIZE_T_MAX
+
+cdef enum:
+    SLOTS = 64
+    # Datagrams between two looks at signals.
+    PATIENCE = 1024
+    # Messages below it are netlink's own: NLMSG_MIN_TYPE.
+    MIN_TYPE = 16
+    NO_EVENT = 256
+
+# Why filling ended, beside what the .pxd names; negative: an errno.
 cdef enum:
     ENOUGH = 4
     DONE
     FAILED
     CUT
-    BEHIND
     FOREIGN
     MALFORMED
     FRAMING
+    # The next message is not for this store, and is left in its datagram.
+    BEHIND
+    LOSS
+    ACKNOWLEDGED
+
+
+cdef bytes joined(list datagram):
+    """The datagram that messages come from. Their lengths are those of their payloads, whatever their headers say."""
+    cdef Message message
+    cdef nl_header header
+    cdef Py_ssize_t size = 0, have
+    cdef char *at
+    for item in datagram:
+        message = <Message?>item
+        size += nl_align(NL_HEADER + (0 if message.payload is None else PyBytes_GET_SIZE(message.payload)))
+    data = PyBytes_FromStringAndSize(NULL, size)
+    at = PyBytes_AS_STRING(data)
+    memset(at, 0, size)
+    for item in datagram:
+        message = <Message>item
+        have = 0 if message.payload is None else PyBytes_GET_SIZE(message.payload)
+        header = message.h
+        header.length = <uint32_t>(NL_HEADER + have)
+        memcpy(at, &header, NL_HEADER)
+        if have:
+            memcpy(at + NL_HEADER, PyBytes_AS_STRING(message.payload), have)
+        at += nl_align(NL_HEADER + have)
+    return data
+
+
+def batch_of(Record record not None):
+    """A batch of one record, which shares its memory: for streams of records that are there already."""
+    cdef Table table = record.checked_table()
+    cdef Batch batch = make_batch(type(record), record.store)
+    if record.base != record.outer:
+        raise TypeError(f"this {type(record).__name__} is a part of another record")
+    at = (record.base - record.store.records.data) // (table.set.record_size + 4)
+    return batch[at : at + 1]
 
 
 @cython.final
-cdef class Reader:
+cdef class Declared:
+    """A declaration whose records a receiver gives, and what decoding by it needs."""
+
+    def __cinit__(self, declaration, Match match=None, Field counter=None):
+        self.cls = declaration
+        self.table = table_of(declaration)
+        self.match = match_of(self.table, match)
+        self.counter = counter if counter is not None and counter.layout is self.table else None
+        for field in declaration.__fields__.values():
+            if (<Field?>field).kind == NL_K_EVENT:
+                self.event = field
+
+    def __dealloc__(self):
+        nl_shapes_free(&self.shapes)
+
+
+cdef class Receiver:
+    """The loop from datagrams to records in a store.
+
+    A subclass says what a message means, by `take`, and where the next datagram comes from, by `next_datagram`.
+    """
+
+    def __cinit__(self):
+        self.recycler = Recycler()
+
+    def feed(self, list datagram not None):
+        """Take the messages of a datagram that somebody has already. They are read before what the socket has."""
+        if self.cursor.left:
+            raise ValueError("there is a datagram that has not been read yet")
+        self.fed_bytes = joined(datagram)
+        self.fed = datagram
+        self.at_fed = True
+        self.begin_fed()
+        self.cursor.at = <const uint8_t *>PyBytes_AS_STRING(self.fed_bytes)
+        self.cursor.left = PyBytes_GET_SIZE(self.fed_bytes)
+
+    cdef int begin_fed(self) except -1:
+        """A datagram is about to be fed."""
+        return 0
+
+    cdef int take(self, const nl_message *m) noexcept nogil:
+        """Do with a message what it means: 0, or why filling ends. BEHIND leaves the message where it is."""
+        return 0
+
+    cdef int next_datagram(self) noexcept nogil:
+        """Point the cursor at the next datagram, if there is one for this receiver: 0, or why filling ends."""
+        return HUNGRY
+
+    cdef int fill(self, Py_ssize_t rows, int patience) noexcept nogil:
+        """Put records into the store until it has so many rows, or something else ends it: why."""
+        cdef nl_message m
+        cdef nl_step step
+        cdef nl_cursor before, cursor = self.cursor
+        cdef int result, datagrams = 0
+        while True:
+            while True:
+                if self.store.count >= rows:
+                    self.cursor = cursor
+                    return ENOUGH
+                before = cursor
+                step = nl_next_message(&cursor, &m)
+                if step != NL_ITEM:
+                    break
+                result = self.take(&m)
+                if result:
+                    self.cursor = before if result == BEHIND else cursor
+                    return result
+            self.cursor.left = 0
+            self.at_fed = False
+            if step == NL_BAD:
+                return FRAMING
+            datagrams += 1
+            if datagrams > patience:
+                return PAUSE
+            result = self.next_datagram()
+            if result:
+                return result
+            cursor = self.cursor
+
+    cdef int run(self, Py_ssize_t rows, int patience) except? -1:
+        """`fill`, gone on with after signals; their handlers may raise, also where it pauses."""
+        cdef int result
+        while True:
+            if self.store is None:
+                self.store = self.recycler.new_store()
+            with nogil:
+                result = self.fill(rows, patience)
+            if result == -EINTR or result == PAUSE:
+                PyErr_CheckSignals()
+            if result != -EINTR:
+                return result
+
+    cdef Batch filled(self):
+        """What the store has, as a batch."""
+        store = self.store
+        self.store = None
+        return make_batch(self.now.cls, self.recycler.compact(store))
+
+    cdef object error_of(self, int result, uint32_t sequence):
+        """The error that ended filling. sequence: of the request whose reply it is."""
+        if result == FAILED:
+            return verdict_error("receive", &self.verdict, sequence)
+        if result == CUT:
+            return DecodeError("the message that ends the reply has too few bytes for its errno")
+        if result == FOREIGN:
+            return OpError("validate", OSError(EPROTO, f"a message of another request in the reply to {sequence}"),
+                           sequence=sequence)
+        if result == MALFORMED:
+            return fault_error(self.now.cls, self.now.table, &self.fault)
+        if result == FRAMING:
+            return DecodeError("a message's length field does not fit its datagram")
+        return OpError("receive", -result)
+
+
+@cython.final
+cdef class Reader(Receiver):
     """Reads the reply to one request straight into batches.
 
     declaration: the class of what follows nlmsghdr. match: which records are wanted, None for all.
 
-    The datagrams come from the real socket, without the GIL, or from whoever has them already, by `feed`.
+    The datagrams come from the real socket, without the GIL, or from whoever has them already, by `feed`. One without
+    messages is a test double's word for the end.
     """
 
     def __cinit__(self, declaration, Match match=None):
-        self.cls = declaration
-        self.table = table_of(declaration)
-        self.match = match_of(self.table, match)
-        self.recycler = Recycler()
+        self.now = Declared(declaration, match)
 
     def __dealloc__(self):
         free_buffer(&self.buffer)
-        nl_shapes_free(&self.shapes)
 
     def begin(self, Message request not None):
-        """The reply is the one to this request, which has been sent or is about to be."""
+        """Expect the reply to this request, which has been sent or is about to be."""
         memset(&self.reply, 0, sizeof(self.reply))
         self.reply.kind = NL_REPLY_DUMP if request.h.flags & NL_F_DUMP == NL_F_DUMP else NL_REPLY_PLAIN
         self.reply.sequence = request.h.sequence
@@ -90,13 +276,6 @@ cdef class Reader:
         """Whether there is no more to come than what is queued already."""
         return self.reply.queued_only != 0
 
-    def feed(self, list datagram not None):
-        """Take the messages of a datagram, which are read next. An empty one is a test double's word for the end."""
-        if self.fed is not None or self.size:
-            raise ValueError("there is a datagram that has not been read yet")
-        self.fed = datagram
-        self.position = 0
-
     def end(self):
         """Nothing more is queued, and so nothing more is to come."""
         self.reply.done = 1
@@ -104,27 +283,14 @@ cdef class Reader:
     def read(self, Socket sock, Py_ssize_t rows, int patience):
         """A `Batch` of the next rows, or of fewer at the end, where `done` becomes true; or why there is none yet.
 
-        sock: the real socket, whose lock to receive the caller has; it is never waited for. None: what is fed alone.
+        sock: the real socket, whose lock to receive the caller has; it is never waited for. None: only what is fed.
         patience: how many datagrams to read at a time.
         Raises as `netlink.Conn.execute`; what was decoded for the batch at hand is dropped then.
         """
-        cdef nl_fault fault
-        cdef nl_verdict verdict
-        cdef int result = HUNGRY
         cdef Batch batch
-        if self.store is None:
-            self.store = self.recycler.new_store()
-        if self.fed is not None:
-            result = self.fill_from_fed(rows, &fault, &verdict)
-        if result == HUNGRY and self.reply.done:
-            result = DONE
-        while result == HUNGRY and (sock is not None or self.size):
-            with nogil:
-                result = self.fill(sock, rows, patience, &fault, &verdict)
-            if result == -EINTR:
-                result = HUNGRY
-            if result == PAUSE or result == HUNGRY:
-                PyErr_CheckSignals()
+        cdef int result
+        self.sock = sock
+        result = self.run(rows, patience)
         if result == -EAGAIN:
             if not self.reply.queued_only:
                 return READABLE
@@ -132,49 +298,46 @@ cdef class Reader:
             result = DONE
         if result == PAUSE or result == HUNGRY:
             return result
-        store = self.store
-        self.store = None
-        if result == ENOUGH or result == DONE:
-            batch = make_batch(self.cls, self.recycler.compact(store))
+        if result == ENOUGH or result == DONE or result == BEHIND:
+            batch = self.filled()
             batch.interrupted_ = self.reply.interrupted != 0
             return batch
-        if result == FAILED:
-            raise verdict_error("receive", &verdict, self.reply.sequence)
-        if result == CUT:
-            raise DecodeError("the message that ends the reply has too few bytes for its errno")
-        if result == FOREIGN:
-            raise OpError("validate", OSError(EPROTO, "a message of another request in the reply to "
-                                                      f"{self.reply.sequence}"), sequence=self.reply.sequence)
-        if result == MALFORMED:
-            raise fault_error(self.cls, self.table, &fault)
         if result == FRAMING:
-            raise DecodeError("a message's length field does not fit its datagram")
-        raise OpError("receive", -result)
+            self.end_datagram()
+        self.store = None
+        raise self.error_of(result, self.reply.sequence)
 
     def rest(self):
         """The messages of the datagram at hand that were not read: none where the rest of it is malformed."""
-        cdef size_t offset = self.offset, size = self.size
-        fed = self.fed
-        self.offset = self.size = 0
-        self.fed = None
-        if fed is not None:
-            return fed[self.position:]
+        cdef size_t left = self.cursor.left
+        cdef list messages
+        self.cursor.left = 0
+        self.begun = False
         try:
-            return parse_messages(self.buffer.data + offset, size - offset)
+            messages = parse_messages(self.cursor.at, left)
         except DecodeError:
             return []
+        # The very messages where there are some.
+        return self.fed[len(self.fed) - len(messages):] if self.at_fed else messages
 
-    cdef int take(self, const nl_header *header, const uint8_t *payload, size_t size, nl_fault *fault,
-                  nl_verdict *verdict) noexcept nogil:
-        """The next message: 0, or why filling ends."""
+    cdef int begin_fed(self) except -1:
+        self.end_datagram()
+        self.begun = True
+        self.empty = not self.fed
+        return 0
+
+    cdef int take(self, const nl_message *m) noexcept nogil:
         cdef size_t heap
-        cdef nl_role role = nl_reply_message(&self.reply, header, payload, size, verdict)
+        cdef nl_role role = nl_reply_message(&self.reply, &m.header, m.payload, m.size, &self.verdict)
         if role == NL_ROLE_DATA:
+            if self.now.match is None:
+                return MALFORMED if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size,
+                                                   &self.fault) < 0 else 0
             heap = self.store.heap.size
-            if self.store.add(&self.table.set, &self.shapes, payload, size, fault) < 0:
+            if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size, &self.fault) < 0:
                 return MALFORMED
-            if self.match is not None and not self.match.matches(self.store.last(&self.table.set)):
-                self.store.drop_last(&self.table.set, heap)
+            if not self.now.match.matches(self.store.last(&self.now.table.set)):
+                self.store.drop_last(&self.now.table.set, heap)
             return 0
         if role == NL_ROLE_END or role == NL_ROLE_LAST:
             return DONE
@@ -186,66 +349,297 @@ cdef class Reader:
             return CUT
         return FOREIGN if role == NL_ROLE_FOREIGN else 0
 
-    cdef int fill(self, Socket sock, Py_ssize_t rows, int patience, nl_fault *fault,
-                  nl_verdict *verdict) noexcept nogil:
-        cdef nl_cursor cursor
-        cdef nl_message m
-        cdef nl_step step
-        cdef ssize_t got
-        cdef size_t before
-        cdef int result, datagrams = 0
-        while True:
-            cursor.at = self.buffer.data + self.offset
-            cursor.left = self.size - self.offset
-            while True:
-                if self.store.count >= rows:
-                    return ENOUGH
-                before = self.offset
-                step = nl_next_message(&cursor, &m)
-                if step != NL_ITEM:
-                    break
-                self.offset = cursor.at - self.buffer.data
-                result = self.take(&m.header, m.payload, m.size, fault, verdict)
-                if result == BEHIND:
-                    self.offset = before
-                    return DONE
-                if result:
-                    return result
-            if self.size:
-                nl_reply_datagram(&self.reply, False)
-            self.offset = self.size = 0
-            if step == NL_BAD:
-                return FRAMING
-            if self.reply.done:
-                return DONE
-            if sock is None:
-                return HUNGRY
-            datagrams += 1
-            if datagrams > patience:
-                return PAUSE
-            got = receive_into(sock, &self.buffer, False)
-            if got < 0:
-                return <int>got
-            self.size = got
+    cdef void end_datagram(self) noexcept nogil:
+        """Let the reply know that the datagram at hand has ended."""
+        if self.begun:
+            self.begun = False
+            nl_reply_datagram(&self.reply, self.empty)
 
-    cdef int fill_from_fed(self, Py_ssize_t rows, nl_fault *fault, nl_verdict *verdict) except *:
-        cdef Message message
-        cdef const uint8_t *payload
+    cdef int next_datagram(self) noexcept nogil:
+        cdef Py_ssize_t got
+        self.end_datagram()
+        if self.reply.done:
+            return DONE
+        if self.sock is None:
+            return HUNGRY
+        got = receive_into(self.sock, &self.buffer, False)
+        if got < 0:
+            return <int>got
+        self.cursor.at = self.buffer.data
+        self.cursor.left = got
+        self.begun = got > 0
+        self.empty = False
+        return 0
+
+
+@cython.final
+cdef class StreamReader(Receiver):
+    """Reads the messages that the kernel sends to a socket which nobody else reads.
+
+    sock: the socket; None: only what is fed is queued, and nothing is waited for.
+    kinds: (message type, declaration, event, flag mask, flags) each. Messages of no kind are passed over, and so is
+    what the socket has from another port than sender, the kernel's. event: what the field of the declaration that was
+    made by `schema.event` gets; None for nothing.
+    counter: a field in which the kernel counts messages from 0 on: `lost` is what is missing in it. Without one `lost`
+    is what the kernel counts as dropped at the socket, unless count_drops is false.
+    matches: for some of the declarations, which of their records are wanted. A match sees the event, and what it leaves
+    out is no loss.
+    slot: bytes that a datagram may have; a longer one is cut, counted as lost, and makes room for the next. views:
+    whether a declaration has fields that are views.
+    """
+
+    def __cinit__(self, Socket sock, kinds, *, Field counter=None, bint count_drops=True, matches=(),
+                  size_t slot, bint views=False, uint32_t sender=0):
+        cdef Kind *kind
+        cdef uint8_t number
+        cdef Declared declared
+        cdef Match match
+        kinds = list(kinds)
+        self.sock = sock
+        self.declared = []
+        self.kinds = <Kind *>PyMem_Calloc(max(len(kinds), 1), sizeof(Kind))
+        if self.kinds == NULL:
+            raise MemoryError
+        for type_, declaration, event, mask, flags in kinds:
+            kind = &self.kinds[self.kind_count]
+            kind.declared = self.place_of(declaration, counter)
+            kind.type, kind.mask, kind.flags = type_, mask, flags
+            kind.event = NO_EVENT
+            if event is not None:
+                number = event
+                kind.event = number
+            declared = self.declared[kind.declared]
+            if kind.event != NO_EVENT and declared.event is None:
+                raise TypeError(f"{declaration.__name__} declares no event")
+            self.kind_count += 1
+        for match in matches:
+            declared = next((each for each in self.declared if (<Declared>each).table is match.table), None)
+            if declared is None:
+                raise TypeError("a match is of none of the declarations")
+            declared.match = match
+        if self.declared:
+            self.use(0)
+        self.counted = counter is not None
+        self.counts_drops = count_drops and not self.counted and sock is not None
+        self.slot = slot
+        self.views = views
+        self.sender = sender
+        self.ready = []
+        if self.counts_drops:
+            self.drops = sock.drops
+
+    def __dealloc__(self):
+        free_ring(&self.ring)
+        PyMem_Free(self.kinds)
+
+    cdef int place_of(self, declaration, Field counter) except -1:
+        """Where in `declared` a declaration is."""
+        for i, each in enumerate(self.declared):
+            if (<Declared>each).cls is declaration:
+                return i
+        self.declared.append(Declared(declaration, None, counter))
+        return len(self.declared) - 1
+
+    cdef int use(self, int place) except -1:
+        """Fill the store with records of this declaration from now on."""
+        self.now = self.declared[place]
+        self.place = place
+        return 0
+
+    def read(self, Py_ssize_t rows, bint wait, list into=None):
+        """A `Batch` of what is next, records of one declaration, at most rows; an empty one where nothing is queued and
+        wait is false, or where all that was queued is lost: `lost` has grown then.
+
+        into: a list that the batch is put into, too: an exception of a signal handler, which may be raised as soon as
+        this returns, does not lose it then.
+        Raises OpError and DecodeError; what was decoded before is handed out first, and the next call goes on.
+        """
+        batch = self.ready.pop(0) if self.ready else self.read_until(rows, wait, 0)
+        if into is not None:
+            into.append(batch)
+        return batch
+
+    def await_acknowledgement(self, uint32_t sequence):
+        """Wait for the kernel's answer to a request; the next `read` hands out what else was received. OpError."""
+        self.read_until(PY_SSIZE_T_MAX, True, sequence)
+
+    def end_when_empty(self, uint32_t sequence=0):
+        """Let the stream end, `ended`, where nothing is queued, or before that with the kernel's answer to the request
+        of this number. A `read` that waits does not see it: make it look again."""
+        self.draining = True
+        self.last = sequence
+
+    cdef Batch read_until(self, Py_ssize_t rows, bint wait, uint32_t sequence):
         cdef int result
+        self.awaited = sequence
+        self.wait = wait
+        if self.later is not None:
+            later = self.later
+            self.later = None
+            raise later
+        self.reported = self.lost
         while True:
-            if self.store.count >= rows:
-                return ENOUGH   # also at its end: no more is asked for than is wanted
-            if self.position == len(self.fed):
+            result = self.run(rows, PATIENCE)
+            if result == LOSS and sequence:
+                self.reported = self.lost
+            elif result == BEHIND and (sequence or not self.store.count):
+                if self.store.count:
+                    self.ready.append(self.handed_out())
+                self.use(self.next_place)
+            elif result != PAUSE:
                 break
-            message = <Message?>self.fed[self.position]
-            data = message.payload or b""
-            payload = <const uint8_t *>PyBytes_AS_STRING(data)
-            result = self.take(&message.h, payload, PyBytes_GET_SIZE(data), fault, verdict)
-            if result == BEHIND:
-                return DONE
-            self.position += 1
-            if result:
+        if result == ACKNOWLEDGED:
+            return None
+        if self.ended:
+            self.cursor.left = 0
+        if result == ENOUGH or result == BEHIND or result == LOSS or result == DONE or result == -EAGAIN:
+            return self.handed_out()
+        error = self.error_of(result, sequence)
+        if result == FAILED or sequence or not self.store.count:
+            raise error
+        self.later = error
+        return self.handed_out()
+
+    cdef Batch handed_out(self):
+        """What the store has, as a batch. What is left of the datagram at hand lies in the store it was received to."""
+        if not self.cursor.left:
+            self.at_hand = None
+        elif self.fresh:
+            self.at_hand = self.store
+        self.fresh = False
+        return self.filled()
+
+    cdef int take(self, const nl_message *m) noexcept nogil:
+        cdef uint8_t *record
+        cdef uint32_t count
+        cdef size_t heap = self.store.heap.size
+        cdef const Kind *kind = self.kinds
+        cdef const Kind *end = self.kinds + self.kind_count
+        if m.header.type < MIN_TYPE:
+            return self.answer(m)
+        while kind < end:
+            if m.header.type == kind.type and m.header.flags & kind.mask == kind.flags:
+                break
+            kind += 1
+        else:
+            return 0
+        if kind.declared != self.place:
+            self.next_place = kind.declared
+            return BEHIND
+        if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size, &self.fault) < 0:
+            return MALFORMED
+        record = self.store.last(&self.now.table.set)
+        if kind.event != NO_EVENT:
+            record[self.now.event.offset] = <uint8_t>kind.event
+            record[self.now.event.presence + (self.now.event.bit >> 3)] |= 1 << (self.now.event.bit & 7)
+        if (self.now.counter is not None
+                and record[self.now.counter.presence + (self.now.counter.bit >> 3)]
+                >> (self.now.counter.bit & 7) & 1):
+            count = <uint32_t>nl_load_int(record + self.now.counter.offset, 4, 0)
+            self.lost += <uint32_t>(count - self.next_count)
+            self.next_count = count + 1
+        if self.now.match is not None and not self.now.match.matches(record):
+            self.store.drop_last(&self.now.table.set, heap)
+        return 0
+
+    cdef int answer(self, const nl_message *m) noexcept nogil:
+        """What netlink itself says. DONE only closes a batch here, and says nothing of errors."""
+        cdef nl_verdict_kind kind
+        if m.header.type != NL_TYPE_ERROR or not m.header.sequence:
+            return 0
+        if m.header.sequence == self.last:
+            self.ended = True
+            return DONE
+        if m.header.sequence != self.awaited:
+            return 0
+        kind = nl_parse_verdict(&m.header, m.payload, m.size, &self.verdict)
+        return ACKNOWLEDGED if kind == NL_ACK else FAILED if kind == NL_FAILED else FRAMING
+
+    cdef int next_datagram(self) noexcept nogil:
+        cdef int result
+        cdef bint some = self.store.count != 0 and not self.awaited
+        if self.ended:
+            return DONE
+        if self.position == self.received and self.lost != self.reported:
+            return LOSS
+        result = self.receive(self.wait and not self.draining and not some)
+        if (result == -EAGAIN or result == -ETIMEDOUT) and some:
+            return ENOUGH
+        if result == -EAGAIN and self.draining:
+            self.ended = True
+            return DONE
+        return result
+
+    cdef int receive(self, bint wait) noexcept nogil:
+        """The same from the socket alone: 0 or a negative errno."""
+        cdef int i, result
+        cdef size_t size
+        if self.sock is None:
+            return -EAGAIN
+        if self.views:
+            return self.receive_into_store(wait)
+        if self.position == self.received:
+            result = self.refill(wait)
+            if result < 0 or not self.received:
                 return result
-        nl_reply_datagram(&self.reply, len(self.fed) == 0)
-        self.fed = None
-        return HUNGRY
+        i = self.position
+        self.position += 1
+        size = self.ring.headers[i].msg_len
+        if self.ring.senders[i].nl_pid != self.sender:
+            return 0
+        if size > self.ring.slot_size:
+            self.lost += 1
+            self.slot = max(self.slot, nl_align(size))
+            return 0
+        self.cursor.at = <const uint8_t *>self.ring.vectors[i].iov_base
+        self.cursor.left = size
+        return 0
+
+    cdef int refill(self, bint wait) noexcept nogil:
+        cdef int result
+        self.position = self.received = 0
+        if self.ring.slot_size < self.slot:
+            free_ring(&self.ring)
+            result = init_ring(&self.ring, SLOTS, self.slot)
+            if result < 0:
+                return result
+        result = receive_ring(self.sock, &self.ring, wait)
+        if result >= 0:
+            self.received = result
+        elif result != -ENOBUFS:
+            return result
+        return self.count_drops()
+
+    cdef int receive_into_store(self, bint wait) noexcept nogil:
+        cdef size_t start = nl_align(self.store.datagrams.size) if self.store.count else 0
+        cdef uint32_t sender = 0
+        cdef Py_ssize_t got
+        if start + self.slot > UINT32_MAX:  # beyond what a record can refer to: full
+            return -EAGAIN
+        self.store.datagrams.size = start
+        if nl_area_reserve(&self.store.datagrams, self.slot) < 0:
+            return -ENOMEM
+        got = receive_at(self.sock, self.store.datagrams.data + start, self.slot, &sender, wait)
+        if got < 0 and got != -ENOBUFS:
+            return <int>got
+        if got > <Py_ssize_t>self.slot:
+            self.slot = nl_align(<size_t>got)
+            if not self.counted:
+                self.lost += 1
+        elif got > 0 and sender == self.sender:
+            self.cursor.at = self.store.datagrams.data + start
+            self.cursor.left = <size_t>got
+            self.store.datagrams.size = start + <size_t>got
+            self.fresh = True
+        return self.count_drops()
+
+    cdef int count_drops(self) noexcept nogil:
+        cdef uint32_t count = 0
+        cdef int result
+        if self.counts_drops:
+            result = drops(self.sock, &count)
+            if result < 0:
+                return result
+            self.lost += <uint32_t>(count - self.drops)
+            self.drops = count
+        return 0

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from netlink._codec import filled
+from netlink._engine.receive import StreamReader, batch_of
 from netlink._engine.record import NL_K_VIEW, Batch, Field, Record
-from netlink._engine.stream import StreamReader, batch_of
 from netlink._io.warn import warn
 from netlink._transport import Socket
 from netlink.config import Config
@@ -149,7 +149,7 @@ def open_source(
             count_drops=not reliable,
             matches=matches,
             slot=slot,
-            keeps=any(has_views(kind.declaration, set()) for kind in kinds),
+            views=any(has_views(kind.declaration, set()) for kind in kinds),
         )
         for group in groups:
             sock.join_group(group)
