@@ -331,6 +331,7 @@ cdef class Reader(Receiver):
         cdef nl_role role = nl_reply_message(&self.reply, &m.header, m.payload, m.size, &self.verdict)
         if role == NL_ROLE_DATA:
             if self.now.match is None:
+                # Apart, as the size of the heap is then not needed: most dumps are read whole.
                 return MALFORMED if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size,
                                                    &self.fault) < 0 else 0
             heap = self.store.heap.size
