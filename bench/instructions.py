@@ -92,10 +92,10 @@ def fields() -> Work:
 @contextmanager
 def dump_to_batch() -> Work:
     datagrams = recorded.datagrams("conntrack_flows")
-    sequence = netlink.unmarshal_messages(datagrams[0])[0].header.sequence
+    first = netlink.unmarshal_messages(datagrams[0])[0].header
     with closing(Socket(Family.NETFILTER, Config())) as sock, replayed(sock.fileno(), datagrams) as send:
         reader = Reader(Flow)
-        request = Message(Header(flags=HeaderFlags.DUMP, sequence=sequence))
+        request = Message(Header(flags=HeaderFlags.DUMP, sequence=first.sequence, pid=first.pid))
 
         def run() -> int:
             send()

@@ -22,6 +22,7 @@ enum {
 
     NL_TYPE_ERROR = 2, /* NLMSG_ERROR */
     NL_TYPE_DONE = 3,  /* NLMSG_DONE */
+    NL_TYPE_MIN = 16,  /* NLMSG_MIN_TYPE: the lower ones are netlink's own */
 
     NL_F_REQUEST = 0x1,
     NL_F_MULTI = 0x2,
@@ -295,7 +296,7 @@ struct nl_reply {
     uint8_t interrupted; /* a message had NLM_F_DUMP_INTR */
     uint8_t done;        /* the reply is complete */
     uint8_t multi_here;  /* this datagram is multi-part */
-    uint32_t here;       /* messages of the reply in this datagram */
+    uint8_t here;        /* this datagram has messages of the reply */
     uint32_t sequence;   /* of the request, 0: any; for an unknown request, of the last message */
     uint32_t pid;        /* 0: any */
 };
@@ -322,6 +323,10 @@ static inline int nl_belongs(uint32_t sequence, uint32_t pid, const struct nl_he
 static inline enum nl_role nl_reply_message(struct nl_reply *r, const struct nl_header *h, const uint8_t *payload,
                                             size_t size, struct nl_verdict *v)
 {
+    /* Nearly all messages of a dump: one more of a datagram that is known to be multi-part. */
+    if (r->here && r->multi_here && h->flags == NL_F_MULTI && h->type >= NL_TYPE_MIN && h->sequence == r->sequence &&
+        h->pid == r->pid)
+        return NL_ROLE_DATA;
     if (r->kind == NL_REPLY_ANY) {
         r->sequence = h->sequence;
     } else if (!nl_belongs(r->sequence, r->pid, h)) {
@@ -336,11 +341,11 @@ static inline enum nl_role nl_reply_message(struct nl_reply *r, const struct nl_
         r->multi_here = 1;
     switch (nl_parse_verdict(h, payload, size, v)) {
     case NL_DATA:
-        r->here++;
+        r->here = 1;
         return NL_ROLE_DATA;
     case NL_ACK:
         if (r->kind == NL_REPLY_ANY) {
-            r->here++;
+            r->here = 1;
             if (!r->multi && !r->multi_here)
                 return NL_ROLE_ACK; /* several acknowledgements in one datagram are one reply */
             r->done = 1;
@@ -367,7 +372,7 @@ static inline enum nl_role nl_reply_message(struct nl_reply *r, const struct nl_
 /* Ends a datagram. empty: it had no messages, as a test double ends a reply. */
 static inline void nl_reply_datagram(struct nl_reply *r, int empty)
 {
-    int here = r->here != 0, multi = r->multi_here;
+    int here = r->here, multi = r->multi_here;
     r->here = 0;
     r->multi_here = 0;
     if (multi)

@@ -176,20 +176,24 @@ cdef class Receiver:
         """Put records into the store until it has so many rows, or something else ends it: why."""
         cdef nl_message m
         cdef nl_step step
-        cdef nl_cursor before, cursor = self.cursor
+        cdef nl_cursor cursor = self.cursor
+        cdef const uint8_t *start
         cdef int result, datagrams = 0
         while True:
             while True:
                 if self.store.count >= rows:
                     self.cursor = cursor
                     return ENOUGH
-                before = cursor
                 step = nl_next_message(&cursor, &m)
                 if step != NL_ITEM:
                     break
                 result = self.take(&m)
                 if result:
-                    self.cursor = before if result == BEHIND else cursor
+                    if result == BEHIND:
+                        start = m.payload - NL_HEADER
+                        cursor.left += cursor.at - start
+                        cursor.at = start
+                    self.cursor = cursor
                     return result
             self.cursor.left = 0
             self.at_fed = False
