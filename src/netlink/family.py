@@ -105,7 +105,7 @@ class Family(Generic[C]):
 
     protocol: ClassVar[int] = -1
     hints: ClassVar[Mapping[int, str]] = {}
-    _hints_of: ClassVar[dict[Operation[Any, ..., Any], Mapping[int, str]]] = {}
+    _patterns: ClassVar[dict[Operation[Any, ..., Any], Call[Any]]] = {}  # the call of each, but for its payload
     conn: C
 
     def __init_subclass__(cls, *, protocol: int | None = None) -> None:
@@ -114,7 +114,7 @@ class Family(Generic[C]):
             cls.protocol = protocol
         for base in cls.__mro__[1:]:
             cls.hints = {**getattr(base, "hints", {}), **cls.hints}
-        cls._hints_of = {}
+        cls._patterns = {}
 
     def __init__(self, conn: C) -> None:
         self.conn = conn
@@ -132,27 +132,22 @@ class Family(Generic[C]):
             self._calls = type(self)(Deferred(self.conn.config))  # type: ignore[arg-type]
         return self._calls
 
-    def hints_of(self, operation: Operation[Any, ..., Any]) -> Mapping[int, str]:
-        """The hints of an operation in this family: its own, those of the class, those of the class's bases."""
-        found = self._hints_of.get(operation)
-        if found is None:
-            found = self._hints_of[operation] = {**self.hints, **operation.hints}
-        return found
-
     def call(self, operation: Operation[Any, ..., Any], payload: bytes) -> Call[Any]:
         """The call of an operation: the place for what a protocol does with all of them."""
-        make: Any = Call
-        call: Call[Any] = make(
-            operation.command,
-            payload,
-            operation.reply,
-            dump=operation.many,
-            flags=operation.flags,
-            request=operation.request,
-            hints=self.hints_of(operation),
-            protocol=self.protocol,
-        )
-        return call
+        pattern = self._patterns.get(operation)
+        if pattern is None:
+            make: Any = Call
+            pattern = self._patterns[operation] = make(
+                operation.command,
+                b"",
+                operation.reply,
+                dump=operation.many,
+                flags=operation.flags,
+                request=operation.request,
+                hints={**self.hints, **operation.hints},
+                protocol=self.protocol,
+            )
+        return pattern.with_payload(payload)
 
     @overload
     def iterate(self: Family[Conn], call: Call[Batch[_T]], rows: int = ...) -> Iterator[Batch[_T]]: ...

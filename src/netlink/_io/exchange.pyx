@@ -22,7 +22,7 @@ from libc.errno cimport EAGAIN, EINTR
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from netlink._codec cimport Header, Message, check_reply, filled, verdict_error
+from netlink._codec cimport Message, as_bytes, check_reply, filled, verdict_error
 from netlink._engine.match cimport Match, match_of
 from netlink._engine.receive cimport HUNGRY, Reader
 from netlink._engine.record cimport table_of
@@ -243,6 +243,15 @@ cdef class Reply:
         return 0
 
 
+cdef Message message_of(nl_header header, payload):
+    """A message, without the checks that its class makes of numbers."""
+    cdef Message message = Message.__new__(Message)
+    message.h = header
+    message.payload = as_bytes(payload)
+    message.sealed = True
+    return message
+
+
 cdef object declared(cls):
     if not isinstance(cls, type):
         raise TypeError(f"a declaration is a class, not {cls!r}")
@@ -274,6 +283,7 @@ cdef class Call:
 
     def __init__(self, uint16_t type, payload=b"", reply=None, *, bint dump=False, match=None, uint16_t flags=0,
                  request=None, hints=None, protocol=None):
+        cdef nl_header header
         if self.message is not None or self.steps is not None:
             raise AttributeError("a Call is immutable")
         if dump and reply is None:
@@ -291,7 +301,9 @@ cdef class Call:
             flags |= NL_F_ACK
         if flags & NL_F_DUMP == NL_F_DUMP and not dump:
             raise ValueError("the flags ask for a dump: say dump=True")
-        self.message = Message(Header(type=type, flags=flags), payload)
+        memset(&header, 0, sizeof(header))
+        header.type, header.flags = type, flags
+        self.message = message_of(header, payload)
         self.reply = reply
         self.match = match
         self.request = request
@@ -315,6 +327,14 @@ cdef class Call:
             raise TypeError("match is for a dump")
         call.message, call.reply, call.request, call.hints = self.message, self.reply, self.request, self.hints
         call.protocol, call.match = self.protocol, match
+        return call
+
+    def with_payload(self, payload):
+        """The same call of another request of its declaration."""
+        cdef Call call = Call.__new__(Call)
+        call.message = message_of(self.message.h, payload)
+        call.reply, call.request, call.hints = self.reply, self.request, self.hints
+        call.protocol, call.match = self.protocol, self.match
         return call
 
     def __class_getitem__(cls, item):
@@ -518,8 +538,8 @@ cdef class Exchange:
 
     # Requests and their replies
 
-    def execute(self, Message m not None):
-        """Send a message and receive its reply."""
+    def execute(self, Message m not None, Call call=None):
+        """Send a message and receive its reply: its messages, or what they say as the reply to a call."""
         cdef Reply reply
         cdef int datagrams = 0
         while self.inbox.abandoned and self.drop_abandoned(self.patience):
@@ -543,8 +563,12 @@ cdef class Exchange:
                 datagrams += 1
                 if datagrams % self.patience == 0:
                     yield PAUSE
+            if call is not None:
+                return call.result(replies, reply.state.sequence)
         except BaseException as error:
             reply.cut(error)
+            if call is not None and isinstance(error, OpError):
+                call.explain(error)
             raise
         if reply.end_interrupted:
             mark_interrupted(replies)
@@ -627,18 +651,24 @@ cdef class Exchange:
 
     def do(self, m):
         """A message's exchange, or a call's."""
-        return self.call(<Call>m) if isinstance(m, Call) else self.execute(m)
+        cdef Call call
+        if not isinstance(m, Call):
+            return self.execute(m)
+        call = m
+        if call.steps is not None or call.dump:
+            return self.call(call)
+        self.check_call(call)
+        return self.execute(call.message, call)  # the usual one, without a generator around it
 
     def call(self, Call call not None):
         """Do what a call says, and return what it gives."""
         self.check_call(call)
         if call.steps is not None:
             return (yield from self.follow(call.steps()))
+        if not call.dump:
+            return (yield from self.execute(call.message, call))
         try:
-            if call.message.h.flags & NL_F_DUMP == NL_F_DUMP:
-                return (yield from self.dump(call.message, Reader(call.reply, call.match), 0))
-            replies = yield from self.execute(call.message)
-            return call.result(replies, self.sequence)
+            return (yield from self.dump(call.message, Reader(call.reply, call.match), 0))
         except OpError as error:
             call.explain(error)
             raise
@@ -838,10 +868,7 @@ cdef class Exchange:
 
 cdef Message parsed(const nl_message *m):
     """A message that lies in a buffer."""
-    cdef Message message = Message(Header(length=m.header.length, type=m.header.type, flags=m.header.flags,
-                                          sequence=m.header.sequence, pid=m.header.pid),
-                                   PyBytes_FromStringAndSize(<const char *>m.payload, m.size))
-    return message
+    return message_of(m.header, PyBytes_FromStringAndSize(<const char *>m.payload, m.size))
 
 
 cdef object foreign(const nl_header *header):
