@@ -56,7 +56,7 @@ class AsyncConn(BaseConn):
 
     _readiness: Readiness
     # A few milliseconds of reading, between which other tasks run.
-    _patience = 8
+    _patience = 4
 
     def __init__(self, sock: Socket, pid: int) -> None:
         self.start(sock, pid, None, None, None)
