@@ -66,7 +66,6 @@ import errno as _errno
 import sys as _sys
 
 from netlink._codec import verdict
-from netlink._engine.paths import explain as explain_error
 from netlink.errors import DecodeError, EncodeError, OpError
 
 READABLE = 1
@@ -360,6 +359,7 @@ cdef class Call:
         if self.hints and not error.hint:
             error.hint = self.hints.get(error.errno, "")
         if self.request is not None:
+            from netlink._engine.paths import explain as explain_error  # slow to import, and for errors alone
             explain_error(error, self.request, self.message.payload or b"")
 
     cdef size_t size(self):
