@@ -2,7 +2,8 @@
 
 ``NLDEBUG=1`` in the environment, or ``NLDEBUG=level=1,format=mnl``, makes ``dial`` print messages to standard
 error, each line with the prefix ``nl: ``. The formats are ``mnl``, the table of libmnl's
-``mnl_nlmsg_fprintf``, and ``text``, one line a message.
+``mnl_nlmsg_fprintf``, and ``text``, one line a message. If a declaration says what a message holds, as that of a
+family's operation does, a line with the record follows.
 
 The table differs from that of libmnl:
 
@@ -19,6 +20,8 @@ import os
 import struct
 import sys
 
+from netlink.errors import DecodeError
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -26,7 +29,8 @@ if TYPE_CHECKING:
 
     from _typeshed import SupportsWrite
 
-    from ._codec import Message
+    from netlink._codec import Message
+    from netlink._engine.record import Record
 else:
 
     def final(cls):
@@ -337,6 +341,14 @@ def _format_mnl(family: int, message: Message, colour: bool) -> list[str]:
     return table.lines
 
 
+def _record(declaration: type[Record], payload: bytes) -> str:
+    """The record of a message, or why there is none."""
+    try:
+        return repr(declaration.decode(payload))
+    except DecodeError as error:
+        return f"no {declaration.__name__}: {error}"
+
+
 def _is_terminal(stream: object) -> bool:
     isatty = getattr(stream, "isatty", None)
     try:
@@ -406,15 +418,15 @@ class Debugger:
             return None
         return cls(family, level=level, fmt=fmt, stream=stream)
 
-    def sent(self, messages: Iterable[Message]) -> None:
-        """Print messages that were sent."""
-        self._print("send", messages)
+    def sent(self, messages: Iterable[Message], declaration: type[Record] | None = None) -> None:
+        """Print messages that were sent; with a declaration also the records that they hold."""
+        self._print("send", messages, declaration)
 
-    def received(self, messages: Iterable[Message]) -> None:
-        """Print messages that were received."""
-        self._print("recv", messages)
+    def received(self, messages: Iterable[Message], declaration: type[Record] | None = None) -> None:
+        """Print messages that were received; with a declaration also the records that they hold."""
+        self._print("recv", messages, declaration)
 
-    def _print(self, verb: str, messages: Iterable[Message]) -> None:
+    def _print(self, verb: str, messages: Iterable[Message], declaration: type[Record] | None) -> None:
         if self.level < 1:
             return
         stream = sys.stderr if self._stream is None else self._stream
@@ -426,6 +438,8 @@ class Debugger:
                 lines = [f"{verb}: {message!r}"]
             else:
                 lines = _format_mnl(self.family, message, colour)
+            if declaration is not None and message.header.type >= _NLMSG_MIN_TYPE:
+                lines.append(f"{verb}: {_record(declaration, message.data)}")
             text = "".join([f"{_PREFIX}{line}\n" for line in lines])
             try:
                 stream.write(text)

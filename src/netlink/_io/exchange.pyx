@@ -392,6 +392,7 @@ cdef class Exchange:
     cdef readonly uint32_t pid
     cdef readonly object protocol
     cdef readonly object debugger
+    cdef object reading             # the declaration of the reply that is being received, for the debugger
     cdef readonly Inbox inbox
     cdef public uint32_t sequence
     cdef object receive_nowait
@@ -411,7 +412,7 @@ cdef class Exchange:
 
     # Sending
 
-    cdef list prepared(self, ms):
+    cdef list prepared(self, ms, declaration=None):
         """The messages as they are to be sent."""
         requests = []
         for m in ms:
@@ -419,7 +420,7 @@ cdef class Exchange:
             self.sequence = self.sequence % <uint32_t>0xffffffff + 1
             requests.append(filled(<Message?>m, self.sequence, self.pid))
         if self.debugger is not None:
-            self.debugger.sent(requests)
+            self.debugger.sent(requests, declaration)
         return requests
 
     def send(self, str op not None, ms):
@@ -440,7 +441,7 @@ cdef class Exchange:
                     continue
                 raise
             if self.debugger is not None and messages:
-                self.debugger.received(messages)
+                self.debugger.received(messages, self.reading)
             return messages
 
     cdef list queued(self):
@@ -458,6 +459,7 @@ cdef class Exchange:
 
         most: datagrams to read. Whether there may be more.
         """
+        self.reading = None
         while self.receive_nowait is not None and self.inbox.abandoned:
             if most == 0:
                 return True
@@ -474,6 +476,7 @@ cdef class Exchange:
         """One reply of which no request is known."""
         cdef Reply reply = Reply(self.inbox)
         cdef int datagrams = 0
+        self.reading = None
         messages = []
         try:
             while not reply.state.done:
@@ -498,6 +501,7 @@ cdef class Exchange:
     def receive_iter(self):
         """The same, handing out the messages of each datagram."""
         cdef Reply reply = Reply(self.inbox)
+        self.reading = None
         at_hand = iter(())
         try:
             while not reply.state.done:
@@ -544,7 +548,8 @@ cdef class Exchange:
         cdef int datagrams = 0
         while self.inbox.abandoned and self.drop_abandoned(self.patience):
             yield PAUSE
-        requests = self.prepared((m,))
+        self.reading = None if call is None else call.reply
+        requests = self.prepared((m,), None if call is None else call.request)
         reply = Reply(self.inbox, <Message>requests[0])
         replies = []
         try:
@@ -574,13 +579,17 @@ cdef class Exchange:
             mark_interrupted(replies)
         return replies
 
-    def dump(self, Message m not None, Reader reader not None, Py_ssize_t rows):
-        """Send a request and hand out its reply in batches of rows; 0: return all of it as one."""
+    def dump(self, Message m not None, Reader reader not None, Py_ssize_t rows, declaration=None):
+        """Send a request and hand out its reply in batches of rows; 0: return all of it as one.
+
+        declaration: of the request, if it has one.
+        """
         cdef Message request
         cdef int datagrams = 0
         while self.inbox.abandoned and self.drop_abandoned(self.patience):
             yield PAUSE
-        requests = self.prepared((m,))
+        self.reading = reader.now.cls
+        requests = self.prepared((m,), declaration)
         request = requests[0]
         reader.begin(request)
         try:
@@ -668,7 +677,7 @@ cdef class Exchange:
         if not call.dump:
             return (yield from self.execute(call.message, call))
         try:
-            return (yield from self.dump(call.message, Reader(call.reply, call.match), 0))
+            return (yield from self.dump(call.message, Reader(call.reply, call.match), 0, call.request))
         except OpError as error:
             call.explain(error)
             raise
@@ -685,7 +694,7 @@ cdef class Exchange:
         if not call.dump:
             raise TypeError(f"{call!r} is no dump, and has no parts")
         try:
-            yield from self.dump(call.message, Reader(call.reply, call.match), rows)
+            yield from self.dump(call.message, Reader(call.reply, call.match), rows, call.request)
         except OpError as error:
             call.explain(error)
             raise
@@ -760,6 +769,8 @@ cdef class Exchange:
     def window(self, Answers answers not None, Py_ssize_t first, Py_ssize_t end):
         """Send requests, many in a datagram, while their answers fit the read buffer; receive these meanwhile."""
         cdef Py_ssize_t upto, unsent, i, room = answers.datagram_max
+        cdef Call call
+        self.reading = None
         if self.real is not None:
             room = max(self.real.write_buffer() // 4, room)
             answers.budget = self.real.read_buffer() // 4 * 3
@@ -780,8 +791,10 @@ cdef class Exchange:
                             self.sequence += <uint32_t>(upto - answers.sent)
                             requests = answers.datagram(upto)
                         else:
-                            requests = self.prepared([(<Call>item).acknowledged() for item in
-                                                      answers.calls[answers.sent:upto]])
+                            requests = []
+                            for i in range(answers.sent, upto):
+                                call = answers.calls[i]
+                                requests += self.prepared((call.acknowledged(),), call.request)
                         unsent = answers.sent
                         answers.sent = upto
                         yield "send-messages", requests
