@@ -329,7 +329,7 @@ class Criteria(Generic[_R]):
         from netlink._engine.bpf_filter import program
 
         if not isinstance(always, Field) or not always.types:
-            raise TypeError(f"always must be a field of {self.declaration.__name__} that is an attribute, not {always!r}")
+            raise TypeError(f"always must be an attribute field of {self.declaration.__name__}, not {always!r}")
         types, _ = always.types[0]
         return program(self.clauses(events=True), self.declaration, kinds, types[0])
 

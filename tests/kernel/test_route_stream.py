@@ -201,7 +201,7 @@ def test_a_buffer_that_was_capped_is_told(conn: Conn) -> None:
         with monitor(read_buffer=limit) as stream:
             return stream.read_buffer()
 
-    with pytest.warns(NetlinkWarning, match=rf"^read_buffer: {4 * limit} bytes were asked for, and {limit} ") as seen:
+    with pytest.warns(NetlinkWarning, match=rf"^read_buffer: {4 * limit} bytes requested, but only {limit} ") as seen:
         unprivileged(opened)
     assert seen[0].filename == __file__
     assert "net.core.rmem_max" in str(seen[0].message)

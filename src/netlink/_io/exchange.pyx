@@ -1,7 +1,7 @@
 """The exchange of a connection: its requests, and the reading of their replies.
 
-Each method is a generator. It does not wait: it yields all that may wait to its runner, `run` or `iterate` for a thread,
-`netlink.aio` for a task. The rules of a reply are those of nl_reply in _wire.h. They and the loops are the same for
+Each method is a generator. It never waits, but yields to its runner, which may wait: `run` and `iterate` in a thread,
+`netlink.aio` in a task. The rules of a reply are those of nl_reply in _wire.h. They and the loops are the same for
 every connection, over a real socket or a test double, with or without NLDEBUG.
 
 A generator yields:
@@ -289,7 +289,7 @@ cdef class Call:
         elif reply is None:
             flags |= NL_F_ACK
         if flags & NL_F_DUMP == NL_F_DUMP and not dump:
-            raise ValueError("the flags request a dump: want dump=True")
+            raise ValueError("the flags request a dump: pass dump=True")
         self.message = Message(Header(type=type, flags=flags), payload)
         self.reply = reply
         self.match = match
