@@ -448,8 +448,8 @@ cdef class StreamReader(Receiver):
         return 0
 
     def read(self, Py_ssize_t rows, bint wait, list into=None):
-        """A `Batch` of the next records, of one declaration and at most rows. It is empty if nothing is queued and wait is
-        false, or if all that was queued is lost, which `lost` counts.
+        """A `Batch` of at most rows records of one declaration. It is empty if nothing is queued and wait is false, or if
+        all that was queued is lost, which `lost` counts.
 
         into: a list to append the batch to as well. An exception of a signal handler, which may be raised as soon as
         this method returns, does not lose the batch then.
@@ -461,7 +461,7 @@ cdef class StreamReader(Receiver):
         return batch
 
     def await_acknowledgement(self, uint32_t sequence):
-        """Wait for the acknowledgement of a request. The next `read` returns records received before. OpError."""
+        """Wait for the acknowledgement of a request. OpError. The next `read` returns the records before it."""
         self.read_until(PY_SSIZE_T_MAX, True, sequence)
 
     def end_when_empty(self, uint32_t sequence=0):

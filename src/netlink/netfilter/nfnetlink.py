@@ -26,7 +26,7 @@ class NfGenMsg(Struct):
 
 
 class Family(_family.Family[_family.C], protocol=_Protocol.NETFILTER):
-    """The base of the families of NETLINK_NETFILTER. The upper byte of a message's type is the subsystem."""
+    """The base of the families of NETLINK_NETFILTER. The upper byte of a message type is the subsystem."""
 
     hints = {_errno.EPERM: "it needs CAP_NET_ADMIN in the user namespace that owns the network namespace"}  # noqa: RUF012
 

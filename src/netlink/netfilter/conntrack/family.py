@@ -43,10 +43,10 @@ __all__ = ["Conn", "dial", "dial_async"]
 
 _CREATE = HeaderFlags.CREATE | HeaderFlags.EXCL
 _EXPECT_HINTS = {
-    errno.ENOENT: "the zone has no such expectation (any more), or the table has no such master",
+    errno.ENOENT: "there is no such expectation in that zone (any more), or no such master in the table",
     errno.EOPNOTSUPP: "the master has no helper: create it with helper=, such as ftp",
     errno.EEXIST: "the expectation exists already",
-    errno.EBUSY: "an expectation overlaps with it, or an iter_dump of this connection must be read or closed first",
+    errno.EBUSY: "an expectation overlaps with it, or an iter_dump of this connection is not read or closed yet",
 }
 
 
@@ -69,10 +69,10 @@ class Conn(Family[C]):
     """
 
     hints = {  # noqa: RUF012
-        errno.ENOENT: "the zone has no such flow (any more), or there is no such master or helper",
+        errno.ENOENT: "there is no such flow in that zone (any more), or no such master or helper",
         errno.EEXIST: "the flow or its reply tuple exists already: update changes a flow",
-        errno.EBUSY: "the flow has another helper, or an iter_dump of this connection must be read or closed first",
-        errno.ENOBUFS: "the read buffer is full: set a larger one with conn.set_read_buffer, and check the result of the request",
+        errno.EBUSY: "the flow has another helper, or an iter_dump of this connection is not read or closed yet",
+        errno.ENOBUFS: "the read buffer is full: set a larger one with conn.set_read_buffer, and check what was done",
         errno.EOPNOTSUPP: "the kernel lacks a module that this needs, such as the helper or NAT",
     }
 
@@ -84,7 +84,7 @@ class Conn(Family[C]):
     # The operations of the verbs below.
 
     dump_part = Dump(Command.GET, Part, Flow, doc="The flows of a part of the table.")
-    dump_part_zero = Dump(Command.GET_CTRZERO, Part, Flow, doc="The flows of a part of the table; sets their counters to 0.")
+    dump_part_zero = Dump(Command.GET_CTRZERO, Part, Flow, doc="`dump_part`, which sets the counters to 0.")
     delete_part = Do(Command.DELETE, Part, doc="Delete the flows of a part of the table.")
     get_flow = Do(Command.GET, Flow, Flow, doc="One flow.")
     create_flow = Do(Command.NEW, Flow, flags=_CREATE, doc="Add a flow.")
