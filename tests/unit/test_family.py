@@ -238,14 +238,14 @@ def test_what_operations_give() -> None:
         (lambda of: of.add(None), "add takes a Item, not None"),
         (lambda of: of.add({"number": 3}), "add takes a Item, not {"),
         (lambda of: of.add(Item(), Item()), r"add takes a Item, not Item\(\), Item\(\)"),
-        (lambda of: of.add(Item(), number=3), "add takes a Item, or what one is made of, not both"),
-        (lambda of: of.ping(number=3), "ping takes no arguments, and got number"),
-        (lambda of: of.ping(Item()), r"ping takes no arguments, and got Item\(\)"),
-        (lambda of: of.search(3), "search takes no arguments, and got 3"),
+        (lambda of: of.add(Item(), number=3), "add takes a Item or its fields, not both"),
+        (lambda of: of.ping(number=3), "ping takes no arguments, got number"),
+        (lambda of: of.ping(Item()), r"ping takes no arguments, got Item\(\)"),
+        (lambda of: of.search(3), "search takes no arguments, got 3"),
         (lambda of: of.one(), r"one\(\) missing 1 required positional argument: 'number'"),
         (lambda of: of.one(1, 2), r"one\(\) takes 2 positional arguments"),
         (lambda of: of.clear(above=3), r"clear\(\) got an unexpected keyword argument 'above'"),
-        (lambda of: of.wrong(None), "wrong is a verb, which gives a call or is a generator, and gave None"),
+        (lambda of: of.wrong(None), "wrong is a verb and must return a call or be a generator, not None"),
         (lambda of: of.wrong(Message()), "wrong is a verb"),
     ],
 )
@@ -925,7 +925,7 @@ def test_a_resync_reads_the_state() -> None:
     items = streamed(*given, dump=lambda item: [Item(number=n) for n in (8, 9)])
     with items.changes(on_overrun="resync") as stream:
         assert [told(each) for each in stream] == [1, ResyncBegin(2), 8, 9, ResyncEnd(), 2]
-    with pytest.raises(ValueError, match="deaf has no dump to resync from"):
+    with pytest.raises(ValueError, match="deaf has no dump for a resync"):
         nltest.serve(Items, {"deaf": lambda: given}).deaf(on_overrun="resync")
 
 

@@ -88,7 +88,7 @@ def test_immutable() -> None:
         ({"mark": "1"}, TypeError, "mark must be an int"),
         ({"mark": True}, TypeError, "mark must be an int"),
         ({"mark_mask": 1}, ValueError, "give mark too"),
-        ({"mark": 0, "mark_mask": 0}, ValueError, "mark_mask must have a bit"),
+        ({"mark": 0, "mark_mask": 0}, ValueError, "mark_mask must not be 0"),
         ({"mark": 2, "mark_mask": 1}, ValueError, "no record is like that"),
         ({"status_mask": 1}, ValueError, "give status too"),
         ({"status": 0}, ValueError, "status=0 needs a status_mask"),

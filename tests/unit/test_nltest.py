@@ -344,11 +344,11 @@ def test_a_function_that_returns_what_is_no_reply() -> None:
     flow = flows(1)[0]
     for wrong in (None, Tuple(), "flow"):
         given[:] = [wrong]
-        with pytest.raises(AssertionError, match="the function for get_flow is to return a Flow, not"):
+        with pytest.raises(AssertionError, match="the function for get_flow must return a Flow, not"):
             ct.get(flow)
-        with pytest.raises(AssertionError, match="the function for dump_part is to return a Flow, not"):
+        with pytest.raises(AssertionError, match="the function for dump_part must return a Flow, not"):
             ct.dump()
-    with pytest.raises(AssertionError, match="the function for delete_flow is to return nothing, not"):
+    with pytest.raises(AssertionError, match="the function for delete_flow must return nothing, not"):
         ct.delete(flow)
 
 

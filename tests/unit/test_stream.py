@@ -401,7 +401,7 @@ def test_a_reader_needs_declarations(sock: Socket) -> None:
         StreamReader(sock, [(THING, int, None, 0, 0)], slot=SLOT)  # type: ignore[list-item]
     with pytest.raises(TypeError, match="Plain declares no event"):
         StreamReader(sock, [Kinded(THING, Plain, 1)], slot=SLOT)
-    with pytest.raises(TypeError, match="a match is of none of the declarations"):
+    with pytest.raises(TypeError, match="a match is for none of the declarations"):
         StreamReader(sock, [Kinded(THING, Plain)], matches=[odd(Item)], slot=SLOT)
     for number in (-1, 256):
         with pytest.raises(OverflowError):

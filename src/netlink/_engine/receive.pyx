@@ -448,8 +448,8 @@ cdef class StreamReader(Receiver):
         return 0
 
     def read(self, Py_ssize_t rows, bint wait, list into=None):
-        """A `Batch` of at most rows records of one declaration. It is empty if nothing is queued and wait is false, or if
-        all that was queued is lost, which `lost` counts.
+        """A `Batch` of at most rows records of one declaration. It is empty if nothing is queued and wait is false,
+        or if all that was queued is lost, which `lost` counts.
 
         into: a list to append the batch to as well. An exception of a signal handler, which may be raised as soon as
         this method returns, does not lose the batch then.

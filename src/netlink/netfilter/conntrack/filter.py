@@ -127,7 +127,7 @@ def abilities(protocol: int) -> Generator[Call[None], None, frozenset[str]]:
     "mark" and "status" apply to dumps and flushes; "orig" and "reply" to dumps. "flush": flushes heed the tuples as
     well; the same kernels have "zone".
     """
-    nobody = Tuple(src="0.0.0.0", dst="0.0.0.0", proto=255)
+    no_flow = Tuple(src="0.0.0.0", dst="0.0.0.0", proto=255)
 
     def answer(command: Command, request: Record) -> Generator[Call[None], None, int | None]:
         try:
@@ -139,13 +139,13 @@ def abilities(protocol: int) -> Generator[Call[None], None, frozenset[str]]:
         return None
 
     found: set[str] = set()
-    if (yield from answer(Command.GET, Probe(orig=nobody, filter=b"?"))) == _errno.ERANGE:
+    if (yield from answer(Command.GET, Probe(orig=no_flow, filter=b"?"))) == _errno.ERANGE:
         found |= {"mark", "orig"}
         # A kernel whose flushes heed CTA_FILTER reports the absent tuple of the flags; any other searches for the flow.
-        refused = Part(orig=nobody, filter=FilterFlags(reply_flags=TupleFlags.src))
+        refused = Part(orig=no_flow, filter=FilterFlags(reply_flags=TupleFlags.src))
         if (yield from answer(Command.DELETE, refused)) == _errno.EINVAL:
             found |= {"zone", "flush"}
-    if (yield from answer(Command.GET, Probe(orig=nobody, status_mask=b"?"))) == _errno.ERANGE:
+    if (yield from answer(Command.GET, Probe(orig=no_flow, status_mask=b"?"))) == _errno.ERANGE:
         found |= {"status", "reply"}  # older kernels read the reply tuple by the flags of orig
     return frozenset(found)
 

@@ -82,7 +82,7 @@ class Mirror(Mapping[FlowKey, Flow]):
             each.mark is not None or each.status is not None or each.event is not None
             for each in (filter, *filter.exclude)
         ):
-            raise ValueError("a mirror's filter must not have mark, status or event, which change during the life of a flow")
+            raise ValueError("a mirror's filter must not have mark, status or event: they change during a flow's life")
         self._flows: dict[FlowKey, Flow] = {}
         self._fresh: dict[FlowKey, Flow] | None = None  # the flows of the current resync so far
         self._filled = False
