@@ -80,7 +80,7 @@ def test_a_flush_flow_by_flow_in_an_event_loop(ct: conntrack.Conn) -> None:
             for n in range(1, 6):
                 await table.create(flow(n, version=6))
                 await table.create(flow(n, version=4))
-            # Of IPv6 addresses the kernel cannot tell.
+            # The kernel cannot filter by IPv6 addresses.
             await table.flush(Filter(orig=Tuple(src="fd00::3")))
             assert sorted(str(each.orig.src) for each in await table.dump(family=socket.AF_INET6)) == [
                 f"fd00::{n}" for n in (1, 2, 4, 5)

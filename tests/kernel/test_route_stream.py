@@ -191,7 +191,7 @@ def test_losses_are_raised_marked_and_made_good(conn: Conn, flood: Callable[[int
                 assert state == []
 
 
-def test_a_buffer_that_was_capped_is_told(conn: Conn) -> None:
+def test_a_capped_buffer_is_reported(conn: Conn) -> None:
     limit = netns.limit("rmem_max")
 
     def opened() -> None:

@@ -189,10 +189,10 @@ def test_an_event_counts_in_streams_alone() -> None:
 def test_a_match_is_compiled_once() -> None:
     wanted = Ports(mtu=1500)
     assert wanted.match() is wanted.match()
-    assert wanted.match(events=True) is wanted.match()  # there is no event to tell them apart
-    told = Ports(what=What.NEW)
-    assert told.match(events=True) is told.match(events=True)
-    assert told.match(events=True) is not told.match()
+    assert wanted.match(events=True) is wanted.match()  # there is no event to distinguish them
+    new = Ports(what=What.NEW)
+    assert new.match(events=True) is new.match(events=True)
+    assert new.match(events=True) is not new.match()
     assert wanted.clauses() is wanted.clauses()
 
 

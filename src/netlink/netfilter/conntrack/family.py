@@ -289,8 +289,7 @@ def _refuse_zero(left: list[str]) -> None:
     """ValueError if a dump would set the counters of flows that do not match to 0."""
     if left:
         raise ValueError(
-            f"this kernel cannot filter by {', '.join(left)}: zero=True would also set the counters of other flows "
-            "to 0"
+            f"this kernel cannot filter by {', '.join(left)}: zero=True would also set the counters of other flows to 0"
         )
 
 

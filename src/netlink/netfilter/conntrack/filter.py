@@ -205,8 +205,6 @@ def check_flush(wanted: Filter) -> None:
     asked = wanted.given
     beyond = asked.keys() - KERNELS
     if beyond:
-        raise ValueError(
-            f"a flush filters by mark, status, zone, orig and reply, not by {', '.join(sorted(beyond))}"
-        )
+        raise ValueError(f"a flush filters by mark, status, zone, orig and reply, not by {', '.join(sorted(beyond))}")
     if not asked:
         raise ValueError("the filter matches every flow: call flush() without a filter for that")
