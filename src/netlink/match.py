@@ -433,7 +433,7 @@ def _check_mask(given: dict[str, Any], name: str, default: Callable[[Any], int])
     value, mask = given.get(name), given.get(f"{name}_mask")
     if value is None:
         if mask is not None:
-            raise ValueError(f"{name}_mask says which bits of {name} count: give {name} too")
+            raise ValueError(f"{name}_mask selects bits of {name}: give {name} too")
         return
     if mask is None:
         mask = default(value)
