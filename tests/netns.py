@@ -88,7 +88,7 @@ def _thread_namespace() -> str:
 
 
 def current() -> Identity:
-    """What tells the calling thread's network namespace from all others."""
+    """The identity of the calling thread's network namespace."""
     found = os.stat(_thread_namespace())
     return found.st_dev, found.st_ino
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-# Seconds that the loop below takes on the machines that the tests' limits were chosen for, with much to spare.
+# Seconds that the loop below takes on the machines for which the tests' limits were chosen, with a large margin.
 REFERENCE = 0.02
 
 

@@ -27,8 +27,8 @@ def udp6(data: bytes = b"hello", source: int = 1024, destination: int = 9) -> by
 
 
 def packet(payload: bytes | None, protocol: int = IPV4, *, group: int = 5, **values: Any) -> Packet:
-    """A packet that came in by interface 3 at SECOND and some."""
-    told: dict[str, Any] = {
+    """A packet received on interface 3, in the second SECOND."""
+    fields: dict[str, Any] = {
         "header": NfGenMsg(family=10 if protocol == IPV6 else 2, res_id=group),
         "packet_hdr": PacketHdr(hw_protocol=protocol, hook=1),
         "time": Timestamp(sec=SECOND, usec=123_456),
@@ -37,4 +37,4 @@ def packet(payload: bytes | None, protocol: int = IPV4, *, group: int = 5, **val
         "prefix": "in: ",
         "payload": payload,
     }
-    return Packet(**(told | values))
+    return Packet(**(fields | values))

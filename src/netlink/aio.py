@@ -3,7 +3,7 @@
     async with netlink.aio.dial(Family.ROUTE) as conn:
         replies = await conn.execute(request)
 
-On the running event loop's add_reader alone: no thread and no loop of its own.
+It uses add_reader of the running event loop, with neither a thread nor a loop of its own.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ if TYPE_CHECKING:
 
 __all__ = ["AsyncConn", "dial"]
 
-# A netlink socket polls as writable even while its peer's receive buffer is full: try again, seconds.
+# Seconds between attempts to send: a netlink socket polls as writable even if its peer's receive buffer is full.
 _SEND_PAUSE_MIN, _SEND_PAUSE_MAX = 0.001, 0.02
 
 
 def dial(family: int, config: Config | None = None) -> AsyncConn:
-    """Open a connection as `netlink.dial` does, for use in one event loop. A plain call, which does not wait."""
+    """Open a connection as `netlink.dial` does, for use in one event loop. A plain function, not a coroutine."""
     return open_conn(AsyncConn, family, config)
 
 
 class AsyncConn(BaseConn):
-    """A `netlink.Conn` whose verbs are awaited. `netlink.aio.dial` makes one over a real socket; `AsyncConn(sock, pid)`
+    """A `netlink.Conn` with coroutine methods. `netlink.aio.dial` opens one over a real socket; `AsyncConn(sock, pid)`
     is for tests, as `netlink.Conn(sock, pid)`. `async with` closes it.
 
-    Tasks of one event loop may share it: one at a time sends and one receives, `execute` has both locks, and a
-    receive that waits never keeps another task from sending. Cancelling a call leaves the connection usable: what
-    still arrives for its request is dropped. `close` may also be called from another thread.
+    The tasks of one event loop may share it. It has a lock to send and a lock to receive; `execute` holds both. A
+    waiting receive never blocks a send. The connection stays usable if a task is cancelled: the rest of the reply to
+    its request is dropped. `close` may also be called from another thread.
 
     Errors are those of `netlink.Conn`.
     """
 
     _readiness: Readiness
-    # A few milliseconds of reading, between which other tasks run.
+    # Datagrams to read before other tasks may run: two milliseconds.
     _patience = 4
 
     def __init__(self, sock: Socket, pid: int) -> None:
@@ -66,7 +66,7 @@ class AsyncConn(BaseConn):
         return Locks(self._readiness.wake)
 
     async def _run(self, lock: Lock, steps: Generator[Any, Any, Any]) -> Any:
-        """Do a verb of the exchange: what it returns."""
+        """Run a generator of the exchange, and return its result."""
         await self._readiness.acquire(lock)
         try:
             return (await self._step(steps, lock.op))[1]
@@ -74,7 +74,7 @@ class AsyncConn(BaseConn):
             lock.release()
 
     async def _iterate(self, lock: Lock, steps: Generator[Any, Any, Any]) -> AsyncGenerator[Any]:
-        """Do a verb of the exchange, handing out what it hands out."""
+        """Run a generator of the exchange, and yield its items."""
         await self._readiness.acquire(lock)
         try:
             while not (step := await self._step(steps, lock.op))[0]:
@@ -88,7 +88,7 @@ class AsyncConn(BaseConn):
                 lock.release()
 
     async def _step(self, steps: Generator[Any, Any, Any], op: str) -> tuple[bool, Any]:
-        """Run a verb to the next thing that it hands out, or to its end: whether that is it, and what it returned."""
+        """Run a generator to its next items or to its end: (False, the items) or (True, the result)."""
         want: Any
         given: Any = None
         error: BaseException | None = None
@@ -106,7 +106,7 @@ class AsyncConn(BaseConn):
                 error = raised
 
     async def _perform(self, want: int | tuple[str, list[Message] | bytes]) -> list[Message] | None:
-        """Wait for what a verb gave: what it is to be sent for that."""
+        """Do what a generator requests, and return the value to send to it."""
         if isinstance(want, tuple):
             await self._send(*want)
         elif want == PAUSE:
@@ -161,7 +161,7 @@ class AsyncConn(BaseConn):
         return answers
 
     async def dump(self, request: Message, declaration: type[_R], *, match: Match[_R] | None = None) -> Batch[_R]:
-        """As `netlink.Conn.dump`. Other tasks run every few milliseconds."""
+        """As `netlink.Conn.dump`. Other tasks may run every few milliseconds."""
         steps = self._exchange.dump(request, Reader(declaration, match), 0)
         batch: Batch[_R] = await self._run(self._executing, steps)
         return batch
@@ -181,9 +181,9 @@ class AsyncConn(BaseConn):
         return self._iterate(self._executing, self._exchange.parts(request, declaration, rows, match))
 
     def close(self) -> None:
-        """Close the connection. Calls of other tasks that wait end with OpError (errno EBADF).
+        """Close the connection. Methods that wait in other tasks end with OpError (errno EBADF).
 
-        May be called from any thread; from another than the event loop's, waiting calls end in the loop's next round.
+        May be called from any thread. If called outside the event loop's thread, they end in the loop's next iteration.
         """
         if self._locks.close():
             run_in(self._readiness.loop, self._release)

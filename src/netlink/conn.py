@@ -31,16 +31,16 @@ else:
     Protocol = object  # typing is slow to import
 
     def overload(function: object) -> None:
-        """As typing.overload, for which nothing is left at run time."""
+        """A substitute for typing.overload at run time."""
 
 
 __all__ = ["Conn", "Socket", "dial"]
 
-ROWS = 4096  # of a batch, where nobody says how many
+ROWS = 4096  # of a batch, by default
 
 
 class Socket(Protocol):
-    """What a `Conn` needs of a socket. Verbs beyond these are used where the object has them."""
+    """The methods that a `Conn` needs of a socket. Further methods of a real socket are used if the object has them."""
 
     def close(self) -> object: ...
     def send(self, m: Message, /) -> object: ...
@@ -51,17 +51,17 @@ class Socket(Protocol):
 def dial(family: int, config: Config | None = None) -> Conn:
     """Open a connection to a netlink family.
 
-    family: NETLINK_* of linux/netlink.h, such as `Family.ROUTE`. config: `Config()` where None.
+    family: NETLINK_* of linux/netlink.h, such as `Family.ROUTE`. config: `Config()` if None.
 
-    Needs no privilege that the kernel does not ask for. OpError(op="dial"): EPROTONOSUPPORT for a family that the
-    kernel lacks, EADDRINUSE for a port id that is taken, EPERM for groups or a namespace that are not permitted,
-    ENOENT for a namespace that does not exist. ValueError where the environment variable NLDEBUG makes no sense.
+    The socket itself needs no privilege. OpError(op="dial"): EPROTONOSUPPORT if the kernel lacks the family,
+    EADDRINUSE if the port id is in use, EPERM if the groups or the namespace are not permitted, ENOENT if the
+    namespace does not exist. ValueError if the environment variable NLDEBUG is invalid.
     """
     return open_conn(Conn, family, config)
 
 
 def open_conn(kind: type[_Conn], family: int, config: Config | None) -> _Conn:
-    """A connection of a kind over a new socket."""
+    """Open a connection of the given class over a new socket."""
     debugger = Debugger.from_environment(family)
     config = config or Config()
     sock = open_socket(family, config)
@@ -71,7 +71,7 @@ def open_conn(kind: type[_Conn], family: int, config: Config | None) -> _Conn:
 
 
 def open_socket(family: int, config: Config) -> _NetlinkSocket:
-    """The socket of a new connection, with the options that its config asks for."""
+    """Open a socket with the options of a config."""
     sock = _NetlinkSocket(family, config)
     if config.strict:
         try:
@@ -84,7 +84,7 @@ def open_socket(family: int, config: Config) -> _NetlinkSocket:
 
 
 class BaseConn:
-    """What `Conn` and `netlink.aio.AsyncConn` have in common: all that neither waits nor needs a lock."""
+    """The base of `Conn` and `netlink.aio.AsyncConn`: all methods that neither wait nor need a lock."""
 
     _sock: Any
     _exchange: Exchange
@@ -94,12 +94,12 @@ class BaseConn:
     _receiving: Lock
     _executing: Lock
     _config: Config | None
-    # Datagrams of a dump that are read before somebody else may run: signal handlers, or an event loop's tasks.
+    # Datagrams of a dump to read before others may run: signal handlers, or the tasks of an event loop.
     _patience = 64
 
     def start(self, sock: Any, pid: int, family: int | None, config: Config | None, debugger: Debugger | None) -> None:
-        """Begin with a socket that nobody else uses. For this package."""
-        # Any sequence number will do, another for every connection: a stale reply to a reused port id does not match.
+        """Begin with a socket, which must have no other user. For this package."""
+        # A random sequence number for each connection: a stale reply to a reused port id does not match.
         sequence = int.from_bytes(_os.urandom(4), "little")
         self._sock = sock
         self._config = config
@@ -126,7 +126,7 @@ class BaseConn:
     def join_group(self, id: int) -> None:  # noqa: A002
         """Join a multicast group by its number, such as `RouteGroup.LINK` (NETLINK_ADD_MEMBERSHIP).
 
-        OpError(op="join-group"): EPERM where the group needs CAP_NET_ADMIN, EINVAL where there is none of that number.
+        OpError(op="join-group"): EPERM if the group needs CAP_NET_ADMIN, EINVAL if no group has that number.
         """
         self._verb("join_group", "join-group")(id)
 
@@ -138,42 +138,42 @@ class BaseConn:
         """Let a classic BPF program decide which datagrams are queued (SO_ATTACH_FILTER).
 
         program: instructions `(code, jt, jf, k)`, as `netlink.bpf.Instruction`, over the datagram from its nlmsghdr
-        on. It sees whole datagrams: on a dump it drops whole parts, the one with DONE too. ValueError for an empty one,
-        OpError(op="set-bpf") for one that the kernel does not accept (EINVAL), or that takes more than
-        net.core.optmem_max (ENOMEM): with 20,480, the default of older kernels, some hundred instructions fit.
+        on. It sees whole datagrams: from a dump it drops whole parts, including the part with DONE.
+        ValueError if the program is empty. OpError(op="set-bpf"): EINVAL if the kernel does not accept it, ENOMEM if it
+        exceeds net.core.optmem_max; 20,480 bytes, the default of older kernels, hold some hundred instructions.
         """
         self._verb("set_bpf", "set-bpf")(program)
 
     def remove_bpf(self) -> None:
-        """Take the BPF program off (SO_DETACH_FILTER). OpError(op="remove-bpf", ENOENT) where there is none."""
+        """Remove the BPF program (SO_DETACH_FILTER). OpError(op="remove-bpf", ENOENT) if there is none."""
         self._verb("remove_bpf", "remove-bpf")()
 
     def set_option(self, option: ConnOption, value: bool) -> None:
-        """Set a socket option of netlink(7) on or off. OpError(op="set-option"), ENOPROTOOPT on an older kernel."""
+        """Switch a socket option of netlink(7). OpError(op="set-option"): ENOPROTOOPT if the kernel lacks it."""
         self._verb("set_option", "set-option")(ConnOption(option), value)
 
     def set_read_buffer(self, n: int) -> None:
-        """Ask for a receive buffer of n bytes: how much the kernel queues before it drops.
+        """Request a receive buffer of n bytes, which bounds what the kernel queues.
 
-        SO_RCVBUFFORCE, and where that is not permitted SO_RCVBUF, which net.core.rmem_max caps: `read_buffer` tells
-        what was got. OpError(op="set-read-buffer").
+        SO_RCVBUFFORCE, or SO_RCVBUF if that is not permitted. net.core.rmem_max caps the latter: `read_buffer` returns
+        the size in effect. OpError(op="set-read-buffer").
         """
         self._verb("set_read_buffer", "set-read-buffer")(n)
 
     def set_write_buffer(self, n: int) -> None:
-        """Ask for a send buffer of n bytes, which bounds one datagram, as `set_read_buffer` does.
+        """Request a send buffer of n bytes, which bounds one datagram, as `set_read_buffer` does.
 
         OpError(op="set-write-buffer").
         """
         self._verb("set_write_buffer", "set-write-buffer")(n)
 
     def read_buffer(self) -> int:
-        """The receive buffer's bytes (SO_RCVBUF): twice what was set, since the kernel counts its own overhead."""
+        """The size of the receive buffer in bytes (SO_RCVBUF): twice the size set, for the kernel's own overhead."""
         value: int = self._verb("read_buffer", "get-read-buffer")()
         return value
 
     def write_buffer(self) -> int:
-        """The send buffer's bytes (SO_SNDBUF), twice what was set."""
+        """The size of the send buffer in bytes (SO_SNDBUF): twice the size set."""
         value: int = self._verb("write_buffer", "get-write-buffer")()
         return value
 
@@ -181,8 +181,8 @@ class BaseConn:
     def drops(self) -> int:
         """Datagrams that the kernel dropped at this socket since it was opened, modulo 2**32.
 
-        SK_MEMINFO_DROPS of linux/sock_diag.h. With BROADCAST_ERROR the kernel's retries are counted too, and
-        nothing need be lost.
+        SK_MEMINFO_DROPS of linux/sock_diag.h. With BROADCAST_ERROR this includes datagrams that the kernel sends
+        again, which are no loss.
         """
         self._verb("receive", "drops")
         try:
@@ -194,10 +194,10 @@ class BaseConn:
     # Deadlines
 
     def set_deadline(self, t: float | None) -> None:
-        """Set when sending and receiving end with OpError (ETIMEDOUT, a TimeoutError).
+        """Set the time at which sending and receiving end with OpError (ETIMEDOUT, a TimeoutError).
 
-        t: absolute, in seconds of time.monotonic(); None for never. It holds until another is set, also for calls
-        that are waiting already. One that has passed ends them at once.
+        t: absolute, in seconds of time.monotonic(); None for no deadline. It applies until the next `set_deadline`,
+        and to methods that wait already. A time in the past ends them at once.
         """
         self._set_deadlines(read=t, write=t)
 
@@ -241,12 +241,12 @@ class BaseConn:
 
     @property
     def family(self) -> int | None:
-        """NETLINK_* of linux/netlink.h that it was dialled to; None for a test double of any."""
+        """The netlink family, NETLINK_* of linux/netlink.h; None for a test double of any family."""
         return self._exchange.protocol
 
     @property
     def config(self) -> Config | None:
-        """The options that it was dialled with; None for a test double."""
+        """The config passed to `dial`; None for a test double."""
         return self._config
 
     def __repr__(self) -> str:
@@ -264,53 +264,53 @@ class Conn(BaseConn):
     """A connection to a netlink family, over any object with the `Socket` protocol (close, send, send_messages,
     receive). `dial` opens one over a real socket; `Conn(sock, pid)` is for tests, with pid as the port id.
 
-    Threads: every method may be called from any thread at any time. One thread at a time sends, and one receives; a
-    receive that blocks never blocks a send. `execute` has both turns, so nothing comes between its request and its
-    reply. A `receive_iter` holds the turn to receive until it ends or is closed. `close` from any thread ends what
-    blocks, at once. A forked child shares the kernel's socket with its parent: only one of the two may go on using
-    it, and `close` in the child leaves the parent's alone.
+    Threads: every method may be called from any thread at any time. A connection has a lock to send and a lock to
+    receive. A blocked receive never blocks a send. `execute` holds both locks: no other message is sent or received
+    between its request and its reply. A `receive_iter` holds the lock to receive until it ends or is closed. `close`
+    from any thread ends blocked methods at once. A forked child shares the kernel's socket with its parent: only one
+    of the two may continue to use it, and `close` in the child does not affect the parent.
 
-    Every method raises OpError; once closed, all but `close`, `closed`, `fileno` and `pid` do, with errno EBADF.
+    Every method raises OpError. After `close`, all but `close`, `closed`, `fileno` and `pid` raise it with errno EBADF.
     """
 
     def __init__(self, sock: Socket, pid: int) -> None:
         self.start(sock, pid, None, None, None)
 
     def send(self, m: Message) -> Message:
-        """Send one message. Returns it as sent, for `validate`.
+        """Send one message, and return it as sent, for `validate`.
 
-        Where they are 0, the header's length becomes that of header and data, aligned to 4 bytes, its sequence the
-        connection's next sequence number, and its pid the connection's port id.
+        Fields of the header that are 0 are filled: length with the size of header and data, aligned to 4 bytes,
+        sequence with the connection's next sequence number, pid with the connection's port id.
 
-        EncodeError where the length is neither 0 nor that of the message. OpError(op="send"), such as EMSGSIZE for
-        more than the write buffer takes.
+        EncodeError if the length is neither 0 nor that of the message. OpError(op="send"), such as EMSGSIZE if the
+        message exceeds the write buffer.
         """
         return run(self._exchange, self._sending, self._exchange.send("send", (m,)))[0]
 
     def send_messages(self, ms: Iterable[Message]) -> list[Message]:
-        """Send messages as one datagram, each completed as `send` does. OpError(op="send-messages")."""
+        """Send messages as one datagram, with headers filled as by `send`. OpError(op="send-messages")."""
         return run(self._exchange, self._sending_messages, self._exchange.send("send-messages", ms))
 
     def receive(self) -> list[Message]:
-        """Receive one reply; waits for it.
+        """Wait for one reply, and receive it.
 
-        A multi-part reply is read on to its end, and the DONE message left out. A reply also ends with an ERROR
-        message (an acknowledgement, which is included) and with a datagram without any multi-part message.
-        `HeaderFlags.DUMP_INTERRUPTED` on any message says that what was dumped changed meanwhile; where only DONE had
-        it, the last message has it.
+        A multi-part reply is read to its end, and its DONE message is left out. A reply also ends with an ERROR
+        message (an acknowledgement, which is included) or with a datagram without a multi-part message.
+        `HeaderFlags.DUMP_INTERRUPTED` on any message means that the dumped state changed during the dump. If only DONE
+        had the flag, the last message has it.
 
-        OpError(op="receive") for an errno from the kernel, with what an extended acknowledgement said; ENOBUFS where
-        the read buffer overflowed and messages were lost; ETIMEDOUT at the deadline. DecodeError for a malformed
-        datagram, which is consumed. The connection stays usable: the rest of a reply that was cut short is dropped.
+        OpError(op="receive"): an errno from the kernel, with its extended acknowledgement; ENOBUFS if the read buffer
+        overflowed and messages were lost; ETIMEDOUT at the deadline. DecodeError for a malformed datagram, which is
+        consumed. The connection stays usable: the rest of an unfinished reply is dropped.
         """
         return run(self._exchange, self._receiving, self._exchange.receive())
 
     def receive_iter(self) -> Iterator[Message]:
         """Receive one reply as `receive` does, message by message: memory does not grow with the reply.
 
-        The iterator holds the turn to receive from its first message to its end. Closing it early (as the end of a
-        `for` loop that is left does at the latest when it is collected) drops the rest of a multi-part reply; of a
-        datagram without multi-part messages the rest is kept for the next receive.
+        The iterator holds the lock to receive from its first message to its end. Closing it early drops the rest of a
+        multi-part reply. The rest of a datagram without multi-part messages stays for the next receive. An iterator
+        that a `for` loop abandons is closed when it is collected.
         """
         return iterate(self._exchange, self._receiving, self._exchange.receive_iter())
 
@@ -319,26 +319,25 @@ class Conn(BaseConn):
     @overload
     def execute(self, m: Call[_T]) -> _T: ...
     def execute(self, m: Any) -> Any:
-        """Send one message, receive its reply and validate that: no other send or receive comes between.
+        """Send one message, receive its reply and validate it, with no other send or receive in between.
 
         With `HeaderFlags.DUMP` the reply is read until DONE, with `ACKNOWLEDGE` until the acknowledgement or error of
-        this request; with neither it is one datagram and, if that was multi-part, what else is queued already. An
-        acknowledgement behind other messages is left out, one that is alone is returned.
+        this request. With neither it is one datagram and, if that is multi-part, all datagrams that are queued already.
+        An acknowledgement after other messages is left out; a single acknowledgement is returned.
 
         Raises as `send` and `receive` do, and OpError(op="validate") for a message of another request.
         """
         return run(self._exchange, self._executing, self._exchange.do(m))
 
     def execute_all(self, calls: Iterable[Call[_T]]) -> list[_T | OpError]:
-        """Do many calls: a list with what each gives, in its place, or the OpError that the kernel refused it with.
+        """Do many calls: a list of their results by position, with an OpError for each call that the kernel refused.
 
-        Many requests go out in one datagram, and no more at a time than the read buffer has room for the answers of.
-        A deadline of the connection is one for all. What takes several requests (a dump, a verb of several requests)
-        is done by itself, in its place.
+        Many requests share a datagram. At any time, the read buffer has room for all outstanding replies. The deadline
+        of the connection is one for all calls. A dump or a verb of several requests is done alone, in its place.
 
-        Raises as `execute` where the connection fails, and for what a signal handler raises: the exception has the
-        answers that came before, `answers`, a dict by position. The connection stays usable then. Nothing is sent
-        where one of the calls is not for this connection (ValueError).
+        Raises as `execute` if the connection fails, and what a signal handler raises. The exception has the results so
+        far as `answers`, a dict by position, and the connection stays usable. ValueError, and nothing is sent, if one
+        of the calls is not for this connection.
         """
         exchange = self._exchange
         answers: list[_T | OpError] = run(exchange, self._executing, exchange.call_all(list(calls)))
@@ -347,8 +346,8 @@ class Conn(BaseConn):
     def dump(self, request: Message, declaration: type[_R], *, match: Match[_R] | None = None) -> Batch[_R]:
         """Send a request for a dump, and read its reply into one batch of records, in C and without the GIL.
 
-        request: a message with `HeaderFlags.DUMP`. declaration: the class of `netlink.schema` that says what follows
-        nlmsghdr. match: which records are wanted.
+        request: a message with `HeaderFlags.DUMP`. declaration: the class of `netlink.schema` for the bytes after
+        nlmsghdr. match: selects records; None for all.
 
         Raises as `execute`; a malformed message is a DecodeError with path and offset, and ends the dump.
         """
@@ -367,17 +366,17 @@ class Conn(BaseConn):
     def iter_dump(
         self, request: Any, declaration: Any = None, rows: int = ROWS, *, match: Any = None
     ) -> Iterator[Batch[Any]]:
-        """`dump` in batches of rows, of which the last is shorter: memory does not grow with the dump.
+        """`dump` in batches of rows; the last may be shorter. Memory does not grow with the dump.
 
-        request: also a `netlink.family.Call` of a dump, which has the declaration itself.
+        request: a message as for `dump`, or a `netlink.family.Call` of a dump, which has its own declaration.
 
-        The iterator holds the connection's locks to its end. Closing it early drops the rest.
+        The iterator holds both locks of the connection to its end. Closing it early drops the rest.
         """
         steps = self._exchange.parts(request, declaration, rows, match)
         return iterate(self._exchange, self._executing, steps)
 
     def close(self) -> None:
-        """Close the connection. Calls that block in other threads end at once with OpError (errno EBADF)."""
+        """Close the connection. Methods that block in other threads end at once with OpError (errno EBADF)."""
         if self._locks.close():
             self._sock.close()
 

@@ -1,8 +1,8 @@
-"""A netlink family as a table: its operations, declared once, run over any connection.
+"""Netlink families: operations and verbs, declared once, for every kind of connection.
 
     class Neighbours(Family[C], protocol=NETLINK_ROUTE):
         dump = Dump(RTM.GETNEIGH, Neighbour)  # request and reply are the same declaration
-        add = Do(RTM.NEWNEIGH, Neighbour, flags=CREATE | EXCL)  # acknowledged: gives None
+        add = Do(RTM.NEWNEIGH, Neighbour, flags=CREATE | EXCL)  # acknowledged: returns None
 
         @verb
         def flush(self: Neighbours[Deferred], index: int) -> Steps[int]:  # several requests
@@ -16,8 +16,8 @@
         await neighbours.dump()
     neighbours.conn.execute_all(neighbours.calls.add(...) for ...)
 
-Over a `netlink.Conn` an operation or a verb runs, over a `netlink.aio.AsyncConn` it is awaited, and that of `calls`
-gives a `Call`, a request as a value.
+Over a `netlink.Conn` an operation or a verb returns its result, over a `netlink.aio.AsyncConn` it is awaited, and as a
+member of `calls` it returns a `Call`, a request as a value.
 """
 
 from __future__ import annotations
@@ -71,26 +71,27 @@ else:
 __all__ = ["Call", "Deferred", "Do", "Dump", "Family", "Listen", "Operation", "Steps", "dial", "dial_async", "verb"]
 
 Steps: TypeAlias = Generator[Call[Any] | list[Call[Any]], Any, _R | Call[_R]]
-"""A verb of several requests: a generator that gives calls and is sent what each gives; for a list of calls, the list
-that `Conn.execute_all` returns. What it returns is the verb's result; a `Call` is done first."""
+"""A verb of several requests: a generator that yields a call and is sent its result, or yields a list of calls and is
+sent the list that `Conn.execute_all` returns. Its return value is the verb's result; if that is a `Call`, the result of
+the call."""
 
 
 class Deferred:
-    """The place of a connection in a family whose verbs only give calls: `Family.calls`."""
+    """A substitute for a connection, in a family whose verbs only return calls: `Family.calls`."""
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config
 
     def execute(self, call: Call[_R]) -> Call[_R]:
-        """The call itself."""
+        """Return the call itself."""
         return call
 
     def iter_dump(self, call: Call[Any], *, rows: int) -> Never:
-        """Refused: parts come of a connection alone."""
+        """TypeError: parts need a connection."""
         raise TypeError(f"{call!r} has no parts without a connection: iterate over it with the family itself")
 
     def close(self) -> None:
-        """Nothing: there is no connection."""
+        """Do nothing: there is no connection."""
 
     def __repr__(self) -> str:
         return "<no connection>"
@@ -100,7 +101,7 @@ class Family(Generic[C]):
     """The base of families: operations and verbs over a connection.
 
     protocol, in the class statement: NETLINK_* of linux/netlink.h.
-    hints, of the class: what to do about an errno, which `OpError.hint` has and shows. An operation has its own beside.
+    hints, an attribute of the class: advice by errno, for `OpError.hint`. An operation may add its own.
     """
 
     protocol: ClassVar[int] = -1
@@ -122,9 +123,9 @@ class Family(Generic[C]):
 
     @property
     def calls(self) -> Any:
-        """The same family, whose verbs give calls instead of doing them: for `Conn.execute_all`.
+        """The same family with verbs that return calls: for `Conn.execute_all`.
 
-        A class that declares it anew, for type checkers alone, gives it its type: that of itself over `Deferred`.
+        A subclass declares its type for type checkers: the class itself over `Deferred`.
         """
         if isinstance(self.conn, Deferred):
             return self
@@ -133,7 +134,7 @@ class Family(Generic[C]):
         return self._calls
 
     def call(self, operation: Operation[Any, ..., Any], payload: bytes) -> Call[Any]:
-        """The call of an operation: the place for what a protocol does with all of them."""
+        """The call of an operation. A protocol that changes all of its calls overrides this method."""
         pattern = self._patterns.get(operation)
         if pattern is None:
             make: Any = Call
@@ -154,7 +155,7 @@ class Family(Generic[C]):
     @overload
     def iterate(self: Family[AsyncConn], call: Call[Batch[_T]], rows: int = ...) -> AsyncIterator[Batch[_T]]: ...
     def iterate(self: Family[Any], call: Call[Any], rows: int = ROWS) -> Any:
-        """What a call of a dump gives, in batches of rows: memory does not grow with the dump."""
+        """The result of a dump in batches of rows: memory does not grow with the dump."""
         return self.conn.iter_dump(call, rows=rows)
 
     def close(self) -> None:
@@ -178,15 +179,15 @@ class Family(Generic[C]):
 
 
 def dial(family: Callable[[Conn], _F], config: Config | None = None, **options: Unpack[ConfigOptions]) -> _F:
-    """A family over a new connection.
+    """Open a family over a new connection.
 
-    family: its class. options: those of `netlink.Config`, in the place of a config. Errors are those of `netlink.dial`.
+    family: its class. options: those of `netlink.Config`, instead of a config. Errors are those of `netlink.dial`.
     """
     return _opened(Conn, family, config, options)
 
 
 def dial_async(family: Callable[[AsyncConn], _F], config: Config | None = None, **options: Unpack[ConfigOptions]) -> _F:
-    """A family over a new connection for asyncio, as `dial`. A plain call, which does not wait."""
+    """Open a family over a new connection for asyncio, as `dial`. A plain function, not a coroutine."""
     from netlink.aio import AsyncConn
 
     return _opened(AsyncConn, family, config, options)
@@ -194,7 +195,7 @@ def dial_async(family: Callable[[AsyncConn], _F], config: Config | None = None, 
 
 def _opened(kind: type[_K], family: Callable[[_K], _F], config: Config | None, options: Any) -> _F:
     if config is not None and options:
-        raise TypeError("give a Config or its options, not both")
+        raise TypeError("want a Config or its options, not both")
     of: Any = family
     conn = open_conn(kind, of.protocol, Config(**options) if options else config)
     try:
@@ -241,7 +242,7 @@ if TYPE_CHECKING:
         ) -> Stream[_T, Resync]: ...
 
     class _Doing(Protocol[_Q_contra, P, _R_co]):  # pyright: ignore[reportInvalidTypeVarUse] - by the overload
-        """An operation of a family: called with a record, or with what the record is made of."""
+        """An operation of a family: called with a record, or with the fields of one."""
 
         @overload
         def __call__(self, record: _Q_contra, /) -> _R_co: ...
@@ -250,7 +251,7 @@ if TYPE_CHECKING:
 
 
 class Operation(Generic[_Q, P, _R]):
-    """One kind of request, as data."""
+    """A kind of request: a `Do` or a `Dump`."""
 
     many: ClassVar[bool] = False
 
@@ -281,17 +282,17 @@ class Operation(Generic[_Q, P, _R]):
         _named(self, owner, name)
 
     def payload(self, records: tuple[Any, ...], fields: dict[str, Any]) -> bytes:
-        """The payload of a request: of one record, or of what one is made of.
+        """The payload of a request, from one record or from the fields of one.
 
-        TypeError for what the request is not made of, EncodeError for a wrong value.
+        TypeError for wrong arguments, EncodeError for a wrong value.
         """
         request = self.request
         if request is None:
             if records or fields:
-                raise TypeError(f"{self.name} takes no arguments, and got {', '.join([*map(repr, records), *fields])}")
+                raise TypeError(f"{self.name} takes no arguments, got {', '.join([*map(repr, records), *fields])}")
             return b""
         if records and fields:
-            raise TypeError(f"{self.name} takes a {request.__name__}, or what one is made of, not both")
+            raise TypeError(f"{self.name} takes a {request.__name__} or its fields, not both")
         if len(records) > 1 or any(type(record) is not request for record in records):
             raise TypeError(f"{self.name} takes a {request.__name__}, not {', '.join(map(repr, records))}")
         try:
@@ -302,7 +303,7 @@ class Operation(Generic[_Q, P, _R]):
         return payload
 
     def __call__(self, family: Family[Any], /, *records: Any, **fields: Any) -> Any:
-        """Do it, as the method of a family object that it is."""
+        """Run the operation, as a method of a family object."""
         return family.conn.execute(family.call(self, self.payload(records, fields)))
 
     @property
@@ -332,18 +333,19 @@ class Operation(Generic[_Q, P, _R]):
 
 
 def _named(what: Any, owner: type[Any], name: str) -> None:
-    """Let an operation, which is a method of its family, have the names that methods have."""
+    """Set the names of an operation as Python sets those of a method."""
     what.name = what.__name__ = name
     what.__qualname__ = f"{owner.__qualname__}.{name}"
     what.__module__ = owner.__module__
 
 
 class Do(Operation[_Q, P, _R]):
-    """An operation that the kernel acknowledges, and gives None; or, with a reply, answers with one message.
+    """An operation with one message as its reply: it returns a record, or None if the kernel only acknowledges.
 
-    command: the message's type, or a generic family's command. request: the declaration of what is sent, None for
-    nothing. reply: the declaration of the answer. flags: `HeaderFlags` such as CREATE and EXCL beside those that it
-    needs. hints: by errno, what to do about it, beside those of the family. doc: the docstring.
+    command: the type of the message, or the command of a generic family. request: the declaration of the request; None
+    for no payload. reply: the declaration of the reply; None for an acknowledgement. flags: `HeaderFlags` such as
+    CREATE and EXCL, in addition to those of every request. hints: advice by errno, in addition to that of the family.
+    doc: the docstring.
     """
 
     if TYPE_CHECKING:
@@ -396,9 +398,9 @@ class Do(Operation[_Q, P, _R]):
 
 
 class Dump(Operation[_Q, P, _R]):
-    """An operation that the kernel answers with many messages: a `Batch` of records.
+    """An operation with a dump as its reply: it returns a `Batch` of records.
 
-    reply: the declaration of a message of the answer, that of the request where it is left out. Otherwise as `Do`.
+    reply: the declaration of a message of the reply; by default that of the request. All else as `Do`.
     """
 
     many = True
@@ -447,12 +449,12 @@ class Dump(Operation[_Q, P, _R]):
 
 
 class Listen(Generic[_T]):
-    """What a family reports unasked: called, a `netlink.stream.Stream`, for threads and event loops alike.
+    """The multicast messages of a family: it returns a `netlink.stream.Stream`, for threads and event loops alike.
 
-    kinds, groups: as of `netlink.stream.open`. state: the `Dump` of the same class that gives the state as a whole, for
+    kinds, groups: as of `netlink.stream.open`. state: the `Dump` of the same class that reads the entire state, for
     on_overrun="resync". doc: the docstring.
-    The stream has a socket of its own, in the network namespace of the family's connection. Options of the call are
-    those of `netlink.stream.open`: read_buffer, on_overrun, reliable, matches, bpf.
+    The stream has a socket of its own, in the network namespace of the family's connection. It takes options of
+    `netlink.stream.open`: read_buffer, on_overrun, reliable, matches, bpf.
     """
 
     def __init__(
@@ -474,7 +476,7 @@ class Listen(Generic[_T]):
 
     @property
     def declarations(self) -> tuple[type[_T], ...]:
-        """The classes of its records."""
+        """The declarations of its records."""
         return tuple(dict.fromkeys(kind.declaration for kind in self.kinds))
 
     @overload
@@ -495,14 +497,14 @@ class Listen(Generic[_T]):
         matches: Iterable[Match[Any]] = (),
         bpf: Collection[Instruction] | None = None,
     ) -> Stream[_T, Any]:
-        """The stream beside a family object, as the method of it that this is."""
+        """Open the stream, as a method of a family object."""
         from netlink import stream
 
         conn = family.conn
         if isinstance(conn, Deferred):
-            raise TypeError(f"{self.name} opens a stream and is no request: it is of the family itself")
+            raise TypeError(f"{self.name} opens a stream, which is no call: use the family itself")
         if conn.config is None:
-            raise TypeError(f"{self.name} opens a stream of the kernel, which {conn!r} does not talk to")
+            raise TypeError(f"{self.name} opens a stream from the kernel, which {conn!r} is not connected to")
         self.check(on_overrun)
         options: dict[str, Any] = {"read_buffer": read_buffer, "reliable": reliable, "matches": matches, "bpf": bpf}
         with ExitStack() as opened:
@@ -532,12 +534,12 @@ class Listen(Generic[_T]):
         return of_call.replace(parameters=[*of_call.parameters.values()][1:])
 
     def check(self, on_overrun: Any) -> None:
-        """ValueError for what its streams cannot do about losses."""
+        """ValueError for a policy that its streams do not have."""
         if on_overrun == "resync" and self.state is None:
-            raise ValueError(f"{self.name} has no dump to resync from: on_overrun is 'raise' or 'mark'")
+            raise ValueError(f"{self.name} has no dump for a resync: on_overrun must be 'raise' or 'mark'")
 
     def state_of(self, family: Family[Any]) -> Callable[[], Any]:
-        """What reads the state as a whole, with a family object's connection."""
+        """A function that reads the entire state over the connection of a family object."""
         assert self.state is not None
         return partial(family.iterate, getattr(family.calls, self.state.name)())
 
@@ -546,9 +548,10 @@ class Listen(Generic[_T]):
 
 
 class verb(Generic[P, _R]):  # noqa: N801 - a decorator
-    """Decorates a method of a family that returns a `Call`, or that is a generator of calls (`Steps`).
+    """A decorator for a method of a family that returns a `Call`, or that is a generator of calls (`Steps`).
 
-    It is written for `Deferred`, and so for every connection: there it runs, is awaited, or gives the call.
+    The method is written once, for `Deferred`. Over a connection it runs or is awaited; as a member of `calls` it
+    returns the call.
     """
 
     @overload
@@ -573,18 +576,18 @@ class verb(Generic[P, _R]):  # noqa: N801 - a decorator
         return self if instance is None else MethodType(self, instance)
 
     def __call__(self, family: Family[Any], /, *args: Any, **kwargs: Any) -> Any:
-        """Do it, as the method of a family object that it is."""
+        """Run the verb, as a method of a family object."""
         return family.conn.execute(self.call(family, args, kwargs))
 
     def call(self, family: Family[Any], args: Any, kwargs: Any) -> Call[Any]:
-        """The call that the verb is, of these arguments. TypeError for arguments that it has not."""
+        """The call of the verb with these arguments. TypeError for wrong arguments."""
         if not self._is_generator:
             found: object = self._build(family.calls, *args, **kwargs)
             if not isinstance(found, Call):
-                raise TypeError(f"{self.__name__} is a verb, which gives a call or is a generator, and gave {found!r}")
+                raise TypeError(f"{self.__name__} is a verb and must return a call or be a generator, not {found!r}")
             return found  # pyright: ignore[reportUnknownVariableType] - of any result
         steps = partial(self._build, family.calls, *args, **kwargs)
-        steps()  # a generator that never begins: the arguments are looked at
+        steps()  # checks the arguments; this generator never begins
         return Call.of_steps(steps, family.protocol)
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Which records are wanted: `Match`, and `Criteria`, the base of a family's filters.
+"""Selection of records: `Match`, and `Criteria`, the base of the filters of families.
 
     class Links(Criteria[Link], declaration=Link):
         index: OneNumber = number("header.index")
@@ -8,7 +8,7 @@
 
     conn.dump(request, Link, match=Links(mtu=range(1280, 1500), flags=IFF.UP).match())
 
-A match is compiled once and runs in C, without the GIL, on each record that is decoded.
+A match is compiled once. It runs in C, without the GIL, on each decoded record.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _ALL_BITS = 0xFFFFFFFF
 
 
 class Criterion(Generic[_In, _Out]):
-    """One argument of a filter: what it may be, and what a record is asked by it. Made by the kinds of this module."""
+    """An argument of a filter: its valid values, and its conditions on a record. Made by the functions below."""
 
     def __init__(
         self,
@@ -103,7 +103,10 @@ ManyNetworks: TypeAlias = Criterion[_Address | Iterable[_Address] | None, tuple[
 
 
 def number(*paths: str, most: int = _ALL_BITS) -> OneNumber:
-    """A number that a field is. paths: such as "orig.zone"; of several the first that is present. Absent reads as 0."""
+    """A criterion: the number that a field equals. paths: such as "orig.zone"; of several, the first present.
+
+    An absent field counts as 0.
+    """
     found = tuple(map(_path, paths))
 
     def conditions(name: str, value: int, of: Criteria[Any]) -> Iterable[Condition]:
@@ -113,7 +116,7 @@ def number(*paths: str, most: int = _ALL_BITS) -> OneNumber:
 
 
 def numbers(path: str, most: int = _ALL_BITS) -> ManyNumbers:
-    """Numbers of which a field is one: a number, a range (whose end is not in it), or several."""
+    """A criterion: the numbers that a field may equal: a number, a range (without its end), or several."""
 
     def conditions(name: str, value: Any, of: Criteria[Any]) -> Iterable[Condition]:
         return [Condition((_path(path),), _ranges(value))]
@@ -122,7 +125,7 @@ def numbers(path: str, most: int = _ALL_BITS) -> ManyNumbers:
 
 
 def networks(path: str) -> ManyNetworks:
-    """Addresses and networks of which a field is in one, as text or of `ipaddress`; one or several."""
+    """A criterion: the addresses and networks that may contain a field: one or several, as text or of `ipaddress`."""
 
     def conditions(name: str, value: Any, of: Criteria[Any]) -> Iterable[Condition]:
         return [Condition((_path(path),), _collapsed(value))]
@@ -131,9 +134,9 @@ def networks(path: str) -> ManyNetworks:
 
 
 def bits(path: str, enum: type[IntFlag] | None = None) -> Any:
-    """Bits of a field, with a `mask` of those that count, which is declared behind it with `_mask` at its name's end.
+    """A criterion: the bits of a field. Its `mask` of the bits that count is declared after it, named with `_mask`.
 
-    Without a mask all bits count; of an IntFlag those that are given. Absent reads as 0.
+    Without a value for the mask, all bits count, or the given bits of an IntFlag. An absent field counts as 0.
     """
 
     def conditions(name: str, value: int, of: Criteria[Any]) -> Iterable[Condition]:
@@ -152,9 +155,9 @@ def mask(enum: type[IntFlag] | None = None) -> Any:
 
 
 def fields(path: str, cls: type[_R], *, absent_is_zero: Iterable[str] = ()) -> Criterion[_R | None, _R | None]:
-    """A record inside, of which the fields that are set must be the same.
+    """A criterion: a nested record. The fields that are set in it must equal those of the record.
 
-    absent_is_zero: names of fields that read as 0 where they are absent.
+    absent_is_zero: names of fields that count as 0 if they are absent.
     """
     zero = frozenset(absent_is_zero)
 
@@ -166,7 +169,7 @@ def fields(path: str, cls: type[_R], *, absent_is_zero: Iterable[str] = ()) -> C
         for field in cls.__fields__:
             part = getattr(value, field, None)
             if part is not None and not isinstance(part, (int, IPv4Address, IPv6Address)):
-                raise TypeError(f"{name}: {field} is neither a number nor an address, and is not compared")
+                raise TypeError(f"{name}: {field} is neither a number nor an address, and cannot be compared")
         return value
 
     def conditions(name: str, value: Any, of: Criteria[Any]) -> Iterable[Condition]:
@@ -182,7 +185,7 @@ def fields(path: str, cls: type[_R], *, absent_is_zero: Iterable[str] = ()) -> C
 
 
 def one_of(path: str, enum: type[_F]) -> Criterion[_F | None, _F | None]:
-    """Flags of which a field is one: as the event of a record in a stream, which a dump has not."""
+    """A criterion: the flags that a field may equal, such as the event of a record in a stream."""
     every = " and ".join(", ".join(str(member.name) for member in enum).rsplit(", ", 1))
 
     def check(name: str, value: Any) -> _F:
@@ -200,7 +203,7 @@ def one_of(path: str, enum: type[_F]) -> Criterion[_F | None, _F | None]:
 
 
 def excluded(cls: Callable[[], type[_C]]) -> Criterion[_C | Iterable[_C], tuple[_C, ...]]:
-    """Filters whose records are left out. cls: gives their class, which may be the one that is being declared."""
+    """A criterion: filters of records to leave out. cls: returns their class, which may still be undefined."""
 
     def check(name: str, value: Any) -> tuple[_C, ...]:
         of = cls()
@@ -212,7 +215,7 @@ def excluded(cls: Callable[[], type[_C]]) -> Criterion[_C | Iterable[_C], tuple[
             if not isinstance(other, of):
                 raise TypeError(f"{name} takes a {of.__name__} or several, not {other!r}")
             if other.given.get(name):
-                raise ValueError(f"{name}: a {of.__name__} that is excluded has no {name} of its own")
+                raise ValueError(f"{name}: a {of.__name__} that is excluded cannot have {name} itself")
         return others
 
     return Criterion(check, absent=(), excludes=True)
@@ -220,13 +223,13 @@ def excluded(cls: Callable[[], type[_C]]) -> Criterion[_C | Iterable[_C], tuple[
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 class Criteria(Generic[_R]):
-    """The base of filters: those records are meant of which all that is given holds. Immutable.
+    """The base of filters. A record matches if all given criteria hold. Immutable.
 
-    Arguments are declared by the kinds of this module, in the order in which a record is asked: best first what tells
-    most apart. A class derived from a filter has its criteria, and those of its own behind them.
+    Criteria are declared by the functions of this module. They are tested in the order of their declaration, the most
+    selective one best first. A subclass of a filter inherits its criteria and adds its own after them.
 
-    declaration, in the class statement: of the records. event: the name of the criterion that only records of a stream
-    are asked by.
+    declaration, in the class statement: that of the records. event: the name of the criterion that applies only to
+    records of a stream.
     """
 
     criteria: ClassVar[dict[str, Criterion[Any, Any]]]
@@ -237,7 +240,7 @@ class Criteria(Generic[_R]):
 
         @property
         def given(self) -> dict[str, Any]:
-            """What was given, by name: as it was understood, and without what means nothing."""
+            """The given arguments by name, checked and converted, without those that have no effect."""
             ...
 
         @property
@@ -253,15 +256,15 @@ class Criteria(Generic[_R]):
             name: value for name, value in vars(cls).items() if isinstance(value, Criterion)
         }
         if declaration is None and not hasattr(cls, "declaration"):
-            raise TypeError(f"{cls.__name__} needs declaration=, the class of the records that it is a filter of")
+            raise TypeError(f"{cls.__name__} needs declaration=, the class of the records to filter")
         if declaration is not None:
             cls.declaration = declaration
         cls.event_name = event or getattr(cls, "event_name", "")
         if cls.event_name and cls.event_name not in cls.criteria:
-            raise TypeError(f"{cls.__name__} has no criterion {cls.event_name!r} to be its event")
+            raise TypeError(f"{cls.__name__} has no criterion {cls.event_name!r} for its event")
         for name, criterion in cls.criteria.items():
             if criterion.default_mask is not None and f"{name}_mask" not in cls.criteria:
-                raise TypeError(f"{cls.__name__}.{name} needs {name}_mask = mask() behind it")
+                raise TypeError(f"{cls.__name__}.{name} needs {name}_mask = mask() after it")
 
     def __init__(self, **given: Any) -> None:
         if hasattr(self, "given"):
@@ -288,10 +291,10 @@ class Criteria(Generic[_R]):
         raise AttributeError(f"a {type(self).__name__} is immutable: cannot delete {name!r}")
 
     def clauses(self, events: bool = False) -> list[list[Condition]]:
-        """The conditions of the filter, and behind them those of each filter that it excludes.
+        """The conditions of the filter, followed by those of each filter that it excludes.
 
-        events: whether the records are of a stream. Those of a dump have no event: the filter's does not count there,
-        and what excludes an event excludes nothing.
+        events: whether the records are of a stream. Records of a dump have no event: the event of the filter does not
+        apply to them, and an excluded filter with an event excludes none of them.
         """
         if events not in self._clauses:
             found = [self._conditions(events)]
@@ -310,28 +313,28 @@ class Criteria(Generic[_R]):
         return found
 
     def match(self, events: bool = False) -> Match[_R]:
-        """What a reader leaves records out by, compiled once. events: as of `clauses`."""
+        """The filter as a match, compiled once. events: as of `clauses`."""
         events = events and self.event_name in self.given
         if events not in self._matches:
             self._matches[events] = Match(self.declaration, self.clauses(events))
         return self._matches[events]
 
     def bpf(self, kinds: Collection[Kind[Any]], *, always: object) -> list[Instruction]:
-        """A program by which the kernel leaves out messages of a stream that the filter does not want.
+        """A program by which the kernel drops the messages of a stream that do not match.
 
-        kinds: the messages of the stream, as of `netlink.stream.open`; those of no kind pass. always: a field of the
-        declaration that every message has, such as `Flow.orig`: what the program cannot tell it lets pass, for the
-        match. ValueError where it is longer than the kernel takes.
+        kinds: the messages of the stream, as of `netlink.stream.open`; all others pass. always: a field of the
+        declaration that every message has, such as `Flow.orig`. Messages that the program cannot decide pass, for the
+        match. ValueError if the program is too long for the kernel.
         """
         from netlink._engine.bpf_filter import program
 
         if not isinstance(always, Field) or not always.types:
-            raise TypeError(f"always is a field of {self.declaration.__name__}, which is an attribute, not {always!r}")
+            raise TypeError(f"always must be an attribute field of {self.declaration.__name__}, not {always!r}")
         types, _ = always.types[0]
         return program(self.clauses(events=True), self.declaration, kinds, types[0])
 
     def without(self, name: str) -> Self:
-        """The same filter without one of its criteria, and without the mask that belongs to it."""
+        """The same filter without one of its criteria and its mask."""
         left = {key: value for key, value in self.given.items() if key not in (name, f"{name}_mask")}
         return type(self)(**left) if name in self.given else self
 
@@ -363,7 +366,7 @@ def _made(cls: type[_C], given: dict[str, Any]) -> _C:
     return cls(**given)
 
 
-# What is allowed
+# Checks
 
 
 def _path(text: str) -> tuple[str, ...]:
@@ -391,7 +394,7 @@ def _numbers(name: str, value: Any, most: int) -> tuple[int | range, ...]:
     for item in _several(name, (value,) if isinstance(value, (int, range)) else value):
         if isinstance(item, range):
             if item.step != 1 or not item:
-                raise ValueError(f"{name}: a range must have numbers, and all between its ends, unlike {item!r}")
+                raise ValueError(f"{name}: a range must not be empty and must have a step of 1, unlike {item!r}")
             _number(name, item[-1], most)
             found.append(range(_number(name, item[0], most), item[-1] + 1))
         else:
@@ -421,32 +424,32 @@ def _several(name: str, value: Any) -> tuple[Any, ...]:
     except TypeError:
         raise TypeError(f"{name} takes one value or several, not {value!r}") from None
     if not items:
-        raise ValueError(f"{name} is empty, which no record is: None is any")
+        raise ValueError(f"{name} is empty and matches no record: None matches any")
     return items
 
 
 def _check_mask(given: dict[str, Any], name: str, default: Callable[[Any], int]) -> None:
-    """Complete a value and the mask of its bits that count."""
+    """Check a value against its mask, and set the default of the mask."""
     value, mask = given.get(name), given.get(f"{name}_mask")
     if value is None:
         if mask is not None:
-            raise ValueError(f"{name}_mask says which bits of {name} count: give {name} too")
+            raise ValueError(f"{name}_mask selects bits of {name}: give {name} too")
         return
     if mask is None:
         mask = default(value)
         if not mask:
             raise ValueError(f"{name}=0 needs a {name}_mask: the bits that must not be set")
     if not mask:
-        raise ValueError(f"{name}_mask must have a bit that counts, and is 0")
+        raise ValueError(f"{name}_mask must not be 0")
     if value & ~mask:
         raise ValueError(
-            f"{name} {int(value):#x} has bits that {name}_mask {int(mask):#x} leaves out: no record is like that"
+            f"{name} {int(value):#x} has bits that {name}_mask {int(mask):#x} leaves out: no record matches"
         )
     given[f"{name}_mask"] = mask
 
 
 def _ranges(given: tuple[int | range, ...]) -> tuple[tuple[int, int], ...]:
-    """In order, and none that touches another."""
+    """Sorted and merged ranges."""
     found: list[tuple[int, int]] = []
     for low, high in sorted((item[0], item[-1]) if isinstance(item, range) else (item, item) for item in given):
         if found and low <= found[-1][1] + 1:

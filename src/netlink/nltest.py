@@ -1,4 +1,4 @@
-"""A connection without a kernel, for tests: a function answers instead.
+"""A connection without a kernel, for tests: a function makes the replies.
 
     def answer(requests):
         return nltest.multipart([reply_to(requests[0]), Message()])
@@ -6,7 +6,7 @@
     with nltest.dial(answer) as conn:
         ...
 
-`Conn` is the real one; only the socket is a double. `serve` does the same for a family, with records in the place of
+`Conn` is the real class; only its socket is a test double. `serve` does the same for a family, with records instead of
 messages:
 
     with nltest.serve(conntrack.Conn, {"dump_part": lambda part: [Flow(...)]}) as ct:
@@ -55,29 +55,29 @@ PID = 1
 """The port id of a connection that `dial` makes."""
 
 Func = Callable[[list[Message]], list[Message]]
-"""What `dial` takes: from the messages of a send to those of the reply."""
+"""The argument of `dial`: a function from the messages of a send to those of the reply."""
 
 
 def dial(fn: Func) -> Conn:
-    """A connection whose messages go to fn, and whose replies fn returns.
+    """Open a connection without a kernel: fn gets its requests and returns the replies.
 
-    fn is called with the list of messages of each send. A receive with nothing sent before calls it with [], as
-    for multicast messages. Where it raises EOFError the receive has no messages and no error; any other exception
-    is what the receive raises, an OSError as an OpError; AssertionError and ValueError of `check_request` come out of
-    the send. A multi-part reply comes in two receives, its last message alone, so that reading on is tested too.
+    fn is called with the list of messages of each send. A receive without a send before it calls fn with [], as for
+    multicast messages. If fn raises EOFError, the receive has no messages and no error. Any other exception is raised
+    by the receive, an OSError as an OpError. AssertionError and ValueError of `check_request` are raised by the send.
+    A multi-part reply is split into two receives, the last message alone, so that tests cover both.
     """
     return Conn(_Socket(fn), PID)
 
 
 def dial_async(fn: Func) -> AsyncConn:
-    """The same as a `netlink.aio.AsyncConn`."""
+    """Open an `netlink.aio.AsyncConn` without a kernel, as `dial`."""
     from netlink.aio import AsyncConn
 
     return AsyncConn(_Socket(fn), PID)
 
 
 class _Socket:
-    """The Socket protocol over a function."""
+    """A `netlink.conn.Socket` over a function."""
 
     def __init__(self, fn: Func) -> None:
         self._fn = fn
@@ -123,18 +123,18 @@ class _Socket:
 
 
 class _MismatchError(AssertionError):
-    """A request that `check_request` did not expect: out of the send, where the test's mistake is."""
+    """An unexpected request of `check_request`: raised by the send, at the error of the test."""
 
 
 class _UnequalError(ValueError):
-    """Lists for `check_request` that do not fit together."""
+    """Lists of unequal length for `check_request`."""
 
 
 def check_request(types: Sequence[int], flags: Sequence[int], fn: Func) -> Func:
-    """A function for `dial` that passes requests on to fn if they have these header types and flags.
+    """A function for `dial` that checks the header types and flags of requests before it calls fn.
 
-    types[i] and flags[i] belong to the i-th message of a send; 0 matches anything. A mismatch is an AssertionError out
-    of the send, and lists of unequal length, or of another length than the requests, are a ValueError.
+    types[i] and flags[i] belong to the i-th message of a send; 0 matches anything. The send raises AssertionError for a
+    mismatch, and ValueError for lists of another length than the requests. ValueError for lists of unequal length.
     """
     if len(types) != len(flags):
         raise _UnequalError(f"{len(types)} types, but {len(flags)} flags")
@@ -154,15 +154,17 @@ def check_request(types: Sequence[int], flags: Sequence[int], fn: Func) -> Func:
 
 
 def error(errno: int, requests: Sequence[Message]) -> list[Message]:
-    """The reply with which the kernel refuses the first request: an ERROR message with that errno, positive here."""
+    """The reply to a refused first request: an ERROR message with the given errno, a positive number."""
     request = requests[0] if requests else Message()
     header = request.header
     return [request.replace(length=header.length + 4, type=HeaderType.ERROR, data=int32_bytes(-errno) + request.data)]
 
 
 def multipart(messages: Iterable[Message]) -> list[Message]:
-    """The messages as one multi-part reply: MULTI set in all, and the last made its DONE. Fewer than two stay as
-    they are."""
+    """The messages as one multi-part reply: all have MULTI, and the last has the type DONE.
+
+    Fewer than two messages are returned as they are.
+    """
     parts = list(messages)
     if len(parts) < 2:
         return parts
@@ -172,7 +174,7 @@ def multipart(messages: Iterable[Message]) -> list[Message]:
 
 
 def must_marshal_attributes(attrs: Iterable[Attribute]) -> bytes:
-    """`netlink.marshal_attributes` for attributes that are right: what is wrong with them is an AssertionError."""
+    """`netlink.marshal_attributes` with AssertionError, instead of EncodeError, for invalid attributes."""
     try:
         return marshal_attributes(attrs)
     except EncodeError as error:
@@ -180,24 +182,24 @@ def must_marshal_attributes(attrs: Iterable[Attribute]) -> bytes:
 
 
 def serve(family: Callable[[Conn], _F], operations: Mapping[Any, Callable[..., Any]]) -> _F:
-    """A family over a connection without a kernel: functions answer its operations, with records.
+    """Open a family over a connection without a kernel: functions make the replies of its operations, with records.
 
-    family: its class. operations: by an operation or its name, the function that answers it.
+    family: its class. operations: functions by operation, or by its name.
 
-    That of a `Do` is called with the request's record, or with nothing where it has none, and returns the record of the
-    reply, or None to acknowledge. That of a `Dump` returns records, one after the other; they are asked for as they are
-    read. What is an OSError comes to the caller as if the kernel had refused. That of a `Listen` is called with nothing
-    and returns what its stream has: records, batches and `Overrun`, in order; it ends behind them.
+    The function of a `Do` is called with the record of the request, if it has one, and returns the record of the reply,
+    or None to acknowledge. The function of a `Dump` returns an iterable of records, which is read on demand. An OSError
+    of either is raised as if the kernel had refused the request. The function of a `Listen` is called without
+    arguments, and returns the items of the stream in order: records, batches and `Overrun`. The stream ends after them.
 
-    An operation that is called and has no function is an AssertionError, and so is a function that returns what is not
-    its operation's reply. ValueError for what is no operation of the family.
+    AssertionError for an operation without a function, and for a function with a wrong result. ValueError for a key
+    that is no operation of the family.
     """
     double = _Double(family, operations)
     return _served(family(Conn(double, PID)), double)
 
 
 def serve_async(family: Callable[[AsyncConn], _F], operations: Mapping[Any, Callable[..., Any]]) -> _F:
-    """The same over an `netlink.aio.AsyncConn`. The functions are plain ones."""
+    """Open a family over an `netlink.aio.AsyncConn` without a kernel, as `serve`, with plain functions."""
     from netlink.aio import AsyncConn
 
     double = _Double(family, operations)
@@ -205,7 +207,7 @@ def serve_async(family: Callable[[AsyncConn], _F], operations: Mapping[Any, Call
 
 
 def _served(family: _F, double: _Double) -> _F:
-    """Let a double know the calls of a family object, and the family's streams have what is given."""
+    """Connect a double to the calls of a family object, and replace the family's streams."""
     of: Any = family
     for each in (of, of.calls):
         vars(each)["call"] = double.watching(each.call)
@@ -217,7 +219,7 @@ def _served(family: _F, double: _Double) -> _F:
 def _opener(
     family: Any, listen: Any, items: Callable[[], Iterable[Any]], operations: Mapping[Any, Callable[..., Any]]
 ) -> Callable[..., Any]:
-    """What opens a stream of items in the place of a `Listen`."""
+    """A function that opens a stream of items, instead of a `Listen`."""
 
     def open_stream(
         *,
@@ -233,7 +235,7 @@ def _opener(
         if on_overrun not in ("raise", "mark", "resync"):
             raise ValueError(f"on_overrun must be 'raise', 'mark' or 'resync', not {on_overrun!r}")
         listen.check(on_overrun)
-        # The state is read over a connection of its own, which waits, as that of the kernel's streams.
+        # The state is read over a separate, synchronous connection, as for streams from the kernel.
         cls: Any = family.__class__
         state = listen.state_of(serve(cls, operations)) if on_overrun == "resync" else None
         source: ItemSource[Any] = ItemSource(_wanted(items(), tuple(matches)), *listen.declarations)
@@ -244,7 +246,7 @@ def _opener(
 
 
 def _wanted(items: Iterable[Any], matches: tuple[Match[Any], ...]) -> Iterator[Any]:
-    """Items without the records that a match of their declaration does not want."""
+    """The items without the records that do not match."""
 
     def wanted(record: Record) -> bool:
         return all(match(record) for match in matches if _is_of(match, record))
@@ -262,7 +264,7 @@ def _wanted(items: Iterable[Any], matches: tuple[Match[Any], ...]) -> Iterator[A
 
 
 def _is_of(match: Match[Any], record: Record) -> bool:
-    """Whether a match is for records of the declaration."""
+    """Whether a match is for the declaration of a record."""
     try:
         match(record)
     except TypeError:
@@ -271,7 +273,7 @@ def _is_of(match: Match[Any], record: Record) -> bool:
 
 
 class _Double:
-    """The Socket protocol over the functions of a family's operations."""
+    """A `netlink.conn.Socket` over the functions of a family's operations."""
 
     def __init__(self, family: Any, operations: Mapping[Any, Callable[..., Any]]) -> None:
         from netlink.family import Listen, Operation
@@ -291,7 +293,7 @@ class _Double:
                 raise ValueError(f"{family.__name__} has no operation {key!r}")
 
     def watching(self, call: Callable[[Any, bytes], Any]) -> Callable[[Any, bytes], Any]:
-        """A family's `call`, so that operations whose requests look alike are told apart by who made them."""
+        """A wrapper of a family's `call` that records the operation of each request, as requests may be equal."""
 
         def watched(operation: Any, payload: bytes) -> Any:
             made = call(operation, payload)
@@ -319,7 +321,7 @@ class _Double:
     def receive(self) -> list[Message]:
         datagram = self.receive_nowait()
         if datagram is None:
-            raise AssertionError("nothing is to come: the connection waits for what was not asked for")
+            raise AssertionError("the connection waits for a reply, but no request is outstanding")
         return datagram
 
     def _answer(self, request: Message) -> Iterator[list[Message]]:
@@ -340,9 +342,9 @@ class _Double:
             yield error(refusal.errno or EIO, [request])
 
     def _function_for(self, request: Message) -> tuple[Any, Callable[..., Any]]:
-        """The operation that a request is of, and its function.
+        """The operation of a request, and its function.
 
-        Of a request that the family did not make, such as that of another object of it, the first that looks like it.
+        For a request of another family object, the first operation with the same type and flags.
         """
         flags = request.header.flags
         made_by = self._watched.get(_looks(request))
@@ -359,10 +361,10 @@ class _Double:
 
 
 def _encoded(operation: Any, record: Any) -> bytes:
-    """The payload of what a function returned."""
+    """The payload of a function's result."""
     if operation.reply is None or type(record) is not operation.reply:
         want = "nothing" if operation.reply is None else f"a {operation.reply.__name__}"
-        raise AssertionError(f"the function for {operation.name} is to return {want}, not {record!r}")
+        raise AssertionError(f"the function for {operation.name} must return {want}, not {record!r}")
     payload: bytes = record.encode()
     return payload
 

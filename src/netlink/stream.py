@@ -1,12 +1,12 @@
-"""What the kernel sends unasked, as an iterator: `Stream`, which `open` makes.
+"""Multicast messages of the kernel as an iterator: `open` returns a `Stream`.
 
     kinds = {RTM_NEWNEIGH: (Neighbour, Event.NEW), RTM_DELNEIGH: (Neighbour, Event.DEL)}
     with netlink.stream.open(Family.ROUTE, kinds, groups=[RouteGroup.NEIGH]) as stream:
         for neighbour in stream: ...  # or: async for neighbour in stream
         for batch in stream.batches(): ...  # the same in batches, for speed
 
-Every wake-up drains what is queued into a batch, in C and without the GIL. A stream has its socket to itself and reads
-the kernel's messages alone; it loses none without a report. `NLDEBUG` does not show them.
+Every wake-up drains the queue into a batch, in C and without the GIL. A stream has a socket of its own and reads only
+messages from the kernel. Every loss is reported. `NLDEBUG` does not print these messages.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ ROWS = 4096
 
 
 class ResyncBegin:
-    """A mark in a stream: records were lost, and the state as a whole comes next, up to a `ResyncEnd`.
+    """A mark in a stream: the records after it, up to a `ResyncEnd`, are the entire state, read after a loss.
 
-    Another ResyncBegin before the end means that this resync failed and begins again: what it brought is void.
-    lost: how many records since the last mark; 0 where a resync was asked for or failed.
+    Another ResyncBegin before the end means that the resync failed and begins again: discard its records so far.
+    lost: the number of messages lost since the last mark; 0 if the resync was requested or repeated.
     """
 
     __slots__ = ("lost",)
@@ -72,7 +72,7 @@ class ResyncBegin:
 
 
 class ResyncEnd:
-    """A mark in a stream: the state as a whole has come, and events follow."""
+    """A mark in a stream: the state is complete, and events follow."""
 
     __slots__ = ()
 
@@ -155,31 +155,31 @@ def open(  # noqa: A001 - as of os and gzip
     bpf: Collection[Instruction] | None = None,
     slot: int = SLOT,
 ) -> Stream[_R, Any]:
-    """Open a stream of what the kernel sends to multicast groups from now on.
+    """Open a stream of the messages that the kernel sends to multicast groups.
 
     protocol: such as `Family.ROUTE`.
-    kinds: the messages to take; others are passed over. A mapping from message type to declaration, or to declaration
-        and event; or `Kind` objects, whose declarations type checkers tell apart where there are several. Records
-        of several declarations come in order, each batch of one of them.
+    kinds: the messages to read; all others are skipped. A mapping from message type to declaration, or to declaration
+        and event; or `Kind` objects, for which type checkers infer several declarations. Records of several
+        declarations stay in order, and each batch has records of one declaration.
     groups: numbers of the groups to join.
     config: as of `netlink.dial`.
-    read_buffer: bytes that may be queued. The kernel doubles what is set, and takes more for a message than its length.
-        NetlinkWarning where less was permitted. None: 16 MiB, or what of that is permitted.
-    on_overrun: what happens where records were lost, because nobody read them in time. `Stream.lost` counts them in any
-        case, in messages that the kernel dropped.
-        "raise": Overrun is raised, behind the records that came before; the stream goes on with the next call.
-        "mark": the Overrun comes in line, between the records or batches.
-        "resync": when all that was queued has been read a `ResyncBegin` comes, then the batches of resync, then a
-        `ResyncEnd`, and then what has come since.
-    resync: a function that reads the state as a whole. What it raises is raised; the next call begins it again.
-    owns: what is closed with the stream, such as the connection of resync.
-    reliable: the sender is told that the read buffer is full (NETLINK_BROADCAST_ERROR), and may try again. Its tries
-        are not counted as losses.
-    matches: which records are wanted, for some of the declarations. bpf: a program by which the kernel leaves out
-        messages. What they leave out is no loss.
-    slot: bytes that a datagram may have at first. A longer one is lost, and counted, and makes room for the next.
+    read_buffer: bytes to queue. The kernel doubles the value, and charges more for a message than its length.
+        NetlinkWarning if the kernel permits less. None: 16 MiB, or as much of it as the kernel permits.
+    on_overrun: the policy for losses: messages that the kernel dropped because the read buffer was full. `Stream.lost`
+        counts them under every policy.
+        "raise": Overrun is raised after the records before the loss; the next read continues.
+        "mark": the Overrun is an item of the iteration, between records or batches.
+        "resync": after the records that were queued, a `ResyncBegin`, the batches of resync and a `ResyncEnd` follow,
+        and then the later records.
+    resync: a function that reads the entire state. Its exceptions are raised, and the next read begins it again.
+    owns: objects to close with the stream, such as the connection of resync.
+    reliable: the kernel reports a full read buffer to the sender (NETLINK_BROADCAST_ERROR), which may send again. Its
+        attempts are not counted as losses.
+    matches: select records, for some of the declarations. bpf: a program by which the kernel drops unwanted messages.
+        Neither causes a loss.
+    slot: the initial limit of a datagram, in bytes. A longer one is lost and counted, and raises the limit.
 
-    OpError as of `netlink.dial`; PermissionError where a group needs a capability. ValueError for what cannot be.
+    OpError as of `netlink.dial`; PermissionError if a group needs a capability. ValueError for invalid arguments.
     """
     policies = ("raise", "mark", "resync")
     if on_overrun not in policies:
@@ -201,11 +201,11 @@ def open(  # noqa: A001 - as of os and gzip
 
 
 class Stream(Generic[_R, _O]):
-    """Records as they come: an iterator and an asynchronous iterator; neither ends before the stream does.
+    """An iterator and an asynchronous iterator of records. Both end only if the stream ends.
 
-    Threads may share a stream, or tasks of one event loop; each record goes to one of them, and a task that is
-    cancelled loses none. `stop` ends the iteration behind what is queued. `close` from any thread ends what waits, at
-    once, with OpError (errno EBADF), as every later call.
+    Threads may share a stream, or the tasks of one event loop. Each record goes to one of them, and a cancelled task
+    loses none. `stop` ends the iteration after the queued records. `close` from any thread ends waiting reads at once
+    with OpError (errno EBADF), which every later read raises too.
     """
 
     def __init__(
@@ -216,16 +216,16 @@ class Stream(Generic[_R, _O]):
         resync: Callable[[], Iterator[Batch[_R]]] | None = None,
         owns: Collection[Closable] = (),
     ) -> None:
-        """For families whose records come from more than groups.
+        """For families that need more than multicast groups.
 
-        on_overrun: as of `open`; None where only `lost` counts.
+        on_overrun: as of `open`; None to report losses by `lost` alone.
         """
         self._source = source
         self._owns = owns
         self._losses: _Losses[_R, _O] = _Losses(source, on_overrun, resync)
         self._cursor = _Cursor(source.declarations[0].decode_many(()))
-        # From the source, on its way to the cursor.
-        self._arrived: list[Batch[_R]] = []
+        # A batch of the source that the cursor does not have yet.
+        self._next: list[Batch[_R]] = []
         self._locks = Locks()
         self._lock = Lock(self._locks, "receive", receive=True)
         self._readiness = Readiness(source.fileno)
@@ -233,22 +233,22 @@ class Stream(Generic[_R, _O]):
     # Reading
 
     def read(self, timeout: float | None = None, max_rows: int = ROWS) -> Batch[_R] | _O:
-        """One batch of what is queued, at most max_rows records, or a mark.
+        """Return one batch of at most max_rows queued records, or a mark.
 
-        timeout: seconds to wait for something; 0 does not wait, None waits for ever. The batch is empty where nothing
-        came in time, and where the stream has ended.
+        timeout: seconds to wait; 0 does not wait, None waits for ever. The batch is empty after the timeout, and if the
+        stream has ended.
         """
         return self._read(_checked_rows(max_rows), _checked_seconds("timeout", timeout))
 
     async def aread(self, timeout: float | None = None, max_rows: int = ROWS) -> Batch[_R] | _O:
-        """`read`, awaited. It has a name of its own because a call cannot know whether it will be awaited."""
+        """`read` as a coroutine."""
         return await self._aread(_checked_rows(max_rows), _checked_seconds("timeout", timeout))
 
     def batches(self, max_rows: int = ROWS, *, idle: float | None = None) -> Batches[_R, _O]:
         """The records in batches of at most max_rows: an iterator and an asynchronous iterator.
 
-        A batch has what is queued, so it is small where little comes. idle: seconds without anything after which the
-        iteration ends; 0 ends it where nothing is queued.
+        A batch has the queued records; it is small at a low rate. idle: seconds without a record after which the
+        iteration ends; 0 ends it if nothing is queued.
         """
         return Batches(self, _checked_rows(max_rows), _checked_seconds("idle", idle))
 
@@ -272,7 +272,7 @@ class Stream(Generic[_R, _O]):
         return item
 
     def _next_item(self, wait: bool) -> _R | _O | None:
-        """The next record or mark; None at the end, and where wait is false and nothing is there."""
+        """The next record or mark; None at the end, or if wait is false and nothing is queued."""
         if not self._cursor.left:
             mark = self._advance(ROWS, wait, None)
             if mark is not None:
@@ -293,18 +293,18 @@ class Stream(Generic[_R, _O]):
         return self._cursor.nothing
 
     def _next_batch(self, rows: int, wait: bool, end: float | None) -> Batch[_R] | _O:
-        """The next batch or mark; an empty batch at the end, and where nothing came in time."""
+        """The next batch or mark; an empty batch at the end, or after the time end."""
         mark = self._advance(rows, wait, end)
         return self._cursor.batch_of(rows) if mark is None else mark
 
     def _advance(self, rows: int, wait: bool, end: float | None) -> _O | None:
-        """Let the cursor have what comes next, where it is at its end; or return a mark that comes before that.
+        """Give the next batch to the cursor if it has no records left, or return a mark that precedes it.
 
-        The cursor stays at its end where the stream is, and where nothing came in time.
+        The cursor stays without records at the end of the stream, and after the time end.
         """
-        source, losses, cursor, arrived = self._source, self._losses, self._cursor, self._arrived
+        source, losses, cursor, batches = self._source, self._losses, self._cursor, self._next
         while not cursor.left:
-            # What `stop` and `resync` ask for is looked at behind this: see SocketSource.wake.
+            # The state that `stop` and `resync` change is read after this: see SocketSource.wake.
             source.set_deadline(end if wait else None)
             if losses.due is None:
                 losses.look()
@@ -313,18 +313,18 @@ class Stream(Generic[_R, _O]):
                 if mark is not None:
                     return mark
                 continue
-            # Between a call and what is done with its result a signal handler may raise; not between assignments.
-            if not arrived:
-                source.read(rows, wait and losses.due is None, arrived)
-            if not arrived:
-                # It was woken, or the time has passed: there may be something all the same.
+            # A signal handler may raise between a call and the use of its result, but not between assignments.
+            if not batches:
+                source.read(rows, wait and losses.due is None, batches)
+            if not batches:
+                # Woken, or after the deadline: something may be queued all the same.
                 wait = wait and (end is None or _time.monotonic() < end)
                 continue
-            cursor.batch, cursor.position = arrived[0], 0
-            arrived.clear()
+            cursor.batch, cursor.position = batches[0], 0
+            batches.clear()
             if losses.due is not None:
                 losses.backlog = max(0, losses.backlog - cursor.left) if cursor.left else 0
-            # What came may all have been lost.
+            # All of it may have been lost.
             elif not cursor.left and not losses.look() and (source.ended or not wait):
                 break
         return None
@@ -342,16 +342,16 @@ class Stream(Generic[_R, _O]):
         return item
 
     async def _awaited(self, take: Callable[[], _T | None], timeout: float | None) -> _T | None:
-        """What take gives once it gives something; None at the end, and where nothing came in time."""
+        """The first result of take that is not None; None at the end, or after the timeout."""
         self._readiness.bind()
         end = None if timeout is None else _time.monotonic() + timeout
-        # A stream that always has something must not keep the others from running.
+        # Other tasks must run even if something is always queued.
         await pause()
         while True:
             with self._lock:
                 item = take()
             if item is not None:
-                # No other task has run since: it is not lost where this one is cancelled.
+                # No other task has run since: the item is not lost if this task is cancelled.
                 self._wake_for_rest()
                 return item
             if self._source.ended or (end is not None and _time.monotonic() >= end):
@@ -359,13 +359,13 @@ class Stream(Generic[_R, _O]):
             await self._readable(end)
 
     async def _readable(self, end: float | None) -> None:
-        """Until there may be something to read, or end, or the stream is closed."""
+        """Wait until the socket may be readable, the time end, or `close`."""
         if self.closed:
             raise OpError("receive", _errno.EBADF)
         await self._readiness.wait(readable=True, until=end)
 
     def _wake_for_rest(self) -> None:
-        """Wake the tasks that wait for the socket where there is something that was read already."""
+        """Wake the tasks that wait for the socket if the cursor has records left."""
         if self._cursor.left:
             self._readiness.wake()
 
@@ -373,11 +373,11 @@ class Stream(Generic[_R, _O]):
 
     @property
     def lost(self) -> int:
-        """How much was lost since the stream began: of what, the family's `listen` says."""
+        """The number of losses since the stream began, in the unit that the family's `listen` states."""
         return self._source.lost
 
     def read_buffer(self) -> int:
-        """Bytes of the read buffer (SO_RCVBUF): twice what was asked for, or less where that is not permitted."""
+        """The size of the read buffer in bytes (SO_RCVBUF): twice the size requested, or less if not permitted."""
         return self._source.read_buffer()
 
     def fileno(self) -> int:
@@ -385,19 +385,18 @@ class Stream(Generic[_R, _O]):
         return -1 if self.closed else self._source.fileno()
 
     def resync(self) -> None:
-        """Ask for a resync: the state as a whole comes behind what is queued now, as after a loss.
+        """Request a resync: the entire state follows the records that are queued now, as after a loss.
 
-        It may be called from any thread or signal handler. ValueError where the stream was opened without a resync.
+        It may be called from any thread or signal handler. ValueError if the stream was opened without a resync.
         """
         self._losses.ask()
         self._wake_all()
 
     def stop(self) -> None:
-        """End the stream behind what is queued: the multicast groups are left, and iteration ends when all that came
-        before has been read, or a resync that had begun.
+        """Leave the multicast groups, and end the stream after the queued records, or after a resync that has begun.
 
-        It may be called from any thread or signal handler. In a forked child it ends the parent's stream, too, for the
-        socket is one. Nothing happens where the stream is closed.
+        It may be called from any thread or signal handler. In a forked child it ends the parent's stream too, as both
+        share one socket. It has no effect on a closed stream.
         """
         if self.closed:
             return
@@ -409,7 +408,7 @@ class Stream(Generic[_R, _O]):
         self._wake_all()
 
     def _wake_all(self) -> None:
-        """Let all that wait look again."""
+        """Wake all waiting threads and tasks."""
         self._source.wake()
         self._readiness.wake_soon()
 
@@ -419,7 +418,7 @@ class Stream(Generic[_R, _O]):
         return self._locks.is_closed
 
     def close(self) -> None:
-        """Close the stream; what waits for it, in other threads and tasks too, ends with OpError (errno EBADF)."""
+        """Close the stream. Reads that wait in other threads and tasks end with OpError (errno EBADF)."""
         if not self._locks.close():
             return
         run_in(self._readiness.loop, self._release)
@@ -427,7 +426,7 @@ class Stream(Generic[_R, _O]):
     def _release(self) -> None:
         self._readiness.forget()
         self._source.close()
-        self._losses.state = None  # which closes a generator, unless another thread is in it
+        self._losses.state = None  # closes a generator, unless another thread runs it
         for other in self._owns:
             other.close()
 
@@ -449,7 +448,7 @@ class Stream(Generic[_R, _O]):
         return f"<{name} of {names}{' closed' if self.closed else ''}>"
 
     def __del__(self) -> None:
-        locks = getattr(self, "_locks", None)  # None where __init__ failed
+        locks = getattr(self, "_locks", None)  # None if __init__ failed
         if locks and not locks.is_closed:
             _warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             self._source.close()
@@ -458,7 +457,7 @@ class Stream(Generic[_R, _O]):
 
 
 class Batches(Generic[_R, _O]):
-    """What `Stream.batches` returns. It can be iterated again, and goes on then."""
+    """The iterator of `Stream.batches`. A second iteration continues the first."""
 
     def __init__(self, stream: Stream[_R, _O], rows: int, idle: float | None) -> None:
         self._stream = stream
@@ -488,7 +487,7 @@ class Batches(Generic[_R, _O]):
 
 
 class _Cursor(Generic[_R]):
-    """The batch at hand, and how far it has been handed out."""
+    """The current batch, and the position of its next record."""
 
     __slots__ = ("batch", "nothing", "position")
 
@@ -510,7 +509,7 @@ class _Cursor(Generic[_R]):
         return record
 
     def batch_of(self, rows: int) -> Batch[_R]:
-        """The next records, as many as rows at most."""
+        """The next records, at most rows of them."""
         if not self.position and len(self.batch) <= rows:
             whole, self.batch = self.batch, self.nothing
             return whole
@@ -521,7 +520,7 @@ class _Cursor(Generic[_R]):
 
 
 class _Losses(Generic[_R, _O]):
-    """What was lost and is still to be reported or made good, behind what was queued before it."""
+    """Losses to report or to resync, after the records that were queued before them."""
 
     def __init__(
         self, source: Source[_R], policy: str | None, resync: Callable[[], Iterator[Batch[_R]]] | None
@@ -529,11 +528,11 @@ class _Losses(Generic[_R, _O]):
         self.source = source
         self.policy = policy
         self.resync = resync
-        self.reported = 0  # of what the source has lost
-        self.due: int | None = None  # the loss that the next mark reports; None where no mark is to come
-        self.backlog = 0  # records that may have been queued before it
-        self.state: Iterator[Batch[_R]] | None = None  # what a resync reads
-        self.asked = False  # for a resync without a loss
+        self.reported = 0  # of the losses of the source
+        self.due: int | None = None  # the loss that the next mark reports; None if no mark is due
+        self.backlog = 0  # records that may have been queued before the loss
+        self.state: Iterator[Batch[_R]] | None = None  # the batches of a resync
+        self.asked = False  # whether `ask` requests a resync without a loss
 
     def ask(self) -> None:
         if self.resync is None:
@@ -541,7 +540,7 @@ class _Losses(Generic[_R, _O]):
         self.asked = True
 
     def look(self) -> bool:
-        """Whether there is a loss to report, or a resync was asked for."""
+        """Whether there is a loss to report, or a resync was requested."""
         lost = self.source.lost - self.reported
         if not (lost or self.asked) or not self.policy:
             return False
@@ -551,7 +550,7 @@ class _Losses(Generic[_R, _O]):
         return True
 
     def go_on(self, cursor: _Cursor[_R]) -> _O | None:
-        """The mark that is due; or None, and the cursor has the next part of a resync."""
+        """The mark that is due; or None after the next batch of a resync was given to the cursor."""
         if self.resync is None:
             overrun = Overrun(self.due or 0)
             self.due = None
@@ -560,7 +559,7 @@ class _Losses(Generic[_R, _O]):
             return cast("_O", overrun)
         if self.state is None:
             begin = ResyncBegin(self.due or 0)
-            # A resync that fails begins again, and has nothing more to report then.
+            # A resync that fails begins again, without a loss to report.
             self.state, self.due = self.resync(), 0
             return cast("_O", begin)
         try:

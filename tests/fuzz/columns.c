@@ -116,7 +116,7 @@ static void test_terms(void)
     free(terms.slots);
 }
 
-/* Children outlive what they came in, in any order. */
+/* Children outlive their parents, in any order. */
 static void test_moved_parts(void)
 {
     struct nl_rows all = source(1);

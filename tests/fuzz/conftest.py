@@ -15,7 +15,7 @@ SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"]
 
 @pytest.fixture(scope="session")
 def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """A function from the name of a source file to the program made of it, without sanitizers where it is told so."""
+    """A function from the name of a source file to the program made of it, without sanitizers if requested."""
     compiler = shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         pytest.skip("neither gcc nor clang is installed")
@@ -43,7 +43,7 @@ def build(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def corpus() -> Callable[[str], list[str]]:
-    """A function from the name of a fuzz target to the paths of the inputs that are kept for it."""
+    """A function from the name of a fuzz target to the paths of its stored inputs."""
 
     def paths(target: str) -> list[str]:
         found = sorted(str(path) for path in (HERE / "corpus" / target).iterdir())

@@ -3,7 +3,7 @@
     python tests/fuzz/fuzz_api.py [libFuzzer's options] [CORPUS...]
 
 atheris runs it; `make fuzz-api` lets it see the C too. The first byte chooses one of `TARGETS`, and what they are given
-is made of the others. Each allows the errors that its callers are told of, and checks what must hold of what came out.
+is made of the others. Each allows the errors that its callers expect, and checks what must hold of what came out.
 """
 
 from __future__ import annotations
@@ -161,14 +161,14 @@ def use(declaration: type[Record], data: bytes) -> None:
     with contextlib.suppress(DecodeError):
         record = declaration.decode(data)
         repr(record)
-        told = record.to_dict()
+        fields = record.to_dict()
         try:
             encoded = record.encode()
         except EncodeError:
             return
         again = declaration.decode(encoded)
         assert again.encode() == encoded
-        assert repr(again.to_dict()) == repr(told)
+        assert repr(again.to_dict()) == repr(fields)
         batch = declaration.decode_many([data, encoded])
         assert batch[0] == record
         batch.to_numpy()
@@ -306,12 +306,12 @@ def programs(source: Input) -> None:
         orig, reply = flow.orig, flow.reply
     except (DecodeError, AttributeError):
         return
-    told = Flow(**{name: getattr(flow, name) for name in Flow.__fields__} | {"event": kind.event})
+    event_flow = Flow(**{name: getattr(flow, name) for name in Flow.__fields__} | {"event": kind.event})
     wanted = chosen.match(events=True)
     assert wanted is not None
     if orig.src is not None and orig.dst is not None and reply is not None:
-        assert wanted(told) == filters.means(chosen, told)
-    assert passed or not wanted(told) or repeats(payload)
+        assert wanted(event_flow) == filters.means(chosen, event_flow)
+    assert passed or not wanted(event_flow) or repeats(payload)
 
 
 def repeats(payload: bytes) -> bool:
@@ -420,7 +420,7 @@ class Scripted:
 
 
 def readers(source: Input) -> None:
-    """Whatever comes for a dump: batches of what was asked for, then an end or an error, and what is left is kept."""
+    """Whatever comes for a dump: batches of what was asked for, then an end or an error, and the rest stays."""
     rows = 1 + source.number() % 4
     reader = Reader(Flow)
     reader.begin(Message(Header(type=0x101, flags=0x301, sequence=7, pid=1)))
@@ -443,7 +443,7 @@ def readers(source: Input) -> None:
 
 
 def answers(source: Input) -> None:
-    """Whatever comes for many requests: an answer to each, or an error that has those that came."""
+    """Whatever comes for many requests: an answer to each, or an error with the answers so far."""
     calls: list[Call[Any]] = []
     for _ in range(1 + source.number() % 8):
         if source.number() % 2:
@@ -456,13 +456,13 @@ def answers(source: Input) -> None:
     try:
         found = conn.execute_all(calls)
     except (DecodeError, OpError) as error:
-        told: dict[int, Any] = error.answers  # type: ignore[union-attr]
-        assert len(told) < len(calls)
+        answers: dict[int, Any] = error.answers  # type: ignore[union-attr]
+        assert len(answers) < len(calls)
     else:
         assert len(found) == len(calls)
-        told = dict(enumerate(found))
+        answers = dict(enumerate(found))
         assert not conn._exchange.inbox.abandoned
-    for i, answer in told.items():
+    for i, answer in answers.items():
         assert isinstance(answer, OpError | (Flow if calls[i].reply else type(None)))
 
 

@@ -44,7 +44,7 @@ static void attributes(const uint8_t *p, size_t n, int depth)
 }
 
 /* The messages of an input as replies of every kind, in datagrams that end behind a message whose length says so: an
- * end is told once and is final, and nothing of another request is part of a reply. */
+ * end is reported once and is final, and nothing of another request is part of a reply. */
 static void replies(const uint8_t *p, size_t n, uint32_t sequence, uint32_t pid)
 {
     for (unsigned kind = NL_REPLY_ANY; kind <= NL_REPLY_PLAIN; kind++) {

@@ -172,7 +172,7 @@ def main(name: str) -> None:
 
     warnings.simplefilter("ignore")  # of counters that are switched off
     scenario = SCENARIOS[name]
-    scenario()  # what is made once and kept
+    scenario()  # objects that are made once
     before = live()
     n = 0
     while True:

@@ -1,6 +1,6 @@
 /* Preloaded: an allocation of netlink's modules fails when armed for it, and those that live are counted.
  *
- * Whose an allocation is the return address tells. What Python allocates, for whomever, is not looked at.
+ * The return address identifies the owner of an allocation. Allocations by Python itself are ignored.
  */
 #include <dlfcn.h>
 #include <pthread.h>

@@ -36,7 +36,7 @@ from netlink.netfilter.conntrack import (
 TCP, UDP, ICMP, ICMPV6, SCTP, DCCP, GRE, UDPLITE = 6, 17, 1, 58, 132, 33, 47, 136
 _PORTS = (TCP, UDP, SCTP, DCCP, GRE)
 
-Told = dict[str, Any]
+Fields = dict[str, Any]
 
 
 # To create
@@ -107,15 +107,15 @@ def varied(each: int = 1) -> list[Flow]:
     return flows
 
 
-# As conntrack(8) says it
+# As conntrack(8) prints it
 
 
-def told(flow: Flow) -> Told:
-    """What conntrack(8) prints of a flow, as `_read` reads it."""
+def fields_of(flow: Flow) -> Fields:
+    """The fields of a flow that conntrack(8) prints, as `_read` returns them."""
     status = flow.status or Status(0)
     info = flow.protoinfo
     tcp = info.tcp if info else None
-    all_: Told = {
+    all_: Fields = {
         "type": flow.event.name.lower() if flow.event else None,
         "orig": _direction(flow.orig, flow.counters_orig),
         "reply": _direction(flow.reply, flow.counters_reply),
@@ -134,7 +134,7 @@ def told(flow: Flow) -> Told:
     return all_
 
 
-def _direction(t: Tuple, counters: Counters | None) -> Told:
+def _direction(t: Tuple, counters: Counters | None) -> Fields:
     return {
         "src": str(t.src),
         "dst": str(t.dst),
@@ -145,7 +145,7 @@ def _direction(t: Tuple, counters: Counters | None) -> Told:
     }
 
 
-def _read(element: ET.Element) -> Told:
+def _read(element: ET.Element) -> Fields:
     metas = {meta.get("direction"): meta for meta in element.findall("meta")}
     about = metas["independent"]
 
@@ -153,7 +153,7 @@ def _read(element: ET.Element) -> Told:
         text = about.findtext(name)
         return None if text is None else int(text)
 
-    found: Told = {
+    found: Fields = {
         "type": element.get("type"),
         "orig": _read_direction(metas["original"]),
         "reply": _read_direction(metas["reply"]),
@@ -173,7 +173,7 @@ def _read(element: ET.Element) -> Told:
     return found
 
 
-def _read_direction(meta: ET.Element) -> Told:
+def _read_direction(meta: ET.Element) -> Fields:
     layer3, layer4 = meta.find("layer3"), meta.find("layer4")
     assert layer3 is not None
     assert layer4 is not None
@@ -199,14 +199,14 @@ def _require_conntrack_8() -> None:
         pytest.skip("conntrack(8) is missing (Debian: conntrack)")
 
 
-def by_identity(flows: Iterable[Told]) -> dict[tuple[Any, ...], Told]:
-    """By what tells flows apart: ids are hashes, and may be the same for two."""
+def by_identity(flows: Iterable[Fields]) -> dict[tuple[Any, ...], Fields]:
+    """Flows by their identity: ids are hashes, and two flows may share one."""
     return {(flow["id"], flow["orig"]["src"], flow["orig"]["ports"], flow["zone"]): flow for flow in flows}
 
 
-def listed() -> list[Told]:
+def listed() -> list[Fields]:
     """The table as `conntrack -L -o xml` prints it."""
-    found: list[Told] = []
+    found: list[Fields] = []
     for family in ("ipv4", "ipv6"):
         text = _conntrack("-L", "-f", family, "-o", "xml,id,ktimestamp")
         if text.strip():
@@ -247,7 +247,7 @@ def _listeners() -> set[str]:
 
 
 @contextlib.contextmanager
-def events_printed() -> Iterator[Callable[[int], list[Told]]]:
+def events_printed() -> Iterator[Callable[[int], list[Fields]]]:
     """`conntrack -E -o xml` beside: a function that gives what it prints once that is so many.
 
     It is slow and its socket small: some 100 events at a time.
@@ -260,7 +260,7 @@ def events_printed() -> Iterator[Callable[[int], list[Told]]]:
         subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL) as process,
     ):
 
-        def printed(count: int) -> list[Told]:
+        def printed(count: int) -> list[Fields]:
             eventually(lambda: Path(out.name).read_text().count("</flow>") >= count, f"{count} are printed", 30)
             text = Path(out.name).read_text()
             return [_read(ET.fromstring(flow)) for flow in re.findall(r"<flow .*?</flow>", text, re.DOTALL)]

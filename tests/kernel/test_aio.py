@@ -267,7 +267,7 @@ def test_a_receive_that_waits_does_not_block_a_send() -> None:
     run(main)
 
 
-def test_receives_take_turns() -> None:
+def test_the_lock_to_receive() -> None:
     async def main() -> None:
         async with dial(Family.USERSOCK) as conn:
             with Peer(conn.pid) as peer:
@@ -474,7 +474,7 @@ def test_a_dump_cancelled_in_a_loop_over_it(conn: netlink.Conn) -> None:
     run(main)
 
 
-def test_a_cancelled_wait_for_a_turn() -> None:
+def test_a_cancelled_wait_for_a_lock() -> None:
     async def main() -> None:
         async with dial(Family.USERSOCK) as conn:
             with Peer(conn.pid) as peer:
@@ -538,7 +538,7 @@ def test_deadlines_that_have_passed() -> None:
 
 
 @pytest.mark.parametrize("far", [1e10, math.inf])
-def test_a_deadline_that_never_comes(far: float) -> None:
+def test_a_deadline_in_the_far_future(far: float) -> None:
     async def main() -> None:
         async with dial(Family.USERSOCK) as conn:
             conn.set_deadline(far)
@@ -551,7 +551,7 @@ def test_a_deadline_that_never_comes(far: float) -> None:
     run(main)
 
 
-def test_a_deadline_that_comes() -> None:
+def test_a_deadline_that_passes() -> None:
     async def main() -> None:
         async with dial(Family.ROUTE) as conn:
             at = time.monotonic() + 0.1
@@ -586,7 +586,7 @@ def test_a_deadline_set_meanwhile() -> None:
     run(main)
 
 
-def test_a_deadline_for_the_wait_for_a_turn() -> None:
+def test_a_deadline_for_the_wait_for_a_lock() -> None:
     async def main() -> None:
         async with dial(Family.USERSOCK) as conn:
             with Peer(conn.pid) as peer:
@@ -631,7 +631,7 @@ def test_a_send_that_waits(work: Work) -> None:
 # close
 
 
-def test_close_ends_what_waits() -> None:
+def test_close_ends_all_waiting() -> None:
     async def main() -> None:
         async with dial(Family.ROUTE) as conn:
             tasks = [
@@ -669,7 +669,7 @@ def test_close_from_a_thread(work: Work) -> None:
     run(main)
 
 
-def test_close_from_a_thread_ends_what_waits_behind_a_suspended_iterator(work: Work) -> None:
+def test_close_from_a_thread_ends_the_wait_for_a_suspended_iterator(work: Work) -> None:
     def close(conn: AsyncConn, loop_thread: int) -> None:
         wait_blocked(loop_thread, "epoll_wait", "epoll_pwait")
         conn.close()

@@ -64,17 +64,17 @@ def in_the_middle(ct: conntrack.Conn, work: Work, act: Callable[[], object]) -> 
     raise AssertionError("no dump was seen in its middle")
 
 
-def test_parts_that_are_kept_and_parts_that_are_not(ct: conntrack.Conn) -> None:
+def test_parts_that_are_stored_and_parts_that_are_not(ct: conntrack.Conn) -> None:
     want = {int.from_bytes(netns._address(n), "big") for n in range(1, COUNT + 1)}
-    kept, seen = [], set()
+    parts, seen = [], set()
     # Their memory is used again only where nobody has it.
     for i, part in enumerate(ct.iter_dump()):
         seen |= {int(flow.orig.src) for flow in part}
         if i % 2:
-            kept.append(part)
+            parts.append(part)
     assert seen == want
-    assert len(kept) == 5
-    assert len({int(flow.orig.src) for part in kept for flow in part}) == sum(map(len, kept))
+    assert len(parts) == 5
+    assert len({int(flow.orig.src) for part in parts for flow in part}) == sum(map(len, parts))
 
 
 def test_close_from_another_thread(ct: conntrack.Conn, work: Work) -> None:
@@ -184,7 +184,7 @@ def test_sends_of_another_thread_wait_for_the_end(ct: conntrack.Conn, work: Work
     parts = ct.iter_dump()
     next(parts)
     worker = work(ct.conn.send, known)
-    worker.wait_turn()
+    worker.wait_for_lock()
     assert ROWS + sum(map(len, parts)) == COUNT
     sent = worker.result()
     ct.conn.set_deadline(soon())
@@ -257,13 +257,13 @@ def test_messages_of_others_are_an_error_and_those_behind_it_are_not_lost(ct: co
     whole(ct)
 
 
-def test_what_comes_behind_the_end_is_the_next_receive_s(ct: conntrack.Conn) -> None:
+def test_messages_after_the_end_are_for_the_next_receive(ct: conntrack.Conn) -> None:
     parts = ct.iter_dump()
     next(parts)
     next(parts)
     done = Message(Header(type=3, flags=HeaderFlags.MULTI, sequence=sequence_of(ct), length=20), bytes(4))
     other = Message(Header(type=4711, sequence=1, length=20), bytes(4))
-    # A false end, and behind it, in the same datagram and in the next one, what is not the dump's.
+    # A false end, followed by other messages in the same datagram and in the next one.
     inject(ct, datagram(done, other))
     inject(ct, datagram(other.replace(type=4712)))
     got = 2 * ROWS + sum(map(len, parts))
@@ -293,8 +293,8 @@ def test_an_iter_dump_left_with_its_end_in_hand(ct: conntrack.Conn) -> None:
 
 
 @pytest.mark.parametrize("left", [False, True], ids=["to its end", "left"])
-def test_an_error_of_the_socket_comes_behind_what_was_received_before_it(ct: conntrack.Conn, left: bool) -> None:
-    """ENOBUFS of events that overran the connection: told in its turn, once."""
+def test_an_error_of_the_socket_follows_the_messages_before_it(ct: conntrack.Conn, left: bool) -> None:
+    """ENOBUFS of events that overran the connection: reported once, in order."""
     parts = ct.iter_dump()
     next(parts)
     next(parts)

@@ -75,8 +75,8 @@ def test_a_filter_on_the_kernels_messages(conn: Conn) -> None:
     conn.execute(netns.link_request(netns.RTM_NEWLINK, index=netns.LOOPBACK, up=True))
 
 
-def test_a_program_that_keeps_a_part_cuts_nothing_in_silence(user: Conn, peer: Peer) -> None:
-    # The kernel itself shortens the datagram; its length field then tells.
+def test_a_program_that_truncates_is_reported(user: Conn, peer: Peer) -> None:
+    # The kernel itself shortens the datagram; its length field shows that.
     user.set_bpf([stmt(BPF_RET | BPF_K, 20)])
     peer.send(Message(Header(type=16), bytes(100)))
     with pytest.raises(DecodeError):

@@ -1,4 +1,4 @@
-"""Threads on one connection: whose turn it is, and how close ends everybody's."""
+"""Threads on one connection: the locks, and their end by close."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def ended(call: Callable[[], Any]) -> None:
     assert caught.value.errno == errno.EBADF
 
 
-# Turns
+# Locks
 
 
 @pytest.mark.parametrize("flags", [HeaderFlags.REQUEST, ACK, DUMP], ids=["get", "get+ack", "dump"])
@@ -124,11 +124,11 @@ def test_a_receive_that_blocks_never_blocks_a_send(conn: Conn, work: Work) -> No
     assert [m.header.sequence for m in conn.receive()] == [other.header.sequence]
 
 
-def test_receives_take_turns(user: Conn, peer: Peer, work: Work) -> None:
+def test_the_lock_to_receive(user: Conn, peer: Peer, work: Work) -> None:
     first = work(user.receive)
     first.wait_receiving()
     second = work(user.receive)
-    second.wait_turn()
+    second.wait_for_lock()
     peer.send(message(16))
     assert types(first.result()) == [16]
     second.wait_receiving()
@@ -142,13 +142,13 @@ def test_receives_never_interleave_a_reply(user: Conn, peer: Peer, work: Work) -
     workers[0].wait_receiving()
     workers += [work(user.receive) for _ in range(3)]
     for worker in workers[1:]:
-        worker.wait_turn()
+        worker.wait_for_lock()
     peer.send(message(100, multi))
     # The first is blocked again, in the middle of its reply.
     eventually(lambda: not readable(user), "the part is taken")
     workers[0].wait_receiving()
     for worker in workers[1:]:
-        worker.wait_turn()
+        worker.wait_for_lock()
     peer.send(message(100, multi))
     peer.send(message(HeaderType.DONE, multi))
     for kind in (101, 102, 103):
@@ -195,7 +195,7 @@ def test_execute_excludes_send_and_receive(conn: Conn, work: Work) -> None:
         "receive_iter": work(lambda: list(conn.receive_iter())),
     }
     for worker in waiting.values():
-        worker.wait_turn()
+        worker.wait_for_lock()
     assert not execute.done
     assert not readable(conn)  # nothing was sent meanwhile
     conn.close()
@@ -203,13 +203,13 @@ def test_execute_excludes_send_and_receive(conn: Conn, work: Work) -> None:
         ended(worker.result)
 
 
-def test_what_execute_held_up_goes_on_behind_it(conn: Conn, work: Work) -> None:
+def test_threads_blocked_by_execute_continue_after_it(conn: Conn, work: Work) -> None:
     conn.set_bpf(NOTHING_PASSES)
     execute = work(conn.execute, get_link())
     execute.wait_receiving()
     conn.remove_bpf()
     send = work(conn.send, get_link().replace(sequence=2))
-    send.wait_turn()
+    send.wait_for_lock()
     conn.set_read_deadline(passed())
     with pytest.raises(TimeoutError):
         execute.result()
@@ -223,10 +223,10 @@ def test_execute_waits_for_a_receive_that_blocks(conn: Conn, other: Conn, work: 
     receive = work(conn.receive)
     receive.wait_receiving()
     execute = work(conn.execute, get_link().replace(sequence=4))
-    execute.wait_turn()
+    execute.wait_for_lock()
     assert not readable(conn)
     netns.add_link(other, "probe0")
-    # Once its turn comes, another event may be first: adding a link is more than one. That is for validate.
+    # When it has the locks, another event may be first: adding a link makes several. validate reports that.
     events = receive.result()
     assert 4 not in {m.header.sequence for m in events}
     try:
@@ -244,7 +244,7 @@ def test_execute_waits_for_an_iterator(conn: Conn, work: Work) -> None:
     replies = conn.receive_iter()
     next(replies)
     execute = work(conn.execute, get_link())
-    execute.wait_turn()
+    execute.wait_for_lock()
     replies.close()  # type: ignore[attr-defined]
     assert len(execute.result()) == 1
 
@@ -291,7 +291,7 @@ def test_another_thread_waits_while_an_iterator_is_suspended(
 ) -> None:
     workers = [work(user.receive), work(lambda: list(user.receive_iter()))]
     for worker in workers:
-        worker.wait_turn()
+        worker.wait_for_lock()
     peer.send(message(18, HeaderFlags.MULTI), message(HeaderType.DONE, HeaderFlags.MULTI))
     assert types(suspended) == [17, 18]
     peer.send(message(20))
@@ -303,7 +303,7 @@ def test_closing_an_iterator_lets_the_next_thread_go_on(
     user: Conn, peer: Peer, suspended: Iterator[Message], work: Work
 ) -> None:
     worker = work(user.receive)
-    worker.wait_turn()
+    worker.wait_for_lock()
     suspended.close()  # type: ignore[attr-defined]
     worker.wait_receiving()
     # Its sequence number is 0, which is nobody's: what comes is taken for another reply.
@@ -317,7 +317,7 @@ def test_dropping_an_iterator_lets_the_next_thread_go_on(conn: Conn, work: Work)
     replies = conn.receive_iter()
     next(replies)
     worker = work(conn.execute, get_link())
-    worker.wait_turn()
+    worker.wait_for_lock()
     del replies
     gc.collect()
     assert len(worker.result()) == 1
@@ -337,9 +337,9 @@ def test_an_iterator_goes_on_in_another_thread(conn: Conn, work: Work) -> None:
     count = netns.is_ours(next(replies))
     second = work(go_on)
     try:
-        second.wait_turn()  # has read its part, and the turn is its
+        second.wait_for_lock()  # has read its part, and holds the lock
         execute = work(conn.execute, get_link())
-        execute.wait_turn()
+        execute.wait_for_lock()
         count += sum(map(netns.is_ours, replies))
     finally:
         leave.set()
@@ -364,9 +364,9 @@ def test_an_iterator_read_on_by_another_thread_is_that_threads(user: Conn, peer:
 
     second = work(run)
     try:
-        second.wait_turn()
+        second.wait_for_lock()
         waiting = work(user.receive)
-        waiting.wait_turn()
+        waiting.wait_for_lock()
     finally:
         leave.set()
         second.join()
@@ -378,7 +378,7 @@ def test_an_iterator_read_on_by_another_thread_is_that_threads(user: Conn, peer:
 
 
 def test_a_thread_that_ended_is_not_taken_for_a_new_one(user: Conn, peer: Peer, work: Work) -> None:
-    # Thread identifiers are used again: a new thread waits for its turn all the same.
+    # Thread identifiers are reused: a new thread must wait for the lock.
     peer.send(message(16, HeaderFlags.MULTI), message(17, HeaderFlags.MULTI))
     replies = user.receive_iter()
 
@@ -396,7 +396,7 @@ def test_a_thread_that_ended_is_not_taken_for_a_new_one(user: Conn, peer: Peer, 
             worker = work(second)
             eventually(lambda worker=worker: worker.done or waits(worker.native_id, "futex"), "it waits or has ended")
             if not worker.done or worker.result() is not None:
-                worker.wait_turn()
+                worker.wait_for_lock()
                 break
         else:
             pytest.skip("no thread identifier was used again")
@@ -430,7 +430,7 @@ def test_the_first_thread_waits_for_the_one_that_has_its_iterator_now(user: Conn
     two = work(finish)
     two.wait_receiving()
     go.set()
-    one.wait_turn()
+    one.wait_for_lock()
     peer.send(message(HeaderType.DONE, multi))
     assert two.result() == []
     peer.send(message(20))
@@ -457,23 +457,21 @@ def test_close_ends_a_blocked_execute_at_once(conn: Conn, work: Work) -> None:
     ended(lambda: worker.result(2))
 
 
-def test_close_ends_what_waits_for_a_turn(conn: Conn, work: Work) -> None:
+def test_close_ends_the_wait_for_a_lock(conn: Conn, work: Work) -> None:
     receiving = work(conn.receive)
     receiving.wait_receiving()
     waiting = [work(conn.receive), work(conn.execute, get_link()), work(lambda: list(conn.receive_iter()))]
     for worker in waiting:
-        worker.wait_turn()
+        worker.wait_for_lock()
     conn.close()
     for worker in (receiving, *waiting):
         ended(lambda worker=worker: worker.result(2))
 
 
-def test_close_ends_what_waits_behind_a_suspended_iterator(
-    user: Conn, suspended: Iterator[Message], work: Work
-) -> None:
+def test_close_ends_the_wait_for_a_suspended_iterator(user: Conn, suspended: Iterator[Message], work: Work) -> None:
     waiting = [work(user.receive), work(user.execute, message(16))]
     for worker in waiting:
-        worker.wait_turn()
+        worker.wait_for_lock()
     user.close()
     for worker in waiting:
         ended(lambda worker=worker: worker.result(2))
@@ -508,7 +506,9 @@ def test_close_in_a_loop_over_a_dump(conn: Conn) -> None:
         ended(lambda: [own.close() for _ in own.receive_iter()])
 
 
-def test_close_by_a_signal_handler_while_its_thread_tells_others(conn: Conn, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_close_by_a_signal_handler_while_its_thread_notifies_others(
+    conn: Conn, monkeypatch: pytest.MonkeyPatch
+) -> None:
     notify_all = threading.Condition.notify_all
 
     def late(condition: threading.Condition) -> None:

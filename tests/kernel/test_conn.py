@@ -52,7 +52,7 @@ def ack(sequence: int = 0, code: int = 0) -> Message:
 
 
 def nothing_left(conn: Conn) -> bool:
-    """Whether a receive would wait: nothing is queued in the kernel, and nothing kept back here."""
+    """Whether a receive would wait: nothing is queued in the kernel or here."""
     conn.set_read_deadline(passed())
     with pytest.raises(TimeoutError):
         conn.receive()
@@ -136,7 +136,7 @@ def test_the_first_port_id_is_the_process_id_and_the_second_is_negative(dial: Di
             assert [m.header.pid for m in conn.execute(get_link())] == [conn.pid]
 
 
-def test_an_event_carries_the_port_of_who_caused_it(dial: Dial, other: Conn) -> None:
+def test_an_event_has_the_port_id_of_its_cause(dial: Dial, other: Conn) -> None:
     with dial(Family.ROUTE, Config(groups=1 << 6)) as listener:  # RTNLGRP_IPV4_ROUTE
         sent = other.send(netns.route(1, flags=netns.CREATE | ACK))
         assert len(other.receive()) == 1
@@ -233,7 +233,7 @@ def test_execute_error_is_a_built_in_one(conn: Conn) -> None:
     assert nothing_left(conn)
 
 
-def test_an_error_comes_without_having_asked_for_an_ack(conn: Conn) -> None:
+def test_an_error_needs_no_request_for_an_ack(conn: Conn) -> None:
     request = conn.send(get_link(REQUEST, 9999))
     with pytest.raises(OpError) as caught:
         conn.receive()
@@ -347,7 +347,7 @@ def test_conntrack_dumps_end(ct: Conn) -> None:
 # send
 
 
-def test_send_fills_in_what_is_0(conn: Conn) -> None:
+def test_send_fills_fields_of_0(conn: Conn) -> None:
     request = get_link()
     odd = request.replace(data=request.data + struct.pack("=HHB", 5, 0x3FFF, 1))
     first, second = conn.send(odd), conn.send(odd)
@@ -355,20 +355,20 @@ def test_send_fills_in_what_is_0(conn: Conn) -> None:
     assert first.header.pid == conn.pid
     assert 0 not in {first.header.sequence, second.header.sequence}
     assert second.header.sequence == first.header.sequence % 0xFFFFFFFF + 1
-    assert odd.header == request.header  # a copy came back
+    assert odd.header == request.header  # a copy was returned
     for sent in (first, second):
         (reply,) = conn.receive()
         validate(sent, [reply])
 
 
-def test_send_keeps_what_is_not_0(conn: Conn) -> None:
+def test_send_leaves_other_fields_unchanged(conn: Conn) -> None:
     sent = conn.send(get_link().replace(length=32, sequence=77, pid=conn.pid))
     assert (sent.header.length, sent.header.sequence, sent.header.pid) == (32, 77, conn.pid)
     (reply,) = conn.receive()
     assert (reply.header.sequence, reply.header.pid) == (77, conn.pid)
 
 
-def test_execute_keeps_a_sequence_number(conn: Conn) -> None:
+def test_execute_leaves_a_sequence_number_unchanged(conn: Conn) -> None:
     assert [m.header.sequence for m in conn.execute(get_link().replace(sequence=77))] == [77]
     assert {m.header.sequence for m in conn.execute(get_link(DUMP, 0).replace(sequence=78))} == {78}
     assert nothing_left(conn)
@@ -401,7 +401,7 @@ def test_send_messages_stops_at_no_error(conn: Conn) -> None:
     assert [conn.receive()[0].header.type for _ in range(2)] == [RTM_NEWLINK, HeaderType.ERROR]
 
 
-def test_nobody_listens(user: Conn) -> None:
+def test_a_group_without_listeners(user: Conn) -> None:
     # USERSOCK has no kernel side.
     for send, op in ((user.send, "send"), (lambda m: user.send_messages([m]), "send-messages")):
         with pytest.raises(ConnectionRefusedError) as caught:
@@ -452,7 +452,7 @@ def test_receive_ends_with_a_datagram_without_multi(user: Conn, peer: Peer) -> N
     assert [m.header.type for m in user.receive()] == [20]
 
 
-def test_receive_keeps_what_is_behind_done(user: Conn, peer: Peer) -> None:
+def test_receive_leaves_messages_after_done_to_the_next(user: Conn, peer: Peer) -> None:
     peer.send(message(16, MULTI), done(), message(17))
     assert [m.header.type for m in user.receive()] == [16]
     assert [m.header.type for m in user.receive()] == [17]
@@ -536,7 +536,7 @@ def test_receive_iter_of_one_datagram(user: Conn, peer: Peer) -> None:
     assert next(replies, None) is None
 
 
-def test_receive_iter_left_early_keeps_the_rest_of_a_plain_datagram(user: Conn, peer: Peer) -> None:
+def test_receive_iter_closed_early_leaves_the_rest_of_a_plain_datagram(user: Conn, peer: Peer) -> None:
     peer.send(message(16), message(17), message(18))
     replies = user.receive_iter()
     next(replies)
@@ -545,7 +545,7 @@ def test_receive_iter_left_early_keeps_the_rest_of_a_plain_datagram(user: Conn, 
     assert nothing_left(user)
 
 
-def test_receive_iter_raises_after_what_came_before(user: Conn, peer: Peer) -> None:
+def test_receive_iter_raises_after_the_messages_before_the_error(user: Conn, peer: Peer) -> None:
     peer.send(message(16, MULTI), message(17, MULTI), done(0, -errno.EINTR))
     got: list[Message] = []
     with pytest.raises(InterruptedError):
@@ -576,15 +576,15 @@ def test_execute_takes_no_message_of_another_request(conn: Conn) -> None:
     assert nothing_left(conn)
 
 
-# Data and the buffers they came in
+# Data and their buffers
 
 
 def test_data_is_not_overwritten_by_a_later_receive(user: Conn, peer: Peer) -> None:
-    kept = []
+    messages = []
     for n in range(20):
         peer.send(message(16, data=bytes([n]) * 1000))
-        kept += user.receive()
-    assert [m.data for m in kept] == [bytes([n]) * 1000 for n in range(20)]
+        messages += user.receive()
+    assert [m.data for m in messages] == [bytes([n]) * 1000 for n in range(20)]
 
 
 def test_no_privilege_is_needed(dial: Dial, netns: netns.Namespace) -> None:

@@ -20,10 +20,10 @@ from kernel.flows import (
     by_identity,
     connection,
     datagrams,
+    fields_of,
     listed,
     listed_beyond_xml,
     nft,
-    told,
     track,
     tuples,
     varied,
@@ -49,7 +49,7 @@ def test_a_dump_is_what_conntrack_prints(ct: conntrack.Conn) -> None:
         ct.create(flow)
     batch = ct.dump()
     assert len(batch) == len(flows) >= 3000
-    ours, theirs = by_identity(map(told, batch)), by_identity(listed())
+    ours, theirs = by_identity(map(fields_of, batch)), by_identity(listed())
     assert ours.keys() == theirs.keys()
     for key, flow in ours.items():
         # Seconds that passed between the two.
@@ -101,7 +101,7 @@ def test_real_packets_are_counted_and_timed_as_conntrack_prints(ct: conntrack.Co
             sizes[UDP, datagrams([100] * n, address)] = (n, n * (100 + (28 if address == "127.0.0.1" else 48)))
     connections = {(TCP, connection(address)) for address in addresses}
     batch = ct.dump()
-    ours, theirs = by_identity(map(told, batch)), by_identity(listed())
+    ours, theirs = by_identity(map(fields_of, batch)), by_identity(listed())
     for flow in (*ours.values(), *theirs.values()):
         assert flow.pop("timeout") is not None
         assert flow.pop("use") in (1, 2)  # older kernels hold one more reference while they print a flow
@@ -311,7 +311,7 @@ def test_a_dump_of_a_table_that_changes_is_not_marked_interrupted(
         for _ in range(10):
             batch = ct.dump()
             assert not batch.interrupted
-            # As the documentation of dump says to tell flows apart.
+            # The identity of a flow, by the documentation of dump.
             found = {(flow.id, flow.orig) for flow in batch}
             assert lasting - passing < len(found) <= lasting + passing
     finally:

@@ -97,7 +97,7 @@ def test_set_deadline_is_both(conn: Conn) -> None:
 
 
 @pytest.mark.parametrize("far", [1e10, 1e300, math.inf])
-def test_one_that_never_comes(conn: Conn, work: Work, far: float) -> None:
+def test_one_in_the_far_future(conn: Conn, work: Work, far: float) -> None:
     conn.set_deadline(far)
     assert len(conn.execute(get_link())) == 1
     worker = work(conn.receive)
@@ -198,16 +198,16 @@ def test_a_blocked_execute(conn: Conn, work: Work) -> None:
     assert len(conn.execute(get_link())) == 1
 
 
-# For one that waits for its turn
+# For a thread that waits for a lock
 
 
-def test_a_past_one_ends_the_wait_for_a_turn(user: Conn, peer: Peer, work: Work) -> None:
+def test_a_past_one_ends_the_wait_for_a_lock(user: Conn, peer: Peer, work: Work) -> None:
     peer.send(message(16, HeaderFlags.MULTI), message(17, HeaderFlags.MULTI))
     replies = user.receive_iter()
     next(replies)
     workers = {"receive": work(user.receive), "execute": work(user.execute, message())}
     for worker in workers.values():
-        worker.wait_turn()
+        worker.wait_for_lock()
     user.set_read_deadline(passed())
     for op, worker in workers.items():
         timed_out(worker.result, op)
@@ -217,7 +217,7 @@ def test_a_past_one_ends_the_wait_for_a_turn(user: Conn, peer: Peer, work: Work)
     replies.close()  # type: ignore[attr-defined]
 
 
-def test_the_wait_for_a_turn_takes_a_deadline_that_comes(user: Conn, peer: Peer, work: Work) -> None:
+def test_the_wait_for_a_lock_heeds_a_later_deadline(user: Conn, peer: Peer, work: Work) -> None:
     peer.send(message(16, HeaderFlags.MULTI), message(17, HeaderFlags.MULTI))
     replies = user.receive_iter()
     next(replies)
@@ -227,12 +227,12 @@ def test_the_wait_for_a_turn_takes_a_deadline_that_comes(user: Conn, peer: Peer,
     replies.close()  # type: ignore[attr-defined]
 
 
-def test_the_wait_for_a_turn_to_send(conn: Conn, work: Work) -> None:
+def test_the_wait_for_the_lock_to_send(conn: Conn, work: Work) -> None:
     conn.set_bpf([stmt(BPF_RET | BPF_K, 0)])
     execute = work(conn.execute, get_link())
     execute.wait_receiving()
     send = work(conn.send, get_link())
-    send.wait_turn()
+    send.wait_for_lock()
     conn.set_write_deadline(passed())
     timed_out(send.result, "send")
     execute.wait_receiving()
@@ -272,7 +272,7 @@ def test_close_ends_a_blocked_send_at_once(work: Work, verb: str) -> None:
         worker = work(sandboxed(BUSY, send))
         worker.wait_blocked("poll")
         waiting = work(conn.send, get_link())
-        waiting.wait_turn()
+        waiting.wait_for_lock()
         conn.close()
         for each, op in ((worker, verb), (waiting, "send")):
             with pytest.raises(OpError) as caught:

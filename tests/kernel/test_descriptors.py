@@ -143,7 +143,7 @@ def test_open_and_close_many(netns: netns.Namespace) -> None:
     assert fds() == before
 
 
-def test_closing_twice_closes_nobody_elses(netns: netns.Namespace) -> None:
+def test_closing_twice_closes_no_other_descriptor(netns: netns.Namespace) -> None:
     conn = dial(Family.ROUTE)
     number = conn.fileno()
     conn.close()

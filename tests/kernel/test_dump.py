@@ -148,7 +148,7 @@ def test_a_dump_by_another_thread_waits(conn: Conn, work: Callable[..., Worker])
     replies = conn.receive_iter()
     next(replies)
     worker = work(conn.execute, netns.routes_request())
-    worker.wait_turn()
+    worker.wait_for_lock()
     assert 1 + sum(1 for _ in replies) >= 2_000
     assert len(destinations(worker.result())) == 2_000
 
@@ -342,7 +342,7 @@ def unknown_table() -> Message:
     return request.replace(data=request.data + struct.pack("=HHI", 8, 15, 4711))  # RTA_TABLE
 
 
-def test_done_carries_the_errno_of_a_dump_and_the_kernel_s_message() -> None:
+def test_done_has_the_errno_of_a_dump_and_the_kernel_s_message() -> None:
     with dial(Family.ROUTE, Config(strict=True)) as conn:
         conn.set_deadline(soon())
         for receive in (conn.receive, lambda: list(conn.receive_iter())):

@@ -116,7 +116,7 @@ def test_a_dump_that_could_not_be_sent_leaves_no_mark(user: Conn, peer: Peer) ->
     assert m.data == data
 
 
-def test_an_error_carries_no_part_of_another(conn: Conn) -> None:
+def test_an_error_has_no_part_of_another(conn: Conn) -> None:
     sent = conn.send_messages([get_link(index=9999), netns.route(1, netns.RTM_DELROUTE, ACK), get_link(index=9999)])
     got = []
     for _ in sent:
@@ -199,7 +199,7 @@ def test_keyboard_interrupt_is_delivered_in_a_blocked_execute(conn: Conn) -> Non
     assert not readable(conn)
 
 
-def test_keyboard_interrupt_is_delivered_in_the_wait_for_a_turn(user: Conn, peer: Peer, work: Work) -> None:
+def test_keyboard_interrupt_is_delivered_in_the_wait_for_a_lock(user: Conn, peer: Peer, work: Work) -> None:
     receiving = work(user.receive)
     receiving.wait_receiving()
     main = threading.main_thread()
@@ -213,9 +213,9 @@ def test_keyboard_interrupt_is_delivered_in_the_wait_for_a_turn(user: Conn, peer
         with pytest.raises(KeyboardInterrupt):
             user.receive()
         helper.result()
-    # The turns are as they were.
+    # The locks are unchanged.
     second = work(user.receive)
-    second.wait_turn()
+    second.wait_for_lock()
     for kind in (16, 17):
         peer.send(Message(Header(type=kind)))
     assert sorted(m.header.type for w in (receiving, second) for m in w.result()) == [16, 17]

@@ -20,12 +20,12 @@ import netns
 from kernel.flows import (
     TCP,
     UDP,
-    Told,
+    Fields,
     accounting,
     connection,
     datagrams,
     events_printed,
-    told,
+    fields_of,
     track,
     tuples,
     varied,
@@ -100,7 +100,7 @@ def test_new_update_and_destroy_are_events_of_their_own(ct: conntrack.Conn) -> N
     assert new.status & Status.CONFIRMED
 
 
-def test_counters_and_timestamps_come_with_destroy_alone(ct: conntrack.Conn) -> None:
+def test_only_destroy_has_counters_and_timestamps(ct: conntrack.Conn) -> None:
     track()
     with listen() as stream:
         datagrams([100, 200])
@@ -122,12 +122,12 @@ def test_counters_and_timestamps_come_with_destroy_alone(ct: conntrack.Conn) -> 
 
 def test_events_are_what_conntrack_prints(ct: conntrack.Conn) -> None:
     track()
-    ours: list[Told] = []
+    ours: list[Fields] = []
     with listen() as stream, events_printed() as printed:
 
         def keep_pace() -> None:
-            # All of it was told before the last answer came.
-            ours.extend(told(flow) for flow in queued(stream) if isinstance(flow, Flow))
+            # All events were reported before the last reply.
+            ours.extend(fields_of(flow) for flow in queued(stream) if isinstance(flow, Flow))
             printed(len(ours))
 
         for number, flow in enumerate(varied(3)):
@@ -154,8 +154,8 @@ def test_events_are_what_conntrack_prints(ct: conntrack.Conn) -> None:
     assert {flow["type"] for flow in ours} == {"new", "update", "destroy"}
 
 
-def by_flow(events: list[Told]) -> dict[Any, list[Told]]:
-    found: dict[Any, list[Told]] = defaultdict(list)
+def by_flow(events: list[Fields]) -> dict[Any, list[Fields]]:
+    found: dict[Any, list[Fields]] = defaultdict(list)
     for event in events:
         found[event["id"], event["orig"]["src"], event["orig"]["ports"]].append(event)
     return found
@@ -170,7 +170,7 @@ def test_only_the_groups_that_were_asked_for(ct: conntrack.Conn, events: Event) 
         assert [flow.event for flow in queued(stream) if isinstance(flow, Flow)] == list(events)
 
 
-def test_what_is_wrong_is_said_before_anything_is_opened() -> None:
+def test_errors_are_reported_before_anything_is_opened() -> None:
     with pytest.raises(ValueError, match="'raise', 'mark', 'resync', not 'ignore'"):
         listen(on_overrun="ignore")  # type: ignore[call-overload]
     for events in (0, 8, 9, 1 << 40):
@@ -199,14 +199,14 @@ def test_overrun_is_raised_with_the_exact_number_of_lost_events(ct: conntrack.Co
         assert len(losses) == 1
         assert losses[0] == stream.lost == stream._source.sock.drops == total - len(got)
         assert 0 < len(got) < 400
-        # All that was queued before the loss came before it was told.
+        # All events that were queued before the loss precede its report.
         assert got == list(range(1, len(got) + 1))
         ct.create(udp(5000))
         assert number_of(next(stream)) == 5000
         assert stream.lost == losses[0]
 
 
-def test_every_loss_is_told_once(ct: conntrack.Conn) -> None:
+def test_every_loss_is_reported_once(ct: conntrack.Conn) -> None:
     rounds, total = 4, 1000
     with listen(Event.NEW, read_buffer=SMALL, on_overrun="mark") as stream:
         items: list[Flow | Overrun] = []
@@ -220,7 +220,7 @@ def test_every_loss_is_told_once(ct: conntrack.Conn) -> None:
         assert got == sorted(set(got))
 
 
-def test_a_mark_comes_in_line_behind_what_was_queued_before_the_loss(ct: conntrack.Conn) -> None:
+def test_a_mark_follows_the_events_queued_before_the_loss(ct: conntrack.Conn) -> None:
     with listen(Event.NEW, read_buffer=SMALL, on_overrun="mark") as stream:
         netns.add_flows(ct.conn, 500)
         items: list[Any] = []
@@ -254,7 +254,7 @@ def test_a_loss_is_seen_while_reading_goes_on(ct: conntrack.Conn, work: Callable
         assert marked == stream.lost == stream._source.sock.drops == total - len(got)
 
 
-def test_resync_brings_the_whole_table_and_then_what_is_new(ct: conntrack.Conn) -> None:
+def test_resync_has_the_entire_table_and_then_later_events(ct: conntrack.Conn) -> None:
     total = 6000
     netns.require_conntrack(total)
     with listen(Event.NEW, read_buffer=SMALL, on_overrun="resync") as stream:
@@ -310,7 +310,7 @@ def test_resync_in_an_event_loop_and_close_in_the_middle(ct: conntrack.Conn) -> 
     assert 0 < sum(flow.event is None for flow in seen) < total
 
 
-def test_a_half_drained_socket_takes_all_events_that_come_next(ct: conntrack.Conn) -> None:
+def test_a_half_drained_socket_takes_all_later_events(ct: conntrack.Conn) -> None:
     with listen(Event.NEW, read_buffer=SMALL, on_overrun="mark") as stream:
         netns.add_flows(ct.conn, 500)
         first = stream.read(max_rows=64)
@@ -334,7 +334,7 @@ def test_an_event_takes_about_1280_bytes_of_the_buffer(ct: conntrack.Conn) -> No
         assert 640 <= stream.read_buffer() / held <= 2560
 
 
-def test_a_reliable_stream_loses_no_destroy_while_nobody_reads(ct: conntrack.Conn) -> None:
+def test_a_reliable_stream_loses_no_destroy_without_a_reader(ct: conntrack.Conn) -> None:
     total = 5000
     netns.require_conntrack(total)
     with listen(Event.DESTROY, reliable=True, read_buffer=SMALL) as stream:
@@ -374,7 +374,7 @@ def test_a_sysctl_that_leaves_destroy_without_values_is_a_warning(ct: conntrack.
     listen(Event.NEW | Event.UPDATE).close()
 
 
-def test_a_refusal_comes_without_a_warning_before_it(ct: conntrack.Conn) -> None:
+def test_a_refusal_has_no_warning_before_it(ct: conntrack.Conn) -> None:
     for name in ("events", "acct", "timestamp"):
         netns.sysctl(f"net.netfilter.nf_conntrack_{name}", 0)
     with warnings.catch_warnings(record=True) as seen:
@@ -397,7 +397,7 @@ def test_a_warning_that_is_an_error_leaves_nothing_open(ct: conntrack.Conn) -> N
 
 
 @pytest.mark.parametrize("events", [Event.NEW, Event.DESTROY, Event.NEW | Event.UPDATE])
-def test_no_events_at_all_is_told(ct: conntrack.Conn, events: Event) -> None:
+def test_no_events_at_all_is_reported(ct: conntrack.Conn, events: Event) -> None:
     netns.sysctl("net.netfilter.nf_conntrack_events", 0)
     assert warned(events=events) == ["net.netfilter.nf_conntrack_events is 0"]
 
@@ -471,7 +471,7 @@ def test_a_netns_that_is_not_there() -> None:
         listen(netns="no-such-namespace")
 
 
-def test_without_the_capability_it_says_what_is_needed(ct: conntrack.Conn) -> None:
+def test_without_the_capability_it_names_what_is_needed(ct: conntrack.Conn) -> None:
     for policy in ("raise", "mark", "resync"):
         with pytest.raises(PermissionError, match="CAP_NET_ADMIN") as caught:
             unprivileged(lambda policy=policy: listen(on_overrun=policy))
@@ -573,7 +573,7 @@ def assert_closed(worker: Worker) -> None:
     assert caught.value.errno == errno.EBADF
 
 
-def test_close_ends_what_waits_in_another_thread(ct: conntrack.Conn, work: Callable[..., Worker]) -> None:
+def test_close_ends_a_wait_in_another_thread(ct: conntrack.Conn, work: Callable[..., Worker]) -> None:
     for policy in ("raise", "resync"):
         stream = listen(on_overrun=policy)  # type: ignore[call-overload]
         worker = work(next, stream)
@@ -674,7 +674,7 @@ def test_threads_share_a_stream_while_others_make_flows(ct: conntrack.Conn, work
     assert {item for part in got for item in part} == expected
 
 
-def test_close_while_threads_read_and_flows_come(ct: conntrack.Conn, work: Callable[..., Worker]) -> None:
+def test_close_while_threads_read_and_flows_begin(ct: conntrack.Conn, work: Callable[..., Worker]) -> None:
     for _ in range(20):
         stream = listen(read_buffer=SMALL, on_overrun="mark")
 

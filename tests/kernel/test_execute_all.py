@@ -63,7 +63,7 @@ def unknown() -> Call[None]:
     return Call(0x7FFF, b"")
 
 
-def told(answers: Any) -> list[Any]:
+def plain(answers: Any) -> list[Any]:
     def one(answer: Any) -> Any:
         if isinstance(answer, Link):
             return answer.name
@@ -88,7 +88,7 @@ def conn(dial: Dial) -> Iterator[Conn]:
 
 def usable(conn: Conn) -> None:
     conn.set_deadline(soon())
-    assert told(conn.execute_all([noop(), link(), links(), unknown()])) == [None, "lo", ["lo"], -errno.EOPNOTSUPP]
+    assert plain(conn.execute_all([noop(), link(), links(), unknown()])) == [None, "lo", ["lo"], -errno.EOPNOTSUPP]
     assert not readable(conn)
     assert not conn._exchange.inbox.pending
 
@@ -100,7 +100,7 @@ def test_thousands(conn: Conn) -> None:
 
 def test_errors_have_their_place(conn: Conn) -> None:
     calls: list[Call[Any]] = [unknown() if n % 7 == 3 else noop() for n in range(3_000)]
-    assert told(conn.execute_all(calls)) == [-errno.EOPNOTSUPP if n % 7 == 3 else None for n in range(3_000)]
+    assert plain(conn.execute_all(calls)) == [-errno.EOPNOTSUPP if n % 7 == 3 else None for n in range(3_000)]
     usable(conn)
 
 
@@ -124,7 +124,7 @@ def test_replies_dumps_and_steps(conn: Conn) -> None:
             calls += [links(), by_name("lo"), links()]
             want += [["lo"], "lo", ["lo"]]
     answers = conn.execute_all(calls)
-    assert told(answers) == want
+    assert plain(answers) == want
     assert answers[2].hint == answers[-1].hint == "look"
     usable(conn)
 
@@ -132,7 +132,7 @@ def test_replies_dumps_and_steps(conn: Conn) -> None:
 @pytest.mark.parametrize("make", [noop, link, unknown], ids=["acknowledged", "replies", "refused"])
 def test_a_read_buffer_of_the_least_size(conn: Conn, make: Callable[[], Call[Any]]) -> None:
     conn.set_read_buffer(1)
-    assert len(set(told(conn.execute_all([make() for _ in range(2_000)])))) == 1
+    assert len(set(plain(conn.execute_all([make() for _ in range(2_000)])))) == 1
     assert conn.drops == 0
     usable(conn)
 
@@ -141,7 +141,7 @@ def test_large_requests(conn: Conn) -> None:
     room = conn.write_buffer()
     sizes = [room // 8, 0, room // 4, room // 3, 0, 0, room // 2 - 1_000, 16, room // 2]
     assert conn.execute_all([noop(size) for size in sizes] * 10) == [None] * 90
-    assert told(conn.execute_all([Call(0x7FFF, bytes(size)) for size in sizes])) == [-errno.EOPNOTSUPP] * 9
+    assert plain(conn.execute_all([Call(0x7FFF, bytes(size)) for size in sizes])) == [-errno.EOPNOTSUPP] * 9
     with pytest.raises(OpError) as caught:
         conn.execute_all([noop(), noop(room * 2), noop()])
     assert (caught.value.op, caught.value.errno) == ("send-messages", errno.EMSGSIZE)
@@ -150,12 +150,12 @@ def test_large_requests(conn: Conn) -> None:
     usable(conn)
 
 
-def test_sequence_numbers_that_come_to_their_end(conn: Conn) -> None:
+def test_sequence_numbers_wrap(conn: Conn) -> None:
     conn._exchange.sequence = 0xFFFFFFFF - 100
     assert conn.execute_all([noop()] * 1_000) == [None] * 1_000
     assert conn._exchange.sequence == 1_000
     conn._exchange.sequence = 0xFFFFFFFF
-    assert told(conn.execute_all([link()])) == ["lo"]
+    assert plain(conn.execute_all([link()])) == ["lo"]
     usable(conn)
 
 
@@ -165,7 +165,7 @@ def test_nldebug(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[s
         conn.set_deadline(soon())
         calls = [noop(), unknown(), link(), links(), by_name("lo"), *[noop()] * 1_000]
         want = [None, -errno.EOPNOTSUPP, "lo", ["lo"], "lo", *[None] * 1_000]
-        assert told(conn.execute_all(calls)) == want
+        assert plain(conn.execute_all(calls)) == want
         usable(conn)
     assert len(capfd.readouterr().err.splitlines()) > 2_000
 
@@ -189,7 +189,7 @@ def test_requests_that_were_abandoned_before(conn: Conn) -> None:
             with pytest.raises(TimeoutError):
                 conn.execute(message)
         conn.set_deadline(soon())
-        assert told(conn.execute_all([noop(), link(), unknown()] * 100)) == [None, "lo", -errno.EOPNOTSUPP] * 100
+        assert plain(conn.execute_all([noop(), link(), unknown()] * 100)) == [None, "lo", -errno.EOPNOTSUPP] * 100
     assert not readable(conn)
 
 
@@ -217,7 +217,7 @@ def pass_sequences_below_256(conn: Conn) -> None:
     )
 
 
-def test_a_deadline_that_comes_in_the_middle(conn: Conn) -> None:
+def test_a_deadline_in_the_middle(conn: Conn) -> None:
     pass_sequences_below_256(conn)
     conn.set_read_deadline(time.monotonic() + 0.2)
     with pytest.raises(TimeoutError) as caught:
@@ -235,7 +235,7 @@ def test_messages_in_between(conn: Conn, other: Conn) -> None:
     with pytest.raises(OpError) as caught:
         conn.execute_all([noop()] * 20)
     assert (caught.value.op, caught.value.errno) == ("validate", errno.EPROTO)
-    # What was received with the first of them is told and kept.
+    # The message received with the first of them is reported, and stays for a receive.
     assert caught.value.answers == dict.fromkeys(range(20))  # type: ignore[attr-defined]
     assert [int(conn.receive()[0].header.type) for _ in range(2)] == [netns.RTM_NEWROUTE] * 2
     usable(conn)
@@ -304,11 +304,11 @@ def test_a_deadline_of_another_thread(threads: Conn, work: Work) -> None:
     usable(threads)
 
 
-def test_several_threads_take_turns(threads: Conn, work: Work) -> None:
+def test_several_threads_share_the_locks(threads: Conn, work: Work) -> None:
     calls: list[Call[Any]] = [noop(), link(), unknown()] * 200
     workers = [work(threads.execute_all, calls) for _ in range(4)]
     for worker in workers:
-        assert told(worker.result()) == [None, "lo", -errno.EOPNOTSUPP] * 200
+        assert plain(worker.result()) == [None, "lo", -errno.EOPNOTSUPP] * 200
     usable(threads)
 
 
@@ -365,7 +365,7 @@ def test_an_interrupt_at_any_moment(threads: Conn, kind: str) -> None:
                     answers = getattr(interrupt, "answers", None)  # none where it came outside of it
                     if answers is not None:
                         seen.add(len(answers))
-                        assert told(answers.values()) == [want[i % len(want)] for i in answers]
+                        assert plain(answers.values()) == [want[i % len(want)] for i in answers]
                 usable(conn)
         finally:
             gc.enable()
@@ -396,10 +396,10 @@ def test_cancelled_at_any_moment(netns: netns.Namespace) -> None:
                 except asyncio.CancelledError as cancelled:
                     answers: dict[int, Any] = getattr(cancelled, "answers", {})
                     seen.add(len(answers))
-                    assert told(answers.values()) == [want[i % 3] for i in answers]
-                assert told(await conn.execute_all([link(), noop()])) == ["lo", None]
+                    assert plain(answers.values()) == [want[i % 3] for i in answers]
+                assert plain(await conn.execute_all([link(), noop()])) == ["lo", None]
             assert len(seen) > 3
-            assert told(await conn.execute_all(calls)) == want * 300
+            assert plain(await conn.execute_all(calls)) == want * 300
             assert not conn._exchange.inbox.abandoned
             assert not readable(conn)  # type: ignore[arg-type]
 

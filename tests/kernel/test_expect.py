@@ -60,7 +60,7 @@ def printed() -> list[str]:
 
 
 @pytest.mark.parametrize("version", [4, 6])
-def test_what_is_created_is_there_as_conntrack_prints_it(ct: conntrack.Conn, version: int) -> None:
+def test_a_created_expectation_is_printed_by_conntrack(ct: conntrack.Conn, version: int) -> None:
     of = master(ct, 1, version)
     wanted = announced(of, 4000, version)
     ct.create_expect(wanted)
@@ -139,7 +139,7 @@ def test_delete_and_flush(ct: conntrack.Conn) -> None:
     assert len(ct.dump()) == 1
 
 
-def test_an_expectation_without_its_master_is_refused_with_what_to_do(ct: conntrack.Conn) -> None:
+def test_an_expectation_without_its_master_is_refused_with_a_hint(ct: conntrack.Conn) -> None:
     with pytest.raises(FileNotFoundError, match="no such master"):
         ct.create_expect(announced(tuples(9, TCP)["orig"], 4000))
     ct.create(Flow(**tuples(9, TCP), timeout=60))
@@ -162,8 +162,8 @@ def test_counters_of_the_cpus_as_conntrack_prints_them(ct: conntrack.Conn) -> No
     assert len(ours) == len(theirs) > 0
     names = {"clashres": "clash_resolve", "chaintoolong": "chain_toolong"}
     for mine, other in zip(ours, theirs, strict=True):
-        told = {names.get(name, name): value for name, value in other.items()}
-        assert {name: mine.get(name) for name in told} == told
+        counters = {names.get(name, name): value for name, value in other.items()}
+        assert {name: mine.get(name) for name in counters} == counters
     assert sum(s.insert_failed or 0 for s in ct.stats()) == 0
     assert {s.cpu for s in ct.stats()} <= set(range(os.cpu_count() or 1))
 
@@ -188,7 +188,7 @@ def test_counters_of_expectations(ct: conntrack.Conn) -> None:
     assert [s.cpu for s in ct.stats_expect()] == [s.cpu for s in ct.stats()]
 
 
-def test_errors_say_what_to_do(ct: conntrack.Conn) -> None:
+def test_errors_have_hints(ct: conntrack.Conn) -> None:
     flow = Flow(**tuples(1, UDP), timeout=60)
     ct.create(flow)
     with pytest.raises(FileExistsError, match="update changes it"):

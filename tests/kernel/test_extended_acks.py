@@ -230,7 +230,7 @@ def test_a_missing_attribute_of_another(generic: Conn) -> None:
 
 
 @pytest.mark.parametrize("verb", ["execute", "receive"])
-def test_every_verb_carries_it(generic: Conn, verb: str) -> None:
+def test_every_verb_has_it(generic: Conn, verb: str) -> None:
     message = Message(Header(type=family_id(generic, "ethtool"), flags=ACK), Rings(header=GenlMsg(cmd=15)).encode())
     act: Callable[[], object] = (
         (lambda: generic.execute(message)) if verb == "execute" else lambda: (generic.send(message), generic.receive())
@@ -241,7 +241,7 @@ def test_every_verb_carries_it(generic: Conn, verb: str) -> None:
     assert caught.value.missing == 1
 
 
-def test_a_dump_s_end_carries_it(generic: Conn) -> None:
+def test_a_dump_s_end_has_it(generic: Conn) -> None:
     # netdev's dump of queues of one device, whose number has one byte instead of four.
     message = Message(Header(type=family_id(generic, "netdev"), flags=DUMP), b"\x0a\1\0\0" + b"\x05\0\x01\0\1\0\0\0")
     with pytest.raises(OpError) as caught:

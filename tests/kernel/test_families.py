@@ -80,7 +80,7 @@ def test_a_flush_flow_by_flow_in_an_event_loop(ct: conntrack.Conn) -> None:
             for n in range(1, 6):
                 await table.create(flow(n, version=6))
                 await table.create(flow(n, version=4))
-            # Of IPv6 addresses the kernel cannot tell.
+            # The kernel cannot filter by IPv6 addresses.
             await table.flush(Filter(orig=Tuple(src="fd00::3")))
             assert sorted(str(each.orig.src) for each in await table.dump(family=socket.AF_INET6)) == [
                 f"fd00::{n}" for n in (1, 2, 4, 5)
@@ -168,7 +168,7 @@ V6 = tuples(1, UDP, 6)
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (WHOLE.replace(timeout=None), "a flow to be created needs timeout"),
+        (WHOLE.replace(timeout=None), "a new flow needs timeout"),
         (WHOLE.replace(reply=None), "needs reply"),
         (WHOLE.replace(reply=V6["reply"]), "two address families"),
         (WHOLE.replace(orig=WHOLE.orig.replace(dst="fd00::1")), "two address families"),
@@ -209,7 +209,7 @@ ANNOUNCED = Expect(
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (Expect(tuple=ANNOUNCED.tuple, mask=MASK, timeout=60), "an expectation to be created needs master"),
+        (Expect(tuple=ANNOUNCED.tuple, mask=MASK, timeout=60), "a new expectation needs master"),
         (Expect(master=ANNOUNCED.master, mask=MASK, timeout=60), "needs tuple"),
         (Expect(master=ANNOUNCED.master, tuple=ANNOUNCED.tuple, timeout=60), "needs mask"),
         (ANNOUNCED.replace(timeout=None), "needs timeout"),

@@ -174,7 +174,7 @@ def test_no_thread_to_be_had(conn: Conn) -> None:
         with pytest.raises(OpError) as caught:
             faulty.run(lambda: dial_elsewhere(conn))
         assert caught.value.op == "dial"
-        # pthread_create(3): ENOMEM is told as EAGAIN, and musl tells all as that.
+        # pthread_create(3): ENOMEM is reported as EAGAIN, and musl reports every error as that.
         assert caught.value.errno in {number, errno.EAGAIN}
         assert faulty.calls.total() == 1
 
@@ -297,7 +297,7 @@ def test_memory_that_cannot_grow_where_it_is(work: Callable[..., Worker], more: 
     work(sandboxed([Deny("mprotect", errno.ENOMEM, 1, more)], marks)).result()
 
 
-def test_no_addresses_to_spare() -> None:
+def test_no_free_addresses() -> None:
     def run() -> None:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + (1 << 30),) * 2)

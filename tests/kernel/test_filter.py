@@ -123,7 +123,7 @@ def chosen(table: list[Flow], filter_: Filter, family: int | None) -> set[int]:
     }
 
 
-def test_the_table_has_what_the_filters_mean_and_what_they_do_not(table: list[Flow]) -> None:
+def test_the_table_has_flows_that_match_and_flows_that_do_not(table: list[Flow]) -> None:
     """Else the tests below could not fail."""
     for filter_, family in ASKED[1:] + LEFT + HERE:
         found = chosen(table, filter_, family)
@@ -158,7 +158,7 @@ def test_a_dump_filtered_by_the_kernel_alone_is_the_dump_filtered(
 
 @pytest.mark.parametrize("old", [False, True])
 @pytest.mark.parametrize(("filter_", "family"), ASKED[1:] + LEFT, ids=str)
-def test_a_filtered_flush_deletes_what_the_filter_matches_and_no_more(
+def test_a_filtered_flush_deletes_matching_flows_alone(
     ct: conntrack.Conn,
     table: list[Flow],
     filter_: Filter,
@@ -189,7 +189,7 @@ def test_a_dump_of_an_event_is_refused(ct: conntrack.Conn) -> None:
             dump(Filter(event=NEW))
 
 
-def test_a_filter_on_a_dump_that_comes_as_messages(
+def test_a_filter_on_a_dump_of_messages(
     table: list[Flow], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NLDEBUG", "format=text")
@@ -230,7 +230,7 @@ def test_zero_refuses_a_filter_that_would_touch_other_flows(ct: conntrack.Conn) 
         assert len(ct.dump(Filter(mark=1), zero=True)) == 0
 
 
-def test_zero_without_counters_is_told(ct: conntrack.Conn) -> None:
+def test_zero_without_counters_is_reported(ct: conntrack.Conn) -> None:
     netns.sysctl("net.netfilter.nf_conntrack_acct", 0)
     for dump in (ct.dump, lambda **options: list(ct.iter_dump(**options))):
         with pytest.warns(NetlinkWarning, match="nf_conntrack_acct is 0") as caught:
@@ -303,7 +303,7 @@ def test_a_filtered_stream_is_the_stream_filtered(ct: conntrack.Conn, open_strea
         assert stream.lost == 0
 
 
-def test_what_the_kernel_filters_out_takes_no_room(ct: conntrack.Conn, open_stream: Callable[..., Any]) -> None:
+def test_events_filtered_by_the_kernel_take_no_room(ct: conntrack.Conn, open_stream: Callable[..., Any]) -> None:
     wanted = open_stream(filter=Filter(dst="203.0.113.0/24", exclude=Filter(mark=7)), read_buffer=1)
     netns.add_flows(ct.conn, 2000)
     ct.create(Flow(**tuples(1, TCP), timeout=60))
@@ -323,7 +323,7 @@ def test_only_the_groups_of_the_filter_s_events_are_joined(open_stream: Callable
         open_stream(events=NEW | UPDATE, filter=Filter(event=DESTROY))
 
 
-def test_a_resync_brings_what_the_filter_means(ct: conntrack.Conn, open_stream: Callable[..., Any]) -> None:
+def test_a_resync_has_the_flows_that_match(ct: conntrack.Conn, open_stream: Callable[..., Any]) -> None:
     stream = open_stream(filter=Filter(src="10.0.0.0/21", event=NEW), on_overrun="resync", read_buffer=1)
     netns.add_flows(ct.conn, 4000)
     found = drained(stream)
@@ -334,19 +334,19 @@ def test_a_resync_brings_what_the_filter_means(ct: conntrack.Conn, open_stream: 
     assert {flow.event for flow in found} == {None, NEW}
 
 
-def test_losses_of_a_filtered_stream_are_told(ct: conntrack.Conn, open_stream: Callable[..., Any]) -> None:
+def test_losses_of_a_filtered_stream_are_reported(ct: conntrack.Conn, open_stream: Callable[..., Any]) -> None:
     stream = open_stream(filter=Filter(proto=UDP, exclude=Filter(orig=Tuple(src="10.0.0.1"))), read_buffer=1)
     netns.add_flows(ct.conn, 2000)
-    told = 0
+    reported = 0
     got = 0
-    while got + told < 1999:
+    while got + reported < 1999:
         try:
             got += len(stream.read(0))
         except Overrun as overrun:
-            told += overrun.lost
+            reported += overrun.lost
     assert len(stream.read(0)) == 0
     assert got > 0
-    assert stream.lost == told == 1999 - got > 0
+    assert stream.lost == reported == 1999 - got > 0
 
 
 def test_a_filter_as_long_as_a_program_may_be(ct: conntrack.Conn, open_stream: Callable[..., Any]) -> None:

@@ -134,7 +134,7 @@ def test_a_child_that_receives_and_closes_does_not_wake_the_parent(
     user: Conn, peer: Peer, blocked: Worker, work: Work
 ) -> None:
     def run() -> int | None:
-        # Its turns are free: the thread that has them stayed behind.
+        # Its locks are free: their owner exists in the parent alone.
         mine = Worker(user.receive)
         mine.wait_receiving()
         user.close()
@@ -146,12 +146,12 @@ def test_a_child_that_receives_and_closes_does_not_wake_the_parent(
     goes_on(blocked, peer)
 
 
-def test_the_threads_of_a_child_take_turns(user: Conn, peer: Peer) -> None:
+def test_the_threads_of_a_child_share_the_locks(user: Conn, peer: Peer) -> None:
     def run() -> tuple[list[int], list[int]]:
         first = Worker(user.receive)
         first.wait_receiving()
         second = Worker(user.receive)
-        second.wait_turn()
+        second.wait_for_lock()
         peer.send(message(17, HeaderFlags.MULTI))
         first.wait_receiving()
         peer.send(message(HeaderType.DONE, HeaderFlags.MULTI))
@@ -162,7 +162,7 @@ def test_the_threads_of_a_child_take_turns(user: Conn, peer: Peer) -> None:
     assert in_child(run) == ([17], [18])
 
 
-def test_the_first_receive_of_a_child_may_come_in_the_middle_of_a_send() -> None:
+def test_the_first_receive_of_a_child_in_the_middle_of_a_send() -> None:
     """What the first call does for the process must not forget another one: its close would leave descriptors open."""
     with contextlib.ExitStack() as stack:
         conns = [stack.enter_context(dial(Family.ROUTE)) for _ in range(20)]

@@ -63,7 +63,7 @@ def assert_same_as_dump(mirror: Mirror, ct: conntrack.Conn) -> None:
         assert (flow.status, flow.mark or 0, flow.reply) == (there.status, there.mark or 0, there.reply)
 
 
-def test_it_has_what_was_there_and_follows(ct: conntrack.Conn) -> None:
+def test_it_has_the_initial_flows_and_follows(ct: conntrack.Conn) -> None:
     ct.create(udp(1, mark=5))
     with Mirror() as mirror:
         (key,) = mirror
@@ -92,7 +92,7 @@ def test_it_has_what_was_there_and_follows(ct: conntrack.Conn) -> None:
     assert repr(mirror) == "<Mirror of 2 flows closed>"
 
 
-def test_an_update_keeps_what_it_does_not_mention(ct: conntrack.Conn) -> None:
+def test_an_update_leaves_other_fields_unchanged(ct: conntrack.Conn) -> None:
     flow = Flow(**tuples(1, TCP), timeout=600, protoinfo=ProtoInfo(tcp=TCPInfo(state=3)), mark=1)
     ct.create(flow)
     with Mirror() as mirror:
@@ -116,7 +116,7 @@ def test_the_same_tuple_in_two_zones_is_two_flows(ct: conntrack.Conn) -> None:
         assert_same_as_dump(mirror, ct)
 
 
-def test_what_was_lost_comes_as_changes_of_a_resync(ct: conntrack.Conn) -> None:
+def test_losses_are_reported_as_changes_of_a_resync(ct: conntrack.Conn) -> None:
     netns.add_flows(ct.conn, 50)
     with Mirror(read_buffer=SMALL) as mirror:
         netns.add_flows(ct.conn, 1000, 101)
@@ -291,22 +291,22 @@ def test_a_timeout_holds_while_another_thread_reads(ct: conntrack.Conn, work: Ca
         assert brief(reading.result()) == [(Event.NEW, 1)]
 
 
-def test_close_ends_who_waits(ct: conntrack.Conn, work: Callable[..., Worker]) -> None:
+def test_close_ends_waiting_readers(ct: conntrack.Conn, work: Callable[..., Worker]) -> None:
     mirror = Mirror()
     reading = work(mirror.read)
     reading.wait_receiving()
     waiting = work(mirror.read)
-    waiting.wait_turn()
+    waiting.wait_for_lock()
     mirror.close()
     for worker in (reading, waiting):
         with pytest.raises(OpError):
             worker.result()
 
 
-def test_a_filter_is_by_what_never_changes(ct: conntrack.Conn) -> None:
+def test_a_filter_has_no_changing_fields(ct: conntrack.Conn) -> None:
     marked = Filter(mark=1)
     for chosen in (marked, Filter(status=Status.ASSURED), Filter(event=Event.NEW), Filter(exclude=marked)):
-        with pytest.raises(ValueError, match="never changes"):
+        with pytest.raises(ValueError, match="must not have mark, status or event"):
             Mirror(filter=chosen)
     netns.add_flows(ct.conn, 10)
     with Mirror(filter=Filter(src="10.0.0.0/29")) as mirror:
@@ -315,7 +315,7 @@ def test_a_filter_is_by_what_never_changes(ct: conntrack.Conn) -> None:
         assert mirror.read(0) == []
 
 
-def test_what_cannot_be_opened_leaves_nothing_open(ct: conntrack.Conn) -> None:
+def test_a_failed_open_leaves_nothing_open(ct: conntrack.Conn) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error", ResourceWarning)
         with pytest.raises(PermissionError):

@@ -118,7 +118,7 @@ def queued(log: Log) -> int:
 # What is in a packet
 
 
-def test_payloads_are_what_was_on_the_wire(sender: Sender) -> None:
+def test_payloads_are_those_on_the_wire(sender: Sender) -> None:
     chain("inet", "input", f"udp dport {PORT} log group {GROUP}")
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))  # ETH_P_ALL
     wire.bind(("lo", 3))
@@ -136,7 +136,7 @@ def test_payloads_are_what_was_on_the_wire(sender: Sender) -> None:
             assert data(packet) == sent
 
 
-def test_what_a_packet_sent_here_has(sender: Sender) -> None:
+def test_the_fields_of_a_sent_packet(sender: Sender) -> None:
     chain("inet", "output", f'udp dport {PORT} meta mark set 0xdeadbeef log group {GROUP} prefix "rule one"')
     with nflog.listen(GROUP, timeout=0.01) as log:
         sender.send(b"hello")
@@ -156,7 +156,7 @@ def test_what_a_packet_sent_here_has(sender: Sender) -> None:
     assert bytes(packet.payload[12:20]) == socket.inet_aton("127.0.0.1") * 2
 
 
-def test_what_a_packet_that_came_in_has(sender: Sender) -> None:
+def test_the_fields_of_a_received_packet(sender: Sender) -> None:
     chain("inet", "input", f"log group {GROUP}")
     before = time.time_ns()
     with nflog.listen(GROUP, timeout=0.01) as log:
@@ -269,7 +269,7 @@ def test_a_bridge(wire: Wire) -> None:
         assert packet.header.family == 7  # NFPROTO_BRIDGE
         assert packet.hook == PRE_ROUTING
         assert packet.mark == 9
-        # A kernel with CONFIG_BRIDGE_NETFILTER tells both.
+        # A kernel with CONFIG_BRIDGE_NETFILTER reports both.
         if packet.physindev is None:
             assert packet.indev == wire.near
         else:
@@ -442,7 +442,7 @@ def test_the_end_of_a_batch_is_no_error(sender: Sender, group: int) -> None:
         assert [struct.unpack("=I", data(packet))[0] for packet in take(log, 12)] == list(range(12))
 
 
-def test_gaps_are_what_was_lost(sender: Sender) -> None:
+def test_gaps_are_losses(sender: Sender) -> None:
     log_output()
     with nflog.listen(GROUP, queue_threshold=100, timeout=NEVER, read_buffer=50_000) as log:
         sender.many(20_000)
@@ -500,7 +500,7 @@ def test_stop_where_the_answer_is_lost(sender: Sender) -> None:
         assert seqs == list(range(len(seqs)))
 
 
-def test_stop_ends_who_waits(work: Callable[..., Worker]) -> None:
+def test_stop_ends_waiting_readers(work: Callable[..., Worker]) -> None:
     with nflog.listen(GROUP) as log:
         reader = work(list, log)
         reader.wait_receiving()
@@ -542,7 +542,7 @@ def test_close_from_another_thread(work: Callable[..., Worker]) -> None:
     nflog.listen(GROUP).close()
 
 
-def test_a_log_that_nobody_closed() -> None:
+def test_an_unclosed_log() -> None:
     log = nflog.listen(GROUP)
     held = [log]
     del log
@@ -599,22 +599,22 @@ def test_async_for_and_two_logs_in_one_loop(sender: Sender) -> None:
 def test_payloads_outlive_all_else(sender: Sender) -> None:
     log_output()
     log = nflog.listen(GROUP, queue_threshold=7, timeout=0.01)
-    kept: list[tuple[memoryview, bytes]] = []
+    views: list[tuple[memoryview, bytes]] = []
     for i in range(300):
         sent = [bytes([i % 256, j]) * (i + 1) for j in range(7)]
         sender.send(*sent)
         for packet, expected in zip(take(log, 7), sent, strict=True):
             assert packet.payload is not None
             if i % 3 == 0:
-                kept.append((packet.payload[28:], expected))
+                views.append((packet.payload[28:], expected))
     log.close()
     del log, packet
     gc.collect()
-    for view, expected in kept:
+    for view, expected in views:
         assert view == expected
         assert view.readonly
     with pytest.raises(TypeError):
-        kept[0][0][0] = 1
+        views[0][0][0] = 1
 
 
 def test_a_signal_while_waiting(sender: Sender, work: Callable[..., Worker]) -> None:
@@ -627,15 +627,15 @@ def test_a_signal_while_waiting(sender: Sender, work: Callable[..., Worker]) -> 
     def handler(number: int, frame: Any) -> None:
         raise ToldError
 
-    def tell() -> None:
+    def interrupt() -> None:
         wait_blocked(tid, "ppoll")
         signal.pthread_kill(main, signal.SIGUSR1)
 
     with nflog.listen(GROUP, timeout=0.01) as log, on_signal(signal.SIGUSR1, handler):
-        teller = work(tell)
+        worker = work(interrupt)
         with pytest.raises(ToldError):
             next(log)
-        teller.result()
+        worker.result()
         sender.send(b"after")
         assert data(next(log)) == b"after"
 
@@ -691,7 +691,7 @@ def test_capabilities_are_needed_once(sender: Sender, work: Callable[..., Worker
 
 
 @pytest.mark.parametrize("link_type", pcapng.LinkType)
-def test_a_file_of_what_was_logged(sender: Sender, tmp_path: Path, link_type: pcapng.LinkType) -> None:
+def test_a_file_of_logged_packets(sender: Sender, tmp_path: Path, link_type: pcapng.LinkType) -> None:
     chain("inet", "input", f'udp dport {PORT} meta mark set 7 log group {GROUP} prefix "in: "')
     six = Sender(socket.AF_INET6)
     path = tmp_path / "logged.pcapng"
@@ -715,20 +715,20 @@ def test_a_file_of_what_was_logged(sender: Sender, tmp_path: Path, link_type: pc
     names += ["frame.cap_len", "frame.comment"] if raw else ["nflog.prefix", "nflog.ifindex_indev", "nflog.timestamp"]
     found = tshark.fields(path, *names)
     assert len(found) == len(sent)
-    for (s, datum), packet, told in zip(sent, packets, found, strict=True):
+    for (s, datum), packet, printed in zip(sent, packets, found, strict=True):
         addresses = ("ip.src", "ip.dst") if s is sender else ("ipv6.src", "ipv6.dst")
-        assert [told[name] for name in addresses] == [[s.here], [s.here]]
-        assert (told["udp.srcport"], told["udp.dstport"]) == ([ports[s]], [str(PORT)])
+        assert [printed[name] for name in addresses] == [[s.here], [s.here]]
+        assert (printed["udp.srcport"], printed["udp.dstport"]) == ([ports[s]], [str(PORT)])
         assert packet.timestamp is not None
-        assert told["frame.time_epoch"] == [f"{packet.timestamp // 10**9}.{packet.timestamp % 10**9:09}"]
+        assert printed["frame.time_epoch"] == [f"{packet.timestamp // 10**9}.{packet.timestamp % 10**9:09}"]
         size = len(datum) + (28 if s is sender else 48)
         if raw:
-            assert told["frame.comment"] == ["in: "]
-            assert (told["frame.len"], told["frame.cap_len"]) == ([str(size)], [str(min(size, 200))])
+            assert printed["frame.comment"] == ["in: "]
+            assert (printed["frame.len"], printed["frame.cap_len"]) == ([str(size)], [str(min(size, 200))])
         else:
-            assert told["nflog.prefix"] == ["in: "]
-            assert told["nflog.ifindex_indev"] == [str(netns.LOOPBACK)]
-            assert f".{packet.timestamp % 10**9:09}" in told["nflog.timestamp"][0]
+            assert printed["nflog.prefix"] == ["in: "]
+            assert printed["nflog.ifindex_indev"] == [str(netns.LOOPBACK)]
+            assert f".{packet.timestamp % 10**9:09}" in printed["nflog.timestamp"][0]
 
 
 def test_a_bridges_packets_in_a_file(wire: Wire, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def test_an_option_that_the_kernel_lacks(conn: Conn, work: Work, option: ConnOpt
     raised(worker.result, "set-option", errno.ENOPROTOOPT)
 
 
-def test_only_what_is_asked_for_is_set() -> None:
+def test_only_requested_options_are_set() -> None:
     def options(conn: Conn) -> set[ConnOption]:
         return {o for o in ConnOption if read_option(conn, SOL_NETLINK, o)}
 
@@ -144,7 +144,7 @@ def test_strict_fails_where_the_kernel_cannot(work: Work) -> None:
     raised(worker.result, "dial", errno.ENOPROTOOPT)
 
 
-def test_cap_ack_keeps_the_request_s_payload_out_of_an_error(conn: Conn) -> None:
+def test_cap_ack_leaves_the_request_s_payload_out_of_an_error(conn: Conn) -> None:
     def size_of_error() -> int:
         request = get_link(ACK, 9999)
         conn.send(request.replace(data=request.data + b"\x40\0\xff\x3f" + bytes(60)))
@@ -284,11 +284,11 @@ def test_with_a_message_buffer_nothing_peeks(work: Work) -> None:
 
 def test_data_of_a_reused_message_buffer_stays(netns: netns.Namespace) -> None:
     with dial(Family.USERSOCK, Config(message_buffer_size=4096)) as conn, Peer(conn.pid) as peer:
-        kept = []
+        messages = []
         for n in range(20):
             peer.send(message(data=bytes([n]) * 1000))
-            kept += conn.receive()
-        assert [m.data for m in kept] == [bytes([n]) * 1000 for n in range(20)]
+            messages += conn.receive()
+        assert [m.data for m in messages] == [bytes([n]) * 1000 for n in range(20)]
 
 
 # Truncation: never
@@ -427,7 +427,7 @@ def test_no_enobufs_counts_in_silence(conn: Conn, other: Conn) -> None:
 
 
 @pytest.mark.parametrize("no_enobufs", [False, True])
-def test_what_a_half_drained_congested_socket_takes(conn: Conn, other: Conn, no_enobufs: bool) -> None:
+def test_a_half_drained_congested_socket(conn: Conn, other: Conn, no_enobufs: bool) -> None:
     conn.set_option(ConnOption.NO_ENOBUFS, no_enobufs)
     routes_overrun(conn, other)
     if not no_enobufs:
@@ -488,7 +488,7 @@ def test_an_overrun_in_the_middle_of_a_dump(conn: Conn, other: Conn) -> None:
     assert sum(map(netns.is_ours, conn.execute(netns.routes_request()))) == 2_400
 
 
-def test_a_deadline_that_passed_keeps_an_overrun_for_later(conn: Conn, other: Conn) -> None:
+def test_a_passed_deadline_leaves_an_overrun_for_later(conn: Conn, other: Conn) -> None:
     routes_overrun(conn, other)
     conn.set_read_deadline(passed())
     raised(conn.receive, "receive", errno.ETIMEDOUT)

@@ -37,7 +37,7 @@ def sequences(datagrams: list[list[Message]]) -> list[int]:
     return [m.header.sequence for messages in datagrams for m in messages]
 
 
-def test_all_that_is_queued_comes_at_once(sock: Socket, peer: socket.socket) -> None:
+def test_all_queued_datagrams_are_read_at_once(sock: Socket, peer: socket.socket) -> None:
     ring = Ring(8, 256)
     for n in range(1, 12):
         peer.send(datagram(n))
@@ -46,7 +46,7 @@ def test_all_that_is_queued_comes_at_once(sock: Socket, peer: socket.socket) -> 
     assert sock.receive_ring(ring, wait=False) == []
 
 
-def test_what_was_handed_out_is_not_overwritten(sock: Socket, peer: socket.socket) -> None:
+def test_returned_data_is_not_overwritten(sock: Socket, peer: socket.socket) -> None:
     ring = Ring(1, 256)
     peer.send(datagram(1, 64))
     ((first,),) = sock.receive_ring(ring)
@@ -55,7 +55,7 @@ def test_what_was_handed_out_is_not_overwritten(sock: Socket, peer: socket.socke
     assert first.data == b"\1" * 48
 
 
-def test_a_datagram_longer_than_a_slot_is_told(sock: Socket, peer: socket.socket) -> None:
+def test_a_datagram_longer_than_a_slot_is_reported(sock: Socket, peer: socket.socket) -> None:
     ring = Ring(2, 32)
     peer.send(datagram(1, 64))
     with pytest.raises(OpError, match="slot of 32 bytes") as caught:

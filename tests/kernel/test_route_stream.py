@@ -191,7 +191,7 @@ def test_losses_are_raised_marked_and_made_good(conn: Conn, flood: Callable[[int
                 assert state == []
 
 
-def test_a_buffer_that_was_capped_is_told(conn: Conn) -> None:
+def test_a_capped_buffer_is_reported(conn: Conn) -> None:
     limit = netns.limit("rmem_max")
 
     def opened() -> None:
@@ -201,7 +201,7 @@ def test_a_buffer_that_was_capped_is_told(conn: Conn) -> None:
         with monitor(read_buffer=limit) as stream:
             return stream.read_buffer()
 
-    with pytest.warns(NetlinkWarning, match=rf"^read_buffer: {4 * limit} bytes were asked for, and {limit} ") as seen:
+    with pytest.warns(NetlinkWarning, match=rf"^read_buffer: {4 * limit} bytes requested, but only {limit} ") as seen:
         unprivileged(opened)
     assert seen[0].filename == __file__
     assert "net.core.rmem_max" in str(seen[0].message)

@@ -30,7 +30,7 @@ def test_a_short_soak() -> None:
     assert re.search(r"^descriptors \d+, threads \d+: the same in each$", summary, re.MULTILINE)
 
 
-def test_what_it_cannot_do_is_refused() -> None:
+def test_unsupported_requests_are_refused() -> None:
     done = soak("--flows", "1")
     assert done.returncode == 2
     assert "--flows 110 or more" in done.stderr

@@ -92,8 +92,8 @@ def test_one_connection_for_all_threads(ct: conntrack.Conn, work: Work) -> None:
 
         return run
 
-    kept = together(work, *(job(1 + i * count) for i in range(THREADS)))
-    assert len(ct.dump()) == sum(kept)
+    created = together(work, *(job(1 + i * count) for i in range(THREADS)))
+    assert len(ct.dump()) == sum(created)
 
 
 def test_a_connection_for_each_thread(ct: conntrack.Conn, work: Work) -> None:
@@ -159,15 +159,15 @@ def test_a_stream_for_all_threads_gives_each_record_once_and_ends_for_all(ct: co
         assert complete.wait(PATIENCE)
         stream.close()
         assert [reader.result(10) for reader in readers] == [errno.EBADF] * THREADS
-    told = sorted(record for mine in seen for record in mine)
+    seen_events = sorted(record for mine in seen for record in mine)
     addresses = [0x0A000001 + i for i in range(count)]
-    assert told == [(int(event), a) for event in (Event.NEW, Event.DESTROY) for a in addresses]
+    assert seen_events == [(int(event), a) for event in (Event.NEW, Event.DESTROY) for a in addresses]
     assert stream.lost == 0
 
 
 def test_streams_are_closed_under_their_readers(ct: conntrack.Conn, work: Work) -> None:
     ends: list[int | None] = []
-    for turn in range(30):
+    for i in range(30):
         stream = conntrack.listen(Event.NEW | Event.DESTROY)
 
         def read(stream: Any = stream) -> int | None:
@@ -178,8 +178,8 @@ def test_streams_are_closed_under_their_readers(ct: conntrack.Conn, work: Work) 
                 return error.errno
             return None
 
-        def churn(turn: int = turn) -> None:
-            for number in range(10 + turn):
+        def churn(i: int = i) -> None:
+            for number in range(10 + i):
                 ct.create(flow(number + 1))
             ct.flush()
 

@@ -186,11 +186,11 @@ class Worker(threading.Thread):
             raise
 
     def wait_receiving(self) -> None:
-        """Until it is blocked in a receive."""
+        """Wait until it is blocked in a receive."""
         self.wait_blocked("ppoll")
 
-    def wait_turn(self) -> None:
-        """Until it waits, without a deadline, for another thread to be done."""
+    def wait_for_lock(self) -> None:
+        """Wait until it waits for a lock without a deadline."""
         self.wait_blocked("futex")
 
     def result(self, seconds: float = 10 * SLOWNESS) -> Any:
@@ -297,7 +297,7 @@ class Script:
 
     @property
     def done(self) -> bool:
-        """Whether all outcomes came."""
+        """Whether all outcomes arrived."""
         return not any(self._outcomes.values())
 
     def run(self, fn: Callable[[], Any]) -> Any:

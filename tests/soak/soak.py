@@ -96,7 +96,7 @@ def changes(ct: conntrack.Conn, count: int) -> Work:
     with conntrack.listen() as stream:
         for number in itertools.count():
             if number % 4:
-                come_and_go(ct, count)
+                flows_begin_and_end(ct, count)
             else:
                 yield loses(ct, count)
             got = 0
@@ -105,7 +105,7 @@ def changes(ct: conntrack.Conn, count: int) -> Work:
             yield expect("events", got + stream.lost, 2 * count)
 
 
-def come_and_go(ct: conntrack.Conn, count: int) -> None:
+def flows_begin_and_end(ct: conntrack.Conn, count: int) -> None:
     netns.add_flows(ct.conn, count)
     ct.flush()
 
@@ -113,7 +113,7 @@ def come_and_go(ct: conntrack.Conn, count: int) -> None:
 def loses(ct: conntrack.Conn, count: int) -> int:
     """A stream with room for less: what it reads and what it knows to be lost are all."""
     with conntrack.listen(read_buffer=64 << 10, on_overrun="mark") as stream:
-        come_and_go(ct, count)
+        flows_begin_and_end(ct, count)
         got = 0
         for item in stream.batches(idle=0):
             if isinstance(item, Batch):
@@ -133,18 +133,18 @@ def packets(count: int) -> Work:
         nft(f"add rule inet t c udp dport {PORT} log group {GROUP}")
         sink.bind(("127.0.0.1", PORT))
         sender.connect(sink.getsockname())
-        with nflog.listen(GROUP) as kept:
+        with nflog.listen(GROUP) as log:
             while True:
                 with pcapng.Writer(os.devnull) as out:
                     for _ in range(count):
                         sender.send(bytes(100))
                     got = 0
-                    for batch in kept.batches(idle=PATIENCE):
+                    for batch in log.batches(idle=PATIENCE):
                         out.write_batch(batch)
                         got += use(batch)
                         if got >= count:
                             break
-                yield expect("packets", got + kept.lost, count)
+                yield expect("packets", got + log.lost, count)
 
 
 def messages(count: int) -> Work:

@@ -360,7 +360,7 @@ def test_address_texts_at_their_ends() -> None:
     assert table(batch)["ip"].to_pylist() == [*texts[:-1], "::102:304"]
 
 
-def test_streams_come_in_parts() -> None:
+def test_streams_of_parts() -> None:
     part = 131_072
     payloads = [One(kind=1).encode()] * part + [One(kind=77).encode()] * part + [One(kind=1, number=4).encode()]
     batch = One.decode_many(payloads)

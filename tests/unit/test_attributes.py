@@ -222,15 +222,15 @@ def test_decoder(raw: bytes, found: list[tuple[int, bytes]], wrong: str | None) 
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 5, 0xFFFF])
-def test_wrong_length_is_told(length: int) -> None:
+def test_wrong_length_is_reported(length: int) -> None:
     raw = wire(1, b"a") + wire(NESTED | 7, length=length)
     attributes = iter(AttributeDecoder(raw))
     assert next(attributes).type == 1
-    told = rf"type 7\b.*byte 8\b.*\b{length}\b"
-    with pytest.raises(DecodeError, match=told):
+    text = rf"type 7\b.*byte 8\b.*\b{length}\b"
+    with pytest.raises(DecodeError, match=text):
         next(attributes)
     assert list(attributes) == []  # an iterator that has raised is at its end
-    with pytest.raises(DecodeError, match=told):
+    with pytest.raises(DecodeError, match=text):
         unmarshal_attributes(raw)
 
 

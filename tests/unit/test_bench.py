@@ -1,4 +1,4 @@
-"""The benchmarks' own logic: turns, sums, and the comparison of two results. Nothing is timed."""
+"""The benchmarks' own logic: order, sums, and the comparison of two results. Nothing is timed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rounds(*values):
     return [Round(value) for value in values]
 
 
-def test_contenders_take_turns_and_the_first_round_does_not_count():
+def test_contenders_alternate_and_the_first_round_does_not_count():
     order = []
 
     def run(contender):
@@ -84,7 +84,7 @@ def test_summary_without_the_limit_has_no_ratio():
     assert "ratio" not in summarise({"ours": rounds(1)}, None)["ours"]
 
 
-def test_summary_has_the_median_of_what_else_was_told():
+def test_summary_has_the_median_of_other_values():
     taken = {"ours": [Round(1, 1, 3, {"lost": n}) for n in (1, 5, 2)]}
     row = summarise(taken, None)["ours"]
     assert row["extra"] == {"lost": 2}
@@ -209,7 +209,7 @@ def test_compare_of_what_did_not_grow(compare):
     assert compare(document(a=100), document(a=105), "--tolerance=3")[0] == 1
 
 
-def test_compare_tells_what_only_one_has_and_what_differs(compare):
+def test_compare_reports_what_only_one_has_and_what_differs(compare):
     after = document("2", a=1, added=1)
     after["workloads"]["routes"] = {"unit": "ns", "cases": {"a": {"value": {"median": 1}}, "b": {}}}
     status, out = compare(document("1", a=1, gone=1), after)
@@ -277,7 +277,7 @@ def test_a_backlog_is_made_between_ready_and_go(program, tmp_path):
     assert programs.call("fake", fill=lambda: queue.write_text("[1, 2]")) == [1, 2]
 
 
-def test_a_program_that_fails_takes_no_part_and_its_last_word_is_told(program):
+def test_a_program_that_fails_takes_no_part_and_its_last_line_is_reported(program):
     program("raise SystemExit('no room\\nno ctnetlink')")
     with pytest.raises(MissingError, match=r"^failed: no ctnetlink$"):
         programs.call("fake")

@@ -40,7 +40,7 @@ HEADERS = ["linux/filter.h"]
 UAPI = uapi_names(bpf.__file__)[""]
 SO_ATTACH_FILTER = 26
 
-# Without site, a test's own Python must be told where the package is.
+# Without site, a test's own Python needs the path of the package.
 ENV = {**os.environ, "PYTHONPATH": str(Path(bpf.__file__).parents[1])}
 
 ACCEPT = stmt(BPF_RET | BPF_K, 0xFFFF_FFFF)

@@ -25,7 +25,7 @@ DUMP = HeaderFlags.DUMP
 
 
 class Script:
-    """A socket whose datagrams are written down beforehand; None where a wait would begin."""
+    """A socket with given datagrams; None is a wait."""
 
     def __init__(self, *datagrams: list[Message] | Exception | None) -> None:
         self.datagrams = list(datagrams)
@@ -85,7 +85,7 @@ def datas(messages: Iterable[Message]) -> list[bytes]:
 # Sending
 
 
-def test_send_fills_in_what_is_zero(connect: Connect) -> None:
+def test_send_fills_fields_of_zero(connect: Connect) -> None:
     sock = Script()
     conn = connect(sock, 77)
     first = conn.send(Message(Header(type=16, flags=R), b"abcde"))
@@ -96,7 +96,7 @@ def test_send_fills_in_what_is_zero(connect: Connect) -> None:
     assert sock.sent == [[first], [second]]
 
 
-def test_send_keeps_what_is_set(connect: Connect) -> None:
+def test_send_leaves_set_fields_unchanged(connect: Connect) -> None:
     given = Message(Header(20, 16, R, 9, 3), b"abcd")
     assert connect(Script(), 77).send(given) == given
 
@@ -174,7 +174,7 @@ def test_an_errno_is_raised_and_the_conn_stays_usable(connect: Connect, datagram
     assert datas(conn.receive()) == [b"next"]
 
 
-def test_receive_iter_hands_out_what_came_before_an_error(connect: Connect) -> None:
+def test_receive_iter_yields_the_messages_before_an_error(connect: Connect) -> None:
     conn = connect(Script([part(b"a"), part(b"b")], [part(b"c"), ack(code=-errno.EIO)]), 1)
     got = []
     with pytest.raises(OpError):
@@ -204,7 +204,7 @@ def test_leaving_receive_iter_early_drops_the_rest_of_a_multipart_reply(connect:
     assert datas(conn.receive()) == [b"next"]
 
 
-def test_leaving_at_the_last_datagram_of_a_multipart_reply_keeps_nothing_of_it(connect: Connect) -> None:
+def test_leaving_at_the_last_datagram_of_a_multipart_reply_drops_it(connect: Connect) -> None:
     conn = connect(Script([part(b"a"), part(b"b"), done()], [message(b"next", sequence=6)]), 1)
     iterator = conn.receive_iter()
     assert next(iterator).data == b"a"
@@ -220,7 +220,7 @@ def test_leaving_receive_iter_early_keeps_the_rest_of_a_datagram(connect: Connec
     assert datas(conn.receive()) == [b"b", b"c"]
 
 
-def test_the_rest_of_a_reply_that_is_not_queued_is_dropped_when_it_comes(connect: Connect) -> None:
+def test_the_rest_of_a_reply_that_is_not_queued_is_dropped_when_it_arrives(connect: Connect) -> None:
     sock = Script([part(b"a")], None, [part(b"late")], [message(b"event", sequence=0)], [done()], [message(b"next")])
     conn = connect(sock, 1)
     iterator = conn.receive_iter()
@@ -240,7 +240,7 @@ def test_the_rest_of_a_reply_that_is_not_queued_is_dropped_when_it_comes(connect
     ],
 )
 def test_a_reply_cut_short_is_abandoned(connect: Connect, cut: BaseException) -> None:
-    sock = Script([part(b"a")], cut, [part(b"b"), done(), message(b"kept", sequence=8)])  # type: ignore[arg-type]
+    sock = Script([part(b"a")], cut, [part(b"b"), done(), message(b"later", sequence=8)])  # type: ignore[arg-type]
 
     def receive() -> list[Message]:
         datagram = sock.datagrams.pop(0)
@@ -253,7 +253,7 @@ def test_a_reply_cut_short_is_abandoned(connect: Connect, cut: BaseException) ->
     conn = connect(sock, 1)
     with pytest.raises(type(cut)):
         conn.receive()
-    assert datas(conn.receive()) == [b"kept"]
+    assert datas(conn.receive()) == [b"later"]
 
 
 # Executing
@@ -299,7 +299,7 @@ def test_execute_leaves_what_is_queued_behind_its_reply(connect: Connect) -> Non
 
 
 @pytest.mark.parametrize("flags", [0, A, DUMP])
-def test_execute_raises_what_the_kernel_says(connect: Connect, flags: int) -> None:
+def test_execute_raises_the_error_of_the_kernel(connect: Connect, flags: int) -> None:
     conn = connect(Script([ack(code=-errno.EPERM)], [message(b"next")]), 1)
     with pytest.raises(PermissionError):
         conn.execute(request(flags))
@@ -336,7 +336,7 @@ def test_execute_drains_an_abandoned_dump_before_it_asks(connect: Connect) -> No
         sock.datagrams.append([message(b"answer", sequence=9)])
 
     sock.send = note  # type: ignore[method-assign]
-    # The event that was queued in between is of another request: told, not lost silently.
+    # The event that was queued in between is of another request: reported, not lost silently.
     with pytest.raises(OpError, match="sequence number 0"):
         conn.execute(message(flags=R, sequence=9))
     assert sent_after == [0]
@@ -345,7 +345,7 @@ def test_execute_drains_an_abandoned_dump_before_it_asks(connect: Connect) -> No
 @pytest.mark.parametrize(
     "datagrams", [[[part(b"a"), part(b"b")], [INTERRUPTED]], [[part(b"a"), part(b"b"), INTERRUPTED]]]
 )
-def test_an_interruption_that_only_done_tells_is_on_the_last_message(
+def test_an_interruption_that_only_done_has_is_on_the_last_message(
     connect: Connect, datagrams: list[list[Message]]
 ) -> None:
     for replies in (connect(Script(*datagrams), 1).receive(), connect(Script(*datagrams), 1).execute(request(DUMP))):
@@ -456,7 +456,7 @@ def test_the_oldest_of_many_abandoned_replies_is_forgotten() -> None:
     assert (min(inbox.abandoned), max(inbox.abandoned), len(inbox.abandoned)) == (2, 1025, 1024)
 
 
-def test_a_loss_while_an_iterator_is_left_is_told(connect: Connect) -> None:
+def test_a_loss_at_the_close_of_an_iterator_is_reported(connect: Connect) -> None:
     conn = connect(Script([part(b"a")], OpError("receive", errno.ENOBUFS), [part(b"b"), done()], [message(b"next")]), 1)
     iterator = conn.receive_iter()
     next(iterator)

@@ -179,7 +179,7 @@ VALUES: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", VALUES)
-def test_an_error_under_another_name_keeps_what_it_carries(name: str) -> None:
+def test_an_error_under_another_name_has_the_same_fields(name: str) -> None:
     again = OpError("dial", op_error(errno.EINVAL, **{name: VALUES[name]}))
     assert again.op == "dial"
     assert {key: getattr(again, key) for key in VALUES} == {

@@ -126,7 +126,7 @@ def instead(*kinds: int, of: Callable[[Message, list[list[Message]]], list[Any]]
     return Kernel(lambda m, answers: of(m, answers) if m.header.type in kinds else answers)
 
 
-def told(answers: list[Any] | dict[int, Any]) -> Any:
+def plain(answers: list[Any] | dict[int, Any]) -> Any:
     """Answers as plain values: numbers of records, errnos of errors, None."""
 
     def one(answer: Any) -> Any:
@@ -143,7 +143,7 @@ def told(answers: list[Any] | dict[int, Any]) -> Any:
 
 def usable(conn: Conn) -> None:
     assert conn.execute(get(7)).number == 7
-    assert told(conn.execute_all([get(1), put(2), listing(2), fail(5)])) == [1, None, [0, 1], -5]
+    assert plain(conn.execute_all([get(1), put(2), listing(2), fail(5)])) == [1, None, [0, 1], -5]
     assert not conn._exchange.inbox.abandoned
     assert not conn._exchange.inbox.pending
 
@@ -151,11 +151,11 @@ def usable(conn: Conn) -> None:
 # One call
 
 
-def test_what_a_call_gives(connect: Connect) -> None:
+def test_the_results_of_calls(connect: Connect) -> None:
     conn = connect(Kernel(), 1)
     assert conn.execute(put(1)) is None
     assert conn.execute(get(3)).number == 3
-    assert told([conn.execute(listing(3))]) == [[0, 1, 2]]
+    assert plain([conn.execute(listing(3))]) == [[0, 1, 2]]
     assert [[i.number for i in part] for part in conn.iter_dump(listing(5), rows=2)] == [[0, 1], [2, 3], [4]]
     with pytest.raises(PermissionError):
         conn.execute(fail(errno.EPERM))
@@ -213,7 +213,7 @@ def test_hints_and_attributes_of_errors(connect: Connect) -> None:
     ],
     ids=range(10),
 )
-def test_a_call_that_cannot_be_meant(make: Callable[[], object], kind: type[Exception]) -> None:
+def test_an_invalid_call(make: Callable[[], object], kind: type[Exception]) -> None:
     with pytest.raises(kind):
         make()
 
@@ -254,7 +254,7 @@ def test_thousands_in_few_datagrams(connect: Connect) -> None:
     conn = connect(sock, 1)
     calls = [fail(n % 50 + 1) if n % 10 == 3 else get(n) if n % 2 else put(n) for n in range(5_000)]
     want = [-(n % 50 + 1) if n % 10 == 3 else n if n % 2 else None for n in range(5_000)]
-    assert told(conn.execute_all(calls)) == want
+    assert plain(conn.execute_all(calls)) == want
     assert len(sock.sent) < 200
     # No more answers are waited for than were planned for.
     assert sock.most <= 2 * 512
@@ -274,7 +274,7 @@ def steps_of(*numbers: int) -> Call[int]:
             item = yield get(number)
             total += item.number
         answers = yield [put(1), fail(errno.EBUSY), listing(2)]
-        assert told(answers) == [None, -errno.EBUSY, [0, 1]]
+        assert plain(answers) == [None, -errno.EBUSY, [0, 1]]
         return total
 
     return Call.of_steps(steps)
@@ -283,8 +283,8 @@ def steps_of(*numbers: int) -> Call[int]:
 def test_dumps_and_steps_among_them(connect: Connect) -> None:
     conn = connect(Kernel(), 1)
     calls: list[Call[Any]] = [put(1), listing(3), get(2), get(3), steps_of(4, 5), put(6), fail(1), listing(0)]
-    assert told(conn.execute_all(calls)) == [None, [0, 1, 2], 2, 3, 9, None, -1, []]
-    assert told(conn.execute_all(calls)) == [None, [0, 1, 2], 2, 3, 9, None, -1, []]
+    assert plain(conn.execute_all(calls)) == [None, [0, 1, 2], 2, 3, 9, None, -1, []]
+    assert plain(conn.execute_all(calls)) == [None, [0, 1, 2], 2, 3, 9, None, -1, []]
     usable(conn)
 
 
@@ -327,8 +327,8 @@ def test_a_call_that_steps_return_is_done(connect: Connect) -> None:
         return get(first.number + 1)
 
     conn = connect(Kernel(), 1)
-    assert told([conn.execute(Call.of_steps(steps))]) == [2]
-    assert told(conn.execute_all([Call.of_steps(steps), put(1)])) == [2, None]
+    assert plain([conn.execute(Call.of_steps(steps))]) == [2]
+    assert plain(conn.execute_all([Call.of_steps(steps), put(1)])) == [2, None]
 
 
 def test_one_answer_of_several_steps_that_cannot_be_read_hides_no_other(connect: Connect) -> None:
@@ -336,18 +336,18 @@ def test_one_answer_of_several_steps_that_cannot_be_read_hides_no_other(connect:
         return (yield get(1))
 
     conn = connect(instead(GET, of=lambda m, answers: [[reply(m, m.data)] * 2, *answers[1:]]), 1)
-    assert told(conn.execute_all([put(1), Call.of_steps(steps), put(2)])) == [None, -errno.EPROTO, None]
+    assert plain(conn.execute_all([put(1), Call.of_steps(steps), put(2)])) == [None, -errno.EPROTO, None]
     conn = connect(instead(LIST, of=lambda m, answers: [[reply(m, b"\xff\0\1\0", LIST, MULTI)], *answers]), 1)
     answers = conn.execute_all([put(1), listing(2), put(2)])
-    assert told(answers) == [None, -999, None]
+    assert plain(answers) == [None, -999, None]
 
 
-def test_sequence_numbers_that_come_to_their_end(connect: Connect) -> None:
+def test_sequence_numbers_wrap(connect: Connect) -> None:
     for begin in (0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF - 100, 0xFFFFFFFF - 101):
         sock = Kernel()
         conn = connect(sock, 1)
         conn._exchange.sequence = begin
-        assert told(conn.execute_all([get(n) for n in range(101)])) == list(range(101))
+        assert plain(conn.execute_all([get(n) for n in range(101)])) == list(range(101))
         numbers = [m.header.sequence for ms in sock.sent for m in ms]
         assert 0 not in numbers
         assert numbers == list(range(numbers[0], numbers[0] + 101))
@@ -373,7 +373,7 @@ def test_large_requests_are_datagrams_of_their_own(connect: Connect) -> None:
     sock = Kernel()
     conn = connect(sock, 1)
     large = Call(SET, bytes(100_000))
-    assert told(conn.execute_all([put(1), large, large, put(2)])) == [None] * 4
+    assert plain(conn.execute_all([put(1), large, large, put(2)])) == [None] * 4
     assert [len(ms) for ms in sock.sent] == [1, 1, 1, 1]
     usable(conn)
 
@@ -405,7 +405,7 @@ def test_cut_short_in_the_middle(connect: Connect, error: BaseException, behind:
     sock = Kernel(around)
     conn = connect(sock, 1)
     raised = cut(conn, [get(n) for n in range(3_000)], type(error))
-    assert told(raised.answers) == {n: n for n in range(1_234 + behind)}
+    assert plain(raised.answers) == {n: n for n in range(1_234 + behind)}
     sock.around = None
     # What is late is dropped.
     usable(conn)
@@ -415,7 +415,7 @@ def test_cut_short_in_a_dump_among_them(connect: Connect) -> None:
     sock = instead(LIST, of=lambda m, answers: [answers[0], OpError("receive", errno.ETIMEDOUT), *answers[1:]])
     conn = connect(sock, 1)
     raised = cut(conn, [put(0), get(1), listing(3), put(2)], TimeoutError)
-    assert told(raised.answers) == {0: None, 1: 1}
+    assert plain(raised.answers) == {0: None, 1: 1}
     sock.around = None
     usable(conn)
 
@@ -437,7 +437,7 @@ def test_a_send_that_is_refused_leaves_nothing_behind(connect: Connect) -> None:
     usable(conn)
 
 
-def test_a_message_in_between_is_told_and_those_behind_it_are_kept(connect: Connect) -> None:
+def test_a_message_in_between_is_reported_and_later_ones_stay(connect: Connect) -> None:
     def around(m: Message, answers: list[Any]) -> list[Any]:
         return [[event(), event(100)], *answers, [event(101)]] if number_of(m) == 5 else answers
 
@@ -445,7 +445,7 @@ def test_a_message_in_between_is_told_and_those_behind_it_are_kept(connect: Conn
     conn = connect(sock, 1)
     raised = cut(conn, [get(n) for n in range(10)], OpError)
     assert (raised.op, raised.errno) == ("validate", errno.EPROTO)
-    assert told(raised.answers) == {n: n for n in range(5)}
+    assert plain(raised.answers) == {n: n for n in range(5)}
     assert [int(conn.receive()[0].header.type) for _ in range(2)] == [100, 101]
     sock.around = None
     usable(conn)
@@ -471,24 +471,24 @@ def test_an_answer_of_another_request(connect: Connect, change: Callable[[Messag
     assert raised.answers == {0: None}
 
 
-def test_an_answer_that_comes_twice(connect: Connect) -> None:
+def test_a_repeated_answer(connect: Connect) -> None:
     sock = instead(FAIL, of=lambda m, answers: [*answers, [ack(m)]])
     conn = connect(sock, 1)
     raised = cut(conn, [put(0), fail(1), put(2)], OpError)
     assert raised.errno == errno.EPROTO
-    assert told(raised.answers) == {0: None, 1: -1}
+    assert plain(raised.answers) == {0: None, 1: -1}
 
 
-def test_what_comes_behind_the_last_answer_is_the_next_receive_s(connect: Connect) -> None:
+def test_messages_after_the_last_answer_are_for_the_next_receive(connect: Connect) -> None:
     conn = connect(instead(FAIL, of=lambda m, answers: [[ack(m, 1), event(), event(100)]]), 1)
-    assert told(conn.execute_all([put(0), fail(1)])) == [None, -1]
+    assert plain(conn.execute_all([put(0), fail(1)])) == [None, -1]
     assert [int(m.header.type) for m in conn.receive()] == [99, 100]
 
 
 def test_an_answer_whose_errno_is_cut_off(connect: Connect) -> None:
     conn = connect(instead(FAIL, of=lambda m, answers: [[reply(m, b"\1\0", HeaderType.ERROR)]]), 1)
     answers = conn.execute_all([put(0), fail(1), get(2)])
-    assert told(answers) == [None, -999, 2]
+    assert plain(answers) == [None, -999, 2]
     with pytest.raises(OpError, match="too few bytes"):
         raise answers[1]  # type: ignore[misc]
     conn = connect(Kernel(), 1)
@@ -497,14 +497,14 @@ def test_an_answer_whose_errno_is_cut_off(connect: Connect) -> None:
 
 def test_a_done_without_the_acknowledgement_is_the_end(connect: Connect) -> None:
     conn = connect(instead(GET, of=lambda m, _: [[reply(m, m.data), reply(m, bytes(4), HeaderType.DONE, MULTI)]]), 1)
-    assert told(conn.execute_all([put(0), get(1), get(2)])) == [None, 1, 2]
+    assert plain(conn.execute_all([put(0), get(1), get(2)])) == [None, 1, 2]
 
 
 def test_a_double_s_empty_datagram_ends_all_that_are_under_way(connect: Connect) -> None:
     conn = connect(instead(GET, SET, of=lambda m, _: [[reply(m, m.data)], []] if m.header.type == GET else []), 1)
-    assert told(conn.execute_all([put(0), get(1)])) == [None, 1]
+    assert plain(conn.execute_all([put(0), get(1)])) == [None, 1]
     conn = connect(instead(GET, of=lambda m, _: [[]]), 1)
-    assert told(conn.execute_all([get(1)])) == [-errno.EPROTO]
+    assert plain(conn.execute_all([get(1)])) == [-errno.EPROTO]
 
 
 def test_nltest(connect: Connect) -> None:
@@ -512,9 +512,9 @@ def test_nltest(connect: Connect) -> None:
         return [m for request in requests for m in (request, ack(request))]
 
     conn = nltest.dial(answer)
-    assert told(conn.execute_all([get(n) for n in range(100)])) == list(range(100))
+    assert plain(conn.execute_all([get(n) for n in range(100)])) == list(range(100))
     conn = nltest.dial(lambda requests: nltest.error(errno.EPERM, requests))
-    assert told(conn.execute_all([put(1)])) == [-errno.EPERM]
+    assert plain(conn.execute_all([put(1)])) == [-errno.EPERM]
 
 
 def test_others_requests_that_were_abandoned_are_dropped_on_the_way(connect: Connect) -> None:
@@ -523,7 +523,7 @@ def test_others_requests_that_were_abandoned_are_dropped_on_the_way(connect: Con
     conn._exchange.inbox.abandon(77)
     late = Message(Header(20, GET, 0, 77, 1), bytes(4))
     sock.around = lambda m, answers: [[late], *answers, [late, ack(late)]] if number_of(m) == 5 else answers
-    assert told(conn.execute_all([get(n) for n in range(10)])) == list(range(10))
+    assert plain(conn.execute_all([get(n) for n in range(10)])) == list(range(10))
     assert not conn._exchange.inbox.abandoned
 
 
@@ -539,9 +539,9 @@ def test_cancelled_in_the_middle() -> None:
             with pytest.raises(asyncio.CancelledError) as caught:
                 await task
             answers = getattr(caught.value, "answers", None)
-            assert answers is None or told(answers) == {n: n for n in range(len(answers))}
+            assert answers is None or plain(answers) == {n: n for n in range(len(answers))}
             assert len(sock.sent) < 10
-            assert told(await conn.execute_all([get(n) for n in range(1_000)])) == list(range(1_000))
+            assert plain(await conn.execute_all([get(n) for n in range(1_000)])) == list(range(1_000))
             assert not conn._exchange.inbox.abandoned
 
     asyncio.run(main())

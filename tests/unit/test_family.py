@@ -32,20 +32,20 @@ CREATE = HeaderFlags.CREATE
 
 
 class What(IntFlag):
-    """What became of an item."""
+    """An event of an item."""
 
     NEW = 1
     GONE = 2
 
 
 class Label(AttributeSet):
-    """What is on an item."""
+    """The contents of an item."""
 
     text: Str = string(1)
 
 
 class Item(AttributeSet):
-    """An item, as it is sent."""
+    """An item of a request."""
 
     number: Int = u32(1)
     name: Str = string(2)
@@ -54,14 +54,14 @@ class Item(AttributeSet):
 
 
 class Found(AttributeSet):
-    """An item, as it is found."""
+    """An item of a reply."""
 
     number: Int = u32(1)
     weight: Int = u32(2)
 
 
 class Base(Family[C], protocol=Protocol.ROUTE):
-    """What all have."""
+    """The common operations."""
 
     hints = {errno.ENOENT: "base: none", errno.EEXIST: "base: there", errno.EBUSY: "base: busy"}  # noqa: RUF012
 
@@ -91,7 +91,7 @@ class Items(Base[C]):
 
     @verb
     def clear(self: Items[Deferred], *, below: int = 1 << 31) -> Steps[list[Any]]:
-        """Remove those below a number: what came of each."""
+        """Remove the items below a number: a list of the results."""
         found: Batch[Item] = yield self.dump()
         answers: list[Any] = yield [self.remove(item) for item in found if item.number < below]
         return answers
@@ -137,7 +137,7 @@ class More(Items[C]):
 
 
 class Table:
-    """The items of a double, and what was asked of it, in order."""
+    """The items of a double, and its requests in order."""
 
     def __init__(self, *numbers: int) -> None:
         self.items = {number: Item(number=number) for number in numbers}
@@ -191,7 +191,7 @@ def numbers(batch: Any) -> list[int]:
 
 
 class Wire:
-    """A double that keeps what is sent, and answers as a function says."""
+    """A double that records requests, with a function for the replies."""
 
     def __init__(self, answer: Callable[[Message], list[Message]] = lambda m: nltest.error(0, [m])) -> None:
         self.sent: list[Message] = []
@@ -220,7 +220,7 @@ def test_an_operation_is_sent_as_it_is_declared() -> None:
     assert (fourth.header.type, fourth.header.flags, fourth.data) == (16, REQUEST | ACK, b"")
 
 
-def test_what_operations_give() -> None:
+def test_the_results_of_operations() -> None:
     items = serve(Table(1, 2))
     assert items.get(number=1) == Found(number=1, weight=10)
     batch = items.dump()
@@ -238,14 +238,14 @@ def test_what_operations_give() -> None:
         (lambda of: of.add(None), "add takes a Item, not None"),
         (lambda of: of.add({"number": 3}), "add takes a Item, not {"),
         (lambda of: of.add(Item(), Item()), r"add takes a Item, not Item\(\), Item\(\)"),
-        (lambda of: of.add(Item(), number=3), "add takes a Item, or what one is made of, not both"),
-        (lambda of: of.ping(number=3), "ping takes no arguments, and got number"),
-        (lambda of: of.ping(Item()), r"ping takes no arguments, and got Item\(\)"),
-        (lambda of: of.search(3), "search takes no arguments, and got 3"),
+        (lambda of: of.add(Item(), number=3), "add takes a Item or its fields, not both"),
+        (lambda of: of.ping(number=3), "ping takes no arguments, got number"),
+        (lambda of: of.ping(Item()), r"ping takes no arguments, got Item\(\)"),
+        (lambda of: of.search(3), "search takes no arguments, got 3"),
         (lambda of: of.one(), r"one\(\) missing 1 required positional argument: 'number'"),
         (lambda of: of.one(1, 2), r"one\(\) takes 2 positional arguments"),
         (lambda of: of.clear(above=3), r"clear\(\) got an unexpected keyword argument 'above'"),
-        (lambda of: of.wrong(None), "wrong is a verb, which gives a call or is a generator, and gave None"),
+        (lambda of: of.wrong(None), "wrong is a verb and must return a call or be a generator, not None"),
         (lambda of: of.wrong(Message()), "wrong is a verb"),
     ],
 )
@@ -603,7 +603,7 @@ def test_operations_and_verbs_are_awaited() -> None:
 
 
 class Slow:
-    """A double that answers at once, but for requests that are held: for these nothing comes before `release`."""
+    """A double that replies at once, except to held requests: their replies wait for `release`."""
 
     def __init__(self, *held: int) -> None:
         self.held = set(held)
@@ -637,7 +637,7 @@ class Slow:
         return nltest.error(0, [m])
 
     def release(self) -> None:
-        """Let come what was held."""
+        """Release the held replies."""
         with self.changed:
             self.held.clear()
             self.ready.extendleft(reversed(self.late))
@@ -697,14 +697,14 @@ def test_a_deadline_in_the_middle_of_a_verb(held: int, sent: list[int]) -> None:
             items.clear()
         assert getattr(caught.value, "errno", None) == errno.ETIMEDOUT
         assert sock.sent == sent
-        if held:  # which tells what was done
+        if held:  # which shows what was done
             assert caught.value.answers == {n: None for n in range(3) if n != held - 1}  # type: ignore[attr-defined]
         sock.at_wait = lambda: None
         usable(items, sock)
 
 
 def usable(items: Items[Any], sock: Slow) -> None:
-    """What comes late is dropped, and the next verb has its own answers."""
+    """Late messages are dropped, and the next verb gets its own replies."""
     items.conn.set_deadline(None)
     sock.release()
     assert items.clear() == [None, None, None]
@@ -916,7 +916,7 @@ def test_what_streams_do_about_losses() -> None:
         items.changes(colour=1)  # type: ignore[call-overload]
 
 
-def told(each: Any) -> Any:
+def plain(each: Any) -> Any:
     return each if isinstance(each, (ResyncBegin, ResyncEnd)) else each.number
 
 
@@ -924,8 +924,8 @@ def test_a_resync_reads_the_state() -> None:
     given = (Item(number=1), Overrun(2), Item(number=2))
     items = streamed(*given, dump=lambda item: [Item(number=n) for n in (8, 9)])
     with items.changes(on_overrun="resync") as stream:
-        assert [told(each) for each in stream] == [1, ResyncBegin(2), 8, 9, ResyncEnd(), 2]
-    with pytest.raises(ValueError, match="deaf has no dump to resync from"):
+        assert [plain(each) for each in stream] == [1, ResyncBegin(2), 8, 9, ResyncEnd(), 2]
+    with pytest.raises(ValueError, match="deaf has no dump for a resync"):
         nltest.serve(Items, {"deaf": lambda: given}).deaf(on_overrun="resync")
 
 
@@ -935,7 +935,7 @@ def test_streams_in_an_event_loop() -> None:
         functions = {"changes": lambda: given, "dump": lambda item: [Item(number=8)]}
         async with nltest.serve_async(Items, functions) as items:
             async with items.changes(on_overrun="resync") as stream:
-                assert [told(each) async for each in stream] == [1, ResyncBegin(2), 8, ResyncEnd(), 2]
+                assert [plain(each) async for each in stream] == [1, ResyncBegin(2), 8, ResyncEnd(), 2]
             async with items.changes(on_overrun="mark") as stream:
                 assert len([each async for each in stream]) == 3
 

@@ -81,14 +81,14 @@ def test_immutable() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "error", "told"),
+    ("values", "error", "text"),
     [
         ({"mark": -1}, ValueError, "mark must be from 0 to 4294967295"),
         ({"mark": 1 << 32}, ValueError, "from 0 to"),
         ({"mark": "1"}, TypeError, "mark must be an int"),
         ({"mark": True}, TypeError, "mark must be an int"),
         ({"mark_mask": 1}, ValueError, "give mark too"),
-        ({"mark": 0, "mark_mask": 0}, ValueError, "mark_mask must have a bit"),
+        ({"mark": 0, "mark_mask": 0}, ValueError, "mark_mask must not be 0"),
         ({"mark": 2, "mark_mask": 1}, ValueError, "no record is like that"),
         ({"status_mask": 1}, ValueError, "give status too"),
         ({"status": 0}, ValueError, "status=0 needs a status_mask"),
@@ -117,8 +117,8 @@ def test_immutable() -> None:
         ({"exclude": Filter(exclude=Filter(mark=1))}, ValueError, "exclude of its own"),
     ],
 )
-def test_what_cannot_be_is_refused(values: dict[str, Any], error: type[Exception], told: str) -> None:
-    with pytest.raises(error, match=told):
+def test_what_cannot_be_is_refused(values: dict[str, Any], error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=text):
         Filter(**values)
 
 
@@ -318,7 +318,7 @@ def flows(draw: Any) -> Flow:
     for name, value in (("mark", bits), ("status", bits), ("zone", st.integers(1, 3))):
         if draw(st.booleans()):
             values[name] = draw(value)
-    # The kernel tells a zone in one place.
+    # The kernel reports a zone in one place.
     if values.get("zone") or (values["orig"].zone and values["reply"].zone):
         for name in ("orig", "reply"):
             fields = {field: getattr(values[name], field) for field in Tuple.__fields__}
@@ -344,8 +344,8 @@ def filters(draw: Any, exclude: bool = True) -> Filter:
     for name in draw(st.lists(st.sampled_from(sorted(choices)), unique=True, max_size=3)):
         values[name] = draw(choices[name])
     if "orig" in values:
-        kept = draw(st.lists(st.sampled_from(sorted(values["orig"].to_dict())), min_size=1, unique=True, max_size=2))
-        values["orig"] = Tuple(**{name: getattr(values["orig"], name) for name in kept})
+        names = draw(st.lists(st.sampled_from(sorted(values["orig"].to_dict())), min_size=1, unique=True, max_size=2))
+        values["orig"] = Tuple(**{name: getattr(values["orig"], name) for name in names})
         if draw(st.booleans()):
             values["reply"] = values.pop("orig")
     for name in draw(st.sets(st.sampled_from(["mark", "status"]))):
@@ -362,10 +362,10 @@ def with_event(flow: Flow, event: Event) -> Flow:
 
 @given(filters(), flows(), events)
 def test_the_check_in_c_means_what_the_filter_says(chosen: Filter, flow: Flow, event: Event) -> None:
-    told = with_event(flow, event)
+    event_flow = with_event(flow, event)
     wanted = chosen.match(events=True)
     assert wanted is not None
-    assert wanted(told) == means(chosen, told)
+    assert wanted(event_flow) == means(chosen, event_flow)
     in_dump = chosen.match()
     assert in_dump is not None
     assert in_dump(flow) == means(chosen, flow, events=False)
@@ -385,7 +385,7 @@ def test_the_program_drops_nothing_that_is_wanted_and_all_that_it_can_tell(
     if wanted or any(map(has_icmp, (chosen, *chosen.exclude))) or (flow.orig.src_port is None):
         return
     if any(t is not None and t.src_port is None for t in (flow.orig, flow.reply)):
-        return  # without ports there is nothing to compare: the check in C tells
+        return  # without ports there is nothing to compare: the check in C decides
     assert not passed
 
 
@@ -397,7 +397,7 @@ def test_the_program_ends_on_any_bytes_and_passes_what_it_cannot_read(
     cut = whole[: data.draw(st.integers(16, len(whole)))]
     code = program(chosen.clauses(True), Flow, _KINDS, 1)
     run(code, cut)
-    # An attribute of another width: a decoder tells of it.
+    # An attribute of another width: a decoder reports it.
     odd = Flow(header=NfGenMsg(family=2), orig=flow.orig).encode() + struct.pack("=HH", 4, 8)
     assert run(program(Filter(mark=3).clauses(True), Flow, _KINDS, 1), whole[:16] + odd)
 
@@ -406,7 +406,7 @@ def test_other_messages_pass() -> None:
     code = program(Filter(mark=3, event=DESTROY).clauses(True), Flow, _KINDS, 1)
     for type_ in (2, 3, 0x101, 0x200, 0x400, 0x1):
         assert run(code, struct.pack("=IHHII", 20, type_, 0, 0, 0) + bytes(4))
-    # Ours, but without the tuple: not to be told.
+    # Ours, but without the tuple: undecidable.
     assert run(code, struct.pack("=IHHII", 20, 0x100, 0, 0, 0) + bytes(4))
 
 

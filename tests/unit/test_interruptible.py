@@ -1,7 +1,7 @@
 """Where an exception of a signal handler may come, the cleanup around it is in force.
 
 The jump back to the start of a loop is such a place, and CPython 3.13 compiles it outside the `with` or `try` that the
-loop is in: a KeyboardInterrupt there would leave a turn taken for ever.
+loop is in: a KeyboardInterrupt there would leave a lock held for ever.
 """
 
 from __future__ import annotations

@@ -95,22 +95,22 @@ def in_thread(do: Callable[[], object], times: int) -> None:
 def looked_at() -> list[tuple[Callable[[], int], int]]:
     """What to count, and by how much the smallest leak makes it grow: of what a thread leaves behind."""
     found: list[tuple[Callable[[], int], int]] = []
-    kept: list[Any] = []
+    held: list[Any] = []
     gc.collect()
     before = blocks()
-    in_thread(lambda: kept.append(object()), 10_000)
+    in_thread(lambda: held.append(object()), 10_000)
     if blocks() - before >= 9_000:
         found.append((blocks, 1))
     with contextlib.suppress(AttributeError):  # musl has no mallinfo2
         before = heap()
-        in_thread(lambda: kept.append(bytearray(5000)), 100)
+        in_thread(lambda: held.append(bytearray(5000)), 100)
         if heap() - before >= 500_000:
             found.append((heap, 48))
     return found
 
 
 COUNTERS = looked_at()
-# Without a GIL a thread's blocks are counted or not as its heap is taken over, and classes are kept for ever.
+# Without a GIL a thread's blocks are counted or not as its heap is taken over, and classes stay for ever.
 free_threaded = not getattr(sys, "_is_gil_enabled", lambda: True)()
 pytestmark = pytest.mark.skipif(
     free_threaded or (blocks, 1) not in COUNTERS,
@@ -138,12 +138,12 @@ def settled() -> list[int]:
 
 
 def test_a_leak_is_seen() -> None:
-    kept: list[Any] = []
+    held: list[Any] = []
     with pytest.raises(AssertionError, match="grew by"):
-        leaves_nothing(lambda: kept.append(object()))
+        leaves_nothing(lambda: held.append(object()))
     if (heap, 48) in COUNTERS:
         with pytest.raises(AssertionError, match="grew by"):
-            leaves_nothing(lambda: kept.append(bytearray(1000)))
+            leaves_nothing(lambda: held.append(bytearray(1000)))
 
 
 class Kind(IntFlag):
@@ -243,10 +243,10 @@ def test_records() -> None:
         assert pickle.loads(pickle.dumps(record)) == item()
         assert hash(record) == hash(item())
         assert len(record.to_dict()) == 8
-        kept = record.blob
-        assert kept is not None
+        held = record.blob
+        assert held is not None
         del record
-        assert bytes(kept) == b"view"
+        assert bytes(held) == b"view"
         assert Item.decode(ITEM + b"\5\0\x63\0z\0\0\0").unknown == ((0x63, b"z"),)
         fails(DecodeError, Item.decode, ITEM + b"\5\0\1\0z\0\0\0")
         fails(DecodeError, Item.decode_many, [ITEM, b"\3\0\1\0"])
@@ -344,7 +344,7 @@ def test_sockets() -> None:
     leaves_nothing(do, 200)
 
 
-@pytest.mark.parametrize("keeps", [False, True], ids=["ring", "kept"])
+@pytest.mark.parametrize("keeps", [False, True], ids=["ring", "views"])
 def test_streams(keeps: bool) -> None:
     kinds = ((0x100, Item, 1, 0, 0),)
 

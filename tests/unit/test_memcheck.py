@@ -26,7 +26,7 @@ def error(kind: str, used: str, origin: str = "") -> str:
 
 
 @pytest.mark.parametrize(
-    ("told", "wanted"),
+    ("text", "wanted"),
     [
         (error("InvalidRead", stack(("decode", OURS))), True),
         (error("InvalidRead", stack(("memcpy", VALGRIND), ("decode", OURS))), True),
@@ -41,9 +41,9 @@ def error(kind: str, used: str, origin: str = "") -> str:
         (error("Leak_DefinitelyLost", stack(MALLOC, ("arrow", "/usr/lib/libarrow.so"))), False),
     ],
 )
-def test_whose_an_error_is(tmp_path: Path, told: str, wanted: bool) -> None:
+def test_whose_an_error_is(tmp_path: Path, text: str, wanted: bool) -> None:
     report = tmp_path / "1.xml"
-    report.write_text(f"<valgrindoutput>{told}")  # cut short, as where a process was killed
+    report.write_text(f"<valgrindoutput>{text}")  # cut short, as where a process was killed
     found = [memcheck.shown(one) for one in memcheck.errors(report)]
     assert len(found) == wanted
     assert all(text.startswith("What happened\n    ") for text in found)

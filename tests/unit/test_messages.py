@@ -35,7 +35,7 @@ def anonymous_map(data: bytes) -> mmap.mmap:
 
 
 class Bytes(bytes):
-    """A subclass, which must not be kept as it is."""
+    """A subclass, which must not be stored unchanged."""
 
 
 # Every kind of contiguous buffer, made from bytes whose number is a multiple of 8.

@@ -83,15 +83,17 @@ ATTRIBUTES: list[tuple[int, bytes, dict[str, Any]]] = [
     (NESTED | 20, attribute(1, be16(0x8100)) + attribute(2, be16(0x6005)), {"vlan": VLAN(proto=0x8100, tci=0x6005)}),
     (21, bytes(range(18)), {"l2hdr": bytes(range(18))}),
 ]
-NAMES = [name for _, _, told in ATTRIBUTES for name in told]
+NAMES = [name for _, _, fields in ATTRIBUTES for name in fields]
 
 
-@pytest.mark.parametrize(("type_", "data", "told"), ATTRIBUTES, ids=[str(type_ & 0x3FFF) for type_, _, _ in ATTRIBUTES])
-def test_an_attribute(type_: int, data: bytes, told: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("type_", "data", "fields"), ATTRIBUTES, ids=[str(type_ & 0x3FFF) for type_, _, _ in ATTRIBUTES]
+)
+def test_an_attribute(type_: int, data: bytes, fields: dict[str, Any]) -> None:
     packet = Packet.decode(HEADER + attribute(type_, data))
     assert packet.header == NfGenMsg(family=2, version=0, res_id=5)
     for name in NAMES:
-        assert getattr(packet, name) == told.get(name), name
+        assert getattr(packet, name) == fields.get(name), name
     assert packet.unknown == ()
     assert Packet.decode(packet.encode()) == packet
 
@@ -100,8 +102,8 @@ def test_all_attributes_at_once_and_in_any_order() -> None:
     parts = [attribute(type_, data) for type_, data, _ in ATTRIBUTES]
     packet = Packet.decode(HEADER + b"".join(parts))
     assert packet == Packet.decode(HEADER + b"".join(reversed(parts)))
-    for _, _, told in ATTRIBUTES:
-        for name, value in told.items():
+    for _, _, fields in ATTRIBUTES:
+        for name, value in fields.items():
             assert getattr(packet, name) == value
     assert pickle.loads(pickle.dumps(packet)) == packet
 
@@ -135,7 +137,7 @@ def test_empty_attributes() -> None:
     assert packet.hwheader == b""
     assert packet.l2hdr == b""
     assert Packet.decode(HEADER + attribute(10, b"\0")).prefix == ""
-    # A struct of nothing is there, and tells nothing.
+    # An empty struct is present, without values.
     packet = Packet.decode(HEADER + b"".join(attribute(type_, b"") for type_ in (1, 3, 8, NESTED | 20)))
     assert packet.packet_hdr is not None
     assert (packet.hw_protocol, packet.hook, packet.timestamp, packet.hwaddr) == (None, None, None, None)
@@ -225,7 +227,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
 
 
 @given(st.fixed_dictionaries({"header": HEADERS}, optional=VALUES))
-def test_what_goes_out_comes_back(values: dict[str, Any]) -> None:
+def test_encoded_packets_decode_to_equal_ones(values: dict[str, Any]) -> None:
     packet = Packet(**values)
     again = Packet.decode(packet.encode())
     assert again == packet

@@ -80,7 +80,7 @@ def test_an_os_error_becomes_an_op_error(dial: Dial, raised: OSError) -> None:
     assert (caught.value.op, caught.value.errno) == ("receive", errno.ENOBUFS)
 
 
-def test_multipart_comes_in_two_receives(dial: Dial) -> None:
+def test_multipart_needs_two_receives(dial: Dial) -> None:
     receives = 0
 
     def fn(requests: list[Message]) -> list[Message]:
@@ -170,7 +170,7 @@ def flows(*marks: int) -> list[Flow]:
 
 
 class Tracked:
-    """A table of flows behind a double's functions, and what they were called with."""
+    """A table of flows for a double's functions, and their arguments."""
 
     def __init__(self, *marks: int) -> None:
         self.flows = {flow.orig: flow for flow in flows(*marks)}
@@ -258,7 +258,7 @@ def test_the_ways_of_running_a_family(way: Callable[[Tracked], Callable[..., Any
     assert do("create", one) is None
     assert do("flush", Filter(mark=1)) is None
     assert list(tracked.flows) == [two.orig]
-    # The kernel's own flush is told from a delete, though both are one request to it.
+    # The kernel's own flush is distinct from a delete, though both send the same request.
     assert tracked.asked == [("delete", 0), ("delete", 2), ("delete", 0)]
     assert do("flush") is None
     assert tracked.asked[-1] == ("flush", "Part")
@@ -279,7 +279,7 @@ def test_nflog_without_a_kernel() -> None:
     assert seen[1].group == 6
 
 
-def test_a_dump_is_asked_for_no_more_than_was_read() -> None:
+def test_a_dump_reads_its_records_on_demand() -> None:
     given: list[int] = []
     closed: list[bool] = []
 
@@ -344,11 +344,11 @@ def test_a_function_that_returns_what_is_no_reply() -> None:
     flow = flows(1)[0]
     for wrong in (None, Tuple(), "flow"):
         given[:] = [wrong]
-        with pytest.raises(AssertionError, match="the function for get_flow is to return a Flow, not"):
+        with pytest.raises(AssertionError, match="the function for get_flow must return a Flow, not"):
             ct.get(flow)
-        with pytest.raises(AssertionError, match="the function for dump_part is to return a Flow, not"):
+        with pytest.raises(AssertionError, match="the function for dump_part must return a Flow, not"):
             ct.dump()
-    with pytest.raises(AssertionError, match="the function for delete_flow is to return nothing, not"):
+    with pytest.raises(AssertionError, match="the function for delete_flow must return nothing, not"):
         ct.delete(flow)
 
 

@@ -106,7 +106,7 @@ def test_raw_is_the_payload() -> None:
     assert two.data == udp6(b"hello!")
 
 
-def test_nflog_is_all_that_the_kernel_told() -> None:
+def test_nflog_has_all_that_the_kernel_reported() -> None:
     sent = packet(udp4(), seq=9, mark=7, vlan=VLAN(proto=0x8100, tci=5))
     (found,) = written(LinkType.NFLOG, sent)
     assert found.data[:4] == struct.pack(">BBH", 2, 0, 5)
@@ -115,7 +115,7 @@ def test_nflog_is_all_that_the_kernel_told() -> None:
     assert 1 not in found.options  # the prefix is in the data
 
 
-def test_nflog_has_attributes_that_nobody_declared() -> None:
+def test_nflog_has_undeclared_attributes() -> None:
     sent = Packet.decode(packet(udp4()).encode() + struct.pack("=HH5s3x", 9, 0x3F00, b"newer"))
     assert sent.unknown == ((0x3F00, b"newer"),)
     (found,) = written(LinkType.NFLOG, sent)
@@ -202,7 +202,7 @@ def test_what_is_no_packet() -> None:
         writer.write_batch(cast("list[Packet]", packet(udp4())))
 
 
-def test_an_interface_is_told_once_and_only_with_its_packets() -> None:
+def test_an_interface_is_written_once_and_only_with_its_packets() -> None:
     file = io.BytesIO()
     writer = Writer(file)
     writer.write(packet(udp4(), group=1))
@@ -254,7 +254,7 @@ def test_the_netdev_family_on_its_way_out() -> None:
         (packet(udp4(), packet_hdr=None, header=None), "not IP .no protocol"),
         (egress(L2), "no payload"),
     ],
-    ids=["none", "empty", "arp", "llc", "other version", "shifted", "unknown", "nothing told", "header alone"],
+    ids=["none", "empty", "arp", "llc", "other version", "shifted", "unknown", "no attributes", "header alone"],
 )
 def test_raw_refuses_what_is_not_ip(bad: Packet, why: str) -> None:
     file = io.BytesIO()
@@ -271,7 +271,7 @@ def test_raw_refuses_what_is_not_ip(bad: Packet, why: str) -> None:
     assert Packet.decode(found.data) == bad
 
 
-def test_the_rules_family_tells_where_the_packet_does_not() -> None:
+def test_the_rules_family_decides_if_the_packet_does_not() -> None:
     one, two = written(
         LinkType.RAW, packet(udp4(), packet_hdr=None), packet(udp6(), IPV6, packet_hdr=PacketHdr(hw_protocol=0))
     )

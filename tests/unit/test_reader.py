@@ -67,9 +67,11 @@ def read(reader: Reader[Item], sock: Socket) -> Read:
 
 @pytest.mark.parametrize("where", ["part", "end"])
 def test_what_was_dumped_changed_meanwhile(reader: Reader[Item], read: Read, peer: Peer, where: str) -> None:
-    told = MULTI | HeaderFlags.DUMP_INTERRUPTED
+    interrupted = MULTI | HeaderFlags.DUMP_INTERRUPTED
     peer.send(item(1), item(2))
-    peer.send(item(3, flags=told if where == "part" else MULTI), end(flags=told if where == "end" else MULTI))
+    peer.send(
+        item(3, flags=interrupted if where == "part" else MULTI), end(flags=interrupted if where == "end" else MULTI)
+    )
     first = read(2)
     assert [one.number for one in first] == [1, 2]
     assert not first.interrupted

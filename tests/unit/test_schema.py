@@ -1478,7 +1478,7 @@ def test_to_numpy_without_columns() -> None:
     assert Texts.decode_many([b"", b""]).to_numpy().shape == (2,)
 
 
-def test_of_a_nested_attribute_that_comes_twice_the_last_counts() -> None:
+def test_of_a_repeated_nested_attribute_the_last_counts() -> None:
     class Pair(AttributeSet):
         a = u8(1)
         b = u8(2)

@@ -43,7 +43,7 @@ class Head(Struct):
 
 
 class Fixed(Struct):
-    """11 bytes of text, which no one move carries."""
+    """11 bytes of text, more than a single move copies."""
 
     text = binary(size=11)
     end = u32()
@@ -137,7 +137,7 @@ def test_each_kind(kind: str) -> None:
     agrees(All, [head(n) + ATTRIBUTES[kind](n) for n in range(TIMES)])
 
 
-def test_kinds_together_and_in_turn() -> None:
+def test_kinds_together_and_one_after_another() -> None:
     choice = random.Random(5)
     order = [name for name in ATTRIBUTES if name not in ("view", "behind a view")] + ["behind a view"]
     mixes = [[name for name in order if choice.random() < 0.4] for _ in range(6)]
@@ -146,7 +146,7 @@ def test_kinds_together_and_in_turn() -> None:
 
 
 def test_more_shapes_than_are_remembered() -> None:
-    """New ones replace others, in their turn."""
+    """New ones replace others, in rotation."""
     payloads = [head() + attr(11, bytes([65 + n % 26]) * size) for size in range(1, 60) for n in range(150)]
     agrees(All, payloads)
 
@@ -172,7 +172,7 @@ def test_a_header_alone() -> None:
         (head() + attr(13, b"") + attr(1, b"12"), "All.number"),
     ],
 )
-def test_a_malformed_one_among_many_is_told_as_alone(bad: bytes, text: str) -> None:
+def test_a_malformed_one_among_many_is_reported_as_if_alone(bad: bytes, text: str) -> None:
     good = [head() + attr(1, b"1234"), head() + attr(13, b"abc"), head() + attr(8, attr(2, attr(1, b"1")))] * TIMES
     with pytest.raises(DecodeError) as alone:
         All.decode(bad)

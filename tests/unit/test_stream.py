@@ -48,7 +48,7 @@ class Item(AttributeSet):
     kind = event(Kind)
 
 
-class Kept(AttributeSet):
+class Viewed(AttributeSet):
     number = u32(1)
     seq = be32(2)
     kind = event(Kind)
@@ -86,8 +86,8 @@ def thing(number: int, *, seq: int | None = None, type_: int = THING, flags: int
 MALFORMED = Message(Header(type=THING), attribute(7, b"unknown") + attribute(1, b"12345"))
 
 
-def told(error: int, sequence: int) -> Message:
-    """An acknowledgement, or where error is not 0 a refusal."""
+def verdict(error: int, sequence: int) -> Message:
+    """An acknowledgement, or a refusal if error is not 0."""
     request = struct.pack("=IHHII", 16, THING, 5, sequence, 0)
     return Message(Header(type=HeaderType.ERROR, sequence=sequence), struct.pack("=i", -error) + request)
 
@@ -125,7 +125,7 @@ def peer(sock: Socket) -> Iterator[Peer]:
 Make = Callable[..., Any]
 
 
-@pytest.fixture(params=[Item, Kept], ids=["ring", "kept"])
+@pytest.fixture(params=[Item, Viewed], ids=["ring", "views"])
 def reader(request: pytest.FixtureRequest, sock: Socket, peer: Peer) -> Make:
     """Makes a reader of what the peer sends, of either way to receive."""
 
@@ -135,7 +135,7 @@ def reader(request: pytest.FixtureRequest, sock: Socket, peer: Peer) -> Make:
         values: dict[str, Any] = {"counter": counter, "slot": SLOT} | options
         port = peer.sock.getsockname()[0]
         chosen = values.pop("kinds", kinds(declaration))
-        return StreamReader(sock, chosen, views=declaration is Kept, sender=port, **values)
+        return StreamReader(sock, chosen, views=declaration is Viewed, sender=port, **values)
 
     return make
 
@@ -168,7 +168,7 @@ def test_what_a_message_is_comes_from_its_type_and_flags(reader: Make, peer: Pee
     assert not stream.ended
 
 
-def test_numpy_tells_events_apart(reader: Make, peer: Peer) -> None:
+def test_numpy_distinguishes_events(reader: Make, peer: Peer) -> None:
     stream = reader()
     peer.send(thing(1, flags=0x600), thing(1), thing(1, type_=GONE))
     assert stream.read(100, True).to_numpy()["kind"].tolist() == [1, 2, 4]
@@ -236,8 +236,8 @@ def test_datagrams_of_other_sockets_are_ignored(reader: Make, peer: Peer, sock: 
         peer.send(thing(2, seq=0))
         assert numbers(stream.read(100, True)) == [2]
         assert stream.lost == 0
-        stranger.send(told(0, 7))
-        peer.send(told(0, 7))
+        stranger.send(verdict(0, 7))
+        peer.send(verdict(0, 7))
         stream.await_acknowledgement(7)
 
 
@@ -263,17 +263,17 @@ def test_a_loss_alone_ends_a_wait(reader: Make, peer: Peer) -> None:
     assert stream.lost == 1
 
 
-def test_a_malformed_message_is_told_of_behind_what_came_before_it(reader: Make, peer: Peer) -> None:
+def test_a_malformed_message_is_reported_after_the_records_before_it(reader: Make, peer: Peer) -> None:
     stream = reader()
     peer.send(thing(1), MALFORMED, thing(2))
     peer.send(thing(3))
     assert numbers(stream.read(100, True)) == [1]
-    with pytest.raises(DecodeError, match=r"^(Item|Kept)\.number: want 4 bytes, got 5, at byte 16$"):
+    with pytest.raises(DecodeError, match=r"^(Item|Viewed)\.number: want 4 bytes, got 5, at byte 16$"):
         stream.read(100, True)
     assert numbers(stream.read(100, True)) == [2, 3]
 
 
-def test_a_malformed_message_that_comes_first(reader: Make, peer: Peer) -> None:
+def test_a_malformed_first_message(reader: Make, peer: Peer) -> None:
     stream = reader()
     for _ in range(3):
         peer.send(MALFORMED)
@@ -314,22 +314,22 @@ def test_the_last_message_may_lack_its_padding(reader: Make, peer: Peer) -> None
 def test_netlink_s_own_messages_are_passed_over(reader: Make, peer: Peer) -> None:
     stream = reader()
     own = [Message(Header(type=type_, flags=2), bytes([0, 0, 0, 200])) for type_ in range(16)]
-    peer.send(thing(1), *own, told(errno.EPERM, 0), told(errno.EPERM, 5), thing(2))
+    peer.send(thing(1), *own, verdict(errno.EPERM, 0), verdict(errno.EPERM, 5), thing(2))
     assert numbers(stream.read(100, True)) == [1, 2]
 
 
 def test_an_acknowledgement_is_awaited_and_nothing_before_it_is_lost(reader: Make, peer: Peer) -> None:
     stream = reader()
     peer.send(thing(1))
-    peer.send(told(0, 4))
-    peer.send(thing(2), told(0, 5), thing(3))
+    peer.send(verdict(0, 4))
+    peer.send(thing(2), verdict(0, 5), thing(3))
     stream.await_acknowledgement(5)
     assert numbers(stream.read(100, True)) == [1, 2, 3]
 
 
 def test_a_refusal_is_an_operror(reader: Make, peer: Peer) -> None:
     stream = reader()
-    peer.send(told(errno.EPERM, 5))
+    peer.send(verdict(errno.EPERM, 5))
     with pytest.raises(PermissionError) as caught:
         stream.await_acknowledgement(5)
     assert isinstance(caught.value, OpError)
@@ -341,32 +341,34 @@ def test_an_acknowledgement_too_short_for_an_errno(reader: Make, peer: Peer) -> 
     peer.send(Message(Header(type=HeaderType.ERROR, sequence=5), b"\0\0"))
     with pytest.raises(DecodeError):
         stream.await_acknowledgement(5)
-    peer.send(told(0, 5))
+    peer.send(verdict(0, 5))
     stream.await_acknowledgement(5)
 
 
-def test_a_malformed_message_before_an_acknowledgement_is_told_and_nothing_is_lost(reader: Make, peer: Peer) -> None:
+def test_a_malformed_message_before_an_acknowledgement_is_reported_and_nothing_is_lost(
+    reader: Make, peer: Peer
+) -> None:
     stream = reader()
     peer.send(thing(1))
-    peer.send(MALFORMED, thing(2), told(0, 5))
+    peer.send(MALFORMED, thing(2), verdict(0, 5))
     with pytest.raises(DecodeError, match="number"):
         stream.await_acknowledgement(5)
     stream.await_acknowledgement(5)
     assert numbers(stream.read(100, True)) == [1, 2]
 
 
-def test_a_reader_ends_with_the_answer_that_it_was_told_of(reader: Make, peer: Peer) -> None:
+def test_a_reader_ends_with_the_given_acknowledgement(reader: Make, peer: Peer) -> None:
     stream = reader()
     stream.end_when_empty(2)
-    peer.send(thing(1), told(0, 1))
-    peer.send(thing(2), told(0, 2), thing(3))
+    peer.send(thing(1), verdict(0, 1))
+    peer.send(thing(2), verdict(0, 2), thing(3))
     assert numbers(stream.read(100, True)) == [1, 2]
     assert stream.ended
     assert len(stream.read(100, True)) == 0
 
 
-def test_views_stay_what_they_were(sock: Socket, peer: Peer) -> None:
-    stream = StreamReader(sock, kinds(Kept), slot=512, views=True, sender=peer.sock.getsockname()[0])
+def test_views_stay_unchanged(sock: Socket, peer: Peer) -> None:
+    stream = StreamReader(sock, kinds(Viewed), slot=512, views=True, sender=peer.sock.getsockname()[0])
     views: list[tuple[memoryview, bytes]] = []
     for n in range(200):
         blobs = [bytes([n, i]) * (1 + i) for i in range(4)]
@@ -382,13 +384,13 @@ def test_views_stay_what_they_were(sock: Socket, peer: Peer) -> None:
     assert all(view == blob and view.readonly for view, blob in views)
 
 
-def test_a_datagram_in_parts_outlives_the_batch_that_it_came_with(sock: Socket, peer: Peer) -> None:
-    stream = StreamReader(sock, kinds(Kept), slot=1 << 16, views=True, sender=peer.sock.getsockname()[0])
+def test_a_datagram_in_parts_outlives_its_first_batch(sock: Socket, peer: Peer) -> None:
+    stream = StreamReader(sock, kinds(Viewed), slot=1 << 16, views=True, sender=peer.sock.getsockname()[0])
     peer.send(thing(0, blob=bytes(50_000)))
     before = stream.read(1, True)
     peer.send(*[thing(i, blob=bytes([i]) * 4000) for i in range(12)])
     first, _ = stream.read(1, True), stream.read(1, True)
-    # The memory of one batch that is gone is kept for the next one. That of another is free for anything.
+    # The memory of one released batch is reused for the next one. That of another is freed.
     del before, first
     others = [b"\xff" * size for size in range(1 << 12, 1 << 16, 1 << 10)]
     items = [stream.read(1, True)[0] for _ in range(10)]
@@ -401,7 +403,7 @@ def test_a_reader_needs_declarations(sock: Socket) -> None:
         StreamReader(sock, [(THING, int, None, 0, 0)], slot=SLOT)  # type: ignore[list-item]
     with pytest.raises(TypeError, match="Plain declares no event"):
         StreamReader(sock, [Kinded(THING, Plain, 1)], slot=SLOT)
-    with pytest.raises(TypeError, match="a match is of none of the declarations"):
+    with pytest.raises(TypeError, match="a match is for none of the declarations"):
         StreamReader(sock, [Kinded(THING, Plain)], matches=[odd(Item)], slot=SLOT)
     for number in (-1, 256):
         with pytest.raises(OverflowError):
@@ -452,17 +454,17 @@ def test_batches_have_at_most_max_rows(stream: Stream[Any, Any], peer: Peer) -> 
     assert [numbers(next(batches)) for _ in range(2)] == [[5, 6, 7], [8, 9]]
 
 
-def test_what_came_before_an_acknowledgement_comes_in_parts_too(reader: Make, sock: Socket, peer: Peer) -> None:
+def test_records_before_an_acknowledgement_are_read_in_parts_too(reader: Make, sock: Socket, peer: Peer) -> None:
     source = reader()
     peer.send(*[thing(n) for n in range(7)])
-    peer.send(told(0, 5))
+    peer.send(verdict(0, 5))
     source.await_acknowledgement(5)
     with over(sock, source) as stream:
         assert [numbers(batch) for batch in stream.batches(3, idle=0)] == [[0, 1, 2], [3, 4, 5], [6]]
 
 
 @pytest.mark.parametrize("timeout", [0, 1e-9, 0.01])
-def test_a_timeout_brings_an_empty_batch_where_there_is_nothing_else(
+def test_a_timeout_returns_an_empty_batch_if_nothing_is_queued(
     stream: Stream[Any, Any], peer: Peer, timeout: float
 ) -> None:
     assert len(stream.read(timeout)) == 0
@@ -476,7 +478,7 @@ def test_a_timeout_brings_an_empty_batch_where_there_is_nothing_else(
     assert next(stream).number == 2
 
 
-def test_a_timeout_that_brought_something_is_over(stream: Stream[Any, Any], peer: Peer) -> None:
+def test_a_timeout_ends_with_its_batch(stream: Stream[Any, Any], peer: Peer) -> None:
     peer.send(thing(1))
     end = time.monotonic() + 0.05
     assert numbers(stream.read(0.05)) == [1]
@@ -497,7 +499,7 @@ def test_a_stream_that_ends(reader: Make, sock: Socket, peer: Peer) -> None:
     source = reader()
     source.end_when_empty(9)
     with over(sock, source) as stream:
-        peer.send(thing(1), thing(2), told(0, 9))
+        peer.send(thing(1), thing(2), verdict(0, 9))
         assert [item.number for item in stream] == [1, 2]
         assert list(stream) == list(stream.batches()) == []
 
@@ -519,7 +521,7 @@ def test_a_malformed_message_does_not_end_a_stream(stream: Stream[Any, Any], pee
 
 
 class Script(ItemSource[Item]):
-    """A source of what a test says: a step is the numbers that come, and how many were lost with them."""
+    """A source with steps: the numbers of records, and the number of losses with them."""
 
     most = 1000
 
@@ -534,9 +536,9 @@ class Script(ItemSource[Item]):
     def read(self, rows: int, wait: bool, into: list[Batch[Item]]) -> None:
         self.waits.append(wait)
         assert self.steps or self.ended or not wait, "it would wait for ever"
-        came, lost = self.steps.pop(0) if self.steps and not self.ended else ([], 0)
+        numbers, lost = self.steps.pop(0) if self.steps and not self.ended else ([], 0)
         self.lost += lost
-        into.append(batch_of(*came))
+        into.append(batch_of(*numbers))
 
 
 def batch_of(*of: int) -> Batch[Item]:
@@ -552,8 +554,8 @@ def scripted(script: Script, **options: Any) -> Stream[Item, Any]:
     return Stream(script, **options)
 
 
-def test_overrun_is_raised_behind_what_was_queued_and_the_stream_goes_on(sock: Socket) -> None:
-    # The loss is seen with the first batch; what is behind it may have been queued before it.
+def test_overrun_is_raised_after_the_queued_records_and_the_stream_continues(sock: Socket) -> None:
+    # The first batch shows the loss; later records may have been queued before it.
     script = Script(([1], 5), ([2, 3], 0), ([], 0), ([4], 0))
     with scripted(script, on_overrun="raise") as stream:
         assert [next(stream).number for _ in range(3)] == [1, 2, 3]
@@ -564,7 +566,7 @@ def test_overrun_is_raised_behind_what_was_queued_and_the_stream_goes_on(sock: S
         assert next(stream).number == 4
 
 
-def test_a_full_queue_s_worth_at_most_is_read_before_an_overrun_is_told(sock: Socket) -> None:
+def test_a_full_queue_s_worth_at_most_is_read_before_an_overrun_is_verdict(sock: Socket) -> None:
     script = Script(([1], 5), *[([n], 0) for n in range(100)])
     script.most = most = 50
     with scripted(script, on_overrun="raise") as stream:
@@ -581,7 +583,7 @@ def test_overruns_add_up_to_what_is_lost(sock: Socket) -> None:
         assert stream.lost == 14
 
 
-def test_a_mark_comes_between_batches(sock: Socket) -> None:
+def test_a_mark_between_batches(sock: Socket) -> None:
     script = Script(([1, 2, 3], 4), ([], 0), ([4], 0))
     with scripted(script, on_overrun="mark") as stream:
         batches = stream.batches(2)
@@ -589,7 +591,7 @@ def test_a_mark_comes_between_batches(sock: Socket) -> None:
         assert [item.lost if isinstance(item, Overrun) else numbers(item) for item in seen] == [[1, 2], [3], 4, [4]]
 
 
-def test_a_loss_is_told_where_nothing_else_comes(sock: Socket) -> None:
+def test_a_loss_without_records_is_reported(sock: Socket) -> None:
     with scripted(Script(([], 4)), on_overrun="mark") as stream:
         item = stream.read(0)
         assert isinstance(item, Overrun)
@@ -597,7 +599,7 @@ def test_a_loss_is_told_where_nothing_else_comes(sock: Socket) -> None:
         assert "read_buffer" in str(item)
 
 
-def test_a_loss_that_only_a_number_tells_of_does_not_end_a_wait(sock: Socket) -> None:
+def test_a_loss_that_only_a_number_shows_does_not_end_a_wait(sock: Socket) -> None:
     with scripted(Script(([], 4), ([1], 0), ([], 1))) as stream:
         assert numbers(stream.read()) == [1]
         assert len(stream.read(0)) == 0
@@ -659,7 +661,7 @@ def test_a_resync_of_nothing_has_a_begin_and_an_end(sock: Socket) -> None:
         assert len(stream.read(0)) == 0
 
 
-def test_a_loss_during_a_resync_brings_another_one(sock: Socket) -> None:
+def test_a_loss_during_a_resync_causes_another_one(sock: Socket) -> None:
     script = Script(([1], 5), ([], 0), ([2], 0), ([], 0))
 
     def table() -> Iterator[Batch[Item]]:
@@ -673,7 +675,7 @@ def test_a_loss_during_a_resync_brings_another_one(sock: Socket) -> None:
         assert taken(stream, 10) == [*first, 2, ResyncBegin(4), 101, 102, ResyncEnd()]
 
 
-def test_a_resync_without_a_loss_is_asked_for(sock: Socket) -> None:
+def test_a_resync_is_requested_without_a_loss(sock: Socket) -> None:
     script = Script(([1], 0), ([2], 0), ([], 0), ([3], 0))
     with scripted(script, on_overrun="resync", resync=lambda: iter([batch_of(101)])) as stream:
         assert next(stream).number == 1
@@ -681,7 +683,7 @@ def test_a_resync_without_a_loss_is_asked_for(sock: Socket) -> None:
         assert taken(stream, 5) == [2, ResyncBegin(0), 101, ResyncEnd(), 3]
 
 
-def test_a_resync_that_is_asked_for_in_a_resync_comes_behind_it(sock: Socket) -> None:
+def test_a_resync_requested_in_a_resync_follows_it(sock: Socket) -> None:
     script = Script(([], 1), ([], 0), ([], 0), ([3], 0))
     with scripted(script, on_overrun="resync", resync=lambda: iter([batch_of(101)])) as stream:
         assert next(stream) == ResyncBegin(1)
@@ -689,7 +691,7 @@ def test_a_resync_that_is_asked_for_in_a_resync_comes_behind_it(sock: Socket) ->
         assert taken(stream, 6) == [101, ResyncEnd(), ResyncBegin(0), 101, ResyncEnd(), 3]
 
 
-def test_what_has_no_resync_cannot_be_asked_for_one(stream: Stream[Any, Any]) -> None:
+def test_a_stream_without_a_resync_refuses_a_request_for_one(stream: Stream[Any, Any]) -> None:
     with pytest.raises(ValueError, match="has no resync"):
         stream.resync()
 
@@ -712,7 +714,7 @@ def test_marks_are_values() -> None:
 
 
 def interrupted(stream: Stream[Any, Any], call: Callable[[], Any], nth: int) -> Any:
-    """What call returns where KeyboardInterrupt is raised behind the nth call that Stream's code makes.
+    """The result of call, with a KeyboardInterrupt after the nth call of Stream's code.
 
     It is there, and where functions and rounds of loops begin, that CPython looks for signals.
     """
@@ -746,7 +748,7 @@ def interrupted(stream: Stream[Any, Any], call: Callable[[], Any], nth: int) -> 
 
 
 @pytest.mark.parametrize("way", ["next", "batches", "read"])
-def test_an_interrupt_at_any_moment_loses_at_most_what_was_being_returned(sock: Socket, way: str) -> None:
+def test_an_interrupt_at_any_moment_loses_at_most_the_returned_item(sock: Socket, way: str) -> None:
     for nth in range(1, 200):
         script = Script(([1, 2, 3, 4], 0), ([5], 0))
         stream = scripted(script, on_overrun="raise")
@@ -758,7 +760,7 @@ def test_an_interrupt_at_any_moment_loses_at_most_what_was_being_returned(sock: 
         try:
             interrupted(stream, ways[way], nth)
         except KeyboardInterrupt:
-            # And the turn was given back.
+            # And the lock was released.
             assert next(stream).number in (1, 2)
         else:
             assert nth > 3, "it was never interrupted"
@@ -766,7 +768,7 @@ def test_an_interrupt_at_any_moment_loses_at_most_what_was_being_returned(sock: 
             stream._locks.close()
             return
         stream._locks.close()
-    raise AssertionError("it never came to its end")
+    raise AssertionError("it never ended")
 
 
 # Closing
@@ -804,7 +806,7 @@ def test_close_ends_all_threads_that_wait(stream: Stream[Any, Any], timeout: flo
     reading = Worker(lambda: stream.read(timeout))
     reading.wait_receiving()
     waiting = Worker(lambda: next(stream))
-    waiting.wait_turn()
+    waiting.wait_for_lock()
     stream.close()
     for worker in (reading, waiting):
         with pytest.raises(OpError) as caught:
@@ -822,7 +824,7 @@ def test_a_timeout_holds_while_another_thread_reads(stream: Stream[Any, Any], pe
     assert reading.result() == 1
 
 
-def test_what_is_read_from_within_a_read_is_told_and_no_deadlock(sock: Socket) -> None:
+def test_a_read_within_a_read_is_reported_and_no_deadlock(sock: Socket) -> None:
     class Nosy(Script):
         def read(self, rows: int, wait: bool, into: list[Batch[Item]]) -> None:
             with pytest.raises(OpError) as caught:
@@ -863,9 +865,9 @@ def test_an_unclosed_stream_warns_and_leaves_nothing_open(reader: Make, sock: So
             self.closed = True
 
     other = Other()
-    kept = [over(sock, reader(), owns=(other,))]
+    streams = [over(sock, reader(), owns=(other,))]
     with pytest.warns(ResourceWarning, match=r"^unclosed <netlink\.stream\.Stream of Item>$"):
-        kept.clear()
+        streams.clear()
     assert sock.closed
     assert other.closed
 
@@ -984,7 +986,7 @@ def test_tasks_share_a_stream(stream: Stream[Any, Any], peer: Peer) -> None:
     assert sorted(n for part in parts for n in part) == list(range(total))
 
 
-def test_an_event_loop_is_told_of_losses_in_line(sock: Socket) -> None:
+def test_an_event_loop_gets_losses_in_order(sock: Socket) -> None:
     async def main() -> list[Any]:
         script = Script(([1], 5), ([2], 0), ([], 0), ([3], 0))
         with scripted(script, on_overrun="mark") as stream:
@@ -1155,7 +1157,7 @@ def mixed(sock: Socket, peer: Peer) -> Make:
     """Makes a reader of two declarations, or three: of a ring, or of views."""
 
     def make(views: bool, **options: Any) -> Any:
-        first: type[Any] = Kept if views else Item
+        first: type[Any] = Viewed if views else Item
         chosen = [*kinds(first), Kinded(OTHER, Other, Kind.GONE), Kinded(OTHER + 1, Plain)]
         port = peer.sock.getsockname()[0]
         return StreamReader(sock, chosen, views=views, sender=port, **({"slot": SLOT} | options))
@@ -1170,9 +1172,9 @@ def classes(batch: Batch[Any]) -> tuple[str, list[int | None]]:
 
 
 @pytest.mark.parametrize("views", [False, True])
-def test_a_batch_is_of_one_class_and_they_come_in_order(mixed: Make, peer: Peer, views: bool) -> None:
+def test_a_batch_has_one_class_and_batches_are_in_order(mixed: Make, peer: Peer, views: bool) -> None:
     stream = mixed(views)
-    first = "Kept" if views else "Item"
+    first = "Viewed" if views else "Item"
     peer.send(thing(1), thing(2, flags=0x600), thing(3, type_=OTHER), thing(4))
     peer.send(thing(5))
     peer.send(thing(6, type_=OTHER + 1), thing(7, type_=0x199), thing(8, type_=OTHER), thing(9, type_=OTHER))
@@ -1190,16 +1192,16 @@ def test_rows_are_counted_through_changes_of_class(mixed: Make, peer: Peer) -> N
     assert [numbers(stream.read(2, False)) for _ in range(8)] == [[0, 1], [2], [3, 4], [5], [6, 7], [8], [9, 10], [11]]
 
 
-def test_views_of_several_classes_stay_what_they_were(mixed: Make, peer: Peer) -> None:
+def test_views_of_several_classes_stay_unchanged(mixed: Make, peer: Peer) -> None:
     stream = mixed(True)
-    kept: list[Any] = []
+    batches: list[Any] = []
     for n in range(50):
         peer.send(
             thing(1, blob=bytes([n]) * 40), thing(2, type_=OTHER), thing(3, blob=bytes([n]) * 50), thing(4, type_=OTHER)
         )
-        kept += [stream.read(9, True) for _ in range(4)]
+        batches += [stream.read(9, True) for _ in range(4)]
     for n in range(50):
-        assert [bytes(kept[4 * n + i][0].blob) for i in (0, 2)] == [bytes([n]) * 40, bytes([n]) * 50]
+        assert [bytes(batches[4 * n + i][0].blob) for i in (0, 2)] == [bytes([n]) * 40, bytes([n]) * 50]
 
 
 def test_a_match_of_one_class_leaves_the_others_alone(mixed: Make, peer: Peer) -> None:
@@ -1209,14 +1211,14 @@ def test_a_match_of_one_class_leaves_the_others_alone(mixed: Make, peer: Peer) -
     assert [classes(stream.read(9, True)) for _ in wanted] == wanted
 
 
-def test_what_is_all_left_out_is_passed_over(mixed: Make, peer: Peer) -> None:
+def test_batches_without_matches_are_skipped(mixed: Make, peer: Peer) -> None:
     stream = mixed(False, matches=[odd(Item)])
     peer.send(thing(2), thing(4))
     peer.send(thing(6), thing(1, type_=OTHER))
     assert classes(stream.read(9, True)) == ("Other", [1])
 
 
-def test_a_malformed_message_is_told_with_its_own_declaration(mixed: Make, peer: Peer) -> None:
+def test_a_malformed_message_is_reported_with_its_own_declaration(mixed: Make, peer: Peer) -> None:
     stream = mixed(False)
     malformed = Message(Header(type=OTHER), attribute(1, b"12345"))
     peer.send(thing(1), malformed, thing(2))
@@ -1230,7 +1232,7 @@ def test_a_malformed_message_is_told_with_its_own_declaration(mixed: Make, peer:
 def test_an_acknowledgement_behind_several_classes(mixed: Make, peer: Peer, views: bool) -> None:
     stream = mixed(views)
     peer.send(thing(1), thing(2, type_=OTHER), thing(3))
-    peer.send(thing(4, type_=OTHER), told(0, 5), thing(5, type_=OTHER))
+    peer.send(thing(4, type_=OTHER), verdict(0, 5), thing(5, type_=OTHER))
     stream.await_acknowledgement(5)
     assert [numbers(stream.read(9, False)) for _ in range(5)] == [[1], [2], [3], [4, 5], []]
 
@@ -1246,7 +1248,7 @@ def test_many_kinds(sock: Socket, peer: Peer) -> None:
 # Datagrams that are fed
 
 
-@pytest.fixture(params=[Item, Kept], ids=["ring", "views"])
+@pytest.fixture(params=[Item, Viewed], ids=["ring", "views"])
 def fed(request: pytest.FixtureRequest) -> Make:
     """Makes a reader without a socket."""
 
@@ -1254,7 +1256,7 @@ def fed(request: pytest.FixtureRequest) -> Make:
         declaration = request.param
         counter = declaration.seq if options.pop("counts", False) else None
         values: dict[str, Any] = {"counter": counter, "slot": SLOT} | options
-        return StreamReader(None, kinds(declaration), views=declaration is Kept, **values)
+        return StreamReader(None, kinds(declaration), views=declaration is Viewed, **values)
 
     return make
 
@@ -1280,8 +1282,8 @@ def test_losses_in_what_is_fed(fed: Make) -> None:
     assert stream.lost == 2
 
 
-def test_views_of_what_was_fed_stay_what_they_were() -> None:
-    stream = StreamReader(None, kinds(Kept), slot=SLOT, views=True)
+def test_views_of_fed_messages_stay_unchanged() -> None:
+    stream = StreamReader(None, kinds(Viewed), slot=SLOT, views=True)
     batches: list[Any] = []
     for n in range(20):
         stream.feed([thing(1, blob=bytes([n]) * 40), thing(2, blob=bytes([n]) * 50)])
@@ -1307,10 +1309,10 @@ def test_errors_in_what_is_fed(fed: Make) -> None:
 
 def test_answers_are_fed(fed: Make) -> None:
     stream = fed()
-    stream.feed([thing(1), told(0, 5), thing(2)])
+    stream.feed([thing(1), verdict(0, 5), thing(2)])
     stream.await_acknowledgement(5)
     assert numbers(stream.read(9, False)) == [1, 2]
-    stream.feed([told(errno.EPERM, 6)])
+    stream.feed([verdict(errno.EPERM, 6)])
     with pytest.raises(OpError) as caught:
         stream.await_acknowledgement(6)
     assert (caught.value.errno, caught.value.sequence) == (errno.EPERM, 6)
@@ -1319,14 +1321,14 @@ def test_answers_are_fed(fed: Make) -> None:
 @pytest.mark.parametrize("sequence", [0, 5])
 def test_the_end_of_what_is_fed(fed: Make, sequence: int) -> None:
     stream = fed()
-    stream.feed([thing(1), told(0, 5), thing(2)])
+    stream.feed([thing(1), verdict(0, 5), thing(2)])
     stream.end_when_empty(sequence)
     assert numbers(stream.read(9, True)) == ([1] if sequence else [1, 2])
     assert len(stream.read(9, True)) == 0
     assert stream.ended
 
 
-def test_what_is_fed_comes_before_what_the_socket_has(reader: Make, peer: Peer) -> None:
+def test_fed_messages_precede_those_of_the_socket(reader: Make, peer: Peer) -> None:
     stream = reader()
     peer.send(thing(3))
     peer.send(thing(4))
@@ -1364,7 +1366,7 @@ def test_read_gives_what_is_there(stream: Stream[Any, Any], peer: Peer) -> None:
     asyncio.run(main())
 
 
-def test_batches_end_where_nothing_came(stream: Stream[Any, Any], peer: Peer) -> None:
+def test_batches_end_when_idle(stream: Stream[Any, Any], peer: Peer) -> None:
     peer.send(thing(1), thing(2))
     batches = stream.batches(1, idle=0.001)
     assert [numbers(batch) for batch in batches] == [[1], [2]]
@@ -1384,9 +1386,9 @@ def test_a_batch_longer_than_a_task_takes_loses_nothing(reader: Make, sock: Sock
     for start in range(0, total, 50):
         peer.send(*[thing(n) for n in range(start, start + 50)])
         if start % 1000 == 0:
-            peer.send(told(0, 5))
+            peer.send(verdict(0, 5))
             source.await_acknowledgement(5)
-    peer.send(told(0, 6))
+    peer.send(verdict(0, 6))
     source.await_acknowledgement(6)
 
     async def main() -> list[int]:
@@ -1399,7 +1401,7 @@ def test_a_batch_longer_than_a_task_takes_loses_nothing(reader: Make, sock: Sock
 # The end that is asked for
 
 
-def test_stop_ends_behind_what_is_queued(stream: Stream[Any, Any], peer: Peer) -> None:
+def test_stop_ends_after_the_queued_records(stream: Stream[Any, Any], peer: Peer) -> None:
     peer.send(thing(1), thing(2), thing(3))
     assert next(stream).number == 1
     stream.stop()
@@ -1422,12 +1424,12 @@ def test_stop_ends_threads_that_wait(stream: Stream[Any, Any]) -> None:
     reading.wait_receiving()
     timed = Worker(lambda: len(stream.read(60)))
     waiting = Worker(lambda: list(stream.batches()))
-    waiting.wait_turn()
+    waiting.wait_for_lock()
     stream.stop()
     assert [reading.result(), timed.result(), waiting.result()] == [[], 0, []]
 
 
-def test_stop_while_records_come_loses_none_of_them(stream: Stream[Any, Any], peer: Peer) -> None:
+def test_stop_while_records_arrive_loses_none_of_them(stream: Stream[Any, Any], peer: Peer) -> None:
     got: list[int] = []
     reading = Worker(lambda: got.extend(item.number for item in stream))
     for n in range(2000):
@@ -1489,7 +1491,7 @@ def test_a_resync_ends_before_a_stream_that_was_stopped() -> None:
         assert [item if isinstance(item, ResyncEnd) else item.number for item in stream] == [1, 2, ResyncEnd()]
 
 
-def test_a_resync_is_asked_of_who_waits(reader: Make, sock: Socket) -> None:
+def test_a_resync_wakes_waiting_readers(reader: Make, sock: Socket) -> None:
     with over(sock, reader(), on_overrun="resync", resync=lambda: iter([batch_of(101)])) as stream:
         reading = Worker(lambda: taken(stream, 3))
         reading.wait_receiving()
@@ -1507,7 +1509,7 @@ def test_a_resync_is_asked_of_who_waits(reader: Make, sock: Socket) -> None:
         assert asyncio.run(main()) == [ResyncBegin(0), 101, ResyncEnd()]
 
 
-def test_an_interrupt_at_any_moment_of_a_resync_loses_at_most_what_was_being_returned() -> None:
+def test_an_interrupt_at_any_moment_of_a_resync_loses_at_most_the_returned_item() -> None:
     class Ending(Script):
         def read(self, rows: int, wait: bool, into: list[Batch[Item]]) -> None:
             self.ended = not self.steps
@@ -1539,7 +1541,7 @@ def test_an_interrupt_at_any_moment_of_a_resync_loses_at_most_what_was_being_ret
         missing += [item for item in (101, 102, ResyncEnd()) if item not in state]
         assert state == [item for item in (101, 102, ResyncEnd()) if item in state], (nth, seen)
         assert len(missing) <= 1, (nth, seen)
-    raise AssertionError("it never came to its end")
+    raise AssertionError("it never ended")
 
 
 # Without a kernel
@@ -1569,7 +1571,7 @@ def test_given_records_keep_their_events(reader: Make, peer: Peer) -> None:
         assert [(item.number, item.kind) for item in stream] == [(2, Kind.GONE), (3, Kind.MADE)]
 
 
-def test_given_losses_are_raised_or_made_good() -> None:
+def test_given_losses_are_raised_or_resynced() -> None:
     with Stream(ItemSource([Overrun(4), Item(number=1)], Item), on_overrun="raise") as stream:
         with pytest.raises(Overrun):
             next(stream)
@@ -1589,7 +1591,7 @@ def test_given_items_end_where_they_are_stopped() -> None:
 # open
 
 
-def test_open_says_what_is_wrong_before_it_opens_anything() -> None:
+def test_open_checks_its_arguments_before_it_opens_anything() -> None:
     with pytest.raises(ValueError, match="'raise', 'mark', 'resync', not 'ignore'"):
         netlink.stream.open(Family.USERSOCK, {THING: Item}, on_overrun="ignore")  # type: ignore[call-overload]
     for options in ({"on_overrun": "resync"}, {"resync": list}):
@@ -1599,7 +1601,7 @@ def test_open_says_what_is_wrong_before_it_opens_anything() -> None:
         netlink.stream.open(Family.USERSOCK, {})
 
 
-def test_open_leaves_nothing_open_where_it_fails() -> None:
+def test_open_leaves_nothing_open_if_it_fails() -> None:
     before = os.listdir("/proc/self/fd")
     for options in ({"groups": [1 << 20]}, {"matches": [odd(Other)]}, {"read_buffer": -1}, {"bpf": [(0, 0, 0, 9)]}):
         with pytest.raises((OpError, TypeError, ValueError)):
@@ -1631,4 +1633,4 @@ def test_views_are_found_wherever_they_are() -> None:
         number = u32(1)
         between = nested((2, 1), Nested)
 
-    assert [has_views(each, set()) for each in (Kept, Nested, Outer, Item)] == [True, True, True, False]
+    assert [has_views(each, set()) for each in (Viewed, Nested, Outer, Item)] == [True, True, True, False]

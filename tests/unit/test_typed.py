@@ -1,4 +1,4 @@
-"""Typed dumps over test doubles and both connections: where they end, what they tell, and what they hold."""
+"""Typed dumps over test doubles and both connections: their ends, their reports, and their memory."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_only_those_that_are_wanted(connect: Connect, double: type[Asked]) -> No
 
 
 @pytest.mark.parametrize("where", ["item", "end"])
-def test_an_interruption_is_told(connect: Connect, double: type[Asked], where: str) -> None:
+def test_an_interruption_is_reported(connect: Connect, double: type[Asked], where: str) -> None:
     datagrams = [
         items(1, 2),
         [item(3, INTERRUPTED if where == "item" else MULTI)],
@@ -145,7 +145,7 @@ def test_a_family_that_forgets_multi(connect: Connect) -> None:
     assert numbers([connect(Asked([*plain, [done()]]), 1).dump(REQUEST, Item)]) == [[1, 2]]
 
 
-def test_what_comes_behind_the_end_is_the_next_receive_s(connect: Connect, double: type[Asked]) -> None:
+def test_messages_after_the_end_are_for_the_next_receive(connect: Connect, double: type[Asked]) -> None:
     datagrams = [items(1), [item(2), done(), item(8, 0, 0), item(9, 0, 0)], [item(10, 0, 0)]]
     for read in (
         lambda conn: list(conn.iter_dump(REQUEST, Item, 1)),
@@ -157,7 +157,7 @@ def test_what_comes_behind_the_end_is_the_next_receive_s(connect: Connect, doubl
         assert [m.data for m in conn.receive()] == [item(10).data]
 
 
-def test_what_was_kept_keeps_its_order(connect: Connect, double: type[Asked]) -> None:
+def test_pending_messages_stay_in_order(connect: Connect, double: type[Asked]) -> None:
     conn = connect(double([]), 1)
     conn._exchange.inbox.pending.extend([[item(1), done(), item(8, 0, 0)], [item(9, 0, 0)]])
     assert numbers([conn.dump(REQUEST, Item)]) == [[1]]

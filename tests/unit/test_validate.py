@@ -33,7 +33,7 @@ def test_belongs(request_: tuple[int, int], reply: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_", "reply", "told"),
+    ("request_", "reply", "text"),
     [
         ((1, 2), (3, 2), "sequence number 3 in a reply to 1"),
         ((1, 2), (0, 2), "sequence number 0 in a reply to 1"),
@@ -44,14 +44,14 @@ def test_belongs(request_: tuple[int, int], reply: tuple[int, int]) -> None:
         ((0x1_0001, 2), (0x0001, 2), "sequence number 1 in a reply to 65537"),
     ],
 )
-def test_does_not_belong(request_: tuple[int, int], reply: tuple[int, int], told: str) -> None:
+def test_does_not_belong(request_: tuple[int, int], reply: tuple[int, int], text: str) -> None:
     good = message(*request_)
     for replies in ([message(*reply)], [good, message(*reply)], iter([message(*reply), good])):
         with pytest.raises(OpError) as info:
             validate(good, replies)
         err = info.value
         assert (err.op, err.errno, err.sequence) == ("validate", errno.EPROTO, request_[0])
-        assert str(err) == f"netlink validate: {told}"
+        assert str(err) == f"netlink validate: {text}"
 
 
 def test_no_replies() -> None:

@@ -228,7 +228,7 @@ def test_missing(head: tuple[int, int], front: bytes, attributes: bytes, missing
         (u32(1, 2) + u64(12, 0x81), Policy(PolicyType.U8, mask=0x81)),
         (u32(1, 99), Policy(99)),
         (u64(5, 7), Policy(max=7)),
-        (tlv(11, b"") + u32(8, 1) + u32(9, 2) + u32(99, 3), None),  # padding, and what is told of dumps of policies
+        (tlv(11, b"") + u32(8, 1) + u32(9, 2) + u32(99, 3), None),  # padding, and attributes of dumps of policies
         # Malformed: what was good before it counts.
         (u32(1, 3) + u32(4, 1) + u64(7, 1), Policy(PolicyType.U16)),
         (u32(1, 3) + tlv(5, b"", length=12), Policy(PolicyType.U16)),

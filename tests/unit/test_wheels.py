@@ -32,7 +32,7 @@ FOUND = {
 
 @pytest.fixture
 def python(tmp_path):
-    """Makes a program that says of itself what it is told to, as a Python with the headers that are there."""
+    """Makes a program that reports given values, as a Python with given headers."""
     include = tmp_path / "include"
     include.mkdir()
     for header in ("Python.h", "pyconfig.h"):
@@ -139,9 +139,9 @@ def test_what_is_not_found_is_debians_or_left_out(archive, python, monkeypatch, 
     monkeypatch.setattr(wheels, "supported", lambda: ["cp312", "cp313", "cp314", "cp314t"])
     found = wheels.interpreters([])
     assert [one.abi for one in found] == ["cp313", "cp314", "cp314t"]
-    told = capsys.readouterr().err
-    assert told.startswith("left out: cp312")
-    assert "there is no python3.12" in told
+    text = capsys.readouterr().err
+    assert text.startswith("left out: cp312")
+    assert "there is no python3.12" in text
 
 
 def test_nothing_at_hand_is_an_error(archive, monkeypatch):
@@ -172,7 +172,7 @@ print(json.dumps([sysconfig.get_platform(), var("EXT_SUFFIX"), compiler, var("IN
 
 
 @pytest.mark.parametrize("target", wheels.TARGETS, ids=lambda target: target.platform)
-def test_setuptools_is_told_of_the_target(target, tmp_path):
+def test_setuptools_gets_the_target(target, tmp_path):
     this = wheels.Interpreter(
         Path(sys.executable), "3", "cp3", "cpython-3", sysconfig._get_sysconfigdata_name(), tmp_path, tmp_path
     )
@@ -185,7 +185,7 @@ def test_setuptools_is_told_of_the_target(target, tmp_path):
     assert not free_threaded
 
 
-def test_setuptools_is_told_of_free_threading(tmp_path):
+def test_setuptools_gets_free_threading(tmp_path):
     this = wheels.Interpreter(
         Path(sys.executable), "3", "cp3t", "cpython-3t", sysconfig._get_sysconfigdata_name(), tmp_path, tmp_path, True
     )
@@ -230,7 +230,7 @@ def test_programs_without_compilers(tmp_path, monkeypatch):
     assert sorted(os.listdir(folder)) == sorted(others)
 
 
-def test_wheels_are_told_apart(tmp_path):
+def test_wheels_are_distinguished(tmp_path):
     names = ["manylinux2014_x86_64.manylinux_2_17_x86_64", "manylinux2014_aarch64.manylinux_2_17_aarch64"]
     names.append("musllinux_1_2_x86_64")
     for name in names:
@@ -252,13 +252,13 @@ def here(abi, derived=False):
     return wheels.Interpreter(Path(abi), "3", abi, "", "", Path(), Path(), derived)
 
 
-def test_wheels_of_headers_alone_are_not_run_but_told(monkeypatch, capsys):
+def test_wheels_of_headers_alone_are_reported_but_not_run(monkeypatch, capsys):
     monkeypatch.setattr(check_wheels, "interpreters", lambda named: [here("cp314"), here("cp314t", derived=True)])
     assert check_wheels.runnable([built("cp314"), built("cp314t")], []) == [here("cp314")]
     assert capsys.readouterr().out.startswith("cp314t: not run, ")
 
 
-def test_what_was_not_named_is_told(monkeypatch, capsys):
+def test_unnamed_versions_are_reported(monkeypatch, capsys):
     monkeypatch.setattr(check_wheels, "interpreters", lambda named: [here("cp314")])
     assert check_wheels.runnable([built("cp313"), built("cp314")], ["3.14"]) == [here("cp314")]
     assert capsys.readouterr().out.startswith("cp313: not run, ")

@@ -1,7 +1,7 @@
-"""Receives messages straight into batches: no Message in between, and no GIL.
+"""Reception of messages directly into batches, without `Message` objects and without the GIL.
 
-`Receiver` has the loop from datagrams to records. `Reader` reads the reply to a request by it, and `StreamReader` what
-the kernel sends unasked.
+`Receiver` has the loop from datagrams to records. `Reader` uses it for the reply to a request, and `StreamReader` for
+multicast messages.
 """
 
 cimport cython
@@ -68,13 +68,13 @@ cdef extern from "Python.h":
 
 cdef enum:
     SLOTS = 64
-    # Datagrams between two looks at signals.
+    # Datagrams between two checks for signals.
     PATIENCE = 1024
-    # Messages below it are netlink's own: NLMSG_MIN_TYPE.
+    # Lower types are control messages: NLMSG_MIN_TYPE.
     MIN_TYPE = 16
     NO_EVENT = 256
 
-# Why filling ended, beside what the .pxd names; negative: an errno.
+# Reasons for the end of `fill`, in addition to those of the .pxd; negative: an errno.
 cdef enum:
     ENOUGH = 4
     DONE
@@ -83,14 +83,14 @@ cdef enum:
     FOREIGN
     MALFORMED
     FRAMING
-    # The next message is not for this store, and is left in its datagram.
+    # The next message is not for this store, and stays in its datagram.
     BEHIND
     LOSS
     ACKNOWLEDGED
 
 
 cdef bytes joined(list datagram):
-    """The datagram that messages come from. Their lengths are those of their payloads, whatever their headers say."""
+    """The datagram of messages. The lengths in it are those of the payloads, not those of the headers."""
     cdef Message message
     cdef nl_header header
     cdef Py_ssize_t size = 0, have
@@ -114,18 +114,18 @@ cdef bytes joined(list datagram):
 
 
 def batch_of(Record record not None):
-    """A batch of one record, which shares its memory: for streams of records that are there already."""
+    """A batch of one record, which shares its memory: for streams of given records."""
     cdef Table table = record.checked_table()
     cdef Batch batch = make_batch(type(record), record.store)
     if record.base != record.outer:
-        raise TypeError(f"this {type(record).__name__} is a part of another record")
+        raise TypeError(f"this {type(record).__name__} is nested in another record")
     at = (record.base - record.store.records.data) // (table.set.record_size + 4)
     return batch[at : at + 1]
 
 
 @cython.final
 cdef class Declared:
-    """A declaration whose records a receiver gives, and what decoding by it needs."""
+    """A declaration of a receiver's records, with the tables and the state to decode them."""
 
     def __cinit__(self, declaration, Match match=None, Field counter=None):
         self.cls = declaration
@@ -143,16 +143,16 @@ cdef class Declared:
 cdef class Receiver:
     """The loop from datagrams to records in a store.
 
-    A subclass says what a message means, by `take`, and where the next datagram comes from, by `next_datagram`.
+    A subclass overrides `take`, for the meaning of a message, and `next_datagram`, for the source of datagrams.
     """
 
     def __cinit__(self):
         self.recycler = Recycler()
 
     def feed(self, list datagram not None):
-        """Take the messages of a datagram that somebody has already. They are read before what the socket has."""
+        """Supply the messages of a received datagram. They are read before those of the socket."""
         if self.cursor.left:
-            raise ValueError("there is a datagram that has not been read yet")
+            raise ValueError("the last datagram has not been read yet")
         self.fed_bytes = joined(datagram)
         self.fed = datagram
         self.at_fed = True
@@ -161,19 +161,19 @@ cdef class Receiver:
         self.cursor.left = PyBytes_GET_SIZE(self.fed_bytes)
 
     cdef int begin_fed(self) except -1:
-        """A datagram is about to be fed."""
+        """Prepare for the datagram of `feed`."""
         return 0
 
     cdef int take(self, const nl_message *m) noexcept nogil:
-        """Do with a message what it means: 0, or why filling ends. BEHIND leaves the message where it is."""
+        """Process a message: 0, or the reason to end `fill`. BEHIND leaves the message in its datagram."""
         return 0
 
     cdef int next_datagram(self) noexcept nogil:
-        """Point the cursor at the next datagram, if there is one for this receiver: 0, or why filling ends."""
+        """Point the cursor at the next datagram, if it is for this receiver: 0, or the reason to end `fill`."""
         return HUNGRY
 
     cdef int fill(self, Py_ssize_t rows, int patience) noexcept nogil:
-        """Put records into the store until it has so many rows, or something else ends it: why."""
+        """Add records to the store until it has rows of them, or another reason to end. Returns the reason."""
         cdef nl_message m
         cdef nl_step step
         cdef nl_cursor cursor = self.cursor
@@ -208,7 +208,7 @@ cdef class Receiver:
             cursor = self.cursor
 
     cdef int run(self, Py_ssize_t rows, int patience) except? -1:
-        """`fill`, gone on with after signals; their handlers may raise, also where it pauses."""
+        """`fill`, resumed after signals. Their handlers may raise, also at a pause."""
         cdef int result
         while True:
             if self.store is None:
@@ -221,13 +221,13 @@ cdef class Receiver:
                 return result
 
     cdef Batch filled(self):
-        """What the store has, as a batch."""
+        """The records of the store as a batch."""
         store = self.store
         self.store = None
         return make_batch(self.now.cls, self.recycler.compact(store))
 
     cdef object error_of(self, int result, uint32_t sequence):
-        """The error that ended filling. sequence: of the request whose reply it is."""
+        """The error for a reason to end. sequence: that of the request."""
         if result == FAILED:
             return verdict_error("receive", &self.verdict, sequence)
         if result == CUT:
@@ -244,12 +244,12 @@ cdef class Receiver:
 
 @cython.final
 cdef class Reader(Receiver):
-    """Reads the reply to one request straight into batches.
+    """A reader of the reply to one request, directly into batches.
 
-    declaration: the class of what follows nlmsghdr. match: which records are wanted, None for all.
+    declaration: the class of the bytes after nlmsghdr. match: selects records; None for all.
 
-    The datagrams come from the real socket, without the GIL, or from whoever has them already, by `feed`. One without
-    messages is a test double's word for the end.
+    It reads datagrams from the real socket, without the GIL, or from `feed`. A datagram without messages is the end of
+    the reply of a test double.
     """
 
     def __cinit__(self, declaration, Match match=None):
@@ -259,7 +259,7 @@ cdef class Reader(Receiver):
         free_buffer(&self.buffer)
 
     def begin(self, Message request not None):
-        """Expect the reply to this request, which has been sent or is about to be."""
+        """Begin with the reply to a request, before or after the request is sent."""
         memset(&self.reply, 0, sizeof(self.reply))
         self.reply.kind = NL_REPLY_DUMP if request.h.flags & NL_F_DUMP == NL_F_DUMP else NL_REPLY_PLAIN
         self.reply.sequence = request.h.sequence
@@ -272,24 +272,24 @@ cdef class Reader(Receiver):
 
     @property
     def ended(self):
-        """Whether nothing more is to come for the request."""
+        """Whether the reply has ended."""
         return self.reply.done != 0
 
     @property
     def queued_only(self):
-        """Whether there is no more to come than what is queued already."""
+        """Whether the rest of the reply is queued already."""
         return self.reply.queued_only != 0
 
     def end(self):
-        """Nothing more is queued, and so nothing more is to come."""
+        """End the reply, as nothing more is queued."""
         self.reply.done = 1
 
     def read(self, Socket sock, Py_ssize_t rows, int patience):
-        """A `Batch` of the next rows, or of fewer at the end, where `done` becomes true; or why there is none yet.
+        """A `Batch` of rows records, or of fewer at the end, when `done` becomes true; or why there is none.
 
-        sock: the real socket, whose lock to receive the caller has; it is never waited for. None: only what is fed.
-        patience: how many datagrams to read at a time.
-        Raises as `netlink.Conn.execute`; what was decoded for the batch at hand is dropped then.
+        sock: the real socket, which is read without waiting; the caller holds its lock to receive. None: only `feed`.
+        patience: datagrams to read before PAUSE.
+        Raises as `netlink.Conn.execute`; the records of the unfinished batch are dropped then.
         """
         cdef Batch batch
         cdef int result
@@ -312,7 +312,7 @@ cdef class Reader(Receiver):
         raise self.error_of(result, self.reply.sequence)
 
     def rest(self):
-        """The messages of the datagram at hand that were not read: none where the rest of it is malformed."""
+        """The unread messages of the current datagram; none if its rest is malformed."""
         cdef size_t left = self.cursor.left
         cdef list messages
         self.cursor.left = 0
@@ -321,7 +321,7 @@ cdef class Reader(Receiver):
             messages = parse_messages(self.cursor.at, left)
         except DecodeError:
             return []
-        # The very messages where there are some.
+        # The messages of `feed` themselves, if there are any.
         return self.fed[len(self.fed) - len(messages):] if self.at_fed else messages
 
     cdef int begin_fed(self) except -1:
@@ -335,7 +335,7 @@ cdef class Reader(Receiver):
         cdef nl_role role = nl_reply_message(&self.reply, &m.header, m.payload, m.size, &self.verdict)
         if role == NL_ROLE_DATA:
             if self.now.match is None:
-                # Apart, as the size of the heap is then not needed: most dumps are read whole.
+                # A separate case, as most dumps have no match: the size of the heap is not needed.
                 return MALFORMED if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size,
                                                    &self.fault) < 0 else 0
             heap = self.store.heap.size
@@ -355,7 +355,7 @@ cdef class Reader(Receiver):
         return FOREIGN if role == NL_ROLE_FOREIGN else 0
 
     cdef void end_datagram(self) noexcept nogil:
-        """Let the reply know that the datagram at hand has ended."""
+        """Update the reply at the end of the current datagram."""
         if self.begun:
             self.begun = False
             nl_reply_datagram(&self.reply, self.empty)
@@ -379,18 +379,18 @@ cdef class Reader(Receiver):
 
 @cython.final
 cdef class StreamReader(Receiver):
-    """Reads the messages that the kernel sends to a socket which nobody else reads.
+    """A reader of the messages that the kernel sends to a socket without any other reader.
 
-    sock: the socket; None: only what is fed is queued, and nothing is waited for.
-    kinds: (message type, declaration, event, flag mask, flags) each. Messages of no kind are passed over, and so is
-    what the socket has from another port than sender, the kernel's. event: what the field of the declaration that was
-    made by `schema.event` gets; None for nothing.
-    counter: a field in which the kernel counts messages from 0 on: `lost` is what is missing in it. Without one `lost`
-    is what the kernel counts as dropped at the socket, unless count_drops is false.
-    matches: for some of the declarations, which of their records are wanted. A match sees the event, and what it leaves
-    out is no loss.
-    slot: bytes that a datagram may have; a longer one is cut, counted as lost, and makes room for the next. views:
-    whether a declaration has fields that are views.
+    sock: the socket; None: only `feed`, and `read` never waits.
+    kinds: (message type, declaration, event, flag mask, flags) each. All other messages are skipped, as are messages
+    from another port id than sender, the kernel's. event: the value of the field that `schema.event` declares; None for
+    no value.
+    counter: a field with which the kernel numbers messages from 0: `lost` counts its gaps. Without it, `lost` counts
+    the drops of the socket, unless count_drops is false.
+    matches: select records, for some of the declarations. A match sees the event. The records that it leaves out are no
+    loss.
+    slot: limit of a datagram in bytes. A longer one is truncated, counted as lost, and raises the limit. views: whether
+    a declaration has fields that are views.
     """
 
     def __cinit__(self, Socket sock, kinds, *, Field counter=None, bint count_drops=True, matches=(),
@@ -420,7 +420,7 @@ cdef class StreamReader(Receiver):
         for match in matches:
             declared = next((each for each in self.declared if (<Declared>each).table is match.table), None)
             if declared is None:
-                raise TypeError("a match is of none of the declarations")
+                raise TypeError("a match is for none of the declarations")
             declared.match = match
         if self.declared:
             self.use(0)
@@ -438,7 +438,7 @@ cdef class StreamReader(Receiver):
         PyMem_Free(self.kinds)
 
     cdef int place_of(self, declaration, Field counter) except -1:
-        """Where in `declared` a declaration is."""
+        """The index of a declaration in `declared`."""
         for i, each in enumerate(self.declared):
             if (<Declared>each).cls is declaration:
                 return i
@@ -446,18 +446,18 @@ cdef class StreamReader(Receiver):
         return len(self.declared) - 1
 
     cdef int use(self, int place) except -1:
-        """Fill the store with records of this declaration from now on."""
+        """Use a declaration for the next records of the store."""
         self.now = self.declared[place]
         self.place = place
         return 0
 
     def read(self, Py_ssize_t rows, bint wait, list into=None):
-        """A `Batch` of what is next, records of one declaration, at most rows; an empty one where nothing is queued and
-        wait is false, or where all that was queued is lost: `lost` has grown then.
+        """A `Batch` of at most rows records of one declaration. It is empty if nothing is queued and wait is false,
+        or if all that was queued is lost, which `lost` counts.
 
-        into: a list that the batch is put into, too: an exception of a signal handler, which may be raised as soon as
-        this returns, does not lose it then.
-        Raises OpError and DecodeError; what was decoded before is handed out first, and the next call goes on.
+        into: a list to append the batch to as well. An exception of a signal handler, which may be raised as soon as
+        this method returns, does not lose the batch then.
+        Raises OpError and DecodeError, after a batch of the records before the error; the next read continues.
         """
         batch = self.ready.pop(0) if self.ready else self.read_until(rows, wait, 0)
         if into is not None:
@@ -465,12 +465,14 @@ cdef class StreamReader(Receiver):
         return batch
 
     def await_acknowledgement(self, uint32_t sequence):
-        """Wait for the kernel's answer to a request; the next `read` hands out what else was received. OpError."""
+        """Wait for the acknowledgement of a request. OpError. The next `read` returns the records before it."""
         self.read_until(PY_SSIZE_T_MAX, True, sequence)
 
     def end_when_empty(self, uint32_t sequence=0):
-        """Let the stream end, `ended`, where nothing is queued, or before that with the kernel's answer to the request
-        of this number. A `read` that waits does not see it: make it look again."""
+        """End the stream (`ended`) when nothing is queued, or earlier with the acknowledgement of a request.
+
+        sequence: of that request. A waiting `read` continues to wait: it must be woken.
+        """
         self.draining = True
         self.last = sequence
 
@@ -506,7 +508,7 @@ cdef class StreamReader(Receiver):
         return self.handed_out()
 
     cdef Batch handed_out(self):
-        """What the store has, as a batch. What is left of the datagram at hand lies in the store it was received to."""
+        """The records of the store as a batch. The rest of the current datagram stays in its store."""
         if not self.cursor.left:
             self.at_hand = None
         elif self.fresh:
@@ -548,7 +550,7 @@ cdef class StreamReader(Receiver):
         return 0
 
     cdef int answer(self, const nl_message *m) noexcept nogil:
-        """What netlink itself says. DONE only closes a batch here, and says nothing of errors."""
+        """Process a control message. The result DONE only closes a batch here, and reports no error."""
         cdef nl_verdict_kind kind
         if m.header.type != NL_TYPE_ERROR or not m.header.sequence:
             return 0
@@ -576,7 +578,7 @@ cdef class StreamReader(Receiver):
         return result
 
     cdef int receive(self, bint wait) noexcept nogil:
-        """The same from the socket alone: 0 or a negative errno."""
+        """`next_datagram` from the socket: 0 or a negative errno."""
         cdef int i, result
         cdef size_t size
         if self.sock is None:
@@ -619,7 +621,7 @@ cdef class StreamReader(Receiver):
         cdef size_t start = nl_align(self.store.datagrams.size) if self.store.count else 0
         cdef uint32_t sender = 0
         cdef Py_ssize_t got
-        if start + self.slot > UINT32_MAX:  # beyond what a record can refer to: full
+        if start + self.slot > UINT32_MAX:  # beyond the offsets of a record: full
             return -EAGAIN
         self.store.datagrams.size = start
         if nl_area_reserve(&self.store.datagrams, self.slot) < 0:

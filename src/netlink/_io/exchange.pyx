@@ -1,16 +1,15 @@
-"""What to send next, and what a datagram means for the reply at hand: the exchange of a connection.
+"""The exchange of a connection: its requests, and the reading of their replies.
 
-Each of its verbs is a generator. It does by itself whatever does not wait, and gives what has to be waited for to
-whoever runs it: `run` and `iterate` for a thread, `netlink.aio` for a task. So the rules of a reply, which are those
-of nl_reply in _wire.h, and the loops that follow them are the same for every connection, over a real socket or over a
-test double, watched by NLDEBUG or not.
+Each method is a generator. It never waits, but yields to its runner, which may wait: `run` and `iterate` in a thread,
+`netlink.aio` in a task. The rules of a reply are those of nl_reply in _wire.h. They and the loops are the same for
+every connection, over a real socket or a test double, with or without NLDEBUG.
 
-What a generator gives:
+A generator yields:
 
-    READABLE            nothing is queued: wait, then send None, or the datagram where the socket gave it
-    PAUSE               much was done at a stretch: somebody else may want to run
-    (op, messages)      to be sent as one datagram; to the real socket it may also be the bytes of such
-    an iterator         what is handed out
+    READABLE            nothing is queued: wait, then send None, or the datagram if the socket returned it
+    PAUSE               many datagrams were read: others may run
+    (op, messages)      messages to send as one datagram; for the real socket also the bytes of one
+    an iterator         items of the result
 """
 
 cimport cython
@@ -81,12 +80,12 @@ cdef extern from "Python.h":
 
 cdef enum:
     ABANDONED_MAX = 1024
-    # Requests of `execute_all` that are under way at a time: more gain nothing, and have to be remembered.
+    # Outstanding requests of `execute_all` at a time. More of them need memory and are no faster.
     WINDOW = 512
-    # An acknowledgement of a request that failed has the request, and what the kernel says of it.
+    # The acknowledgement of a failed request has the request, and the attributes of an extended acknowledgement.
     ACK_SIZE = NL_HEADER + 4 + NL_HEADER + 256
     REPLY_SIZE = 8192
-    # What the kernel charges beside the data of a datagram: struct skb_shared_info, allocated with it, and sk_buff.
+    # Bytes that the kernel charges in addition to the data of a datagram: struct skb_shared_info and sk_buff.
     SHARED_INFO = 320
     SK_BUFF = 256
     RING_SLOTS = 64
@@ -94,7 +93,7 @@ cdef enum:
 
 
 cdef object mark_interrupted(list messages):
-    """Put on the last message what only the DONE that is left out said: that the dump is not consistent."""
+    """Set DUMP_INTERRUPTED on the last message, as the DONE message that had it is left out."""
     cdef Message last
     cdef Py_ssize_t end = len(messages) - 1
     if end >= 0:
@@ -103,20 +102,20 @@ cdef object mark_interrupted(list messages):
 
 
 cdef bint refuses_send(error):
-    """Whether a request was not sent, so that nothing will come for it."""
+    """Whether a request was not sent, and has no reply."""
     return isinstance(error, EncodeError) or (isinstance(error, OpError) and error.op in ("send", "send-messages"))
 
 
 cdef bint reports_loss(error):
-    """Of a reply that is dropped nobody wants to know what is wrong with it, but that other messages were lost."""
+    """Whether an error is a loss of messages. All other errors of a dropped reply are ignored."""
     return isinstance(error, OpError) and error.errno == _errno.ENOBUFS
 
 
 @cython.final
 cdef class Inbox:
-    """What has been received and not been handed out, and the sequence numbers whose replies nobody waits for.
+    """Received datagrams that are not handed out yet, and the sequence numbers of abandoned requests.
 
-    pending: datagrams, oldest first. abandoned: a set in order of age. Used by whoever has the lock to receive.
+    pending: datagrams, oldest first. abandoned: a set in order of age. The owner of the lock to receive may use it.
     """
 
     cdef readonly object pending
@@ -127,7 +126,7 @@ cdef class Inbox:
         self.abandoned = {}
 
     def abandon(self, sequence):
-        """Drop from now on what arrives for a request that was cut short. 0 is nobody's request."""
+        """Drop all later messages of an unfinished reply. 0 is no request."""
         if not sequence:
             return
         self.abandoned[sequence] = None
@@ -135,38 +134,38 @@ cdef class Inbox:
             del self.abandoned[next(iter(self.abandoned))]
 
     def wanted(self, list datagram not None):
-        """The datagram without the messages of abandoned requests; the end of such a reply ends its abandonment."""
+        """The datagram without the messages of abandoned requests, which are forgotten at the end of their reply."""
         cdef Message message
         if not self.abandoned:
             return datagram
-        kept = []
+        wanted = []
         for item in datagram:
             message = item
             if message.h.sequence not in self.abandoned:
-                kept.append(message)
+                wanted.append(message)
             elif verdict(message) is not None:
                 del self.abandoned[message.h.sequence]
-        return kept
+        return wanted
 
     def put_back(self, list messages not None):
-        """Keep messages of the datagram at hand for the next receive."""
+        """Leave messages of the current datagram to the next receive."""
         if messages:
             self.pending.appendleft(messages)
 
 
 @cython.final
 cdef class Reply:
-    """One reply as messages: feed it datagrams until it is done.
+    """The messages of one reply: feed it datagrams until it is done.
 
-    request: which it answers; None where that is not known, as for `Conn.receive`.
-    error: what is to be raised after what feed returned was handed out.
+    request: its request; None if that is unknown, as for `Conn.receive`.
+    error: an exception to raise after the messages of feed are handed out.
     """
 
     cdef nl_reply state
     cdef Inbox inbox
     cdef Message request
     cdef readonly object error
-    cdef bint end_interrupted       # the message that ended it, and was left out, said so
+    cdef bint end_interrupted       # DONE, which is left out, had DUMP_INTERRUPTED
 
     def __cinit__(self, Inbox inbox not None, Message request=None):
         self.inbox = inbox
@@ -186,9 +185,9 @@ cdef class Reply:
         return self.state.done != 0
 
     cdef list feed(self, list datagram):
-        """The messages of the datagram that are handed out."""
+        """The messages of the datagram to hand out."""
         cdef list messages = self.inbox.wanted(datagram)
-        cdef list out = None        # where it is not all of them
+        cdef list out = None        # None: all of them
         cdef Message message
         cdef nl_verdict v
         cdef nl_role role
@@ -229,7 +228,7 @@ cdef class Reply:
         return messages if out is None else out
 
     cdef int cut(self, error) except -1:
-        """Nobody waits any more: what is still to come is to be dropped. Nothing comes where error refused the send."""
+        """Abandon the rest of the reply. error: the reason; there is no reply if it refused the send."""
         if self.state.done or self.state.ended:
             return 0
         if self.request is None:
@@ -253,23 +252,23 @@ cdef Message message_of(nl_header header, payload):
 
 cdef object declared(cls):
     if not isinstance(cls, type):
-        raise TypeError(f"a declaration is a class, not {cls!r}")
+        raise TypeError(f"a declaration must be a class, not {cls!r}")
     table_of(cls)
     return cls
 
 
 @cython.final
 cdef class Call:
-    """A request as a value, and how its reply is read: what `execute` and `execute_all` of a connection take.
+    """A request as a value, and the declaration of its reply: an argument of `execute` and `execute_all`.
 
-    type: of the message. payload: what follows nlmsghdr.
-    reply: the declaration of the reply; None where the kernel only acknowledges.
-    dump: whether the reply is a dump, and so a batch. match: which of its records are wanted.
-    flags: beside NLM_F_REQUEST, and NLM_F_ACK where there is no reply and NLM_F_DUMP where it is a dump.
+    type: of the message. payload: the bytes after nlmsghdr.
+    reply: the declaration of the reply; None if the kernel only acknowledges.
+    dump: whether the reply is a dump, and the result a batch. match: selects its records; None for all.
+    flags: in addition to NLM_F_REQUEST, NLM_F_DUMP for a dump and NLM_F_ACK if there is no reply.
     request: the declaration of the payload, by which errors name attributes.
-    hints: by errno, what to do about it. protocol: NETLINK_* of the connections that it is for; None: any.
+    hints: advice by errno. protocol: NETLINK_* of its connections; None for any.
 
-    TypeError and ValueError for what cannot be meant.
+    TypeError and ValueError for invalid arguments.
     """
 
     cdef readonly Message message
@@ -278,7 +277,7 @@ cdef class Call:
     cdef readonly object request
     cdef readonly object hints
     cdef readonly object protocol
-    cdef readonly object steps      # of a verb of several requests: gives its generator
+    cdef readonly object steps      # of a verb of several requests: returns its generator
 
     def __init__(self, uint16_t type, payload=b"", reply=None, *, bint dump=False, match=None, uint16_t flags=0,
                  request=None, hints=None, protocol=None):
@@ -288,7 +287,7 @@ cdef class Call:
         if dump and reply is None:
             raise TypeError("a dump needs the declaration of its reply")
         if match is not None and not dump:
-            raise TypeError("match is for a dump")
+            raise TypeError("match needs a dump")
         if reply is not None:
             match_of(table_of(declared(reply)), match)
         if request is not None:
@@ -299,7 +298,7 @@ cdef class Call:
         elif reply is None:
             flags |= NL_F_ACK
         if flags & NL_F_DUMP == NL_F_DUMP and not dump:
-            raise ValueError("the flags ask for a dump: say dump=True")
+            raise ValueError("the flags request a dump: pass dump=True")
         memset(&header, 0, sizeof(header))
         header.type, header.flags = type, flags
         self.message = message_of(header, payload)
@@ -311,19 +310,19 @@ cdef class Call:
 
     @staticmethod
     def of_steps(steps, protocol=None):
-        """The call of a verb of several requests. steps: gives its generator, anew each time."""
+        """The call of a verb of several requests. steps: returns a new generator each time."""
         cdef Call call = Call.__new__(Call)
         if not callable(steps):
-            raise TypeError(f"steps gives a generator each time that it is called, and is not {steps!r}")
+            raise TypeError(f"steps must be a function that returns a generator, not {steps!r}")
         call.steps = steps
         call.protocol = protocol
         return call
 
     def matching(self, Match match):
-        """The same call of a dump, for those records alone that a match wants; None for all."""
+        """The same call of a dump with another match; None for all records."""
         cdef Call call = Call.__new__(Call)
         if not self.dump:
-            raise TypeError("match is for a dump")
+            raise TypeError("match needs a dump")
         call.message, call.reply, call.request, call.hints = self.message, self.reply, self.request, self.hints
         call.protocol, call.match = self.protocol, match
         return call
@@ -345,7 +344,7 @@ cdef class Call:
         return self.message is not None and self.message.h.flags & NL_F_DUMP == NL_F_DUMP
 
     cdef object result(self, list replies, uint32_t sequence):
-        """What the messages of the reply to the request with that sequence number say."""
+        """The result of the call, from the messages of its reply. sequence: of its request."""
         if self.reply is None:
             return None
         data = [message for message in replies if (<Message>message).h.type >= 16]
@@ -355,7 +354,7 @@ cdef class Call:
         return self.reply.decode((<Message>data[0]).payload or b"")
 
     def explain(self, error):
-        """Say more of an error of this call: what to do about it, and what in the request it is about."""
+        """Add to an error of this call its hint, and the attribute of the request that it concerns."""
         if self.hints and not error.hint:
             error.hint = self.hints.get(error.errno, "")
         if self.request is not None:
@@ -363,11 +362,11 @@ cdef class Call:
             explain_error(error, self.request, self.message.payload or b"")
 
     cdef size_t size(self):
-        """Bytes of the message."""
+        """The size of the message in bytes."""
         return nl_align(NL_HEADER + (0 if self.message.payload is None else PyBytes_GET_SIZE(self.message.payload)))
 
     cdef Message acknowledged(self):
-        """The message, of which the kernel says when it is done."""
+        """The message with NLM_F_ACK."""
         if self.reply is None:
             return self.message
         return self.message.replace(flags=self.message.h.flags | NL_F_ACK)
@@ -381,14 +380,14 @@ cdef class Call:
 
 @cython.final
 cdef class Exchange:
-    """The exchange of one connection, and what it has sent and received so far.
+    """The exchange of one connection, with the state of its requests and replies.
 
-    sock: the real socket or a test double. pid: its port id. protocol: NETLINK_*, None for a test double of any.
-    patience: datagrams that a typed reply reads at a stretch.
+    sock: the real socket or a test double. pid: its port id. protocol: NETLINK_*; None for a test double of any.
+    patience: datagrams of a reply to read before others may run.
     """
 
     cdef readonly object sock
-    cdef Socket real                # the same, or None for a test double
+    cdef Socket real                # sock, or None for a test double
     cdef readonly uint32_t pid
     cdef readonly object protocol
     cdef readonly object debugger
@@ -413,10 +412,10 @@ cdef class Exchange:
     # Sending
 
     cdef list prepared(self, ms, declaration=None):
-        """The messages as they are to be sent."""
+        """The messages with filled headers, ready to send. declaration: of what they hold, for the debugger."""
         requests = []
         for m in ms:
-            # 0 is the sequence number of what nobody asked for.
+            # 0 is the sequence number of messages without a request.
             self.sequence = self.sequence % <uint32_t>0xffffffff + 1
             requests.append(filled(<Message?>m, self.sequence, self.pid))
         if self.debugger is not None:
@@ -424,7 +423,7 @@ cdef class Exchange:
         return requests
 
     def send(self, str op not None, ms):
-        """Send messages as one datagram: they as they were sent."""
+        """Send messages as one datagram, and return them as sent."""
         requests = self.prepared(ms)
         yield op, requests
         return requests
@@ -432,7 +431,7 @@ cdef class Exchange:
     # Receiving
 
     cdef list pull(self, receive):
-        """What receive returns, with datagrams of abandoned requests that do not fit the buffer passed over."""
+        """The result of receive. Datagrams of abandoned requests that exceed the buffer are skipped."""
         while True:
             try:
                 messages = receive()
@@ -445,19 +444,19 @@ cdef class Exchange:
             return messages
 
     cdef list queued(self):
-        """The next datagram where one is there already. A test double that cannot tell is waited for."""
+        """The next queued datagram, or None. A test double without `receive_nowait` may wait."""
         if self.inbox.pending:
             return self.inbox.pending.popleft()
         return self.pull(self.receive_nowait or self.sock.receive)
 
     def receive_from_double(self):
-        """The next datagram of a socket that is none of the kernel's: it waits by itself."""
+        """The next datagram of a test double, which waits by itself."""
         return self.pull(self.sock.receive)
 
     cdef bint drop_abandoned(self, Py_ssize_t most=ALL) except -1:
-        """Read what is queued for abandoned requests: the kernel refuses a dump (EBUSY) while one is unfinished.
+        """Read the queued messages of abandoned requests: the kernel refuses a dump (EBUSY) while one is unfinished.
 
-        most: datagrams to read. Whether there may be more.
+        most: datagrams to read. Returns whether there may be more.
         """
         self.reading = None
         while self.receive_nowait is not None and self.inbox.abandoned:
@@ -473,7 +472,7 @@ cdef class Exchange:
         return False
 
     def receive(self):
-        """One reply of which no request is known."""
+        """Receive one reply to an unknown request."""
         cdef Reply reply = Reply(self.inbox)
         cdef int datagrams = 0
         self.reading = None
@@ -499,7 +498,7 @@ cdef class Exchange:
         return messages
 
     def receive_iter(self):
-        """The same, handing out the messages of each datagram."""
+        """`receive`, but yield the messages of each datagram."""
         cdef Reply reply = Reply(self.inbox)
         self.reading = None
         at_hand = iter(())
@@ -522,11 +521,11 @@ cdef class Exchange:
             raise
 
     cdef int leave(self, Reply reply, at_hand) except -1:
-        """What an iterator does that is closed before its end."""
+        """Finish a reply whose iterator is closed early."""
         if not reply.state.multi:
             self.inbox.put_back(list(at_hand))
             return 0
-        # The kernel has always queued the next part of a dump. What is not queued belongs to no dump: dropped later.
+        # The kernel always has the next part of a dump queued. Parts of any other reply are dropped as they arrive.
         try:
             while not reply.state.done:
                 datagram = self.queued()
@@ -543,7 +542,7 @@ cdef class Exchange:
     # Requests and their replies
 
     def execute(self, Message m not None, Call call=None):
-        """Send a message and receive its reply: its messages, or what they say as the reply to a call."""
+        """Send a message, and receive its reply: its messages; if a call is given, the result of the call."""
         cdef Reply reply
         cdef int datagrams = 0
         while self.inbox.abandoned and self.drop_abandoned(self.patience):
@@ -580,9 +579,9 @@ cdef class Exchange:
         return replies
 
     def dump(self, Message m not None, Reader reader not None, Py_ssize_t rows, declaration=None):
-        """Send a request and hand out its reply in batches of rows; 0: return all of it as one.
+        """Send a request, and yield its reply in batches of rows. If rows is 0, return it as one batch.
 
-        declaration: of the request, if it has one.
+        declaration: of the request, for the debugger.
         """
         cdef Message request
         cdef int datagrams = 0
@@ -595,7 +594,7 @@ cdef class Exchange:
         try:
             yield "send", requests
             while not reader.done:
-                # Not straight from the socket where others' messages may come in between, or somebody looks on.
+                # Not directly from the socket if other messages are pending, or if a debugger prints the messages.
                 direct = (self.real is not None and self.debugger is None
                           and not self.inbox.pending and not self.inbox.abandoned)
                 got = reader.read(self.real if direct else None, rows or ALL, self.patience)
@@ -623,7 +622,7 @@ cdef class Exchange:
         except GeneratorExit:
             if not reader.ended:
                 self.inbox.abandon(request.h.sequence)
-                self.keep_rest(reader)  # where the end may be, behind which nothing is to be waited for
+                self.save_rest(reader)  # it may have the end of the reply
                 try:
                     self.drop_abandoned()
                 except (OpError, DecodeError) as error:
@@ -635,31 +634,31 @@ cdef class Exchange:
                 self.inbox.abandon(request.h.sequence)
             raise
         finally:
-            self.keep_rest(reader)
+            self.save_rest(reader)
 
     def parts(self, request, declaration, rows, match):
-        """The same of a message or a call, in parts. TypeError and ValueError for what cannot be meant."""
+        """`dump` in parts, for a message or a call. TypeError and ValueError for invalid arguments."""
         if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
             raise ValueError(f"rows must be an int of at least 1, not {rows!r}")
         if not isinstance(request, Call):
             return self.dump(request, Reader(declaration, match), rows)
         if declaration is not None or match is not None:
-            raise TypeError("a call has the declaration and the match itself")
+            raise TypeError("a call has its own declaration and match")
         return self.call_iter(<Call>request, rows)
 
-    cdef int keep_rest(self, Reader reader) except -1:
-        """Leave to the next receive what came in one datagram with the reply and is not of it."""
+    cdef int save_rest(self, Reader reader) except -1:
+        """Leave the messages after the reply in its last datagram to the next receive."""
         self.inbox.put_back(self.inbox.wanted(reader.rest()))
         return 0
 
     cdef int check_call(self, Call call) except -1:
         if call.protocol is not None and self.protocol is not None and call.protocol != self.protocol:
-            raise ValueError(f"{call!r} is for connections of another netlink family: "
-                             f"{call.protocol!r}, and this one is of {self.protocol!r}")
+            raise ValueError(f"{call!r} is for netlink family {call.protocol!r}, "
+                             f"but the connection has {self.protocol!r}")
         return 0
 
     def do(self, m):
-        """A message's exchange, or a call's."""
+        """`execute` for a message, `call` for a call."""
         cdef Call call
         if not isinstance(m, Call):
             return self.execute(m)
@@ -667,10 +666,10 @@ cdef class Exchange:
         if call.steps is not None or call.dump:
             return self.call(call)
         self.check_call(call)
-        return self.execute(call.message, call)  # the usual one, without a generator around it
+        return self.execute(call.message, call)  # the usual call, without a generator around it
 
     def call(self, Call call not None):
-        """Do what a call says, and return what it gives."""
+        """Do a call, and return its result."""
         self.check_call(call)
         if call.steps is not None:
             return (yield from self.follow(call.steps()))
@@ -683,16 +682,16 @@ cdef class Exchange:
             raise
 
     def call_iter(self, Call call not None, Py_ssize_t rows):
-        """A call of a dump, handed out in batches of rows."""
+        """Do a call of a dump, and yield its batches of rows."""
         self.check_call(call)
         while call.steps is not None:
             last = yield from self.follow(call.steps(), True)
             if not isinstance(last, Call):
-                raise TypeError(f"{call!r} does not end with a dump, and has no parts")
+                raise TypeError(f"{call!r} does not end with a dump: it has no parts")
             call = last
             self.check_call(call)
         if not call.dump:
-            raise TypeError(f"{call!r} is no dump, and has no parts")
+            raise TypeError(f"{call!r} is no dump: it has no parts")
         try:
             yield from self.dump(call.message, Reader(call.reply, call.match), rows, call.request)
         except OpError as error:
@@ -700,9 +699,9 @@ cdef class Exchange:
             raise
 
     def follow(self, steps, bint leave_last=False):
-        """A verb of several requests: do each call that it gives, or each list of calls, and return its result.
+        """Do each call, or list of calls, that a verb of several requests yields, and return its result.
 
-        A result that is a call is done, too, unless leave_last.
+        If the result is a call, do it as well, unless leave_last.
         """
         error = value = None
         while True:
@@ -730,7 +729,7 @@ cdef class Exchange:
         return (yield from self.call(value))
 
     def call_all(self, list calls not None):
-        """Do what many calls say: in its place what each gives, or the OpError that it got."""
+        """Do many calls: a list of their results, or of the OpError of each refused call."""
         cdef Py_ssize_t i = 0, end
         cdef bint roomy
         cdef Call call
@@ -740,7 +739,7 @@ cdef class Exchange:
             self.check_call(<Call>item)
         answers = Answers(calls)
         try:
-            # Where the read buffer may be full with one reply the acknowledgement would be lost: it is not asked for.
+            # If one reply may fill the read buffer, its acknowledgement would be lost: it is not requested.
             roomy = self.real is None or self.real.read_buffer() >= 4 * REPLY_SIZE
             while i < len(calls):
                 call = calls[i]
@@ -762,12 +761,12 @@ cdef class Exchange:
                 i += 1
         except BaseException as error:
             error.answers = {n: result for n, result in enumerate(answers.results) if result is not PENDING}
-            error.add_note(f"{len(error.answers)} of {len(calls)} requests have been answered: see its answers")
+            error.add_note(f"{len(error.answers)} of {len(calls)} calls are done: see answers")
             raise
         return answers.results
 
     def window(self, Answers answers not None, Py_ssize_t first, Py_ssize_t end):
-        """Send requests, many in a datagram, while their answers fit the read buffer; receive these meanwhile."""
+        """Send requests, many in a datagram, while their replies fit the read buffer, and receive these replies."""
         cdef Py_ssize_t upto, unsent, i, room = answers.datagram_max
         cdef Call call
         self.reading = None
@@ -777,12 +776,12 @@ cdef class Exchange:
         while self.inbox.abandoned and self.drop_abandoned(self.patience):
             yield PAUSE
         if self.sequence > <uint32_t>0xffffffff - <uint32_t>(end - first):
-            self.sequence = 0  # their sequence numbers follow each other
+            self.sequence = 0  # their sequence numbers are consecutive
         answers.begin(first, end, self.sequence + 1, self.pid)
         unsent = first
         try:
             while answers.oldest < end:
-                # Not for each answer another request, but many requests in a datagram.
+                # Many requests in a datagram, rather than one request after each reply.
                 if (answers.sent < end and answers.sent - answers.oldest <= WINDOW // 2
                         and answers.charge <= answers.budget // 2):
                     upto = answers.next_datagram(end, room)
@@ -813,7 +812,7 @@ cdef class Exchange:
                     if datagram is None:
                         continue
                 if not datagram:
-                    answers.close_ended(True)   # a test double's word for the end
+                    answers.close_ended(True)   # the end of a test double
                     continue
                 answers.feed(self.inbox.wanted(datagram), self.inbox)
         except BaseException as error:
@@ -823,10 +822,10 @@ cdef class Exchange:
             raise
 
     cdef bint take_from_ring(self, Answers answers) except -1:
-        """Acknowledgements, many datagrams at a time; whether any was queued.
+        """Take many datagrams of acknowledgements at a time. Returns whether any was queued.
 
-        All that were received are looked at before an error is raised, which for those behind it is no reason to be
-        lost: answers are taken, and what is nobody's answer is left to the next receive.
+        All received datagrams are read before an error is raised, so that none after it is lost. Messages that are no
+        reply are left to the next receive.
         """
         cdef int count = -EINTR, i
         cdef nl_cursor cursor
@@ -836,7 +835,7 @@ cdef class Exchange:
         cdef size_t slot = nl_align(answers.largest + ACK_SIZE)
         cdef size_t slots = RING_SIZE / slot
         if self.ring is None or self.ring.ring.slot_size < slot:
-            # No more memory than for many small ones; one slot at least, for one that is larger still.
+            # At most RING_SIZE bytes, but at least one slot.
             self.ring = Ring(1 if slots < 1 else RING_SLOTS if slots > <size_t>RING_SLOTS else slots, slot)
         while count == -EINTR:
             with nogil:
@@ -866,8 +865,8 @@ cdef class Exchange:
                 else:
                     others.append(parsed(&m))
             if cut:
-                error = OpError("receive", OSError(_errno.EMSGSIZE, "what came for a request was longer than any "
-                                                                    "acknowledgement, and is lost"))
+                error = OpError("receive", OSError(_errno.EMSGSIZE, "a reply was longer than any acknowledgement, "
+                                                                    "and is lost"))
             elif step == NL_BAD:
                 error = DecodeError("a message's length field does not fit its datagram")
             if first is None:
@@ -880,14 +879,14 @@ cdef class Exchange:
 
 
 cdef Message parsed(const nl_message *m):
-    """A message that lies in a buffer."""
+    """A copy of a message in a buffer."""
     return message_of(m.header, PyBytes_FromStringAndSize(<const char *>m.payload, m.size))
 
 
 cdef object foreign(const nl_header *header):
-    """The error of a message that is no answer to any request that is under way."""
-    return OpError("validate", OSError(_errno.EPROTO, f"a message with the sequence number {header.sequence} and the "
-                                                      f"port id {header.pid}, which answers no request"))
+    """The error of a message that is a reply to no outstanding request."""
+    return OpError("validate", OSError(_errno.EPROTO, f"a message with sequence number {header.sequence} and port id "
+                                                      f"{header.pid}, which is a reply to no request"))
 
 
 cdef bint goes_with_others(Call call, bint roomy):
@@ -899,27 +898,27 @@ cdef object PENDING = object()
 
 
 cdef bint is_answer(error):
-    """Whether an OpError is what the kernel said of a request, and not that the connection failed."""
+    """Whether an OpError is the reply to a request, and not a failure of the connection."""
     return error.op == "receive" and error.sequence != 0 and error.errno != _errno.EMSGSIZE
 
 
 @cython.final
 cdef class Answers:
-    """The answers to many calls, of which some at a time are under way; their sequence numbers follow each other."""
+    """The results of many calls. The sequence numbers of the outstanding requests are consecutive."""
 
     cdef list calls
-    cdef list results               # PENDING where there is none yet
-    cdef dict data                  # messages of replies that have not ended, by position
-    cdef nl_reply replies[WINDOW]   # those under way
-    cdef Py_ssize_t first           # position that has the sequence number base
-    cdef Py_ssize_t end             # position behind the last one of the run
-    cdef Py_ssize_t sent            # positions before it have been sent
-    cdef Py_ssize_t oldest          # positions before it have been answered
+    cdef list results               # PENDING: none yet
+    cdef dict data                  # messages of unfinished replies, by position
+    cdef nl_reply replies[WINDOW]   # of the outstanding requests
+    cdef Py_ssize_t first           # position of the sequence number base
+    cdef Py_ssize_t end             # position after the last call of the run
+    cdef Py_ssize_t sent            # requests before this position are sent
+    cdef Py_ssize_t oldest          # calls before this position are done
     cdef uint32_t base
     cdef uint32_t pid
-    cdef bint plain                 # all are only acknowledged
-    cdef size_t largest             # bytes of a request
-    cdef int64_t charge             # what the kernel charges the read buffer for the answers that are under way
+    cdef bint plain                 # no call has a reply except its acknowledgement
+    cdef size_t largest             # size of the largest request in bytes
+    cdef int64_t charge             # bytes that the kernel charges the read buffer for outstanding replies
     cdef int64_t budget
     cdef Py_ssize_t datagram_max
 
@@ -948,7 +947,7 @@ cdef class Answers:
         return 0
 
     cdef int64_t charge_of(self, Call call):
-        """What the answer to a call may take of the read buffer: the kernel allocates powers of 2."""
+        """The bytes of the read buffer that a reply may need: the kernel allocates powers of 2."""
         cdef size_t size = call.size() + ACK_SIZE + SHARED_INFO
         cdef int64_t charge = 512
         while charge < <int64_t>size:
@@ -956,7 +955,7 @@ cdef class Answers:
         return SK_BUFF + (charge if call.reply is None else charge + REPLY_SIZE)
 
     cdef Py_ssize_t next_datagram(self, Py_ssize_t end, Py_ssize_t room):
-        """The position behind the last call that the next datagram has room for; it is made ready to be answered."""
+        """The position after the last request that fits the next datagram. Prepares for the replies of its requests."""
         cdef Py_ssize_t i = self.sent, size = 0
         cdef int64_t charge
         cdef Call call
@@ -977,7 +976,7 @@ cdef class Answers:
         return i
 
     cdef bytes datagram(self, Py_ssize_t upto):
-        """The requests from those that have been sent up to a position, as they are to be sent."""
+        """The unsent requests before a position, as one datagram."""
         cdef Py_ssize_t i
         cdef size_t size = 0, at = 0
         cdef nl_header header
@@ -1019,9 +1018,9 @@ cdef class Answers:
         return 0
 
     cdef bint take(self, const nl_header *header, const uint8_t *payload, size_t size, Message message) except -1:
-        """A message of an answer; message: the same, None where only acknowledgements are expected.
+        """Take a message of a reply. message: the same message; None if only acknowledgements are expected.
 
-        False where it is no answer to what is under way.
+        Returns False if it is a reply to no outstanding request.
         """
         cdef nl_verdict v
         cdef nl_role role
@@ -1047,13 +1046,15 @@ cdef class Answers:
             self.answered(i, error)
         elif role != NL_ROLE_NOTHING:
             self.data.pop(i, None)
-            self.answered(i, OpError("receive", DecodeError("the answer has too few bytes for its errno"),
+            self.answered(i, OpError("receive", DecodeError("the reply has too few bytes for its errno"),
                                      sequence=header.sequence))
         return True
 
     cdef bint close_ended(self, bint all) except -1:
-        """Take what has come as the whole answer where DONE said so and nothing more is queued; or of all that are
-        under way. Whether there was any."""
+        """Close the replies after DONE, if nothing more is queued; with all, every outstanding reply.
+
+        Returns whether there was any.
+        """
         cdef Py_ssize_t i
         cdef bint any = False
         for i in range(self.oldest, self.sent):
@@ -1063,7 +1064,7 @@ cdef class Answers:
         return any
 
     cdef int close_one(self, Py_ssize_t i) except -1:
-        """The answer has all of its messages."""
+        """Make the result of a complete reply."""
         cdef Call call = self.calls[i]
         cdef uint32_t sequence = self.base + <uint32_t>(i - self.first)
         try:
@@ -1087,7 +1088,7 @@ cdef class Answers:
 
 
 cdef object perform(Exchange exchange, want):
-    """Wait for what a verb gave: what it is to be sent for that."""
+    """Do what a generator requests, and return the value to send to it."""
     if type(want) is tuple:
         op, messages = want
         if type(messages) is bytes:
@@ -1106,7 +1107,7 @@ cdef object perform(Exchange exchange, want):
 
 
 cdef object step(Exchange exchange, steps, object value, bint *returned):
-    """Run a verb to the next thing that it hands out, or to its end: what it returns then."""
+    """Run a generator to its next items, or to its end: the items, or its result if returned is set."""
     cdef PyObject *result
     cdef int kind
     error = None
@@ -1135,7 +1136,7 @@ cdef object step(Exchange exchange, steps, object value, bint *returned):
 
 
 def run(Exchange exchange not None, Lock lock not None, steps):
-    """Do a verb in the calling thread, which waits for its locks first: what it returns."""
+    """Run a generator in the calling thread, with its locks, and return its result."""
     cdef bint returned = False
     lock.take()
     try:
@@ -1145,7 +1146,7 @@ def run(Exchange exchange not None, Lock lock not None, steps):
 
 
 def iterate(Exchange exchange not None, Lock lock not None, steps):
-    """Do a verb in the calling thread, handing out what it hands out, with the locks until its end."""
+    """Run a generator in the calling thread, with its locks until its end, and yield its items."""
     cdef bint returned = False
     lock.take()
     try:

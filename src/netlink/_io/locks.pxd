@@ -1,12 +1,12 @@
 cdef class Locks:
-    cdef object mutex               # threading.RLock: a signal's handler may come while this very thread has it
+    cdef object mutex               # threading.RLock: a signal handler may run in the thread that holds it
     cdef object changed             # threading.Condition of it
-    cdef object on_change           # called when a lock may be free, or a deadline moved; None: nobody needs it
-    cdef object sender              # who has the lock to send: a thread's number, a task, or None
-    cdef object receiver
-    cdef Py_ssize_t waiting         # threads
+    cdef object on_change           # called after a release and after a change of a deadline, or None
+    cdef object sender              # owner of the lock to send: the id of a thread, a task, or None
+    cdef object receiver            # owner of the lock to receive
+    cdef Py_ssize_t waiting         # number of waiting threads
     cdef bint closed
-    cdef unsigned forks             # of the process whose threads these are
+    cdef unsigned forks             # count of forks() in the process of the owners
     cdef object send_deadline       # time.monotonic() seconds, or None
     cdef readonly object receive_deadline
 

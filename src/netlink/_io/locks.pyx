@@ -1,7 +1,7 @@
-"""Who may send and who may receive on a connection or a stream: one thread or one task at a time each.
+"""The locks of a connection or a stream: one to send and one to receive, each for one thread or one task at a time.
 
-Compiled, because an exception of a signal handler (KeyboardInterrupt) comes between any two steps of Python code, and
-between taking a lock and the statement that gives it back there must be none.
+Compiled, because a signal handler may raise (KeyboardInterrupt) between any two steps of Python code, but must not
+between the acquisition of a lock and the statement that releases it.
 """
 
 cimport cython
@@ -19,7 +19,7 @@ cdef extern from "Python.h":
     ctypedef struct PyThreadState:
         pass
     PyThreadState *PyThreadState_Get()
-    # Never given twice, as the thread idents of the operating system are.
+    # Unique, unlike the thread identifiers of the operating system, which are reused.
     uint64_t PyThreadState_GetID(PyThreadState *)
 
 
@@ -27,12 +27,11 @@ cdef extern from "Python.h":
 cdef class Locks:
     """The two locks of a connection, to send and to receive.
 
-    The mutex guards all else and is held for no longer than it takes to look. A lock may be held for long, by a
-    receive that waits or by an iterator that is suspended in the middle of a reply. A thread that wants it waits for
-    `changed`: a lock given back, a deadline moved, or the end. A task waits for `on_change`, which is called then,
-    but not by `close`.
+    The mutex guards all other fields, and is held only briefly. A lock may be held for long, by a receive that waits or
+    by an iterator suspended in the middle of a reply. A thread waits for `changed`, which is notified of a release, a
+    new deadline and `close`. A task waits for `on_change`, which is called for the same events except `close`.
 
-    A forked child starts with both locks free: the threads that held them stayed in the parent.
+    A forked child starts with both locks free: the threads that held them do not exist in it.
     """
 
     def __cinit__(self, on_change=None):
@@ -41,7 +40,7 @@ cdef class Locks:
         self.reset()
 
     cdef int reset(self) except -1:
-        """Start again, unless another thread of this process did so."""
+        """Free both locks after a fork, unless another thread of this process has done so."""
         mutex = _threading.RLock()
         changed = _threading.Condition(mutex)
         with cython.critical_section(self):
@@ -62,7 +61,7 @@ cdef class Locks:
         return mutex
 
     cdef bint try_take(self, str op, bint send, bint receive, object owner, str what) except -1:
-        """Take the locks where they are free. The caller has the mutex."""
+        """Acquire the locks if they are free. The caller holds the mutex."""
         if self.closed:
             raise OpError(op, EBADF)
         if (send and self.sender is not None) or (receive and self.receiver is not None):
@@ -87,7 +86,7 @@ cdef class Locks:
         return left if left is None else min(left, _threading.TIMEOUT_MAX)
 
     def set_deadlines(self, **deadlines):
-        """set_deadlines(read=..., write=...): how long to wait for a lock, None for ever."""
+        """set_deadlines(read=..., write=...): the time until which to wait for a lock; None for ever."""
         mutex = self.lock()
         try:
             if "read" in deadlines:
@@ -101,7 +100,7 @@ cdef class Locks:
             self.on_change()
 
     def close(self):
-        """End all waiting with EBADF. False where it was closed already."""
+        """End all waiting with EBADF. Returns False if it was closed already."""
         mutex = self.lock()
         try:
             if self.closed:
@@ -119,9 +118,9 @@ cdef class Locks:
 
 @cython.final
 cdef class Lock:
-    """One of the locks, or both, under the name of the operation. Threads have it by `with`; OpError as `Locks` says.
+    """One of the locks, or both, with the op of its errors. Threads use it by `with`.
 
-    deadline: until when to wait for it, besides the connection's deadlines; None for no other.
+    deadline: a time until which to wait, in addition to the connection's deadlines, or None.
     """
 
     def __cinit__(self, Locks locks not None, str op not None, *, bint send=False, bint receive=False, deadline=None):
@@ -132,13 +131,13 @@ cdef class Lock:
         self.deadline = deadline
 
     cdef int take(self) except -1:
-        """Wait for the locks, as a thread does."""
+        """Acquire the locks for the calling thread, and wait for them."""
         cdef Locks locks = self.locks
         me = PyThreadState_GetID(PyThreadState_Get())
         mutex = locks.lock()
         try:
             while not locks.try_take(self.op, self.send, self.receive, me, "thread"):
-                if locks.forks != forks():  # in a signal handler, while this thread waited
+                if locks.forks != forks():  # forked by a signal handler during the wait
                     mutex.release()
                     mutex = locks.lock()
                     continue
@@ -169,7 +168,7 @@ cdef class Lock:
         return 0
 
     def take_for(self, task):
-        """Take the locks for a task, where they are free: whether that was so."""
+        """Acquire the locks for a task if they are free. Returns whether they were."""
         mutex = self.locks.lock()
         try:
             return self.locks.try_take(self.op, self.send, self.receive, task, "task")
@@ -177,12 +176,12 @@ cdef class Lock:
             mutex.release()
 
     def until(self):
-        """Until when to wait for the locks, time.monotonic() seconds or None. OpError (ETIMEDOUT) where it is over."""
+        """The time.monotonic() until which to wait for the locks, or None. OpError (ETIMEDOUT) if it has passed."""
         left = self.locks.seconds_left(self.op, self.send, self.receive, self.deadline)
         return None if left is None else _time.monotonic() + left
 
     def hand_over(self, owner=None):
-        """The locks now belong to a task, or to the calling thread, which goes on with a suspended iterator."""
+        """Make a task, or the calling thread, the owner of the locks: it resumes a suspended iterator."""
         cdef Locks locks = self.locks
         if owner is None:
             owner = PyThreadState_GetID(PyThreadState_Get())
@@ -196,7 +195,7 @@ cdef class Lock:
             mutex.release()
 
     def release(self):
-        """Give the locks back."""
+        """Release the locks."""
         self.give_back()
 
     def __enter__(self):

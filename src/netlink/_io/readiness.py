@@ -1,4 +1,4 @@
-"""What connections and streams need of an event loop that may be another thread's, at rest or closed."""
+"""Waiting in an event loop, which may belong to another thread, not run, or be closed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["Readiness", "pause", "run_in"]
 
 
 class Readiness:
-    """Waiting in an event loop: until a descriptor may be read, `wake` is called, or a time has come.
+    """Tasks of an event loop that wait for a readable descriptor, `wake` or a deadline.
 
-    fileno: gives the descriptor, negative once it is closed. Neither result says that there is something: look again.
+    fileno: returns the descriptor, negative after its close. A task must check why it was woken.
     """
 
     __slots__ = ("_fileno", "_futures", "_readers", "loop")
@@ -26,21 +26,21 @@ class Readiness:
     def __init__(self, fileno: Callable[[], int]) -> None:
         self._fileno = fileno
         self._futures: set[asyncio.Future[None]] = set()
-        self._readers = 0  # who wait for the descriptor
+        self._readers = 0  # number of tasks that wait for the descriptor
         self.loop: asyncio.AbstractEventLoop | None = None
 
     def bind(self) -> asyncio.AbstractEventLoop:
-        """The running loop, which is the one of all who wait. RuntimeError where another one has waiting tasks."""
+        """Bind to the running loop, and return it. RuntimeError if tasks of another loop are waiting."""
         import asyncio
 
         loop = asyncio.get_running_loop()
         if self._futures and loop is not self.loop:
-            raise RuntimeError("tasks of another event loop are waiting for it")
+            raise RuntimeError("tasks of another event loop are waiting")
         self.loop = loop
         return loop
 
     async def wait(self, *, readable: bool = False, until: float | None = None) -> None:
-        """Wait: with readable also for the descriptor; not beyond until, seconds of time.monotonic()."""
+        """Wait for `wake`, with readable also for the descriptor, at most until a time.monotonic()."""
         loop = self.bind()
         fd = self._fileno() if readable else -1
         future: asyncio.Future[None] = loop.create_future()
@@ -58,12 +58,12 @@ class Readiness:
             self._futures.discard(future)
             if fd >= 0:
                 self._readers -= 1
-                # Once it is closed the number may be somebody else's; `forget` has taken it off.
+                # After a close the number may have another owner; `forget` has removed the reader.
                 if not self._readers and self._fileno() >= 0:
                     loop.remove_reader(fd)
 
     async def acquire(self, lock: Lock) -> None:
-        """Take a lock for the running task. OpError as its `take_for` says, or ETIMEDOUT."""
+        """Acquire a lock for the running task. OpError as of `Lock.take_for`, or ETIMEDOUT."""
         import asyncio
 
         self.bind()
@@ -72,18 +72,18 @@ class Readiness:
             await self.wait(until=lock.until())
 
     def wake(self) -> None:
-        """Let all who wait look again."""
+        """Wake all waiting tasks."""
         for future in self._futures:
             _finish(future)
 
     def wake_soon(self) -> None:
-        """`wake`, from any thread or signal handler: of the latter a loop sees only what comes through its pipe."""
+        """`wake`, from any thread or signal handler, through the pipe of the loop."""
         if self.loop is not None:
             with suppress(RuntimeError):  # the loop is closed
                 self.loop.call_soon_threadsafe(self.wake)
 
     def forget(self) -> None:
-        """Take the descriptor, which is about to be closed, out of the loop, and wake all."""
+        """Remove the descriptor from the loop before it is closed, and wake all tasks."""
         if self._readers and self.loop is not None and not self.loop.is_closed():
             self.loop.remove_reader(self._fileno())
         self.wake()
@@ -97,7 +97,7 @@ async def pause() -> None:
 
 
 def run_in(loop: asyncio.AbstractEventLoop | None, call: Callable[[], object]) -> None:
-    """Call what touches the loop: now where the loop is at rest or this thread's, else in its next round."""
+    """Call a function that uses the loop: now if it does not run or is this thread's, else in its next iteration."""
     if loop is not None and loop.is_running():
         import asyncio
 
@@ -116,6 +116,6 @@ def run_in(loop: asyncio.AbstractEventLoop | None, call: Callable[[], object]) -
 
 
 def _finish(future: asyncio.Future[None]) -> None:
-    """Wake who awaits it, unless that was done."""
+    """Complete a future, unless it is done."""
     if not future.done():
         future.set_result(None)

@@ -1,4 +1,4 @@
-"""Where a stream has its batches from: a socket, or items that are given."""
+"""Sources of the batches of a stream: a socket, or given items."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ _R_co = TypeVar("_R_co", bound=Record, covariant=True)
 
 # The least that the kernel charges the read buffer for a datagram.
 _CHARGE_MIN = 512
-# For most messages, and not a power of 2: slots side by side would fall on the same lines of the cache.
+# Bytes. Enough for most messages, and no power of 2: adjacent slots would share lines of the cache.
 SLOT = (16 << 10) + 64
-# It costs memory only when it is full.
+# Bytes. The kernel allocates memory only for queued datagrams.
 _READ_BUFFER = 16 << 20
-_READ_BUFFER_MAX = (1 << 31) - 2  # what SO_RCVBUF can say
+_READ_BUFFER_MAX = (1 << 31) - 2  # the largest value of SO_RCVBUF
 _PAST = 0.0  # in time.monotonic()
-_START, _STOP = 1, 2  # sequence numbers
+_START, _STOP = 1, 2  # sequence numbers of the requests
 
 
 class Kind(NamedTuple, Generic[_R_co]):
-    """Messages that a stream takes: what they are, and what their records are told apart by.
+    """A kind of message that a stream reads, and the declaration of its records.
 
-    type: of nlmsghdr. mask, flags: the bits under mask of nlmsghdr's flags, and what they must be; 0 for any.
+    type: of nlmsghdr. mask, flags: nlmsghdr's flags under mask must equal flags; 0 for any.
     declaration: the class of the records.
-    event: what the field that the declaration made by `schema.event` gets; None for nothing.
+    event: the value of the field that `schema.event` declares; None for no value.
     """
 
     type: int
@@ -60,7 +60,7 @@ if TYPE_CHECKING:
 
 
 def kinds_of(kinds: Kinds[_R]) -> tuple[Kind[_R], ...]:
-    """What says which messages a stream takes, in full."""
+    """The kinds of a stream, from a mapping or from `Kind` objects."""
     if not isinstance(kinds, Mapping):
         return tuple(kinds)
     mapping = cast("Mapping[int, builtins.type[_R] | tuple[builtins.type[_R], int]]", kinds)
@@ -72,13 +72,13 @@ def kinds_of(kinds: Kinds[_R]) -> tuple[Kind[_R], ...]:
 
 
 class Closable(Protocol):
-    """What can be closed."""
+    """An object with a `close` method."""
 
     def close(self) -> object: ...
 
 
 class Source(Protocol[_R_co]):
-    """Where a stream has its batches from."""
+    """A source of the batches of a stream."""
 
     @property
     def declarations(self) -> tuple[type[_R_co], ...]: ...
@@ -87,21 +87,21 @@ class Source(Protocol[_R_co]):
     @property
     def ended(self) -> bool: ...
     def read(self, rows: int, wait: bool, into: list[Any]) -> None:
-        """Put a batch into a list; an empty one where nothing is queued and wait is false, where all that came was
-        lost, and at the end. None at all where the deadline has passed or `wake` was called."""
+        """Append a batch to a list. It is empty if nothing is queued and wait is false, if all that was queued is lost,
+        and at the end. Nothing is appended after the deadline or `wake`."""
 
     def queue(self) -> int:
-        """How many records may be queued at most."""
+        """The largest number of records that may be queued."""
         ...
 
     def set_deadline(self, end: float | None) -> None:
-        """How long a read waits: until a time.monotonic(), None for ever."""
+        """Set the time.monotonic() until which a read waits; None for ever."""
 
     def wake(self) -> None:
-        """Let a read that waits end, from any thread."""
+        """End a waiting read, from any thread."""
 
     def stop(self) -> None:
-        """Let what is queued be all that comes."""
+        """End after the queued messages."""
 
     def fileno(self) -> int: ...
     def read_buffer(self) -> int: ...
@@ -123,19 +123,19 @@ def open_source(
     start: Call[None] | None = None,
     stop: Call[None] | None = None,
 ) -> SocketSource[_R]:
-    """Open what a `Stream` reads: a socket of its own, as `netlink.stream.open` does, and for families beyond that.
+    """Open the socket of a `Stream`, as `netlink.stream.open` does, with more options for families.
 
-    counter: a field of 32 bits in which the kernel numbers its messages from 0 on: losses are gaps in it.
-    start: a request that makes the kernel send; its acknowledgement is awaited, and it has the call's hints where it is
-    refused. stop: one that ends that; what the kernel sends before its answer is still read.
+    counter: a field of 32 bits, with which the kernel numbers its messages from 0: a gap is a loss.
+    start: a request that makes the kernel send. Its acknowledgement is awaited; an error of it has the hints of the
+    call. stop: a request that ends the sending. The stream still reads the messages before its acknowledgement.
     """
     if not kinds:
-        raise ValueError("a stream needs at least one kind of messages")
+        raise ValueError("a stream needs at least one kind of message")
     config = Config() if config is None else config
     groups = [*groups, *(bit + 1 for bit in range(32) if config.groups >> bit & 1)]
     sock = Socket(protocol, config)
     try:
-        # Without it the kernel drops all that comes after an overrun until the queue is empty, and reports no more.
+        # Without this option the kernel drops all messages after an overrun until the queue is empty, unreported.
         sock.set_option(ConnOption.NO_ENOBUFS, True)
         sock.set_read_buffer(_READ_BUFFER if read_buffer is None else read_buffer)
         if reliable:
@@ -160,7 +160,7 @@ def open_source(
             except OpError as error:
                 start.explain(error)
                 raise
-        # Behind all that may be refused.
+        # After all that may fail.
         if read_buffer is not None:
             _warn_if_capped(read_buffer, sock.read_buffer())
     except BaseException:
@@ -173,7 +173,7 @@ def open_source(
 
 
 class SocketSource(Generic[_R]):
-    """What the kernel sends to a socket that nobody else reads."""
+    """Messages from the kernel, received by a socket that has no other reader."""
 
     def __init__(
         self,
@@ -216,7 +216,7 @@ class SocketSource(Generic[_R]):
             self.deadline = end
 
     def wake(self) -> None:
-        # Who sets a deadline later looks later for why it was woken; for who did before, it has passed.
+        # A thread that sets its deadline later reads the state after that; one that has set it sees it passed.
         self.woken = True
         try:
             self.sock.set_deadlines(read=_PAST)
@@ -232,8 +232,8 @@ class SocketSource(Generic[_R]):
             self.sock.send(request)
         self.reader.end_when_empty(_STOP if request is not None else 0)
         if request is not None:
-            # The kernel drops its answer where the queue is full. Then the end of the queue is the end; and a task that
-            # had read all of it in between, and waits, is woken by a second answer.
+            # The kernel drops its acknowledgement if the queue is full: then the stream ends with the queue. A second
+            # acknowledgement wakes a task that has emptied the queue meanwhile, and waits.
             self.sock.send(request)
 
     def fileno(self) -> int:
@@ -247,9 +247,9 @@ class SocketSource(Generic[_R]):
 
 
 class ItemSource(Generic[_R]):
-    """Records, batches of them and Overruns in the order that is given, and then the end: for streams without a kernel.
+    """Given records, batches and Overruns in order, and then the end: for streams without a kernel.
 
-    An Overrun counts as lost, and is reported as the stream reports losses.
+    An Overrun is a loss, which the stream reports by its policy.
     """
 
     def __init__(self, items: Iterable[_R | Batch[_R] | Overrun], *declarations: type[_R]) -> None:
@@ -294,7 +294,7 @@ class ItemSource(Generic[_R]):
 
 
 def has_views(declaration: type[Record], seen: set[type[Record]]) -> bool:
-    """Whether any field of a declaration, or of one inside it, is a view."""
+    """Whether any field of a declaration, or of a nested one, is a view."""
     if declaration in seen:
         return False
     seen.add(declaration)
@@ -309,6 +309,6 @@ def has_views(declaration: type[Record], seen: set[type[Record]]) -> bool:
 def _warn_if_capped(asked: int, got: int) -> None:
     if got < min(2 * asked, _READ_BUFFER_MAX):
         warn(
-            f"read_buffer: {asked} bytes were asked for, and {got // 2} are permitted: raise the sysctl "
-            "net.core.rmem_max, or have CAP_NET_ADMIN in the machine's first user namespace"
+            f"read_buffer: {asked} bytes requested, but only {got // 2} permitted: raise the sysctl "
+            "net.core.rmem_max, or use CAP_NET_ADMIN in the machine's first user namespace"
         )

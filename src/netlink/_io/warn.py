@@ -1,4 +1,4 @@
-"""Warnings at the line outside this package that asked for what they are about."""
+"""Warnings, attributed to the line outside this package that caused them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def _value(netns: Netns, name: str) -> int | None:
 def warn_of_events(netns: Netns, events: Event) -> None:
     """Warn of events that the kernel does not send, and of counters and timestamps that DESTROY events lack.
 
-    The latter only if DESTROY alone is requested: counters and timestamps are the purpose of such a stream.
+    The warning of counters and timestamps needs a request for DESTROY alone: they are the purpose of such a stream.
     """
     mode = _value(netns, "nf_conntrack_events")
     if mode == 0:
@@ -48,7 +48,7 @@ def warn_of_events(netns: Netns, events: Event) -> None:
 
 
 def warn_of_zero(config: Config | None) -> None:
-    """Warn if flows have no counters to read and set to 0. config: of the connection, None for a test double.
+    """Warn if flows have no counters to set to 0. config: that of the connection, None for a test double.
 
     Call it before the counters are set to 0: a warning may be raised as an error.
     """

@@ -1,4 +1,4 @@
-"""What all netfilter subsystems share: linux/netfilter/nfnetlink.h."""
+"""The base of all netfilter subsystems: linux/netfilter/nfnetlink.h."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Family", "NfGenMsg", "hints_given"]
 
 
 class NfGenMsg(Struct):
-    """struct nfgenmsg: between nlmsghdr and the attributes of every message."""
+    """struct nfgenmsg: the header of every message, between nlmsghdr and the attributes."""
 
     family: Int = u8()
     version: Int = u8()
@@ -26,14 +26,14 @@ class NfGenMsg(Struct):
 
 
 class Family(_family.Family[_family.C], protocol=_Protocol.NETFILTER):
-    """The base of the families of NETLINK_NETFILTER. A message's type has its subsystem in the upper byte."""
+    """The base of the families of NETLINK_NETFILTER. The upper byte of a message type is the subsystem."""
 
     hints = {_errno.EPERM: "it needs CAP_NET_ADMIN in the user namespace that owns the network namespace"}  # noqa: RUF012
 
 
 @contextmanager
 def hints_given(hints: Mapping[int, str]) -> Generator[None]:
-    """Give errors of the block, which come from no operation, a hint."""
+    """Add hints to the errors of a block that calls no operation."""
     try:
         yield
     except OpError as error:

@@ -36,9 +36,9 @@ _KINDS = (
     Kind(Command.NEW, Flow, Event.UPDATE, mask=_CREATED),
     Kind(Command.DELETE, Flow, Event.DESTROY),
 )
-# More than an event has, and not a power of 2: slots side by side would fall on the same lines of the cache.
+# Bytes. More than an event has, and no power of 2: adjacent slots would share lines of the cache.
 _SLOT = 8192 + 64
-_HINTS = {errno.ENOMEM: "name fewer addresses, networks and ports in the filter, or raise it"}
+_HINTS = {errno.ENOMEM: "name fewer addresses, networks and ports in the filter, or raise the limit"}
 
 
 @overload
@@ -80,39 +80,38 @@ def listen(
     on_overrun: Literal["raise", "mark", "resync"] = "raise",
     netns: int | str | PathLike[str] | None = None,
 ) -> Stream[Flow, Any]:
-    """What happens to flows from now on: a `Stream` of `Flow`, each with its `event`.
+    """Open a stream of changes of flows: a `Stream` of `Flow`, each with its `event`.
 
-    events: which kinds. UPDATE comes often, many times in a flow's life.
-    filter: which flows. The kernel runs it on each event, so that the others take no room in the read buffer, and what
-        it cannot tell there is sorted out here; neither is a loss.
-    reliable: the kernel tries again where the read buffer is full (NETLINK_BROADCAST_ERROR), so that no DESTROY is
-        lost and other changes come with the flow's next event. Flows whose events could not be delivered stay in the
-        table meanwhile: who never reads fills it.
-    read_buffer: bytes that may be queued. The kernel doubles what is set, and takes 1,280 bytes of that for an event,
-        whatever its size: 16 MiB hold 26,000 events. NetlinkWarning where less was permitted; `Stream.read_buffer`
-        tells how much. None: 16 MiB, or what of that is permitted.
-    on_overrun: what happens where events were lost, because nobody read them in time. `Stream.lost` counts them in any
-        case.
-        "raise": Overrun is raised, behind the events that came before; the stream goes on with the next call.
-        "mark": the Overrun comes in line, between the flows or batches.
-        "resync": when all that was queued has been read, the whole table comes between a `ResyncBegin` and a
-        `ResyncEnd`, flows whose `event` is None, and then the events since. What is not in it has ended unseen.
-        `Mirror` is made of this.
-    netns: of which network namespace, as in `netlink.Config`.
+    events: the kinds of events. UPDATE is frequent: many events for each flow.
+    filter: the kernel runs it on each event: events that do not match take no room in the read buffer. The criteria
+        that the kernel cannot apply are applied here. Events that do not match are no loss.
+    reliable: the kernel repeats the delivery if the read buffer is full (NETLINK_BROADCAST_ERROR): no DESTROY is lost,
+        and the next event of a flow reports its other changes. Flows with undelivered events stay in the table: it
+        fills up if the stream is not read.
+    read_buffer: bytes to queue. The kernel doubles the value, and charges 1,280 bytes for an event of any size: 16 MiB
+        hold 26,000 events. NetlinkWarning if the kernel permits less; `Stream.read_buffer` returns the size in effect.
+        None: 16 MiB, or as much of it as the kernel permits.
+    on_overrun: the policy for losses: events that the kernel dropped because the read buffer was full. `Stream.lost`
+        counts them under every policy.
+        "raise": Overrun is raised after the events before the loss; the next read continues.
+        "mark": the Overrun is an item of the iteration, between flows or batches.
+        "resync": after the events that were queued, a `ResyncBegin`, all flows of the table with an `event` of None and
+        a `ResyncEnd` follow, and then the later events. A flow that is not in the table has ended. `Mirror` uses this.
+    netns: the network namespace, as in `netlink.Config`.
 
-    Counters and timestamps come with DESTROY alone. NetlinkWarning where a sysctl keeps away what was
-    asked for: the events themselves, and what DESTROY brings where it alone is asked for.
+    Only DESTROY events have counters and timestamps. NetlinkWarning if a sysctl disables the requested events, or the
+    counters and timestamps if DESTROY alone is requested.
     OpError: PermissionError without CAP_NET_ADMIN. ValueError for an unknown policy, no events, or a filter that is too
     long for the kernel.
     """
     chosen = Event(events)
-    # As ints: ~ of flags has no bit that no flag has.
+    # As ints: ~ of an IntFlag has only the bits of its flags.
     if not chosen or int(chosen) & ~int(_ALL):
         raise ValueError(f"events must be one or more of NEW, UPDATE and DESTROY, not {events!r}")
     if filter is not None and filter.event is not None:
         chosen &= filter.event
         if not chosen:
-            raise ValueError(f"the filter's event, {filter.event!r}, is none of events, {events!r}")
+            raise ValueError(f"the filter's event, {filter.event!r}, is not in events, {events!r}")
     config = Config(netns=netns)
     options: dict[str, Any] = {}
     with ExitStack() as opened, hints_given(_HINTS):
@@ -134,7 +133,7 @@ def listen(
             **options,
         )
         opened.pop_all()
-        # Behind what needs a permission; a warning may be made an error.
+        # After all that needs a permission. A warning may be raised as an error.
         opened.enter_context(flows)
         _sysctl.warn_of_events(netns, chosen)
         opened.pop_all()

@@ -45,8 +45,8 @@ _CREATE = HeaderFlags.CREATE | HeaderFlags.EXCL
 _EXPECT_HINTS = {
     errno.ENOENT: "there is no such expectation in that zone (any more), or no such master in the table",
     errno.EOPNOTSUPP: "the master has no helper: create it with helper=, such as ftp",
-    errno.EEXIST: "there is such an expectation already",
-    errno.EBUSY: "an expectation overlaps with it, or an iter_dump of this connection is still to be read",
+    errno.EEXIST: "the expectation exists already",
+    errno.EBUSY: "an expectation overlaps with it, or an iter_dump of this connection is not read or closed yet",
 }
 
 
@@ -56,24 +56,24 @@ def dial(config: Config | None = None, **options: Unpack[ConfigOptions]) -> Conn
 
 
 def dial_async(config: Config | None = None, **options: Unpack[ConfigOptions]) -> Conn[AsyncConn]:
-    """Open a connection to conntrack for asyncio, whose methods are awaited. A plain call, which does not wait."""
+    """Open a connection to conntrack for asyncio, with coroutine methods. A plain function, not a coroutine."""
     return _family.dial_async(Conn, config, **options)
 
 
 class Conn(Family[C]):
-    """Requests to conntrack over a `netlink.Conn` or a `netlink.aio.AsyncConn`, whose rules for threads, tasks,
-    closing and errors hold.
+    """Requests to conntrack over a `netlink.Conn` or a `netlink.aio.AsyncConn`, with their rules for threads, tasks,
+    closing and errors.
 
-    Every method raises OpError: PermissionError without CAP_NET_ADMIN, FileNotFoundError where there is no such flow,
-    FileExistsError where there is one already.
+    Every method raises OpError: PermissionError without CAP_NET_ADMIN, FileNotFoundError if there is no such flow,
+    FileExistsError if the flow exists already.
     """
 
     hints = {  # noqa: RUF012
         errno.ENOENT: "there is no such flow in that zone (any more), or no such master or helper",
-        errno.EEXIST: "there is such a flow already, or one with its reply tuple: update changes it",
-        errno.EBUSY: "the flow has another helper, or an iter_dump of this connection is still to be read or closed",
-        errno.ENOBUFS: "the read buffer is full: set a larger one with conn.set_read_buffer, and look what was done",
-        errno.EOPNOTSUPP: "the kernel has not, or has not loaded, what this needs, such as the helper or NAT",
+        errno.EEXIST: "the flow or its reply tuple exists already: update changes a flow",
+        errno.EBUSY: "the flow has another helper, or an iter_dump of this connection is not read or closed yet",
+        errno.ENOBUFS: "the read buffer is full: set a larger one with conn.set_read_buffer, and check what was done",
+        errno.EOPNOTSUPP: "the kernel lacks a module that this needs, such as the helper or NAT",
     }
 
     if TYPE_CHECKING:
@@ -81,10 +81,10 @@ class Conn(Family[C]):
         @property
         def calls(self) -> Conn[Deferred]: ...
 
-    # The operations that the verbs below are made of.
+    # The operations of the verbs below.
 
     dump_part = Dump(Command.GET, Part, Flow, doc="The flows of a part of the table.")
-    dump_part_zero = Dump(Command.GET_CTRZERO, Part, Flow, doc="The same, whose counters are set to 0.")
+    dump_part_zero = Dump(Command.GET_CTRZERO, Part, Flow, doc="`dump_part`, which sets the counters to 0.")
     delete_part = Do(Command.DELETE, Part, doc="Delete the flows of a part of the table.")
     get_flow = Do(Command.GET, Flow, Flow, doc="One flow.")
     create_flow = Do(Command.NEW, Flow, flags=_CREATE, doc="Add a flow.")
@@ -99,22 +99,22 @@ class Conn(Family[C]):
         Command.GET_DYING,
         NfGenMsg,
         Flow,
-        doc="The flows that are on their way out and wait for their DESTROY event to be delivered.",
+        doc="The deleted flows that wait for the delivery of their DESTROY event.",
     )
     dump_unconfirmed = Dump(
         Command.GET_UNCONFIRMED,
         NfGenMsg,
         Flow,
-        doc="The flows whose first packet is still on its way. Kernels since 6.4 answer with none.",
+        doc="The flows of first packets still in transit. Kernels since 6.4 report none.",
     )
-    stats = Dump(Command.GET_STATS_CPU, NfGenMsg, Stats, doc="What each CPU has counted in this network namespace.")
+    stats = Dump(Command.GET_STATS_CPU, NfGenMsg, Stats, doc="The counters of each CPU in this network namespace.")
     stats_expect = Dump(
         Command.EXP_GET_STATS_CPU,
         NfGenMsg,
         StatsExpect,
-        doc="What each CPU has counted of expectations in this network namespace.",
+        doc="The counters of each CPU for expectations in this network namespace.",
     )
-    stats_global = Do(Command.GET_STATS, NfGenMsg, StatsGlobal, doc="How many flows there are and may be.")
+    stats_global = Do(Command.GET_STATS, NfGenMsg, StatsGlobal, doc="The number of flows and its limit.")
 
     _able: frozenset[str] | None = None
 
@@ -122,19 +122,19 @@ class Conn(Family[C]):
     def dump(
         self: Conn[Deferred], filter: Filter | None = None, *, family: int | None = None, zero: bool = False
     ) -> Call[Batch[Flow]]:
-        """The flows of the table, all or those that filter means.
+        """The flows of the table that match filter; None for all.
 
-        filter: the kernel leaves out what it can tell by mark, status, zone and the tuples' protocol, IPv4 addresses,
-        TCP and UDP ports; everything is checked here, so that the answer is the same on every kernel. ValueError where
-        it asks for an event.
-        family: AF_INET or AF_INET6 alone. zero: set the counters to 0 with the same look at them; where the dump is
-        cut short then, what it had read of them is lost. ValueError with a filter that is not the kernel's to do alone.
+        filter: the kernel filters by mark, status, zone and the protocol, IPv4 addresses, TCP and UDP ports of the
+        tuples, as far as it can. The entire filter is then applied here: the result is the same on every kernel.
+        ValueError if it has an event.
+        family: AF_INET or AF_INET6 alone. zero: set the counters to 0 in the same step. If such a dump does not finish,
+        the counters that it has read are lost. ValueError if the kernel cannot apply the entire filter.
 
-        The kernel walks a table that changes meanwhile and does not tell: a flow may come twice or not at all. Where
-        that matters tell flows apart by zone, `id` and `orig`.
+        The table changes during the dump, and the kernel does not report that: a flow may be reported twice or not at
+        all. Zone, `id` and `orig` identify a flow.
         """
         if filter is not None and filter.event is not None:
-            raise ValueError("a dump has no events: a filter with an event is for listen")
+            raise ValueError("a dump has no events: use a filter with an event for listen")
         if zero:
             _refuse_zero(part_of(filter, family, ABILITIES)[1])
         address_family(filter, family)
@@ -144,17 +144,17 @@ class Conn(Family[C]):
         part, left = part_of(filter, family, (yield from self._abilities(filter)))
         if zero:
             _refuse_zero(left)
-            yield self.stats_global()  # which raises where nothing is permitted, before anything is warned of
+            yield self.stats_global()  # raises without permission, before the warning
             warn_of_zero(self.conn.config)
         call = self.dump_part_zero(part) if zero else self.dump_part(part)
         return call if filter is None else call.matching(filter.match())
 
     def _abilities(self: Conn[Deferred], filter: Filter | None) -> Generator[Any, Any, frozenset[str]]:
-        """What the kernel can do of a filter; it is asked once for each connection, where that matters."""
+        """The criteria that the kernel can filter by, probed once for each connection if a filter needs them."""
         if filter is None or KERNELS.isdisjoint(filter.given):
             return frozenset()
         if self.conn.config is None:
-            # A test double answers its operations alone; without a connection nobody knows whom the calls will ask.
+            # A test double has only its operations. Without a connection, the kernel of the calls is unknown.
             return frozenset()
         if self._able is None:
             self._able = yield from abilities(self.protocol)
@@ -175,19 +175,20 @@ class Conn(Family[C]):
 
     @verb
     def get(self: Conn[Deferred], flow: Flow) -> Call[Flow]:
-        """The flow with flow's `orig` tuple, or where it has none its `reply`, in its zone."""
+        """The flow with the `orig` tuple of the given flow, or with its `reply` if it has no `orig`, in its zone."""
         return self.get_flow(_with_family(Flow(**_key(flow))))
 
     @verb
     def create(self: Conn[Deferred], flow: Flow) -> Call[None]:
-        """Add a flow. It needs `orig`, `reply` and `timeout`; what the kernel insists on beyond that is added.
+        """Add a flow. It needs `orig`, `reply` and `timeout`.
 
-        Its status is confirmed, and where window scales are given the flag that makes them count. ValueError where it
-        lacks one of them, or what a tuple needs, and where they are of two address families.
+        Two flags are set: CONFIRMED in the status, which the kernel requires, and WINDOW_SCALE if the flow has window
+        scales. ValueError if a required field or a field of a tuple is absent, or if the tuples have two address
+        families.
         """
         for name in ("orig", "reply", "timeout"):
             if getattr(flow, name, None) is None:
-                raise ValueError(f"a flow to be created needs {name}")
+                raise ValueError(f"a new flow needs {name}")
         for name, tuple_ in (("orig", flow.orig), ("reply", flow.reply)):
             _check_whole(name, tuple_)
         flow = flow.replace(status=int(flow.status or 0) | int(Status.CONFIRMED))
@@ -198,26 +199,26 @@ class Conn(Family[C]):
 
     @verb
     def update(self: Conn[Deferred], flow: Flow) -> Call[None]:
-        """Change a flow, found by its tuple, to what the other fields say; those that are None stay."""
+        """Change the flow with the tuple of the given flow: set all fields that are not None."""
         _key(flow)
         return self.update_flow(_with_family(flow))
 
     @verb
     def delete(self: Conn[Deferred], flow: Flow) -> Call[None]:
-        """Delete the flow with flow's tuple in its zone, and where flow has an `id` only if that is still the same.
+        """Delete the flow with the tuple of the given flow, in its zone, and with its `id` if it has one.
 
-        ValueError where it has no tuple: for the kernel that would be all flows, which is `flush`.
+        ValueError if it has no tuple: the kernel would delete all flows, as `flush` does.
         """
         return self.delete_flow(_with_family(Flow(**_key(flow), id=flow.id)))
 
     @verb
     def flush(self: Conn[Deferred], filter: Filter | None = None, *, family: int | None = None) -> Call[None]:
-        """Delete all flows, or those that filter means; with family, AF_INET or AF_INET6, of that alone.
+        """Delete the flows that match filter, None for all. family: AF_INET or AF_INET6 alone.
 
-        filter: by mark, status, zone, orig and reply; ValueError for any other, and for one that means every flow.
-        Where the kernel cannot tell them all apart (tuples and zones before Linux 6.12, ports of other protocols than
-        TCP and UDP, IPv6 addresses) what a dump finds is deleted flow by flow, each by its tuple, zone and id: no other
-        one goes.
+        filter: by mark, status, zone, orig and reply. ValueError for any other criterion, and for a filter that every
+        flow matches. If the kernel cannot apply all of it (tuples and zones before Linux 6.12, ports of protocols other
+        than TCP and UDP, IPv6 addresses), the flows of a dump are deleted one by one, each by its tuple, zone and id:
+        no other flow is deleted.
         """
         if filter is not None:
             check_flush(filter)
@@ -237,25 +238,25 @@ class Conn(Family[C]):
 
     @verb
     def dump_expect(self: Conn[Deferred], *, family: int | None = None) -> Call[Batch[Expect]]:
-        """The expectations: flows that helpers have announced; family: of AF_INET or AF_INET6 alone."""
+        """The expectations: flows that helpers expect. family: AF_INET or AF_INET6 alone."""
         return self.dump_expectations(family=address_family(None, family))
 
     @verb
     def get_expect(self: Conn[Deferred], expect: Expect) -> Call[Expect]:
-        """The expectation with expect's `tuple`, in its zone, and where it has an `id` only if that is the same."""
+        """The expectation with the given `tuple`, in its zone, and with its `id` if it has one."""
         return self.get_expectation(_expect_key(expect))
 
     @verb
     def create_expect(self: Conn[Deferred], expect: Expect) -> Call[None]:
-        """Add an expectation. It needs `master`, the original tuple of a flow in the table that has a helper, `tuple`,
-        `mask` and `timeout`.
+        """Add an expectation. It needs `master`, the original tuple of a flow with a helper, `tuple`, `mask` and
+        `timeout`.
 
-        In the place of the timeout the kernel takes that of its helper's policy, where there is one. ValueError where
-        it lacks one of them, or what a tuple needs, and where they are of two address families.
+        The kernel uses the timeout of the helper's policy instead, if there is one. ValueError if a required field or a
+        field of a tuple is absent, or if the tuples have two address families.
         """
         for name in ("master", "tuple", "mask", "timeout"):
             if getattr(expect, name, None) is None:
-                raise ValueError(f"an expectation to be created needs {name}")
+                raise ValueError(f"a new expectation needs {name}")
         for name, tuple_ in (("master", expect.master), ("tuple", expect.tuple)):
             _check_whole(name, tuple_)
         _family_of(expect.tuple, expect.master, expect.mask)
@@ -263,9 +264,9 @@ class Conn(Family[C]):
 
     @verb
     def delete_expect(self: Conn[Deferred], expect: Expect) -> Steps[None]:
-        """Delete the expectation with expect's `tuple`, in its zone, and where it has an `id` only if that is the same.
+        """Delete the expectation with the given `tuple`, in its zone, and with its `id` if it has one.
 
-        ValueError where it has no tuple: for the kernel that would be all, which is `flush_expect`.
+        ValueError if it has no tuple: the kernel would delete all expectations, as `flush_expect` does.
         """
         key = _expect_key(expect)
         try:
@@ -273,34 +274,33 @@ class Conn(Family[C]):
         except FileNotFoundError:
             if expect.id is None:
                 raise
-            # The deletes of older kernels compare the id with another number than the one that they give out.
+            # In a delete, older kernels compare the id with another number than the one that they report.
             yield self.get_expectation(key)
             yield self.delete_expectation(key.replace(id=None))
         return None
 
     @verb
     def flush_expect(self: Conn[Deferred], helper: str | None = None) -> Call[None]:
-        """Delete all expectations, or those that the helper of this name has made."""
+        """Delete all expectations, or those of the helper with this name."""
         return self.delete_expectation(helper=helper)
 
 
 def _refuse_zero(left: list[str]) -> None:
-    """ValueError for a dump that sets counters to 0, where not the kernel alone decides whose."""
+    """ValueError if a dump would set the counters of flows that do not match to 0."""
     if left:
         raise ValueError(
-            f"this kernel does not tell flows apart by the filter's {', '.join(left)}: zero=True would set the "
-            "counters of other flows to 0 too"
+            f"this kernel cannot filter by {', '.join(left)}: zero=True would also set the counters of other flows to 0"
         )
 
 
 def _family_of(tuple_: Tuple | None, *others: Tuple | None) -> int:
-    """The address family of a tuple, and of others. ValueError where it has no addresses, or they are of two."""
+    """The address family of tuples. ValueError if the first has no addresses, or if they have two families."""
     if tuple_ is None or tuple_.src is None:
-        raise ValueError("there is no tuple with addresses to be found by")
+        raise ValueError("there is no tuple with addresses to identify it")
     addresses = [address for one in (tuple_, *others) if one for address in (one.src, one.dst) if address is not None]
     for address in addresses:
         if address.version != tuple_.src.version:
-            raise ValueError(f"the tuples' addresses {tuple_.src} and {address} are of two address families")
+            raise ValueError(f"the tuples' addresses {tuple_.src} and {address} have two address families")
     return socket.AF_INET if tuple_.src.version == 4 else socket.AF_INET6
 
 
@@ -315,35 +315,35 @@ _PARTS = {
 
 
 def _check_whole(name: str, tuple_: Tuple) -> None:
-    """ValueError for a tuple that lacks what the kernel would miss in it without a word."""
+    """ValueError for a tuple without a field that the kernel needs, but whose absence it does not report."""
     for part in ("src", "dst", "proto", *_PARTS.get(tuple_.proto or 0, ())):
         if getattr(tuple_, part) is None:
             raise ValueError(f"{name} needs {part}")
 
 
 def _expect_key(expect: Expect) -> Expect:
-    """What the kernel finds an expectation by."""
+    """The fields by which the kernel finds an expectation."""
     family = _family_of(getattr(expect, "tuple", None))
     return Expect(family=family, tuple=expect.tuple, id=expect.id, zone=expect.zone)
 
 
 def _key(flow: Flow) -> dict[str, Any]:
-    """What the kernel finds a flow by."""
+    """The fields by which the kernel finds a flow."""
     for direction in ("orig", "reply"):
-        tuple_ = getattr(flow, direction, None)  # which raises where it is absent
+        tuple_ = getattr(flow, direction, None)  # raises if it is absent
         if tuple_ is not None:
             return {direction: tuple_, "zone": flow.zone}
-    raise ValueError("the flow has neither an orig nor a reply tuple to be found by")
+    raise ValueError("the flow has neither an orig nor a reply tuple to identify it")
 
 
 def _with_family(flow: Flow) -> Flow:
-    """The flow with the address family of its tuples in the header."""
+    """The flow with the address family of its tuples in its header."""
     orig, reply = getattr(flow, "orig", None), getattr(flow, "reply", None)
     return flow.replace(family=_family_of(orig or reply, reply))
 
 
 def _with_scales(tcp: TCPInfo) -> TCPInfo:
-    """The state with the flag that makes window scales count, where there are some."""
+    """The state with the flag WINDOW_SCALE for each direction that has a window scale."""
     for scale, name in (("wscale_original", "flags_original"), ("wscale_reply", "flags_reply")):
         if getattr(tcp, scale) is not None:
             given = getattr(tcp, name) or TCPFlags()

@@ -1,4 +1,4 @@
-"""Which flows: `Filter`, and what of it the kernel is asked to do."""
+"""Filters of flows: `Filter`, and its part for the kernel."""
 
 from __future__ import annotations
 
@@ -45,24 +45,24 @@ __all__ = ["ABILITIES", "Filter", "abilities", "address_family", "check_flush", 
 
 
 class Filter(Criteria[Flow], declaration=Flow, event="event"):
-    """Which flows are meant: those of which all that is given holds. Immutable.
+    """A filter of flows. A flow matches if all given criteria hold. Immutable.
 
     mark, mark_mask: flow.mark & mark_mask == mark; without a mask all bits count.
-    status, status_mask: the same of the status; without a mask the bits of `status` must be set, whatever the others.
-    zone: the conntrack zone; 0 is the one of flows that are in no other.
-    orig, reply: a `Tuple`, of which the fields that are set must be the same.
+    status, status_mask: the same for the status; without a mask the bits of `status` must be set, and others may be.
+    zone: the conntrack zone; 0 is the default zone.
+    orig, reply: a `Tuple`. The fields that are set in it must equal those of the flow.
 
-    And of the original direction, where a connection is opened by its source:
+    For the original direction, from the source that opened the connection:
 
-    proto: the protocol's number, such as socket.IPPROTO_TCP, or several.
+    proto: the number of a protocol, such as socket.IPPROTO_TCP, or several.
     src, dst: an address or a network, as text or of `ipaddress`, or several.
-    src_port, dst_port: a port, a range (whose end is not in it, as ever), or several.
+    src_port, dst_port: a port, a range (without its end), or several.
 
-    event: of a stream, NEW, UPDATE, DESTROY or several (NEW | DESTROY).
-    exclude: a Filter, or several: what one of them means is left out. They have no `exclude` of their own.
+    event: for streams: NEW, UPDATE, DESTROY or several (NEW | DESTROY).
+    exclude: a Filter, or several: the flows that match one of them are left out. They cannot have `exclude` themselves.
 
-    What the kernel left out reads as 0 for mark, status and zone; other fields match only where they are there.
-    Raises ValueError and TypeError for what cannot be.
+    An absent mark, status or zone counts as 0. A criterion of any other field needs the field to be present.
+    ValueError and TypeError for invalid arguments.
     """
 
     __slots__ = ()
@@ -79,7 +79,7 @@ class Filter(Criteria[Flow], declaration=Flow, event="event"):
     mark_mask: SomeBits = mask()
     status: Criterion[int | None, Status | None] = bits("status", Status)
     status_mask: Criterion[int | None, Status | None] = mask(Status)
-    # That of one direction alone is told in that one's tuple.
+    # The zone of a single direction is in the tuple of that direction.
     zone: OneNumber = number("zone", "orig.zone", "reply.zone", most=0xFFFF)
     exclude: Criterion[Filter | Iterable[Filter], tuple[Filter, ...]] = excluded(lambda: Filter)
 
@@ -90,12 +90,12 @@ class Filter(Criteria[Flow], declaration=Flow, event="event"):
             address_family(self)
 
 
-# What a kernel may be able to tell.
+# The criteria by which a kernel may filter.
 KERNELS = frozenset({"mark", "mark_mask", "status", "status_mask", "zone", "orig", "reply"})
 
 
 def address_family(wanted: Filter | None, family: int | None = None) -> int:
-    """The one that the tuples' addresses and family are of, AF_UNSPEC where there is none. ValueError for two."""
+    """The address family of the tuples and of family; AF_UNSPEC if none is given. ValueError for two."""
     if family not in (None, _socket.AF_INET, _socket.AF_INET6):
         raise ValueError(
             f"family must be AF_INET ({_socket.AF_INET:d}), AF_INET6 ({_socket.AF_INET6:d}) or None, not {family!r}"
@@ -106,28 +106,28 @@ def address_family(wanted: Filter | None, family: int | None = None) -> int:
             if address is not None:
                 found.add(int(_socket.AF_INET if address.version == 4 else _socket.AF_INET6))
     if len(found) > 1:
-        raise ValueError("family and the addresses of orig and reply must be of one address family")
+        raise ValueError("family and the addresses of orig and reply must have one address family")
     return found.pop() if found else int(_socket.AF_UNSPEC)
 
 
-# What the kernel does
+# The part for the kernel
 
 _REFUSALS = (_errno.ERANGE, _errno.EINVAL, _errno.ENOENT, _errno.EOPNOTSUPP)
 ABILITIES = frozenset({"mark", "status", "zone", "orig", "reply", "flush"})  # all of them
-_VERSION_FAMILY = 1  # nfgenmsg.version from which nfgenmsg.nfgen_family counts for a flush
+_VERSION_FAMILY = 1  # nfgenmsg.version from which a flush heeds nfgenmsg.nfgen_family
 
 
 def abilities(protocol: int) -> Generator[Call[None], None, frozenset[str]]:
-    """What this kernel's ctnetlink can do of a filter: names of `Filter`, and "flush".
+    """Probe the criteria by which ctnetlink of this kernel can filter: names of `Filter`, and "flush".
 
-    Asked of the kernel, which ignores what it does not know. An attribute of a wrong width is ERANGE where it is known,
-    before anything else is looked at. Every request names a tuple of no address family, which no flow can have, so that
-    nothing is ever found, or deleted. OpError for whatever is no answer to that.
+    The kernel ignores attributes that it does not know. For a known attribute of a wrong width it reports ERANGE,
+    before it reads anything else. Every request has a tuple without an address family, which matches no flow: nothing
+    is ever found or deleted. OpError for any other error.
 
-    "mark" and "status" hold for dumps and flushes alike; "orig", "reply" for dumps; "flush" says that flushes heed the
-    tuples, too, and with that came "zone".
+    "mark" and "status" apply to dumps and flushes; "orig" and "reply" to dumps. "flush": flushes heed the tuples as
+    well; the same kernels have "zone".
     """
-    nobody = Tuple(src="0.0.0.0", dst="0.0.0.0", proto=255)
+    no_flow = Tuple(src="0.0.0.0", dst="0.0.0.0", proto=255)
 
     def answer(command: Command, request: Record) -> Generator[Call[None], None, int | None]:
         try:
@@ -139,23 +139,23 @@ def abilities(protocol: int) -> Generator[Call[None], None, frozenset[str]]:
         return None
 
     found: set[str] = set()
-    if (yield from answer(Command.GET, Probe(orig=nobody, filter=b"?"))) == _errno.ERANGE:
+    if (yield from answer(Command.GET, Probe(orig=no_flow, filter=b"?"))) == _errno.ERANGE:
         found |= {"mark", "orig"}
-        # A kernel whose flushes heed CTA_FILTER misses the tuple that the flags are of; any other looks for the flow.
-        refused = Part(orig=nobody, filter=FilterFlags(reply_flags=TupleFlags.src))
+        # A kernel whose flushes heed CTA_FILTER reports the absent tuple of the flags; any other searches for the flow.
+        refused = Part(orig=no_flow, filter=FilterFlags(reply_flags=TupleFlags.src))
         if (yield from answer(Command.DELETE, refused)) == _errno.EINVAL:
             found |= {"zone", "flush"}
-    if (yield from answer(Command.GET, Probe(orig=nobody, status_mask=b"?"))) == _errno.ERANGE:
-        found |= {"status", "reply"}  # older ones read the reply tuple by the flags of the other one
+    if (yield from answer(Command.GET, Probe(orig=no_flow, status_mask=b"?"))) == _errno.ERANGE:
+        found |= {"status", "reply"}  # older kernels read the reply tuple by the flags of orig
     return frozenset(found)
 
 
 def part_of(
     wanted: Filter | None, family: int | None, able: Container[str], flush: bool = False
 ) -> tuple[Part, list[str]]:
-    """What the kernel is asked for of a filter, and the names of what it leaves to do.
+    """The part of a filter that the kernel applies, and the names of the criteria that it cannot apply.
 
-    able: its `abilities`. flush: the request is for a flush and not for a dump.
+    able: its `abilities`. flush: whether the request is a flush, and not a dump.
     """
     number = address_family(wanted, family)
     values: dict[str, Any] = {"family": number, "version": _VERSION_FAMILY if number else 0}
@@ -187,8 +187,8 @@ def part_of(
 def _comparable(one: Tuple, family: int) -> dict[str, Any]:
     """The fields of a tuple that ctnetlink_filter_match_tuple compares.
 
-    It wants the family, and the protocol with ports; it heeds the ports of TCP and UDP alone; and of IPv6 addresses it
-    takes those that are not the same (still in Linux 6.18).
+    It needs the family, and the protocol for ports. It compares ports of TCP and UDP only. Its comparison of IPv6
+    addresses is inverted: it selects those that differ (still in Linux 6.18).
     """
     if not family:
         return {}
@@ -201,12 +201,10 @@ def _comparable(one: Tuple, family: int) -> dict[str, Any]:
 
 
 def check_flush(wanted: Filter) -> None:
-    """ValueError for a filter that means what no flush is limited by."""
+    """ValueError for a filter with criteria that a flush does not have, or without any."""
     asked = wanted.given
     beyond = asked.keys() - KERNELS
     if beyond:
-        raise ValueError(
-            f"a flush is limited by mark, status, zone, orig and reply, not by {', '.join(sorted(beyond))}"
-        )
+        raise ValueError(f"a flush filters by mark, status, zone, orig and reply, not by {', '.join(sorted(beyond))}")
     if not asked:
-        raise ValueError("the filter means every flow: call flush() without one for that")
+        raise ValueError("the filter matches every flow: call flush() without a filter for that")

@@ -1,4 +1,4 @@
-"""The table of flows as a mapping that keeps up with the kernel: `Mirror`."""
+"""A mapping of flows that follows the kernel: `Mirror`."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 __all__ = ["Change", "Changes", "FlowKey", "Mirror"]
 
 _HEADER = len(NfGenMsg().encode())
-# What the kernel sends an event for. The rest of a flow changes without one.
+# Fields whose changes the kernel reports by an event. All others change without one.
 _REPORTED = ("status", "mark", "protoinfo", "reply", "helper", "labels", "secctx", "synproxy", "master")
 
 
 class FlowKey(NamedTuple):
-    """What tells a flow from all others: an id is used again, and so is a tuple."""
+    """The identity of a flow: the kernel reuses ids, and tuples occur again."""
 
     zone: int
     id: int
@@ -42,8 +42,8 @@ class FlowKey(NamedTuple):
 class Change(NamedTuple):
     """A change of one flow. event: NEW, UPDATE or DESTROY.
 
-    flow: as it is now. After DESTROY as it was last, with the counters and times that came with the event.
-    before: as the mirror had it; None where it is new.
+    flow: its current state. For DESTROY its last state, with the counters and times of the event.
+    before: its previous state in the mirror; None for NEW.
     """
 
     event: Event
@@ -52,17 +52,17 @@ class Change(NamedTuple):
 
 
 class Mirror(Mapping[FlowKey, Flow]):
-    """The table of flows: a mapping from `FlowKey` to `Flow` that follows the kernel while its changes are read.
+    """The flows of the kernel: a mapping from `FlowKey` to `Flow` that is current while its changes are read.
 
-    Made from a dump, and kept right by events. Where events are lost it reads the table again, and what changed
-    meanwhile comes as changes, too. A flow is looked up by its key, or by a flow with the same zone, id and `orig`.
+    It begins with a dump, and applies events to it. After a loss of events it reads the flows again, and reports the
+    differences as changes. A flow is looked up by its key, or by a flow with the same zone, id and `orig`.
 
-    A flow has what the last dump said and what events have said since: `timeout` and `use` grow old, and counters are
-    those of the dump.
+    A flow has the fields of the last dump and of later events: `timeout` and `use` become outdated, and the counters
+    are those of the dump.
 
-    Changes are read by threads or by the tasks of one event loop; each goes to one reader. Other threads may look flows
-    up meanwhile; `copy` gives them a dict to iterate. What interrupts a reader, such as a KeyboardInterrupt, makes the
-    mirror read the table again with the next call.
+    Threads or the tasks of one event loop may read changes; each change goes to one reader. Other threads may look up
+    flows meanwhile; `copy` returns a dict for iteration. An exception that interrupts a reader, such as a
+    KeyboardInterrupt, makes the next read load the flows again.
     """
 
     def __init__(
@@ -73,20 +73,20 @@ class Mirror(Mapping[FlowKey, Flow]):
         read_buffer: int | None = None,
         netns: int | str | PathLike[str] | None = None,
     ) -> None:
-        """Read the table, and wait until that is done. `asyncio.to_thread(Mirror)` does not hold an event loop up.
+        """Read all flows, and wait for them. `asyncio.to_thread(Mirror)` does not block an event loop.
 
-        filter: which flows. ValueError for one by mark, status or event: a flow must not leave it while it lives.
-        reliable, read_buffer, netns: as of `listen`, and so are errors and warnings.
+        filter: selects flows. ValueError for mark, status or event: a flow must match during its entire life.
+        reliable, read_buffer, netns: as of `listen`, as are errors and warnings.
         """
         if filter is not None and any(
             each.mark is not None or each.status is not None or each.event is not None
             for each in (filter, *filter.exclude)
         ):
-            raise ValueError("a mirror's filter must be by what never changes in a flow: not by mark, status or event")
+            raise ValueError("a mirror's filter must not have mark, status or event: they change during a flow's life")
         self._flows: dict[FlowKey, Flow] = {}
-        self._fresh: dict[FlowKey, Flow] | None = None  # what a resync has brought so far
+        self._fresh: dict[FlowKey, Flow] | None = None  # the flows of the current resync so far
         self._filled = False
-        self._changes: deque[Change] = deque()  # that were made, and not handed out yet
+        self._changes: deque[Change] = deque()  # changes of _flows that are not handed out yet
         self._locks = Locks()
         self._lock = Lock(self._locks, "receive", receive=True)
         self._stream = listen(
@@ -101,7 +101,7 @@ class Mirror(Mapping[FlowKey, Flow]):
             self._stream.close()
             raise
 
-    # The table
+    # Flows
 
     def __getitem__(self, key: FlowKey | Flow) -> Flow:
         return self._flows[key_of(key) if isinstance(key, Flow) else key]
@@ -116,22 +116,22 @@ class Mirror(Mapping[FlowKey, Flow]):
         return len(self._flows)
 
     def copy(self) -> dict[FlowKey, Flow]:
-        """The flows of this moment."""
+        """A dict of the current flows."""
         return self._flows.copy()
 
     # Changes
 
     def read(self, timeout: float | None = None) -> list[Change]:
-        """Follow the kernel: what has changed, as soon as anything has.
+        """Wait for the next changes, apply them, and return them.
 
-        timeout: seconds to wait for a change; 0 does not wait, None waits for ever. The list is empty where nothing
-        changed in time, and at the end.
+        timeout: seconds to wait for a change; 0 does not wait, None waits for ever. The list is empty after the
+        timeout, and at the end.
         """
         end = None if timeout is None else time.monotonic() + timeout
-        turn = self._lock if end is None else Lock(self._locks, "receive", receive=True, deadline=end)
+        lock = self._lock if end is None else Lock(self._locks, "receive", receive=True, deadline=end)
         waiting = True
         try:
-            with turn:
+            with lock:
                 waiting = False
                 self._take_until(end)
                 return self._handed_out()
@@ -141,7 +141,7 @@ class Mirror(Mapping[FlowKey, Flow]):
         return []
 
     async def aread(self, timeout: float | None = None) -> list[Change]:
-        """`read`, awaited."""
+        """`read` as a coroutine."""
         end = None if timeout is None else time.monotonic() + timeout
         while not self._changes and await self._atake(_left(end)):
             pass
@@ -150,12 +150,12 @@ class Mirror(Mapping[FlowKey, Flow]):
     def changes(self, *, idle: float | None = None) -> Changes:
         """The changes one by one: an iterator and an asynchronous iterator.
 
-        It ends after idle seconds in which nothing came, and where the mirror is stopped. The mirror may be further
-        than the change at hand, by some thousand changes.
+        It ends after idle seconds without a change, and after `stop`. The mirror may be ahead of the current change, by
+        some thousand changes.
         """
         return Changes(self, idle)
 
-    # Loops have no cleanup around them: an exception of a signal handler may come where they jump back.
+    # These loops have no cleanup: a signal handler may raise at the end of each iteration.
 
     def _take_until(self, end: float | None) -> None:
         while not self._changes and self._take(_left(end)):
@@ -168,7 +168,7 @@ class Mirror(Mapping[FlowKey, Flow]):
         return self._changes.popleft()
 
     def _take(self, timeout: float | None) -> bool:
-        """Follow what comes next. False where nothing came in time, and at the end."""
+        """Apply the next item of the stream. Returns False after the timeout, and at the end."""
         try:
             return self._apply(self._stream.read(timeout))
         except BaseException:
@@ -179,16 +179,16 @@ class Mirror(Mapping[FlowKey, Flow]):
         import asyncio
 
         try:
-            # Between the two no other task runs.
+            # No other task runs between these two calls.
             return self._apply(await self._stream.aread(timeout))
-        except asyncio.CancelledError:  # a stream loses nothing by that
+        except asyncio.CancelledError:  # a stream loses nothing then
             raise
         except BaseException:
             self._doubt()
             raise
 
     def _doubt(self) -> None:
-        """What was taken from the stream may not have come to the table."""
+        """Request a resync: an item of the stream may be missing in the flows."""
         self._fresh = None
         self._stream.resync()
 
@@ -207,13 +207,13 @@ class Mirror(Mapping[FlowKey, Flow]):
         return True
 
     def _collect(self, flow: Flow) -> None:
-        """Take a flow of a dump."""
-        # One that is dying is in the table for a moment after its DESTROY was sent.
+        """Add a flow of a resync."""
+        # A dying flow stays in the kernel's table for a moment after its DESTROY event.
         if self._fresh is not None and not _is_dying(flow):
             self._fresh[key_of(flow)] = flow
 
     def _replace(self) -> None:
-        """Let what a resync brought be the table."""
+        """Replace the flows by those of a resync."""
         fresh = self._fresh
         if fresh is None:
             return
@@ -230,7 +230,7 @@ class Mirror(Mapping[FlowKey, Flow]):
         self._flows, self._fresh, self._filled = fresh, None, True
 
     def _follow(self, flow: Flow) -> None:
-        """Do to the table what an event reports; the change is noted first, so that nothing can come between."""
+        """Apply an event to the flows. The change is recorded first, as a signal handler may raise in between."""
         key = key_of(flow)
         before = self._flows.get(key)
         if flow.event == Event.DESTROY or _is_dying(flow):
@@ -239,12 +239,12 @@ class Mirror(Mapping[FlowKey, Flow]):
                 self._flows.pop(key, None)
         elif before is not None:
             after = _merged(before, flow)
-            # What a dump had already is no change.
+            # No change if the dump included it already.
             if _differ(before, after):
                 self._changes.append(Change(Event.UPDATE, after, before))
             self._flows[key] = after
         else:
-            # A copy: the flow and its tuple would keep the memory of their whole batch.
+            # A copy: the flow and its tuple would hold the memory of their entire batch.
             after = Flow.decode(flow.encode())
             self._changes.append(Change(Event.NEW, after, None))
             self._flows[key_of(after)] = after
@@ -254,12 +254,12 @@ class Mirror(Mapping[FlowKey, Flow]):
         return list(changes)
 
     def change(self, idle: float | None = None) -> Change | None:
-        """The next change; None where nothing came for idle seconds, and at the end."""
+        """The next change; None after idle seconds without one, and at the end."""
         with self._lock:
             return self._next(idle)
 
     async def achange(self, idle: float | None = None) -> Change | None:
-        """`change`, awaited."""
+        """`change` as a coroutine."""
         while not self._changes:
             if not await self._atake(idle):
                 return None
@@ -269,7 +269,7 @@ class Mirror(Mapping[FlowKey, Flow]):
 
     @property
     def lost(self) -> int:
-        """How many events were lost since the mirror was made. The table has been read again for each loss."""
+        """The number of events lost so far. After each loss the flows were read again."""
         return self._stream.lost
 
     def fileno(self) -> int:
@@ -277,7 +277,7 @@ class Mirror(Mapping[FlowKey, Flow]):
         return self._stream.fileno()
 
     def stop(self) -> None:
-        """Let changes end behind what is queued, as `Stream.stop`."""
+        """End the changes after the queued events, as `Stream.stop`."""
         self._stream.stop()
 
     @property
@@ -286,7 +286,7 @@ class Mirror(Mapping[FlowKey, Flow]):
         return self._stream.closed
 
     def close(self) -> None:
-        """Close the mirror; the table stays as it is. What waits for changes ends with OpError (errno EBADF)."""
+        """Close the mirror. Its flows stay. Waiting reads end with OpError (errno EBADF)."""
         self._locks.close()
         self._stream.close()
 
@@ -307,7 +307,7 @@ class Mirror(Mapping[FlowKey, Flow]):
 
 
 class Changes:
-    """What `Mirror.changes` returns. It can be iterated again, and goes on then."""
+    """The iterator of `Mirror.changes`. A second iteration continues the first."""
 
     def __init__(self, mirror: Mirror, idle: float | None) -> None:
         self._mirror = mirror
@@ -333,12 +333,12 @@ class Changes:
 
 
 def key_of(flow: Flow) -> FlowKey:
-    """The key of a flow that has an id, as those from the kernel do."""
+    """The key of a flow with an id, such as a flow from the kernel."""
     return FlowKey(flow.zone or 0, flow.id or 0, flow.orig)
 
 
 def _left(end: float | None) -> float | None:
-    """Seconds up to a time.monotonic()."""
+    """The seconds until a time.monotonic()."""
     return None if end is None else max(0.0, end - time.monotonic())
 
 
@@ -347,10 +347,10 @@ def _is_dying(flow: Flow) -> bool:
 
 
 def _merged(before: Flow, flow: Flow) -> Flow:
-    """A flow with what an event says of it; the event has only what changed. Of an attribute the last one counts."""
+    """A flow, updated by an event, which has only the changed fields. The last of equal attributes counts."""
     return Flow.decode(flow.encode()[:_HEADER] + before.encode()[_HEADER:] + flow.encode()[_HEADER:])
 
 
 def _differ(before: Flow, flow: Flow) -> bool:
-    # An event leaves out a mark of 0, and what a flow has not.
+    # An event leaves out a mark of 0, and fields that the flow does not have.
     return any((getattr(before, name) or None) != (getattr(flow, name) or None) for name in _REPORTED)

@@ -1,4 +1,4 @@
-"""The packets that firewall rules log: nfnetlink_log.
+"""Packets logged by firewall rules: nfnetlink_log.
 
     from netlink.netfilter import nflog
 
@@ -68,19 +68,19 @@ __all__ = [
 ]
 
 _KINDS = (_Kind(Command.PACKET, Packet),)
-# The kernel rounds its buffer up to a piece of its allocator and fills all of that: twice the largest size.
+# Bytes. The kernel rounds its buffer up to a size of its allocator, and fills it: twice the largest size.
 _SLOT = 256 << 10
-# NLMSG_GOODSIZE is a little less than this; the most is fixed.
+# Bytes. NLMSG_GOODSIZE is slightly less than the minimum; the kernel fixes the maximum.
 _BUFFER_MIN, _BUFFER_MAX = min(_os.sysconf("SC_PAGE_SIZE"), 8192), 131072
 _U32_MAX = 0xFFFFFFFF
-# The kernel multiplies hundredths by its ticks a second, 1000 at most, in 32 bits.
+# Seconds. The kernel multiplies hundredths by its ticks per second, at most 1000, in 32 bits.
 _TIMEOUT_MAX = _U32_MAX // 1000 // 100
 
 
 class Conn(_Family[_family.C]):
-    """Requests to nfnetlink_log, for what `listen` does not do by itself.
+    """Requests to nfnetlink_log, beyond those of `listen`.
 
-    A group's packets go to the socket that has bound it: `listen` is what opens one.
+    The packets of a group go to the socket that has bound it, such as that of `listen`.
     """
 
     hints = {  # noqa: RUF012
@@ -92,7 +92,7 @@ class Conn(_Family[_family.C]):
         @property
         def calls(self) -> Conn[Deferred]: ...
 
-    configure = _family.Do(Command.CONFIG, Config, doc="Bind a group, or change how it is logged.")
+    configure = _family.Do(Command.CONFIG, Config, doc="Bind a group, or change its configuration.")
 
 
 def dial(config: _NetlinkConfig | None = None, **options: Unpack[ConfigOptions]) -> Conn[NetlinkConn]:
@@ -101,7 +101,7 @@ def dial(config: _NetlinkConfig | None = None, **options: Unpack[ConfigOptions])
 
 
 def dial_async(config: _NetlinkConfig | None = None, **options: Unpack[ConfigOptions]) -> Conn[AsyncConn]:
-    """Open a connection to nfnetlink_log for asyncio. A plain call, which does not wait."""
+    """Open a connection to nfnetlink_log for asyncio, as `dial`. A plain function, not a coroutine."""
     return _family.dial_async(Conn, config, **options)
 
 
@@ -111,9 +111,9 @@ _requests = Conn(_family.Deferred())
 class Log(_Stream[Packet, Never]):
     """A `netlink.stream.Stream` of `Packet`, from `listen`.
 
-    `lost` counts packets that are missing in the sequence numbers: exact, as soon as a later packet has come. Without
-    sequence numbers it counts datagrams that the kernel dropped at the socket, of as many packets each as it put in.
-    `stop` ends the logging: what the kernel has is still read, and then the stream ends.
+    `lost` counts the gaps in the sequence numbers: the exact number of lost packets before the last received one.
+    Without sequence numbers it counts datagrams that the kernel dropped at the socket, of one or more packets each.
+    `stop` ends the logging: the stream ends after the packets that the kernel has collected.
     """
 
     def __init__(self, source: Source[Packet], group: int) -> None:
@@ -122,7 +122,7 @@ class Log(_Stream[Packet, Never]):
 
     @property
     def group(self) -> int:
-        """The group that is listened to."""
+        """The number of the log group."""
         return self._group
 
 
@@ -139,22 +139,22 @@ def listen(
     conntrack: bool = False,
     netns: int | str | PathLike[str] | None = None,
 ) -> Log:
-    """The packets that rules log to a group, from now on.
+    """Open a stream of the packets that rules log to a group.
 
-    group: 0 to 65535, of `log group` in nft or `--nflog-group` in iptables; one listener has it.
-    copy_range: bytes of each packet, from its network header on; 0 for none of them. The kernel copies 65531 at most.
+    group: 0 to 65535, of `log group` in nft or `--nflog-group` in iptables; it can have one listener.
+    copy_range: bytes of each packet to copy, from its network header on; 0 for none. The kernel copies at most 65,531.
     queue_threshold: packets that the kernel collects before it sends them. A rule's own threshold can only lower it.
-    timeout: seconds after which it sends what it has collected, in hundredths.
-    buffer_size: bytes that it collects them in. Datagrams may have twice as many.
-    read_buffer: bytes that may be queued. The kernel doubles what is set; a datagram takes what it is allocated with.
-        NetlinkWarning where less was permitted; `Log.read_buffer` tells how much. None: 16 MiB, or what of that is
-        permitted.
-    sequence, sequence_global: number the packets, those of the group (`seq`) and of all groups (`seq_global`).
-    conntrack: with each packet its flow (`ct`, `ct_info`).
-    netns: of which network namespace, as in `netlink.Config`.
+    timeout: seconds until it sends the packets collected so far, in steps of 0.01.
+    buffer_size: bytes of the buffer for collected packets. A datagram may have twice as many.
+    read_buffer: bytes to queue. The kernel doubles the value, and charges the allocated size of each datagram.
+        NetlinkWarning if the kernel permits less; `Log.read_buffer` returns the size in effect. None: 16 MiB, or as
+        much of it as the kernel permits.
+    sequence, sequence_global: number the packets of the group (`seq`) and of all groups (`seq_global`).
+    conntrack: add its flow to each packet (`ct`, `ct_info`).
+    netns: the network namespace, as in `netlink.Config`.
 
-    OpError: EBUSY where another listener has the group; PermissionError without CAP_NET_ADMIN; EOPNOTSUPP where
-    conntrack is asked of a kernel without the glue for it. ValueError for what the kernel would quietly ignore.
+    OpError: EBUSY if the group has another listener; PermissionError without CAP_NET_ADMIN; EOPNOTSUPP if the kernel
+    does not support conntrack=True. ValueError for invalid arguments, which the kernel might ignore silently.
     """
     _check("group", group, 0, 0xFFFF)
     _check("copy_range", copy_range, 0, 0xFFFF)
@@ -162,7 +162,7 @@ def listen(
     _check("buffer_size", buffer_size, _BUFFER_MIN, _BUFFER_MAX)
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)) or not 0 <= timeout <= _TIMEOUT_MAX:
         raise ValueError(f"timeout must be a number from 0 to {_TIMEOUT_MAX} seconds, not {timeout!r}")
-    # One message, so that no packet is logged with the kernel's defaults.
+    # A single message: no packet is logged with the kernel's defaults.
     bind = _requests.configure(
         group=group,
         cmd=ConfigCommand.BIND,
@@ -187,7 +187,7 @@ def listen(
             stop=_requests.configure(group=group, cmd=ConfigCommand.UNBIND),
         )
     except _OpError as error:
-        # The kernel says EPERM for a group of somebody else, too.
+        # The kernel also reports EPERM for the group of another socket.
         if error.errno != _errno.EPERM or not _may_bind(config, group):
             raise
         taken = _OpError(error.op, OSError(_errno.EBUSY, _os.strerror(_errno.EBUSY)))
@@ -202,7 +202,7 @@ def _check(name: str, value: int, least: int, most: int) -> None:
 
 
 def _may_bind(config: _NetlinkConfig, group: int) -> bool:
-    """Whether the kernel lets this process ask for groups: of one that nobody has it says ENODEV then."""
+    """Whether this process may configure groups: the kernel reports ENODEV for an unbound group if it may."""
     with dial(config) as conn:
         for i in range(1, 5):
             try:
