@@ -191,7 +191,7 @@ def test_counters_of_expectations(ct: conntrack.Conn) -> None:
 def test_errors_have_hints(ct: conntrack.Conn) -> None:
     flow = Flow(**tuples(1, UDP), timeout=60)
     ct.create(flow)
-    with pytest.raises(FileExistsError, match="update changes it"):
+    with pytest.raises(FileExistsError, match="update changes a flow"):
         ct.create(flow)
     with pytest.raises(FileNotFoundError, match="no such flow in that zone"):
         ct.delete(Flow(orig=flow.orig, zone=3))

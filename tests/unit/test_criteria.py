@@ -217,7 +217,7 @@ def test_a_match_is_compiled_once() -> None:
         ({"near": End()}, ValueError, "near is a End without a field"),
         ({"near": End(name="x")}, TypeError, "near: name is neither a number nor an address"),
         ({"flags": 0}, ValueError, "flags=0 needs a flags_mask"),
-        ({"flags": Up.FAST, "flags_mask": Up.LOOP}, ValueError, "flags 0x4 has bits .* no record is like that"),
+        ({"flags": Up.FAST, "flags_mask": Up.LOOP}, ValueError, "flags 0x4 has bits .* no record matches"),
         ({"flags_mask": Up.LOOP}, ValueError, "give flags too"),
         ({"flags": "up"}, TypeError, "flags must be an int"),
         ({"mark": 0, "mark_mask": 0}, ValueError, "mark_mask must not be 0"),

@@ -314,11 +314,11 @@ def test_calls_of_another_protocol_are_refused_and_nothing_is_sent() -> None:
 
     with dial(Items) as items:
         for call in (Others(Deferred()).ping(), Others(Deferred()).pings()):
-            with pytest.raises(ValueError, match="another netlink family"):
+            with pytest.raises(ValueError, match="is for netlink family"):
                 items.conn.execute(call)
-            with pytest.raises(ValueError, match="another netlink family"):
+            with pytest.raises(ValueError, match="is for netlink family"):
                 items.conn.execute_all([call])
-        with pytest.raises(ValueError, match="another netlink family"):
+        with pytest.raises(ValueError, match="is for netlink family"):
             Others(items.conn).ping()
 
 
@@ -954,9 +954,9 @@ def test_a_match_leaves_records_of_its_declaration_out() -> None:
 
 def test_calls_open_no_streams() -> None:
     items = streamed()
-    with pytest.raises(TypeError, match="changes opens a stream and is no request"):
+    with pytest.raises(TypeError, match="changes opens a stream, which is no call"):
         items.calls.changes()
-    with pytest.raises(TypeError, match="changes opens a stream of the kernel"):
+    with pytest.raises(TypeError, match="changes opens a stream from the kernel"):
         serve(Table()).changes()
 
 

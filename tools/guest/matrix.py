@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from guest import ALL, ROOT, TIMED_OUT, GuestError, Kernel, kernels, say
 
 LOGS = ROOT / "build/vm"
-GROWTH = ("memory_that_must_not_be_moved", "memory_that_cannot_grow_where_it_is", "no_addresses_to_spare")
+GROWTH = ("memory_that_must_not_be_moved", "memory_that_cannot_grow_where_it_is", "no_free_addresses")
 # What depends most on the kernel.
 TESTS = [
     *(
