@@ -296,7 +296,7 @@ struct nl_reply {
     uint8_t interrupted; /* a message had NLM_F_DUMP_INTR */
     uint8_t done;        /* the reply is complete */
     uint8_t multi_here;  /* this datagram is multi-part */
-    uint8_t here;        /* this datagram has messages of the reply */
+    uint32_t here;       /* 1 if this datagram has messages of the reply */
     uint32_t sequence;   /* of the request, 0: any; for an unknown request, of the last message */
     uint32_t pid;        /* 0: any */
 };
