@@ -69,7 +69,7 @@ class AsyncConn(BaseConn):
         """Run a generator of the exchange, and return its result."""
         await self._readiness.acquire(lock)
         try:
-            return (await self._step(steps, lock.op))[1]
+            return (await self._step(steps))[1]
         finally:
             lock.release()
 
@@ -77,7 +77,7 @@ class AsyncConn(BaseConn):
         """Run a generator of the exchange, and yield its items."""
         await self._readiness.acquire(lock)
         try:
-            while not (step := await self._step(steps, lock.op))[0]:
+            while not (step := await self._step(steps))[0]:
                 for item in step[1]:
                     yield item
                 lock.hand_over(_asyncio.current_task())
@@ -87,7 +87,7 @@ class AsyncConn(BaseConn):
             finally:
                 lock.release()
 
-    async def _step(self, steps: Generator[Any, Any, Any], op: str) -> tuple[bool, Any]:
+    async def _step(self, steps: Generator[Any, Any, Any]) -> tuple[bool, Any]:
         """Run a generator to its next items or to its end: (False, the items) or (True, the result)."""
         want: Any
         given: Any = None

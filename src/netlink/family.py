@@ -38,7 +38,7 @@ from netlink.errors import OpError
 if TYPE_CHECKING:
     from collections.abc import Collection
     from inspect import Signature
-    from typing import Concatenate, Literal, Never, Protocol, Self, Unpack
+    from typing import Concatenate, Literal, Never, Protocol, Self, TypedDict, Unpack
 
     from typing_extensions import ParamSpec, TypeVar
 
@@ -207,6 +207,17 @@ def _opened(kind: type[_K], family: Callable[[_K], _F], config: Config | None, o
 
 if TYPE_CHECKING:
 
+    class _OperationOptions(TypedDict, total=False):
+        flags: int
+        hints: Mapping[int, str] | None
+        doc: str | None
+
+    class _ListenOptions(TypedDict, total=False):
+        read_buffer: int | None
+        reliable: bool
+        matches: Iterable[Match[Any]]
+        bpf: Collection[Instruction] | None
+
     class _Listening(Protocol[_T]):
         """A `Listen` of a family object."""
 
@@ -215,30 +226,21 @@ if TYPE_CHECKING:
             self,
             *,
             on_overrun: Literal["raise"] = ...,
-            read_buffer: int | None = ...,
-            reliable: bool = ...,
-            matches: Iterable[Match[Any]] = ...,
-            bpf: Collection[Instruction] | None = ...,
+            **options: Unpack[_ListenOptions],
         ) -> Stream[_T, Never]: ...
         @overload
         def __call__(
             self,
             *,
             on_overrun: Literal["mark"],
-            read_buffer: int | None = ...,
-            reliable: bool = ...,
-            matches: Iterable[Match[Any]] = ...,
-            bpf: Collection[Instruction] | None = ...,
+            **options: Unpack[_ListenOptions],
         ) -> Stream[_T, Overrun]: ...
         @overload
         def __call__(
             self,
             *,
             on_overrun: Literal["resync"],
-            read_buffer: int | None = ...,
-            reliable: bool = ...,
-            matches: Iterable[Match[Any]] = ...,
-            bpf: Collection[Instruction] | None = ...,
+            **options: Unpack[_ListenOptions],
         ) -> Stream[_T, Resync]: ...
 
     class _Doing(Protocol[_Q_contra, P, _R_co]):  # pyright: ignore[reportInvalidTypeVarUse] - by the overload
@@ -356,10 +358,7 @@ class Do(Operation[_Q, P, _R]):
             command: int,
             request: None = None,
             reply: None = None,
-            *,
-            flags: int = ...,
-            hints: Mapping[int, str] | None = ...,
-            doc: str | None = ...,
+            **options: Unpack[_OperationOptions],
         ) -> Do[Record, [], None]: ...
         @overload
         def __new__(
@@ -367,10 +366,7 @@ class Do(Operation[_Q, P, _R]):
             command: int,
             request: None,
             reply: type[_T],
-            *,
-            flags: int = ...,
-            hints: Mapping[int, str] | None = ...,
-            doc: str | None = ...,
+            **options: Unpack[_OperationOptions],
         ) -> Do[Record, [], _T]: ...
         @overload
         def __new__(
@@ -378,10 +374,7 @@ class Do(Operation[_Q, P, _R]):
             command: int,
             request: Callable[P, _Q],
             reply: None = None,
-            *,
-            flags: int = ...,
-            hints: Mapping[int, str] | None = ...,
-            doc: str | None = ...,
+            **options: Unpack[_OperationOptions],
         ) -> Do[_Q, P, None]: ...
         @overload
         def __new__(
@@ -389,10 +382,7 @@ class Do(Operation[_Q, P, _R]):
             command: int,
             request: Callable[P, _Q],
             reply: type[_T],
-            *,
-            flags: int = ...,
-            hints: Mapping[int, str] | None = ...,
-            doc: str | None = ...,
+            **options: Unpack[_OperationOptions],
         ) -> Do[_Q, P, _T]: ...
         def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...
 
@@ -413,10 +403,7 @@ class Dump(Operation[_Q, P, _R]):
             command: int,
             request: Callable[P, _Q],
             reply: None = None,
-            *,
-            flags: int = ...,
-            hints: Mapping[int, str] | None = ...,
-            doc: str | None = ...,
+            **options: Unpack[_OperationOptions],
         ) -> Dump[_Q, P, Batch[_Q]]: ...
         @overload
         def __new__(
@@ -424,10 +411,7 @@ class Dump(Operation[_Q, P, _R]):
             command: int,
             request: None,
             reply: type[_T],
-            *,
-            flags: int = ...,
-            hints: Mapping[int, str] | None = ...,
-            doc: str | None = ...,
+            **options: Unpack[_OperationOptions],
         ) -> Dump[Record, [], Batch[_T]]: ...
         @overload
         def __new__(
@@ -435,10 +419,7 @@ class Dump(Operation[_Q, P, _R]):
             command: int,
             request: Callable[P, _Q],
             reply: type[_T],
-            *,
-            flags: int = ...,
-            hints: Mapping[int, str] | None = ...,
-            doc: str | None = ...,
+            **options: Unpack[_OperationOptions],
         ) -> Dump[_Q, P, Batch[_T]]: ...
         def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...
 

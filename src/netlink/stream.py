@@ -164,7 +164,7 @@ def open(  # noqa: A001 - as of os and gzip
     groups: numbers of the groups to join.
     config: as of `netlink.dial`.
     read_buffer: bytes to queue. The kernel doubles the value, and charges more for a message than its length.
-        NetlinkWarning if the kernel permits less. None: 16 MiB, or as much of it as the kernel permits.
+        NetlinkWarning if the kernel permits less. None: 16,777,216, or as much of it as the kernel permits.
     on_overrun: the policy for losses: messages that the kernel dropped because the read buffer was full. `Stream.lost`
         counts them under every policy.
         "raise": Overrun is raised after the records before the loss; the next read continues.

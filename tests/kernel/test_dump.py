@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import errno
 import gc
-import queue
-import random
 import signal
 import struct
-import threading
-import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +13,17 @@ from typing import Any
 import pytest
 
 import netns
-from kernel.tools import Child, Worker, enter_sandbox, no_peeking, on_signal, passed, readable, soon
+from kernel.tools import (
+    Child,
+    Worker,
+    enter_sandbox,
+    interrupted_at_random,
+    no_peeking,
+    on_signal,
+    passed,
+    readable,
+    soon,
+)
 from netlink import AttributeDecoder, Config, Conn, Family, Header, HeaderFlags, HeaderType, Message, OpError, dial
 from netlink._transport import Socket
 from netns import ACK, DUMP, IPCTNL_MSG_CT_GET, RTM_GETLINK
@@ -214,15 +220,6 @@ def test_a_dump_cut_by_an_interrupt_leaves_the_connection_usable(conn: Conn) -> 
 @pytest.mark.parametrize("verb", ["execute", "receive", "receive_iter"])
 def test_an_interrupt_at_any_moment_of_a_dump_leaves_the_connection_usable(conn: Conn, verb: str) -> None:
     netns.add_routes(conn, 4_000)
-    armed = False
-    hits = 0
-
-    def handler(number: int, frame: object) -> None:
-        nonlocal armed, hits
-        if armed:
-            armed = False
-            hits += 1
-            raise KeyboardInterrupt
 
     def run() -> None:
         if verb == "execute":
@@ -235,56 +232,16 @@ def test_an_interrupt_at_any_moment_of_a_dump_leaves_the_connection_usable(conn:
             for _ in conn.receive_iter():
                 pass
 
-    def takes_now() -> float:
-        start = time.monotonic()
-        run()
-        return time.monotonic() - start
-
-    # The least of several: one that had to wait for a processor would put most shots behind the end.
-    takes = min(takes_now() for _ in range(5))
-    main = threading.get_ident()
-    # Written in C: unlike a Semaphore's lock, it is not left taken where an interrupt meets it.
-    go: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    chance = random.Random(7)
-    delays = [chance.random() * takes for _ in range(60)]
-
-    def shoot() -> None:
-        for delay in delays:
-            if not go.get():
-                return
-            end = time.monotonic() + delay
-            while time.monotonic() < end:
-                pass
-            signal.pthread_kill(main, signal.SIGUSR1)
-
-    shooter = Worker(shoot)
-    # A collection would run other people's finalizers, where an interrupt is lost.
-    gc.collect()
-    gc.disable()
-    with on_signal(signal.SIGUSR1, handler):
-        try:
-            for _ in delays:
-                try:
-                    armed = True
-                    go.put(True)
-                    run()
-                    armed = False
-                except KeyboardInterrupt:
-                    pass
-                conn.set_deadline(soon())
-                if verb == "execute":
-                    assert len(conn.execute(get_link())) == 1
-                    assert len(destinations(conn.execute(netns.routes_request()))) == 4_000
-                else:
-                    # An interrupt between send and receive leaves a whole reply behind, which is the caller's.
-                    drain(conn)
-                    conn.send(netns.routes_request())
-                    assert len(destinations(conn.receive())) == 4_000
-        finally:
-            gc.enable()
-            go.put(False)
-            shooter.result()
-    assert hits
+    for _ in interrupted_at_random(run):
+        conn.set_deadline(soon())
+        if verb == "execute":
+            assert len(conn.execute(get_link())) == 1
+            assert len(destinations(conn.execute(netns.routes_request()))) == 4_000
+        else:
+            # An interrupt between send and receive leaves a whole reply behind, which is the caller's.
+            drain(conn)
+            conn.send(netns.routes_request())
+            assert len(destinations(conn.receive())) == 4_000
 
 
 class Interrupting:

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gc
-import queue
-import random
-import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -21,7 +16,7 @@ import netlink
 import netlink.aio
 import netns
 from driven import Drivers
-from kernel.tools import Worker, datagram, on_signal, passed, readable, soon
+from kernel.tools import Worker, datagram, interrupted_at_random, passed, readable, soon
 from netlink import Conn, DecodeError, Family, Header, HeaderFlags, HeaderType, Message, OpError
 from netlink.bpf import BPF_ABS, BPF_B, BPF_JEQ, BPF_JMP, BPF_K, BPF_LD, BPF_RET, jump, stmt
 from netlink.family import Call
@@ -318,60 +313,13 @@ def test_an_interrupt_at_any_moment(threads: Conn, kind: str) -> None:
     made: list[Call[Any]] = [noop(), unknown()] if kind == "acknowledged" else [link(), links(), noop()]
     calls = made * (1_000 if kind == "acknowledged" else 100)
     want = [None, -errno.EOPNOTSUPP] if kind == "acknowledged" else ["lo", ["lo"], None]
-    armed = False
-    hits = 0
     seen: set[int] = set()
-
-    def handler(number: int, frame: object) -> None:
-        nonlocal armed, hits
-        if armed:
-            armed = False
-            hits += 1
-            raise KeyboardInterrupt
-
-    def takes_now() -> float:
-        start = time.monotonic()
-        conn.execute_all(calls)
-        return time.monotonic() - start
-
-    takes = min(takes_now() for _ in range(5))
-    main = threading.get_ident()
-    go: queue.SimpleQueue[bool] = queue.SimpleQueue()
-    chance = random.Random(7)
-    delays = [chance.random() * takes for _ in range(60)]
-
-    def shoot() -> None:
-        for delay in delays:
-            if not go.get():
-                return
-            end = time.monotonic() + delay
-            while time.monotonic() < end:
-                pass
-            signal.pthread_kill(main, signal.SIGUSR1)
-
-    shooter = Worker(shoot)
-    # A collection would run other people's finalizers, where an interrupt is lost.
-    gc.collect()
-    gc.disable()
-    with on_signal(signal.SIGUSR1, handler):
-        try:
-            for _ in delays:
-                try:
-                    armed = True
-                    go.put(True)
-                    conn.execute_all(calls)
-                    armed = False
-                except KeyboardInterrupt as interrupt:
-                    answers = getattr(interrupt, "answers", None)  # none where it came outside of it
-                    if answers is not None:
-                        seen.add(len(answers))
-                        assert plain(answers.values()) == [want[i % len(want)] for i in answers]
-                usable(conn)
-        finally:
-            gc.enable()
-            go.put(False)
-            shooter.result()
-    assert hits
+    for interrupt in interrupted_at_random(lambda: conn.execute_all(calls)):
+        answers = getattr(interrupt, "answers", None)  # none if it was raised outside of it
+        if answers is not None:
+            seen.add(len(answers))
+            assert plain(answers.values()) == [want[i % len(want)] for i in answers]
+        usable(conn)
     # In their middle, and not only at the end of the whole.
     assert seen - {0, len(calls)}
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import gc
 import os
 import pickle
 import platform
+import queue
+import random
 import select
 import signal
 import socket
@@ -449,3 +452,60 @@ def on_signal(number: int, handler: Any) -> Iterator[None]:
         yield
     finally:
         signal.signal(number, before)
+
+
+def interrupted_at_random(run: Callable[[], object], times: int = 60) -> Iterator[KeyboardInterrupt | None]:
+    """Run something many times, with a KeyboardInterrupt at a random moment of each: the interrupt that ended it."""
+    armed = False
+    hits = 0
+
+    def handler(number: int, frame: object) -> None:
+        nonlocal armed, hits
+        if armed:
+            armed = False
+            hits += 1
+            raise KeyboardInterrupt
+
+    def takes_now() -> float:
+        start = time.monotonic()
+        run()
+        return time.monotonic() - start
+
+    # The least of several: one that had to wait for a processor would put most shots behind the end.
+    takes = min(takes_now() for _ in range(5))
+    main = threading.get_ident()
+    # Written in C: unlike a Semaphore's lock, it is not left locked by an interrupt.
+    go: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    chance = random.Random(7)
+    delays = [chance.random() * takes for _ in range(times)]
+
+    def shoot() -> None:
+        for delay in delays:
+            if not go.get():
+                return
+            end = time.monotonic() + delay
+            while time.monotonic() < end:
+                pass
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    shooter = Worker(shoot)
+    # A collection would run other people's finalizers, where an interrupt is lost.
+    gc.collect()
+    gc.disable()
+    with on_signal(signal.SIGUSR1, handler):
+        try:
+            for _ in delays:
+                caught = None
+                try:
+                    armed = True
+                    go.put(True)
+                    run()
+                    armed = False
+                except KeyboardInterrupt as interrupt:
+                    caught = interrupt
+                yield caught
+        finally:
+            gc.enable()
+            go.put(False)
+            shooter.result()
+    assert hits

@@ -342,7 +342,7 @@ cdef Record outermost(object cls, Table table, Store store, const uint8_t *base)
 cdef Table table_of(object cls):
     table = getattr(cls, "__table__", None)
     if table is None:
-        raise TypeError(f"{cls.__name__} declares no fields")
+        raise TypeError(f"{getattr(cls, '__name__', cls)} declares no fields")
     return <Table?>table
 
 

@@ -473,29 +473,7 @@ cdef class Exchange:
 
     def receive(self):
         """Receive one reply to an unknown request."""
-        cdef Reply reply = Reply(self.inbox)
-        cdef int datagrams = 0
-        self.reading = None
-        messages = []
-        try:
-            while not reply.state.done:
-                datagram = self.queued()
-                if datagram is None:
-                    datagram = yield READABLE
-                    if datagram is None:
-                        continue
-                messages += reply.feed(datagram)
-                if reply.error is not None:
-                    raise reply.error
-                datagrams += 1
-                if datagrams % self.patience == 0:
-                    yield PAUSE
-        except BaseException as error:
-            reply.cut(error)
-            raise
-        if reply.end_interrupted:
-            mark_interrupted(messages)
-        return messages
+        return self.messages(None, None)
 
     def receive_iter(self):
         """`receive`, but yield the messages of each datagram."""
@@ -543,16 +521,23 @@ cdef class Exchange:
 
     def execute(self, Message m not None, Call call=None):
         """Send a message, and receive its reply: its messages; if a call is given, the result of the call."""
+        return self.messages(m, call)
+
+    def messages(self, Message m, Call call):
+        """Receive the messages of one reply: to a message that is sent first; if it is None, to an unknown request."""
         cdef Reply reply
         cdef int datagrams = 0
-        while self.inbox.abandoned and self.drop_abandoned(self.patience):
-            yield PAUSE
+        requests = None
+        if m is not None:
+            while self.inbox.abandoned and self.drop_abandoned(self.patience):
+                yield PAUSE
+            requests = self.prepared((m,), None if call is None else call.request)
         self.reading = None if call is None else call.reply
-        requests = self.prepared((m,), None if call is None else call.request)
-        reply = Reply(self.inbox, <Message>requests[0])
+        reply = Reply(self.inbox, None if requests is None else <Message>requests[0])
         replies = []
         try:
-            yield "send", requests
+            if requests is not None:
+                yield "send", requests
             while not reply.state.done:
                 datagram = self.queued()
                 if datagram is None:

@@ -18,7 +18,7 @@ cdef class Locks:
 
 cdef class Lock:
     cdef Locks locks
-    cdef readonly str op
+    cdef str op
     cdef bint send
     cdef bint receive
     cdef object deadline

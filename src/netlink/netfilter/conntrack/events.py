@@ -88,9 +88,9 @@ def listen(
     reliable: the kernel repeats the delivery if the read buffer is full (NETLINK_BROADCAST_ERROR): no DESTROY is lost,
         and the next event of a flow reports its other changes. Flows with undelivered events stay in the table: it
         fills up if the stream is not read.
-    read_buffer: bytes to queue. The kernel doubles the value, and charges 1,280 bytes for an event of any size: 16 MiB
-        hold 26,000 events. NetlinkWarning if the kernel permits less; `Stream.read_buffer` returns the size in effect.
-        None: 16 MiB, or as much of it as the kernel permits.
+    read_buffer: bytes to queue. The kernel doubles the value, and charges 1,280 bytes for an event of any size:
+        16,777,216 hold 26,000 events. NetlinkWarning if the kernel permits less; `Stream.read_buffer` returns the size
+        in effect. None: 16,777,216, or as much of it as the kernel permits.
     on_overrun: the policy for losses: events that the kernel dropped because the read buffer was full. `Stream.lost`
         counts them under every policy.
         "raise": Overrun is raised after the events before the loss; the next read continues.

@@ -147,7 +147,7 @@ def listen(
     timeout: seconds until it sends the packets collected so far, in steps of 0.01.
     buffer_size: bytes of the buffer for collected packets. A datagram may have twice as many.
     read_buffer: bytes to queue. The kernel doubles the value, and charges the allocated size of each datagram.
-        NetlinkWarning if the kernel permits less; `Log.read_buffer` returns the size in effect. None: 16 MiB, or as
+        NetlinkWarning if the kernel permits less; `Log.read_buffer` returns the size in effect. None: 16,777,216, or as
         much of it as the kernel permits.
     sequence, sequence_global: number the packets of the group (`seq`) and of all groups (`seq_global`).
     conntrack: add its flow to each packet (`ct`, `ct_info`).
