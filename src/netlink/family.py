@@ -25,11 +25,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial, update_wrapper
-from types import MethodType
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, overload
 
 from netlink._engine.record import Batch, Record
-from netlink._io.exchange import Call
+from netlink._io.exchange import Call, Method
 from netlink._io.source import kinds_of
 from netlink.config import Config
 from netlink.conn import ROWS, BaseConn, Conn, open_conn
@@ -252,7 +251,7 @@ if TYPE_CHECKING:
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> _R_co: ...
 
 
-class Operation(Generic[_Q, P, _R]):
+class Operation(Method, Generic[_Q, P, _R]):
     """A kind of request: a `Do` or a `Dump`."""
 
     many: ClassVar[bool] = False
@@ -306,7 +305,8 @@ class Operation(Generic[_Q, P, _R]):
 
     def __call__(self, family: Family[Any], /, *records: Any, **fields: Any) -> Any:
         """Run the operation, as a method of a family object."""
-        return family.conn.execute(family.call(self, self.payload(records, fields)))
+        payload = self.payload(records, fields) if records or fields or self.request is not None else b""
+        return family.conn.execute(family.call(self, payload))
 
     @property
     def __signature__(self) -> Signature:
@@ -319,16 +319,17 @@ class Operation(Generic[_Q, P, _R]):
             parameters += [Parameter(name, Parameter.KEYWORD_ONLY, default=None) for name in fields]
         return Signature(parameters)
 
-    @overload
-    def __get__(self, instance: None, owner: Any = ...) -> Self: ...
-    @overload
-    def __get__(self, instance: Family[Conn], owner: Any = ...) -> _Doing[_Q, P, _R]: ...
-    @overload
-    def __get__(self, instance: Family[AsyncConn], owner: Any = ...) -> _Doing[_Q, P, Awaitable[_R]]: ...
-    @overload
-    def __get__(self, instance: Family[Deferred], owner: Any = ...) -> _Doing[_Q, P, Call[_R]]: ...
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: Any = ..., /) -> Self: ...
+        @overload
+        def __get__(self, instance: Family[Conn], owner: Any = ..., /) -> _Doing[_Q, P, _R]: ...
+        @overload
+        def __get__(self, instance: Family[AsyncConn], owner: Any = ..., /) -> _Doing[_Q, P, Awaitable[_R]]: ...
+        @overload
+        def __get__(self, instance: Family[Deferred], owner: Any = ..., /) -> _Doing[_Q, P, Call[_R]]: ...
+        def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.name} {self.command!r}>"
@@ -429,7 +430,7 @@ class Dump(Operation[_Q, P, _R]):
             super().__init__(command, request, request if reply is None else reply, **options)
 
 
-class Listen(Generic[_T]):
+class Listen(Method, Generic[_T]):
     """The multicast messages of a family: it returns a `netlink.stream.Stream`, for threads and event loops alike.
 
     kinds, groups: as of `netlink.stream.open`. state: the `Dump` of the same class that reads the entire state, for
@@ -460,12 +461,13 @@ class Listen(Generic[_T]):
         """The declarations of its records."""
         return tuple(dict.fromkeys(kind.declaration for kind in self.kinds))
 
-    @overload
-    def __get__(self, instance: None, owner: Any = ...) -> Self: ...
-    @overload
-    def __get__(self, instance: Family[Any], owner: Any = ...) -> _Listening[_T]: ...
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: Any = ..., /) -> Self: ...
+        @overload
+        def __get__(self, instance: Family[Any], owner: Any = ..., /) -> _Listening[_T]: ...
+        def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
 
     def __call__(
         self,
@@ -528,7 +530,7 @@ class Listen(Generic[_T]):
         return f"<Listen {self.name}>"
 
 
-class verb(Generic[P, _R]):  # noqa: N801 - a decorator
+class verb(Method, Generic[P, _R]):  # noqa: N801 - a decorator
     """A decorator for a method of a family that returns a `Call`, or that is a generator of calls (`Steps`).
 
     The method is written once, for `Deferred`. Over a connection it runs or is awaited; as a member of `calls` it
@@ -545,16 +547,17 @@ class verb(Generic[P, _R]):  # noqa: N801 - a decorator
         self.__name__: str = build.__name__
         update_wrapper(self, build)
 
-    @overload
-    def __get__(self, instance: None, owner: Any = ...) -> Self: ...
-    @overload
-    def __get__(self, instance: Family[Conn], owner: Any = ...) -> Callable[P, _R]: ...
-    @overload
-    def __get__(self, instance: Family[AsyncConn], owner: Any = ...) -> Callable[P, Awaitable[_R]]: ...
-    @overload
-    def __get__(self, instance: Family[Deferred], owner: Any = ...) -> Callable[P, Call[_R]]: ...
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else MethodType(self, instance)
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, instance: None, owner: Any = ..., /) -> Self: ...
+        @overload
+        def __get__(self, instance: Family[Conn], owner: Any = ..., /) -> Callable[P, _R]: ...
+        @overload
+        def __get__(self, instance: Family[AsyncConn], owner: Any = ..., /) -> Callable[P, Awaitable[_R]]: ...
+        @overload
+        def __get__(self, instance: Family[Deferred], owner: Any = ..., /) -> Callable[P, Call[_R]]: ...
+        def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
 
     def __call__(self, family: Family[Any], /, *args: Any, **kwargs: Any) -> Any:
         """Run the verb, as a method of a family object."""

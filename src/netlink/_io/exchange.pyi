@@ -92,6 +92,8 @@ class Call(Generic[_T_co]):
     @property
     def dump(self) -> bool: ...
 
+class Method: ...
+
 @final
 class Exchange:
     sequence: int

@@ -76,6 +76,7 @@ cdef extern from "Python.h":
         PYGEN_RETURN
         PYGEN_ERROR
         PYGEN_NEXT
+    object PyMethod_New(object function, object instance)
     PySendResult PyIter_Send(object iterator, object value, PyObject **result) except PYGEN_ERROR
 
 cdef enum:
@@ -376,6 +377,13 @@ cdef class Call:
             return f"<Call of {self.steps!r}>"
         reply = "" if self.reply is None else f" for {'a batch of ' if self.dump else ''}{self.reply.__name__}"
         return f"<Call of type {self.message.h.type}{reply}>"
+
+
+cdef class Method:
+    """The base of operations, verbs and streams of a family: each is a method of it."""
+
+    def __get__(self, instance, owner):
+        return self if instance is None else PyMethod_New(self, instance)
 
 
 @cython.final
