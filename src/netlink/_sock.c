@@ -521,6 +521,8 @@ static ssize_t to_buffer(struct nl_sock *s, void *to)
         return -errno;
     if ((size_t)got > size)
         return -EMSGSIZE;
+    if (got < NL_HEADER) /* of another process: it has no message. As after a signal, the caller tries again */
+        return -EINTR;
     if (atomic_load(&s->dumping) && ends_dump(b->data, (size_t)got))
         atomic_store(&s->dumping, 0);
     return got;

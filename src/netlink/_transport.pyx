@@ -17,6 +17,7 @@ from netlink._wire cimport NL_HEADER, nl_load32
 
 import os as _os
 
+from netlink.config import Config
 from netlink.errors import OpError
 
 cdef extern from *:
@@ -64,6 +65,8 @@ cdef class Socket:
         cdef int error = 0
         cdef nl_sock *s
         cdef bytes path
+        if not isinstance(config, Config):
+            raise TypeError(f"config must be a netlink.Config, not {config!r}")
         options.family = family
         options.groups = config.groups
         options.pid = config.pid
@@ -76,7 +79,7 @@ cdef class Socket:
             if s is not NULL or not interrupted(-error):
                 break
         if s is NULL:
-            raise OpError("dial", error)
+            raise OpError("dial", opening_error(error))
         self.s = s
         self.message_buffer_size = options.fixed_size
 
@@ -360,6 +363,14 @@ cdef tuple namespace(object netns):
     return -1, path if b"/" in path else b"/run/netns/" + path
 
 
+cdef object opening_error(int error):
+    """The OSError of an errno of nl_sock_open or nl_read_in_netns."""
+    if error == EAGAIN:  # of pthread_create alone
+        return OSError(ENOMEM, "no thread can be started to enter the network namespace: the limits of memory, address "
+                               "space or threads are reached (RLIMIT_AS, RLIMIT_NPROC, pids.max)")
+    return OSError(error, _os.strerror(error))
+
+
 def read_in_netns(netns, str file not None):
     """The first 4 KiB of a file, read in a network namespace. netns: as in `Config`. OSError if that fails."""
     cdef int fd
@@ -376,7 +387,8 @@ def read_in_netns(netns, str file not None):
         if not interrupted(got):
             break
     if got < 0:
-        raise OSError(-got, _os.strerror(-got), file)
+        error = opening_error(<int>-got)
+        raise OSError(error.errno, error.strerror, file)
     return PyBytes_FromStringAndSize(data, got)
 
 

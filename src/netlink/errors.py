@@ -178,8 +178,7 @@ class OpError(OSError):
         if self.policy is not None:
             parts.append(f"allowed: {self.policy}")
         if self.message:
-            quoted = self.message.replace("\\", "\\\\").replace('"', '\\"')
-            parts.append(f'message: "{quoted}"')
+            parts.append(f'message: "{"".join(map(_escaped, self.message))}"')
         return ", ".join(parts) + (f": {self.hint}" if self.hint else "")
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -216,6 +215,13 @@ class Overrun(OpError):  # noqa: N818 - what happened to the stream is an overru
 
 class NetlinkWarning(UserWarning):
     """A setting of the kernel prevents what was requested."""
+
+
+def _escaped(char: str) -> str:
+    """A character of the kernel's text: a terminal must not obey it, and any output can encode it."""
+    if char in ('"', "\\"):
+        return "\\" + char
+    return char if char.isprintable() else char.encode("unicode_escape").decode()
 
 
 _CONTEXT = ("message", "offset", "sequence", "missing", "nest", "policy", "attribute", "hint")

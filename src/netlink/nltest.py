@@ -16,7 +16,7 @@ messages:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from errno import EIO
 
 from netlink._codec import Header, Message, marshal_attributes
@@ -28,7 +28,7 @@ from netlink.nlenc import int32_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any, TypeVar
 
     from netlink._codec import Attribute
@@ -155,7 +155,9 @@ def check_request(types: Sequence[int], flags: Sequence[int], fn: Func) -> Func:
 
 def error(errno: int, requests: Sequence[Message]) -> list[Message]:
     """The reply to a refused first request: an ERROR message with the given errno, a positive number."""
-    request = requests[0] if requests else Message()
+    request = next(iter(requests), Message())
+    if not isinstance(request, Message):
+        raise TypeError(f"requests must be a sequence of Message, not {requests!r}")
     header = request.header
     return [request.replace(length=header.length + 4, type=HeaderType.ERROR, data=int32_bytes(-errno) + request.data)]
 
@@ -278,6 +280,8 @@ class _Double:
     def __init__(self, family: Any, operations: Mapping[Any, Callable[..., Any]]) -> None:
         from netlink.family import Listen, Operation
 
+        if not isinstance(operations, Mapping):
+            raise TypeError(f"operations must be a mapping from operations to functions, not {operations!r}")
         self.operations = operations
         self.streams: dict[Any, Callable[[], Iterable[Any]]] = {}  # by Listen
         self._functions: dict[Any, Callable[..., Any]] = {}  # by operation

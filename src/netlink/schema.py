@@ -29,6 +29,7 @@ of attribute types: `(1, 3)`. The fields of a `Struct` have none.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, dataclass_transform, overload
 
 from netlink._engine import record as _record
@@ -37,7 +38,7 @@ from netlink._engine.compile import compile_attributes, compile_struct, dtype
 from netlink._engine.record import Batch, Bitfield32, Field, MissingAttribute, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from enum import IntEnum, IntFlag
     from ipaddress import IPv4Address, IPv6Address
 
@@ -364,8 +365,8 @@ def packed(type: Path, kind: _Integer) -> Items[int]:  # noqa: A002
 
 def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R | bytes | None]:  # noqa: A002
     """A record of the class cases[value of the field `on`]; the payload as bytes if no case fits."""
-    if not cases:
-        raise TypeError("a submessage must have cases")
+    if not isinstance(cases, Mapping) or not cases:
+        raise TypeError(f"a submessage takes a mapping from values to classes, not {cases!r}")
     for cls in cases.values():
         _compiled("a case of submessage", cls, AttributeSet)
     return Field(_record.NL_K_SUBMESSAGE, _types(type), size=_SUB_SIZE, on=on, cases=tuple(cases.items()))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Never, TypeAlias, TypeVar
 from netlink._engine.record import Batch, Record
 from netlink._io.locks import Lock, Locks
 from netlink._io.readiness import Readiness, pause, run_in
-from netlink._io.source import SLOT, Closable, Kind, Source, kinds_of, open_source
+from netlink._io.source import SLOT, Closable, Kind, Source, open_source
 from netlink.errors import OpError, Overrun
 
 if TYPE_CHECKING:
@@ -188,7 +188,7 @@ def open(  # noqa: A001 - as of os and gzip
         raise ValueError('on_overrun="resync" and resync= need each other')
     source = open_source(
         protocol,
-        kinds_of(kinds),
+        kinds,
         groups=groups,
         config=config,
         read_buffer=read_buffer,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import socket
 import struct
 from collections.abc import Callable, Iterator
 
@@ -27,6 +28,8 @@ from netlink import (
     OpError,
     validate,
 )
+from netlink.family import Call
+from netlink.schema import AttributeSet, Struct, s32, string, u8, u16, u32
 from netns import ACK, DUMP, RTM_GETLINK, RTM_NEWLINK
 
 Dial = Callable[..., Conn]
@@ -49,6 +52,38 @@ def done(sequence: int = 0, code: int = 0, flags: int = MULTI) -> Message:
 
 def ack(sequence: int = 0, code: int = 0) -> Message:
     return message(HeaderType.ERROR, 0, sequence, struct.pack("=i", code) + bytes(16))
+
+
+@pytest.mark.parametrize("flags", [REQUEST, REQUEST | ACK, REQUEST | DUMP])
+def test_a_datagram_without_a_message_is_passed_over(conn: Conn, flags: int) -> None:
+    wanted = conn.execute(get_link(flags))
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, Family.ROUTE) as stranger:
+        for _ in range(2):
+            stranger.sendto(b"abcd", (conn.pid, 0))
+        got = conn.execute(get_link(flags))
+        assert [m.header.type for m in got] == [m.header.type for m in wanted]
+        if flags & DUMP == DUMP:
+            stranger.sendto(b"abcd", (conn.pid, 0))
+            assert len(conn.dump(get_link(flags), Link)) == len(wanted)
+            stranger.sendto(b"abcd", (conn.pid, 0))
+            assert sum(map(len, conn.iter_dump(get_link(flags), Link))) == len(wanted)
+        stranger.sendto(b"abcd", (conn.pid, 0))
+        calls = [Call(RTM_GETLINK, get_link().data, Link) for _ in range(3)]
+        assert len(conn.execute_all(calls)) == 3
+    assert nothing_left(conn)
+
+
+class IfInfo(Struct):
+    family = u8()
+    pad = u8()
+    type = u16()
+    index = s32()
+    flags = u32()
+    change = u32()
+
+
+class Link(AttributeSet, header=IfInfo):
+    ifname = string(3)
 
 
 def nothing_left(conn: Conn) -> bool:

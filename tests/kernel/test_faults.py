@@ -175,7 +175,8 @@ def test_no_thread_to_be_had(conn: Conn) -> None:
             faulty.run(lambda: dial_elsewhere(conn))
         assert caught.value.op == "dial"
         # pthread_create(3): ENOMEM is reported as EAGAIN, and musl reports every error as that.
-        assert caught.value.errno in {number, errno.EAGAIN}
+        assert caught.value.errno in {number, errno.ENOMEM}
+        assert not caught.value.timeout
         assert faulty.calls.total() == 1
 
 
@@ -220,9 +221,8 @@ def test_a_dump_that_signals_disturb(conn: Conn) -> None:
 def test_a_receive_of_less_than_a_header(conn: Conn, size: int) -> None:
     conn.send(get_link())
     faulty = script("recvfrom", 1, size)
-    assert faulty.run(conn.receive) == []
+    assert len(faulty.run(conn.receive)) == 1
     assert faulty.done
-    assert len(conn.receive()) == 1
 
 
 @pytest.mark.parametrize("number", [errno.EINTR, errno.EAGAIN, errno.EIO])

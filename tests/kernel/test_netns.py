@@ -195,8 +195,10 @@ def test_no_thread_to_be_had(second: netns.Namespace, work: Work) -> None:
                 Config(netns=second.fd),
             )
         ).result()
-    assert (caught.value.op, caught.value.errno) == ("dial", errno.EAGAIN)
+    assert (caught.value.op, caught.value.errno) == ("dial", errno.ENOMEM)
+    assert "no thread can be started" in str(caught.value)
     assert caught.value.temporary
+    assert not caught.value.timeout
 
 
 def test_from_a_child(second: netns.Namespace) -> None:

@@ -8,6 +8,7 @@ import errno
 import gc
 import os
 import random
+import select
 import shutil
 import signal
 import socket
@@ -23,8 +24,9 @@ import pytest
 
 import netns
 import tshark
-from kernel.tools import Worker, drop_capabilities, eventually, in_child, on_signal, unprivileged, wait_blocked
+from kernel.tools import Child, Worker, drop_capabilities, eventually, in_child, on_signal, unprivileged, wait_blocked
 from netlink import OpError
+from netlink._io import source
 from netlink.netfilter import nflog, pcapng
 from netlink.netfilter.nflog import Log, Packet
 
@@ -498,6 +500,33 @@ def test_stop_where_the_answer_is_lost(sender: Sender) -> None:
         assert log._source.sock.drops == drops + 2  # both answers
         seqs = [packet.seq for packet in log]
         assert seqs == list(range(len(seqs)))
+
+
+@pytest.mark.parametrize("room", [1 << 20, 1])
+def test_packets_that_fill_the_buffer_do_not_hold_up_a_bind(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    monkeypatch.setattr(source, "_START_BUFFER", room)
+    log_output(options="queue-threshold 1")
+    read, write = os.pipe()
+
+    def flood() -> None:
+        os.close(write)
+        with contextlib.closing(Sender()) as sender:
+            while not select.select([read], [], [], 0)[0]:
+                sender.many(1000)
+
+    child = Child(flood)
+    try:
+        for _ in range(1000):
+            # Where there is too little room, the answer may be lost, but is not awaited.
+            with (
+                contextlib.suppress(OpError) if room == 1 else contextlib.nullcontext(),
+                nflog.listen(GROUP, queue_threshold=1, timeout=0, read_buffer=1) as log,
+            ):
+                assert log.read_buffer() < 10_000
+    finally:
+        os.close(write)
+        os.close(read)
+        child.result()
 
 
 def test_stop_ends_waiting_readers(work: Callable[..., Worker]) -> None:

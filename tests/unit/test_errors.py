@@ -122,6 +122,10 @@ def test_arguments(arguments: tuple[Any, ...]) -> None:
         ),
         (op_error(errno.EEXIST, offset=20), "netlink receive: File exists, offset: 20"),
         (
+            op_error(errno.EINVAL, message="a\nnetlink receive: \x1b[31m\x9b\u202e\ud800 \u00e9"),
+            'netlink receive: Invalid argument, message: "a\\nnetlink receive: \\x1b[31m\\x9b\\u202e\\ud800 \u00e9"',
+        ),
+        (
             op_error(errno.EINVAL, message='a "b" \\'),
             'netlink receive: Invalid argument, message: "a \\"b\\" \\\\"',
         ),

@@ -8,6 +8,7 @@ import pickle
 import socket
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters import means, run
-from netlink import AttributeDecoder, Family, Message, OpError, bpf
+from netlink import AttributeDecoder, Family, Message, OpError, bpf, nltest
 from netlink._engine.bpf_filter import program
 from netlink._engine.match import Condition, Match
 from netlink.family import Call
+from netlink.netfilter import conntrack
 from netlink.netfilter.conntrack import Counters, Event, Filter, Flow, Status, Tuple
 from netlink.netfilter.conntrack.events import _KINDS
 from netlink.netfilter.conntrack.filter import KERNELS, abilities, check_flush, part_of
@@ -120,6 +122,17 @@ def test_immutable() -> None:
 def test_what_cannot_be_is_refused(values: dict[str, Any], error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=text):
         Filter(**values)
+
+
+@pytest.mark.parametrize("wrong", [{"mark": 1}, "mark", 5, Flow(mark=1)])
+def test_what_is_no_filter_is_a_typeerror(wrong: Any) -> None:
+    ct = nltest.serve(conntrack.Conn, {})
+    for takes in (ct.dump, ct.calls.dump, ct.flush, ct.iter_dump, partial(ct.dump, zero=True)):
+        with pytest.raises(TypeError, match=r"filter must be a conntrack\.Filter or None"):
+            takes(wrong)
+    for opens in (conntrack.listen, conntrack.Mirror):
+        with pytest.raises(TypeError, match=r"filter must be a conntrack\.Filter or None"):
+            opens(filter=wrong)
 
 
 def test_only_keywords() -> None:

@@ -364,7 +364,7 @@ def test_streams(keeps: bool) -> None:
             assert len(stream.read(9, wait=True)) == 0
             assert stream.lost == 1
             peer.send(refusal(7))
-            fails(OpError, stream.await_acknowledgement, 7)
+            fails(OpError, stream.take_acknowledgement, 7, 1 << 20)
             assert first[1].kind == 1
         fails(TypeError, StreamReader, sock, (("x", Item, 1, 0, 0),), slot=1)
         fails(OverflowError, StreamReader, sock, ((1, Item, 256, 0, 0),), slot=1)

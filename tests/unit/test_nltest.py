@@ -4,12 +4,13 @@ import asyncio
 import errno
 import struct
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from driven import Drivers
-from netlink import Attribute, Conn, Header, HeaderFlags, HeaderType, Message, OpError, nltest
+from netlink import Attribute, Conn, Header, HeaderFlags, HeaderType, Message, OpError, nltest, schema
 from netlink.family import Deferred
 from netlink.netfilter import conntrack, nflog
 from netlink.netfilter.conntrack import Filter, Flow, Tuple
@@ -136,6 +137,18 @@ def test_check_request(dial: Dial) -> None:
         assert len(conn.execute(REQUEST)) == 1
     with pytest.raises(ValueError, match="1 types, but 2 flags"):
         nltest.check_request([16], [R, A], fn)
+
+
+@pytest.mark.parametrize("wrong", [5, "x", {"x": 1}])
+def test_arguments_of_a_wrong_type(wrong: Any) -> None:
+    for call in (
+        partial(nltest.error, 1, wrong),
+        partial(nltest.serve, conntrack.Conn, wrong if wrong != {"x": 1} else [wrong]),
+        partial(schema.submessage, 1, "kind", wrong),
+        partial(schema.dtype, wrong),
+    ):
+        with pytest.raises(TypeError):
+            call()
 
 
 def test_must_marshal_attributes() -> None:

@@ -67,6 +67,7 @@ def kinds(declaration: type[Any]) -> tuple[Kinded[Any], ...]:
 
 
 SLOT = 4096
+QUEUE = 1 << 20  # bytes that may precede an acknowledgement
 
 
 def attribute(type_: int, data: bytes) -> bytes:
@@ -233,12 +234,25 @@ def test_datagrams_of_other_sockets_are_ignored(reader: Make, peer: Peer, sock: 
         stranger.send(thing(1, seq=9))
         stranger.send_bytes(b"\xff" * 64)
         stranger.send_bytes(bytes(SLOT + 4))
+        stranger.send_bytes(b"abcd")
         peer.send(thing(2, seq=0))
         assert numbers(stream.read(100, True)) == [2]
         assert stream.lost == 0
         stranger.send(verdict(0, 7))
         peer.send(verdict(0, 7))
-        stream.await_acknowledgement(7)
+        stream.take_acknowledgement(7, QUEUE)
+
+
+def test_a_long_datagram_of_another_socket_is_no_loss(reader: Make, peer: Peer, sock: Socket) -> None:
+    stream = reader(slot=64)
+    long = [thing(n) for n in range(10)]
+    with Peer(sock.pid) as stranger:
+        stranger.send(*long)
+    assert numbers(stream.read(100, False)) == []
+    assert stream.lost == 0
+    peer.send(*long)  # as long, and too long still: the slot has not grown
+    assert numbers(stream.read(100, True)) == []
+    assert stream.lost == 1
 
 
 def test_a_datagram_longer_than_a_slot_is_lost_and_makes_slots_longer(reader: Make, peer: Peer) -> None:
@@ -323,15 +337,30 @@ def test_an_acknowledgement_is_awaited_and_nothing_before_it_is_lost(reader: Mak
     peer.send(thing(1))
     peer.send(verdict(0, 4))
     peer.send(thing(2), verdict(0, 5), thing(3))
-    stream.await_acknowledgement(5)
+    stream.take_acknowledgement(5, QUEUE)
     assert numbers(stream.read(100, True)) == [1, 2, 3]
+
+
+def test_an_acknowledgement_that_the_kernel_dropped_is_not_awaited(reader: Make, peer: Peer) -> None:
+    stream = reader(counts=True)
+    for number in range(8):
+        peer.send(thing(number, seq=number))
+    # The rest of these comes after the send, and the answer could not be behind it.
+    with pytest.raises(OpError) as caught:
+        stream.take_acknowledgement(5, 3 * 512)
+    assert (caught.value.errno, caught.value.sequence) == (errno.ENOBUFS, 5)
+    with pytest.raises(OpError) as caught:
+        stream.take_acknowledgement(6, QUEUE)
+    assert (caught.value.errno, caught.value.sequence) == (errno.ENOBUFS, 6)
+    assert numbers(stream.read(100, False)) == list(range(8))
+    assert stream.lost == 0
 
 
 def test_a_refusal_is_an_operror(reader: Make, peer: Peer) -> None:
     stream = reader()
     peer.send(verdict(errno.EPERM, 5))
     with pytest.raises(PermissionError) as caught:
-        stream.await_acknowledgement(5)
+        stream.take_acknowledgement(5, QUEUE)
     assert isinstance(caught.value, OpError)
     assert (caught.value.op, caught.value.sequence) == ("receive", 5)
 
@@ -340,9 +369,9 @@ def test_an_acknowledgement_too_short_for_an_errno(reader: Make, peer: Peer) -> 
     stream = reader()
     peer.send(Message(Header(type=HeaderType.ERROR, sequence=5), b"\0\0"))
     with pytest.raises(DecodeError):
-        stream.await_acknowledgement(5)
+        stream.take_acknowledgement(5, QUEUE)
     peer.send(verdict(0, 5))
-    stream.await_acknowledgement(5)
+    stream.take_acknowledgement(5, QUEUE)
 
 
 def test_a_malformed_message_before_an_acknowledgement_is_reported_and_nothing_is_lost(
@@ -352,8 +381,8 @@ def test_a_malformed_message_before_an_acknowledgement_is_reported_and_nothing_i
     peer.send(thing(1))
     peer.send(MALFORMED, thing(2), verdict(0, 5))
     with pytest.raises(DecodeError, match="number"):
-        stream.await_acknowledgement(5)
-    stream.await_acknowledgement(5)
+        stream.take_acknowledgement(5, QUEUE)
+    stream.take_acknowledgement(5, QUEUE)
     assert numbers(stream.read(100, True)) == [1, 2]
 
 
@@ -458,7 +487,7 @@ def test_records_before_an_acknowledgement_are_read_in_parts_too(reader: Make, s
     source = reader()
     peer.send(*[thing(n) for n in range(7)])
     peer.send(verdict(0, 5))
-    source.await_acknowledgement(5)
+    source.take_acknowledgement(5, QUEUE)
     with over(sock, source) as stream:
         assert [numbers(batch) for batch in stream.batches(3, idle=0)] == [[0, 1, 2], [3, 4, 5], [6]]
 
@@ -1233,7 +1262,7 @@ def test_an_acknowledgement_behind_several_classes(mixed: Make, peer: Peer, view
     stream = mixed(views)
     peer.send(thing(1), thing(2, type_=OTHER), thing(3))
     peer.send(thing(4, type_=OTHER), verdict(0, 5), thing(5, type_=OTHER))
-    stream.await_acknowledgement(5)
+    stream.take_acknowledgement(5, QUEUE)
     assert [numbers(stream.read(9, False)) for _ in range(5)] == [[1], [2], [3], [4, 5], []]
 
 
@@ -1310,11 +1339,11 @@ def test_errors_in_what_is_fed(fed: Make) -> None:
 def test_answers_are_fed(fed: Make) -> None:
     stream = fed()
     stream.feed([thing(1), verdict(0, 5), thing(2)])
-    stream.await_acknowledgement(5)
+    stream.take_acknowledgement(5, QUEUE)
     assert numbers(stream.read(9, False)) == [1, 2]
     stream.feed([verdict(errno.EPERM, 6)])
     with pytest.raises(OpError) as caught:
-        stream.await_acknowledgement(6)
+        stream.take_acknowledgement(6, QUEUE)
     assert (caught.value.errno, caught.value.sequence) == (errno.EPERM, 6)
 
 
@@ -1387,9 +1416,9 @@ def test_a_batch_longer_than_a_task_takes_loses_nothing(reader: Make, sock: Sock
         peer.send(*[thing(n) for n in range(start, start + 50)])
         if start % 1000 == 0:
             peer.send(verdict(0, 5))
-            source.await_acknowledgement(5)
+            source.take_acknowledgement(5, QUEUE)
     peer.send(verdict(0, 6))
-    source.await_acknowledgement(6)
+    source.take_acknowledgement(6, QUEUE)
 
     async def main() -> list[int]:
         with over(sock, source) as stream:
@@ -1599,6 +1628,22 @@ def test_open_checks_its_arguments_before_it_opens_anything() -> None:
             netlink.stream.open(Family.USERSOCK, {THING: Item}, **options)  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="at least one kind"):
         netlink.stream.open(Family.USERSOCK, {})
+
+
+@pytest.mark.parametrize("kinds", [5, "x", [5], [("a", 1)], {THING: 5}, {THING: Message}, [Kinded(THING, int)]])
+def test_kinds_of_a_wrong_type_are_a_typeerror(kinds: Any) -> None:
+    with pytest.raises(TypeError):
+        netlink.stream.open(Family.USERSOCK, kinds)
+    with pytest.raises(TypeError):
+        netlink.stream.open_source(Family.USERSOCK, kinds)
+
+
+def test_a_config_of_a_wrong_type_is_a_typeerror() -> None:
+    config: Any = {"netns": None}
+    with pytest.raises(TypeError, match=r"config must be a netlink\.Config"):
+        netlink.stream.open(Family.USERSOCK, {THING: Item}, config=config)
+    with pytest.raises(TypeError, match=r"config must be a netlink\.Config"):
+        netlink.dial(Family.USERSOCK, config)
 
 
 def test_open_leaves_nothing_open_if_it_fails() -> None:

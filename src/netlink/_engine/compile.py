@@ -157,6 +157,8 @@ def dtype(cls: type[Record]) -> Any:
     """The NumPy dtype of a declaration's records: see `Batch.to_numpy`."""
     import numpy
 
+    if not hasattr(cls, "__table__"):
+        raise TypeError(f"dtype takes a declaration, not {cls!r}")
     names: list[str] = []
     formats: list[Any] = []
     offsets: list[int] = []

@@ -1,4 +1,4 @@
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from netlink._engine.match cimport Match
 from netlink._engine.record cimport Batch, Field, Recycler, Store, Table, nl_fault, nl_shapes
@@ -84,6 +84,7 @@ cdef class StreamReader(Receiver):
     cdef bint wait                  # the current read waits
     cdef uint64_t reported          # losses before the current read
     cdef uint32_t awaited           # sequence number of the request that awaits its acknowledgement
+    cdef int64_t ahead              # bytes that may be queued before that acknowledgement
     cdef bint draining              # the stream ends if nothing is queued
     cdef uint32_t last              # sequence number of the request whose acknowledgement ends the stream
     cdef readonly bint ended

@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.errno cimport EAGAIN, EINTR, ENOBUFS, ENOMEM, EPROTO, ETIMEDOUT
-from libc.stdint cimport UINT32_MAX, uint8_t
+from libc.stdint cimport UINT32_MAX, int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from netlink._codec cimport Message, parse_messages, verdict_error
@@ -70,6 +70,8 @@ cdef enum:
     SLOTS = 64
     # Datagrams between two checks for signals.
     PATIENCE = 1024
+    # The least that the kernel charges the read buffer for a datagram.
+    CHARGE_MIN = 512
     # Lower types are control messages: NLMSG_MIN_TYPE.
     MIN_TYPE = 16
     NO_EVENT = 256
@@ -464,9 +466,14 @@ cdef class StreamReader(Receiver):
             into.append(batch)
         return batch
 
-    def await_acknowledgement(self, uint32_t sequence):
-        """Wait for the acknowledgement of a request. OpError. The next `read` returns the records before it."""
-        self.read_until(PY_SSIZE_T_MAX, True, sequence)
+    def take_acknowledgement(self, uint32_t sequence, int64_t queue):
+        """Receive the acknowledgement of a request, which the kernel queues before the send returns, if there is room.
+
+        queue: the size of the read buffer in bytes; the acknowledgement is not after more bytes than that.
+        OpError for a refusal, and ENOBUFS if it was dropped. The next `read` returns the records before it.
+        """
+        self.ahead = queue
+        self.read_until(PY_SSIZE_T_MAX, False, sequence)
 
     def end_when_empty(self, uint32_t sequence=0):
         """End the stream (`ended`) when nothing is queued, or earlier with the acknowledgement of a request.
@@ -487,9 +494,7 @@ cdef class StreamReader(Receiver):
         self.reported = self.lost
         while True:
             result = self.run(rows, PATIENCE)
-            if result == LOSS and sequence:
-                self.reported = self.lost
-            elif result == BEHIND and (sequence or not self.store.count):
+            if result == BEHIND and (sequence or not self.store.count):
                 if self.store.count:
                     self.ready.append(self.handed_out())
                 self.use(self.next_place)
@@ -499,6 +504,10 @@ cdef class StreamReader(Receiver):
             return None
         if self.ended:
             self.cursor.left = 0
+        if sequence and result == -EAGAIN:
+            raise OpError("receive", OSError(ENOBUFS, "the read buffer was full of messages when the kernel answered, "
+                                                      "and the answer is lost: ask for a larger read_buffer"),
+                          sequence=sequence)
         if result == ENOUGH or result == BEHIND or result == LOSS or result == DONE or result == -EAGAIN:
             return self.handed_out()
         error = self.error_of(result, sequence)
@@ -564,9 +573,15 @@ cdef class StreamReader(Receiver):
 
     cdef int next_datagram(self) noexcept nogil:
         cdef int result
-        cdef bint some = self.store.count != 0 and not self.awaited
+        cdef bint some = self.store.count != 0
         if self.ended:
             return DONE
+        if self.awaited:
+            if self.ahead < 0:
+                return -EAGAIN
+            result = self.receive(False)
+            self.ahead -= max(<int64_t>self.cursor.left, <int64_t>CHARGE_MIN)
+            return result
         if self.position == self.received and self.lost != self.reported:
             return LOSS
         result = self.receive(self.wait and not self.draining and not some)
@@ -629,11 +644,13 @@ cdef class StreamReader(Receiver):
         got = receive_at(self.sock, self.store.datagrams.data + start, self.slot, &sender, wait)
         if got < 0 and got != -ENOBUFS:
             return <int>got
+        if got <= 0 or sender != self.sender:
+            return self.count_drops()
         if got > <Py_ssize_t>self.slot:
             self.slot = nl_align(<size_t>got)
             if not self.counted:
                 self.lost += 1
-        elif got > 0 and sender == self.sender:
+        else:
             self.cursor.at = self.store.datagrams.data + start
             self.cursor.left = <size_t>got
             self.store.datagrams.size = start + <size_t>got

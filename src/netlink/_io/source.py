@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import errno as _errno
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from netlink._codec import filled
 from netlink._engine.receive import StreamReader, batch_of
@@ -35,6 +35,7 @@ _CHARGE_MIN = 512
 SLOT = (16 << 10) + 64
 # Bytes. The kernel allocates memory only for queued datagrams.
 _READ_BUFFER = 16 << 20
+_START_BUFFER = 1 << 20
 _READ_BUFFER_MAX = (1 << 31) - 2  # the largest value of SO_RCVBUF
 _PAST = 0.0  # in time.monotonic()
 _START, _STOP = 1, 2  # sequence numbers of the requests
@@ -60,14 +61,19 @@ if TYPE_CHECKING:
 
 
 def kinds_of(kinds: Kinds[_R]) -> tuple[Kind[_R], ...]:
-    """The kinds of a stream, from a mapping or from `Kind` objects."""
-    if not isinstance(kinds, Mapping):
-        return tuple(kinds)
-    mapping = cast("Mapping[int, builtins.type[_R] | tuple[builtins.type[_R], int]]", kinds)
-    found: list[Kind[_R]] = []
-    for type_, what in mapping.items():
-        declaration, event = what if isinstance(what, tuple) else (what, None)
-        found.append(Kind(type_, declaration, event))
+    """The kinds of a stream, from a mapping or from `Kind` objects. TypeError for anything else."""
+    found: list[Any] = []
+    if isinstance(kinds, Mapping):
+        for type_, what in kinds.items():
+            declaration, event = what if isinstance(what, tuple) else (what, None)
+            found.append(Kind(type_, declaration, event))
+    else:
+        found += kinds
+    for kind in found:
+        if not isinstance(kind, Kind):
+            raise TypeError(f"kinds must be a mapping from types to declarations, or Kind objects, not {kind!r}")
+        if not (isinstance(kind.declaration, type) and hasattr(kind.declaration, "__table__")):
+            raise TypeError(f"a stream's records need a declaration, not {kind.declaration!r}")
     return tuple(found)
 
 
@@ -110,7 +116,7 @@ class Source(Protocol[_R_co]):
 
 def open_source(
     protocol: int,
-    kinds: Collection[Kind[_R]],
+    kinds: Kinds[_R],
     *,
     groups: Iterable[int] = (),
     config: Config | None = None,
@@ -126,18 +132,22 @@ def open_source(
     """Open the socket of a `Stream`, as `netlink.stream.open` does, with more options for families.
 
     counter: a field of 32 bits, with which the kernel numbers its messages from 0: a gap is a loss.
-    start: a request that makes the kernel send. Its acknowledgement is awaited; an error of it has the hints of the
-    call. stop: a request that ends the sending. The stream still reads the messages before its acknowledgement.
+    start: a request that makes the kernel send, and that it acknowledges within the send, as all but audit do. OpError
+    for its refusal, with the hints of the call, and ENOBUFS if messages left no room for the acknowledgement.
+    stop: a request that ends the sending. The stream still reads the messages before its acknowledgement.
     """
+    kinds = kinds_of(kinds)
     if not kinds:
         raise ValueError("a stream needs at least one kind of message")
     config = Config() if config is None else config
-    groups = [*groups, *(bit + 1 for bit in range(32) if config.groups >> bit & 1)]
     sock = Socket(protocol, config)
     try:
+        groups = [*groups, *(bit + 1 for bit in range(32) if config.groups >> bit & 1)]
         # Without this option the kernel drops all messages after an overrun until the queue is empty, unreported.
         sock.set_option(ConnOption.NO_ENOBUFS, True)
-        sock.set_read_buffer(_READ_BUFFER if read_buffer is None else read_buffer)
+        wanted = _READ_BUFFER if read_buffer is None else read_buffer
+        # Messages fill a small buffer between the effect of start and its acknowledgement.
+        sock.set_read_buffer(wanted if start is None else max(wanted, _START_BUFFER))
         if reliable:
             sock.set_option(ConnOption.BROADCAST_ERROR, True)
         if bpf is not None:
@@ -156,10 +166,11 @@ def open_source(
         if start is not None:
             sock.send(filled(start.message, _START, sock.pid))
             try:
-                reader.await_acknowledgement(_START)
+                reader.take_acknowledgement(_START, sock.read_buffer())
             except OpError as error:
                 start.explain(error)
                 raise
+            sock.set_read_buffer(wanted)
         # After all that may fail.
         if read_buffer is not None:
             _warn_if_capped(read_buffer, sock.read_buffer())

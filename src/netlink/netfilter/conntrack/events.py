@@ -13,6 +13,7 @@ from netlink.consts import Family, HeaderFlags, NetfilterGroup
 from netlink.errors import Overrun
 from netlink.netfilter import _sysctl
 from netlink.netfilter.conntrack.family import dial
+from netlink.netfilter.conntrack.filter import check_filter
 from netlink.netfilter.conntrack.records import Command, Event, Flow
 from netlink.netfilter.nfnetlink import hints_given
 from netlink.stream import Kind, Resync, Stream
@@ -108,6 +109,7 @@ def listen(
     # As ints: ~ of an IntFlag has only the bits of its flags.
     if not chosen or int(chosen) & ~int(_ALL):
         raise ValueError(f"events must be one or more of NEW, UPDATE and DESTROY, not {events!r}")
+    check_filter(filter)
     if filter is not None and filter.event is not None:
         chosen &= filter.event
         if not chosen:

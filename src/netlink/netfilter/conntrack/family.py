@@ -11,7 +11,15 @@ from netlink import family as _family
 from netlink.consts import HeaderFlags
 from netlink.family import C, Call, Deferred, Do, Dump, Steps, verb
 from netlink.netfilter._sysctl import warn_of_zero
-from netlink.netfilter.conntrack.filter import ABILITIES, KERNELS, abilities, address_family, check_flush, part_of
+from netlink.netfilter.conntrack.filter import (
+    ABILITIES,
+    KERNELS,
+    abilities,
+    address_family,
+    check_filter,
+    check_flush,
+    part_of,
+)
 from netlink.netfilter.conntrack.records import (
     Command,
     Expect,
@@ -133,6 +141,7 @@ class Conn(Family[C]):
         The table changes during the dump, and the kernel does not report that: a flow may be reported twice or not at
         all. Zone, `id` and `orig` identify a flow.
         """
+        check_filter(filter)
         if filter is not None and filter.event is not None:
             raise ValueError("a dump has no events: use a filter with an event for listen")
         if zero:
@@ -220,6 +229,7 @@ class Conn(Family[C]):
         than TCP and UDP, IPv6 addresses), the flows of a dump are deleted one by one, each by its tuple, zone and id:
         no other flow is deleted.
         """
+        check_filter(filter)
         if filter is not None:
             check_flush(filter)
         address_family(filter, family)

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from netlink.schema import Record
 
-__all__ = ["ABILITIES", "Filter", "abilities", "address_family", "check_flush", "part_of"]
+__all__ = ["ABILITIES", "Filter", "abilities", "address_family", "check_filter", "check_flush", "part_of"]
 
 
 class Filter(Criteria[Flow], declaration=Flow, event="event"):
@@ -88,6 +88,12 @@ class Filter(Criteria[Flow], declaration=Flow, event="event"):
         def __init__(self, **given: Any) -> None:
             super().__init__(**given)
             address_family(self)
+
+
+def check_filter(given: object) -> None:
+    """TypeError for an argument that is neither a Filter nor None."""
+    if given is not None and not isinstance(given, Filter):
+        raise TypeError(f"filter must be a conntrack.Filter or None, not {given!r}")
 
 
 # The criteria by which a kernel may filter.

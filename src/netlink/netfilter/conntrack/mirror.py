@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from netlink._io.locks import Lock, Locks
 from netlink.errors import OpError
 from netlink.netfilter.conntrack.events import listen
+from netlink.netfilter.conntrack.filter import check_filter
 from netlink.netfilter.conntrack.records import Event, Flow, Status, Tuple
 from netlink.netfilter.nfnetlink import NfGenMsg
 from netlink.stream import ResyncBegin, ResyncEnd
@@ -78,6 +79,7 @@ class Mirror(Mapping[FlowKey, Flow]):
         filter: selects flows. ValueError for mark, status or event: a flow must match during its entire life.
         reliable, read_buffer, netns: as of `listen`, as are errors and warnings.
         """
+        check_filter(filter)
         if filter is not None and any(
             each.mark is not None or each.status is not None or each.event is not None
             for each in (filter, *filter.exclude)

@@ -154,7 +154,8 @@ def listen(
     netns: the network namespace, as in `netlink.Config`.
 
     OpError: EBUSY if the group has another listener; PermissionError without CAP_NET_ADMIN; EOPNOTSUPP if the kernel
-    does not support conntrack=True. ValueError for invalid arguments, which the kernel might ignore silently.
+    does not support conntrack=True; ENOBUFS if packets filled the read buffer before the kernel's answer.
+    ValueError for invalid arguments, which the kernel might ignore silently.
     """
     _check("group", group, 0, 0xFFFF)
     _check("copy_range", copy_range, 0, 0xFFFF)
