@@ -19,7 +19,8 @@ encoding look up no names.
 
 A field reads as None if its attribute is absent; a `required` one raises `MissingAttribute`. Attributes of types that
 are not declared are in `record.unknown`. An attribute of another width than declared is a DecodeError. A struct may be
-longer or shorter than declared, as in newer and older kernels.
+longer or shorter than declared, as in newer and older kernels. Of attributes that come again the last one counts, with
+all that is in it, as in the kernel; all those of a `repeated` field do.
 
 The annotations are for type checkers, which derive the constructor's arguments from them. Nothing else reads them.
 

@@ -5,8 +5,9 @@
  *
  * Beyond not crashing it must hold: all that a record refers to lies in the heap or the datagrams, lists end,
  * presence bits are those of fields, a failed decode says where inside the input, what is decoded and encoded again
- * is the same from then on, an input's shape says of it, and of one with other values, what nl_decode says, and a copy
- * of a record refers to memory of its own alone and is encoded as the record is.
+ * is the same from then on, an input's shape says of it, and of one with other values, what nl_decode says, a copy of
+ * a record refers to memory of its own alone and is encoded as the record is, and of attributes that come again the
+ * last one counts, as if the others were not there.
  */
 #include "../../src/netlink/_engine/copy.h"
 #include "../../src/netlink/_engine/shape.h"
@@ -448,6 +449,58 @@ static void copy(const struct result *from)
     free_result(&to);
 }
 
+/* The payload again, without the attributes of which a later one counts. */
+static void strip(const struct nl_set *set, const uint8_t *payload, size_t size, struct nl_area *out)
+{
+    struct nl_cursor c = {payload, size}, elements;
+    struct nl_attribute a, element;
+    while (nl_next_attribute(&c, &a) == NL_ITEM) {
+        unsigned type = a.type & NL_ATTR_TYPE;
+        const struct nl_op *op = type < set->limit ? set->index[type] : NULL;
+        const struct nl_set *inside = NULL;
+        size_t at, its;
+        if (op && (op->code == NL_C_STRUCT || op->code == NL_C_NESTED || op->code == NL_C_CONTAINER ||
+                   op->code == NL_C_APART)) {
+            if (nl_comes_again(c, type))
+                continue;
+            inside = op->kind == NL_K_STRUCT ? NULL : op->set;
+        }
+        if (op && op->item && op->item->kind == NL_K_NESTED)
+            inside = op->item->set;
+        CHECK(nl_open_attribute(out, a.type, &at) == 0);
+        if (inside && op->kind == NL_K_ARRAY) {
+            elements = (struct nl_cursor){a.payload, a.size};
+            while (nl_next_attribute(&elements, &element) == NL_ITEM) {
+                CHECK(nl_open_attribute(out, element.type, &its) == 0);
+                strip(inside, element.payload, element.size, out);
+                CHECK(nl_close_attribute(out, its) == 0);
+            }
+        } else if (inside) {
+            strip(inside, a.payload, a.size, out);
+        } else {
+            CHECK(nl_put(out, a.payload, a.size) == 0);
+        }
+        CHECK(nl_close_attribute(out, at) == 0);
+    }
+}
+
+/* data, which was decoded to this. */
+static void last_counts(const uint8_t *data, size_t size, const struct result *whole)
+{
+    struct nl_area out = {0};
+    size_t header = nl_align(head.set.wire_size);
+    CHECK(nl_put(&out, data, size < header ? size : header) == 0);
+    if (size > header)
+        strip(&outer.set, data + header, size - header, &out);
+    struct result r = once(out.data, out.size, NULL);
+    CHECK(r.decoded == 0 && r.encoded == whole->encoded && r.out.size == whole->out.size);
+    CHECK(!r.out.size || !memcmp(r.out.data, whole->out.data, r.out.size));
+    same_unknown(whole, &r);
+    CHECK(r.heap.size == whole->heap.size && (!r.heap.size || !memcmp(r.heap.data, whole->heap.data, r.heap.size)));
+    free_result(&r);
+    nl_area_free(&out);
+}
+
 /* data, which has this shape: by it and without. */
 static void both_ways(const uint8_t *data, size_t size, struct nl_shapes *shapes)
 {
@@ -492,8 +545,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     make();
     struct result first = once(data, size, NULL);
     by_shape(data, size);
-    if (first.decoded == 0)
+    if (first.decoded == 0) {
         copy(&first);
+        last_counts(data, size, &first);
+    }
     if (first.decoded == 0 && first.encoded == 0) {
         struct result again = once(first.out.data, first.out.size, NULL);
         CHECK(again.decoded == 0 && again.encoded == 0);
@@ -571,15 +626,21 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
 
 static void seed_set(const struct nl_set *set, struct nl_area *out)
 {
+    static uint8_t again[UINT16_MAX / 4];
     unsigned start = (unsigned)(next() % set->op_count), skip = 1 + (unsigned)(next() % 3);
+    size_t before = out->size;
     for (unsigned i = 0; i < set->op_count; i += skip) {
         const struct nl_op *op = &set->ops[(start + i) % set->op_count];
         size_t at;
         uint16_t type = next() % 32 ? op->type : (uint16_t)next();
-        CHECK(nl_open_attribute(out, type, &at) == 0);
-        seed_value(op, out);
-        CHECK(nl_close_attribute(out, at) == 0);
+        for (unsigned times = next() % 8 ? 1 : 2 + (unsigned)(next() % 2); times; times--) {
+            CHECK(nl_open_attribute(out, type, &at) == 0);
+            seed_value(op, out);
+            CHECK(nl_close_attribute(out, at) == 0);
+        }
     }
+    if (out->size > before + 8 && next() % 4 == 0 && out->size < UINT16_MAX / 4) /* all of them again */
+        CHECK(nl_put(out, memcpy(again, out->data + before, out->size - before), out->size - before) == 0);
 }
 
 /* Runs so many inputs and those in the files. Prints how many of the former there were, and were decoded. */

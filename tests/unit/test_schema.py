@@ -1478,19 +1478,132 @@ def test_to_numpy_without_columns() -> None:
     assert Texts.decode_many([b"", b""]).to_numpy().shape == (2,)
 
 
-def test_of_a_repeated_nested_attribute_the_last_counts() -> None:
-    class Pair(AttributeSet):
-        a = u8(1)
-        b = u8(2)
+# Of attributes that come again the last one counts
 
-    class Twice(AttributeSet):
-        pair = nested(1, Pair)
 
-    def both(e: AttributeEncoder) -> None:
-        e.nested(1, lambda n: n.uint8(1, 5))
-        e.nested(1, lambda n: n.uint8(2, 6))
+class Stamp(Struct):
+    sec = u32()
+    usec = u32()
 
-    assert Twice.decode(wire(both)).pair == Pair(b=6)
+
+class Deep(AttributeSet):
+    pair = nested(1, Pair)
+    seldom = nested(2, Pair, rare=True)
+
+
+class Again(AttributeSet):
+    number = u8(1)
+    pair = nested(2, Pair)
+    seldom = nested(3, Deep, rare=True)
+    deep = nested(4, Deep)
+    stamp = struct(5, Stamp)
+    pairs = array(6, Pair)
+    numbers = array(7, u8)
+    each = repeated(8, Pair)
+    kind = string(9)
+    data = submessage(10, on="kind", cases={"pair": Pair, "deep": Deep})
+    inside = u8((11, 1))
+    text = string((11, 2))
+    further = nested((11, 3, 1), Pair)
+    list_ = array((11, 4), u8)
+
+
+FIRST, SECOND = attr(1, b"\1") + attr(70, b"old"), attr(2, b"\2") + attr(71, b"new")
+AGAIN: dict[str, tuple[bytes, bytes]] = {
+    "nested": (attr(2, FIRST), attr(2, SECOND)),
+    "rare": (attr(3, attr(1, FIRST) + attr(72, b"")), attr(3, attr(2, SECOND))),
+    "nested in nested": (attr(4, attr(1, FIRST) + attr(2, FIRST)), attr(4, attr(1, SECOND))),
+    "again inside": (attr(4, attr(1, FIRST) + attr(2, FIRST)), attr(4, attr(1, SECOND) + attr(2, SECOND))),
+    "struct": (attr(5, bytes(range(8))), attr(5, bytes(range(10, 14)))),
+    "array": (attr(6, attr(1, FIRST) + attr(2, FIRST)), attr(6, attr(1, SECOND))),
+    "array of numbers": (attr(7, attr(1, b"\1") * 3), attr(7, attr(1, b"\2"))),
+    "submessage": (attr(10, FIRST), attr(10, SECOND)),
+    "container": (
+        attr(11, attr(1, b"\1") + attr(2, b"x") + attr(3, attr(1, FIRST)) + attr(4, attr(1, b"\1")) + attr(73, b"old")),
+        attr(11, attr(2, b"y") + attr(74, b"new")),
+    ),
+    "container in container": (
+        attr(11, attr(1, b"\1") + attr(3, attr(1, FIRST) + attr(75, b""))),
+        attr(11, attr(3, attr(1, SECOND))),
+    ),
+}
+BESIDE = attr(9, b"pair") + attr(1, b"\7") + attr(76, b"beside") + attr(8, FIRST) + attr(8, SECOND)
+
+
+def everything(record: Any) -> Any:
+    """What a record reads as, with the attributes of unknown types at every depth."""
+    if isinstance(record, tuple):
+        return [everything(item) for item in record]
+    if not isinstance(record, Record):
+        return record
+    return record.unknown, {name: everything(getattr(record, name)) for name in type(record).__fields__}
+
+
+@pytest.mark.parametrize("times", [1, 2, 5])
+@pytest.mark.parametrize("kind", AGAIN)
+def test_of_attributes_that_come_again_the_last_counts(kind: str, times: int) -> None:
+    first, last = AGAIN[kind]
+    once = Again.decode_many([BESIDE + last])
+    for before in (first * times, (first + last) * times, (last + first) * times):
+        payload = before + BESIDE + last
+        for batch in (Again.decode_many([payload]), Again.decode_many([payload] * 12)[-1:]):
+            assert everything(batch[0]) == everything(once[0])
+            assert batch[0].encode() == once[0].encode()
+        assert Again.decode_many([payload]).nbytes == once.nbytes
+
+
+@pytest.mark.parametrize("kind", AGAIN)
+def test_of_attributes_that_come_again_each_has_to_be_well_formed(kind: str) -> None:
+    if kind == "struct":
+        return  # of any length
+    _, last = AGAIN[kind]
+    (type_,) = cstruct.unpack_from("=H", last, 2)
+    malformed = attr(type_, b"\x09\0\1\0abcd")
+    for payload in (malformed + last, last + malformed + last, last * 2 + malformed + last, last * 2 + malformed):
+        with pytest.raises(DecodeError, match="does not fit"):
+            Again.decode(BESIDE + payload)
+
+
+def test_a_replaced_set_leaves_its_neighbours_attributes_alone() -> None:
+    record = Again.decode(
+        attr(80, b"a") + attr(2, attr(81, b"b")) + attr(82, b"c") + attr(4, attr(83, b"d") + attr(1, attr(84, b"e")))
+        + attr(2, attr(85, b"f")) + attr(86, b"g")
+    )  # fmt: skip
+    assert record.pair is not None
+    assert record.deep is not None
+    assert record.deep.pair is not None
+    assert record.unknown == ((80, b"a"), (82, b"c"), (86, b"g"))
+    assert record.pair.unknown == ((85, b"f"),)
+    assert record.deep.unknown == ((83, b"d"),)
+    assert record.deep.pair.unknown == ((84, b"e"),)
+
+
+@pytest.mark.parametrize(
+    ("type_", "insides"),
+    [
+        (2, [b"", attr(99)]),
+        (3, [b"", attr(99), attr(1) + attr(2)]),
+        (4, [b"", attr(99), attr(1) + attr(2)]),
+        (6, [b"", attr(1), attr(1, attr(99))]),
+        (10, [b"", attr(99), attr(1) + attr(2)]),
+        (11, [b"", attr(99), attr(3, attr(1)) + attr(4, attr(1, b"1"))]),
+    ],
+)
+def test_attributes_that_come_again_take_no_memory(type_: int, insides: list[bytes]) -> None:
+    kind = attr(9, b"deep")
+    for inside in insides:
+        one = attr(type_, inside)
+        many = Again.decode_many([kind + one * (65536 // len(one))])
+        assert many.nbytes == Again.decode_many([kind + one]).nbytes
+
+
+def test_a_packet_of_nothing_but_flows() -> None:
+    """NFULA_CT is rare: 4 bytes each, of which the last counts."""
+    from netlink.netfilter.nflog import Packet
+
+    many = Packet.decode_many([bytes(4) + attr(18) * 16384])
+    assert many[0].ct is not None
+    assert many.nbytes == Packet.decode_many([bytes(4) + attr(18)]).nbytes
 
 
 # What is beside the attributes, and what stays in the datagram

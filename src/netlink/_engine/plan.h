@@ -42,9 +42,10 @@ enum nl_kind {
 
 enum { NL_BIG = 1, NL_SIGNED = 2 };
 
-/* The decoder's branch for an op: one for each common kind, NL_C_OTHER for all others. nl_op_finish sets it. */
+/* The decoder's branch for an op: one for each common kind. nl_op_finish sets it. */
 enum nl_code {
-    NL_C_OTHER,
+    NL_C_OTHER, /* all other kinds */
+    NL_C_APART, /* those with records in the heap, of which the last counts: NL_K_RARE, NL_K_ARRAY, NL_K_SUBMESSAGE */
     NL_C_8,
     NL_C_16,
     NL_C_32,
@@ -139,6 +140,8 @@ static inline void nl_op_finish(struct nl_op *op)
         op->code = NL_C_CONTAINER;
     else if (op->kind == NL_K_STRUCT)
         op->code = NL_C_STRUCT;
+    else if (op->kind == NL_K_RARE || op->kind == NL_K_ARRAY || op->kind == NL_K_SUBMESSAGE)
+        op->code = NL_C_APART;
     else if (op->kind == NL_K_ADDRESS && op->width == 4)
         op->code = NL_C_ADDRESS4;
     else if (op->kind == NL_K_ADDRESS && op->width == 16)
@@ -260,6 +263,7 @@ enum nl_fault_kind {
     NL_FAULT_HEADER,    /* the payload is shorter than its header struct */
     NL_FAULT_MEMORY,    /* no memory */
     NL_FAULT_LIMIT,     /* an area has reached the limit of 32-bit offsets */
+    NL_FAULT_AGAIN,     /* an attribute comes again, and the decoder does not look ahead; no caller sees it */
 };
 
 struct nl_fault {
@@ -275,6 +279,7 @@ struct nl_decoder {
     struct nl_area *heap;
     struct nl_area *datagrams; /* if the payload lies in it, it does not move */
     struct nl_fault *fault;
+    int ahead; /* whether to look ahead for attributes that come again */
 };
 
 static int nl_fail(struct nl_decoder *d, enum nl_fault_kind kind, const uint8_t *at, size_t want, size_t got)
@@ -473,8 +478,8 @@ static inline int nl_width(struct nl_decoder *d, const struct nl_attribute *a, s
     return nl_fail(d, NL_FAULT_WIDTH, a->payload, want, a->size);
 }
 
-/* Decodes a value of any kind. nl_decode_set handles the common kinds itself. Lists and the constructor call this for
- * them. */
+/* Decodes a value of any kind but a struct. nl_decode_set handles the common kinds itself. Lists and the constructor
+ * call this for them. */
 static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
                            const struct nl_attribute *a, const struct nl_place *place)
 {
@@ -585,6 +590,8 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         memcpy(nl_at(d, place) + op->offset, &sub, sizeof sub);
         break;
     }
+    case NL_K_CONTAINER:
+        return nl_decode_set(d, op->set, a->payload, a->size, place);
     default:
         return 0;
     }
@@ -629,6 +636,52 @@ static int nl_decode_submessage(struct nl_decoder *d, const struct nl_set *set, 
     return 0;
 }
 
+/* Whether a field's attribute came before. seen: as in nl_decode_set. */
+static inline uint64_t nl_seen(const struct nl_set *set, const uint8_t *record, const struct nl_op *op, uint64_t seen)
+{
+    return (op->bit < 64 && seen >> op->bit & 1) || nl_present(set, record, op->bit);
+}
+
+/* Of several attributes of one type the last one counts, as in the kernel's nla_parse: of a set or an array with all
+ * that it has, nothing of those before. So nl_decode_set fails with NL_FAULT_AGAIN at the second one, and nl_decode
+ * begins anew with a decoder that looks ahead. Only such payloads pay for it, each attribute a constant price. */
+
+static int nl_comes_again(struct nl_cursor rest, unsigned type)
+{
+    struct nl_attribute a;
+    while (nl_next_attribute(&rest, &a) == NL_ITEM)
+        if ((a.type & NL_ATTR_TYPE) == type)
+            return 1;
+    return 0;
+}
+
+/* Decodes an attribute that does not count, only to see whether it is well-formed. */
+static int nl_decode_aside(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
+                           const struct nl_attribute *a)
+{
+    size_t heap = d->heap->size, datagrams = d->datagrams->size, room = (size_t)set->record_size + 4;
+    uint32_t record = nl_heap_alloc_zeroed(d->heap, room);
+    if (!record)
+        return nl_fail_full(d, d->heap, a->payload, room);
+    struct nl_place place = {NULL, record, record, record + set->record_size};
+    int result = nl_decode_value(d, set, op, a, &place);
+    d->heap->size = heap;
+    d->datagrams->size = datagrams;
+    return result;
+}
+
+/* Whether an attribute counts: 1; 0 if it comes again in the rest of the payload; -1 for a fault. before: whether it
+ * came before. */
+static int nl_counts(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op, struct nl_attribute a,
+                     struct nl_cursor rest, uint64_t before)
+{
+    if (__builtin_expect(!d->ahead, 1))
+        return before ? nl_fail(d, NL_FAULT_AGAIN, a.payload, 0, 0) : 1;
+    if (!nl_comes_again(rest, a.type & NL_ATTR_TYPE))
+        return 1;
+    return nl_decode_aside(d, set, op, &a);
+}
+
 static void nl_write_presence(const struct nl_set *set, uint8_t *record, uint64_t seen)
 {
     for (uint8_t *p = record + set->presence; seen; p++, seen >>= 8)
@@ -642,8 +695,10 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
     struct nl_attribute a;
     enum nl_step step;
     int submessages = 0;
-    uint64_t seen = 0; /* the first 64 presence bits: written at the end */
+    uint64_t seen = 0;       /* the first 64 presence bits: written at the end */
+    uint64_t containers = 0; /* of these types modulo 64; a false alarm only costs time */
     size_t want;
+    int counts;
     const struct nl_op *op = NULL;
     uint8_t *record = nl_at(d, place);
     while ((step = nl_next_attribute(&c, &a)) == NL_ITEM) {
@@ -713,27 +768,34 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
             to[16] = 6;
             break;
         case NL_C_STRUCT:
-            nl_decode_struct(op->set, a.payload, a.size, to);
+            if ((counts = nl_counts(d, set, op, a, c, nl_seen(set, record, op, seen))) < 0)
+                goto inside;
+            if (counts)
+                nl_decode_struct(op->set, a.payload, a.size, to);
+            record = nl_at(d, place);
             break;
         case NL_C_NESTED: {
             struct nl_place inside = *place;
             inside.offset += op->offset;
-            /* The last of several counts, as in the kernel's nla_parse. */
-            if ((op->bit < 64 && seen >> op->bit & 1) || nl_present(set, record, op->bit))
-                memset(to, 0, op->size);
-            if (nl_decode_set(d, op->set, a.payload, a.size, &inside) < 0)
+            if ((counts = nl_counts(d, set, op, a, c, nl_seen(set, record, op, seen))) < 0 ||
+                (counts && nl_decode_set(d, op->set, a.payload, a.size, &inside) < 0))
                 goto inside;
             record = nl_at(d, place);
             break;
         }
-        case NL_C_CONTAINER:
-            if (nl_decode_set(d, op->set, a.payload, a.size, place) < 0)
+        case NL_C_CONTAINER: {
+            uint64_t bit = UINT64_C(1) << (type & 63);
+            if ((counts = nl_counts(d, set, op, a, c, containers & bit)) < 0 ||
+                (counts && nl_decode_set(d, op->set, a.payload, a.size, place) < 0))
                 goto inside;
+            containers |= bit;
             record = nl_at(d, place);
             continue; /* not a field: it has no presence bit */
+        }
         default: {
             struct nl_attribute whole = a;
-            if (nl_decode_value(d, set, op, &whole, place) < 0)
+            counts = op->code == NL_C_APART ? nl_counts(d, set, op, a, c, nl_seen(set, record, op, 0)) : 1;
+            if (counts < 0 || (counts && nl_decode_value(d, set, op, &whole, place) < 0))
                 goto inside;
             record = nl_at(d, place);
             submessages |= op->kind == NL_K_SUBMESSAGE;
@@ -753,8 +815,15 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
         while (nl_next_attribute(&again, &a) == NL_ITEM) {
             unsigned type = a.type & NL_ATTR_TYPE;
             op = type < set->limit ? set->index[type] : NULL;
-            if (op && op->kind == NL_K_SUBMESSAGE && nl_decode_submessage(d, set, op, a.payload, a.size, place) < 0)
+            if (!op || op->kind != NL_K_SUBMESSAGE)
+                continue;
+            size_t heap = d->heap->size, datagrams = d->datagrams->size;
+            if (nl_decode_submessage(d, set, op, a.payload, a.size, place) < 0)
                 goto inside;
+            if (d->ahead && nl_comes_again(again, type)) {
+                d->heap->size = heap;
+                d->datagrams->size = datagrams;
+            }
         }
     }
     return 0;
@@ -766,24 +835,38 @@ inside:
     return -1;
 }
 
-/* Decodes a payload, the bytes behind nlmsghdr, into a zeroed record of set->record_size + 4 bytes. 0, or -1 and the
- * cause in fault: heap and datagrams may have grown, and the caller restores their sizes. */
-static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record,
-                            struct nl_area *heap, struct nl_area *datagrams, struct nl_fault *fault)
+static int nl_decode_payload(struct nl_decoder *d, const struct nl_set *set, size_t size, uint8_t *record)
 {
-    struct nl_decoder d = {payload, heap, datagrams, fault};
+    const uint8_t *payload = d->start;
     struct nl_place place = {record, 0, 0, set->record_size};
     size_t header = 0;
     if (set->header) {
         header = nl_align(set->header->set->wire_size);
         if (size < set->header->set->wire_size)
-            return nl_fail(&d, NL_FAULT_HEADER, payload, set->header->set->wire_size, size);
+            return nl_fail(d, NL_FAULT_HEADER, payload, set->header->set->wire_size, size);
         if (header > size)
             header = size;
         nl_decode_struct(set->header->set, payload, set->header->set->wire_size, record + set->header->offset);
         nl_set_present(set, record, set->header->bit);
     }
-    return nl_decode_set(&d, set, payload + header, size - header, &place);
+    return nl_decode_set(d, set, payload + header, size - header, &place);
+}
+
+/* Decodes a payload, the bytes behind nlmsghdr, into a zeroed record of set->record_size + 4 bytes. 0, or -1 and the
+ * cause in fault: heap and datagrams may have grown, and the caller restores their sizes. */
+static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record,
+                            struct nl_area *heap, struct nl_area *datagrams, struct nl_fault *fault)
+{
+    struct nl_decoder d = {payload, heap, datagrams, fault, 0};
+    size_t heap_size = heap->size, datagrams_size = datagrams->size;
+    int result = nl_decode_payload(&d, set, size, record);
+    if (result == 0 || fault->kind != NL_FAULT_AGAIN)
+        return result;
+    heap->size = heap_size;
+    datagrams->size = datagrams_size;
+    memset(record, 0, set->record_size + 4);
+    d.ahead = 1;
+    return nl_decode_payload(&d, set, size, record);
 }
 
 /* ---- encode ---- */

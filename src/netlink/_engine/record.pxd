@@ -106,6 +106,7 @@ cdef extern from "_engine/plan.h" nogil:
         nl_area *heap
         nl_area *datagrams
         nl_fault *fault
+        int ahead
 
     struct nl_bytes:
         const uint8_t *heap

@@ -801,6 +801,7 @@ cdef class Field:
         decoder.heap = &store.heap
         decoder.datagrams = &store.datagrams
         decoder.fault = &fault
+        decoder.ahead = 1
         memset(&place, 0, sizeof(place))
         place.fixed = record
         if self.kind == NL_K_INT or self.kind == NL_K_EVENT:

@@ -65,7 +65,7 @@ struct nl_deferred {
 
 struct nl_shape {
     uint32_t size; /* bytes of the payload; if there is a rest, bytes before it */
-    uint8_t rest;  /* any bytes may follow: a view and the attributes behind it */
+    uint8_t rest;  /* a view of any length follows */
     uint8_t parts, deferred_count;
     uint32_t hits;
     uint8_t mask[NL_SHAPE_MAX], same[NL_SHAPE_MAX]; /* bits of the payload that must be equal, and their values */
@@ -242,6 +242,7 @@ static int nl_add_set(struct nl_shape_builder *d, const struct nl_set *set, cons
     struct nl_attribute a;
     enum nl_step step;
     const uint8_t *expected = payload;
+    uint64_t containers = 0; /* as in nl_decode_set */
     while ((step = nl_next_attribute(&c, &a)) == NL_ITEM) {
         const uint8_t *header = a.payload - NL_ATTR_HEADER;
         unsigned type = a.type & NL_ATTR_TYPE;
@@ -251,7 +252,7 @@ static int nl_add_set(struct nl_shape_builder *d, const struct nl_set *set, cons
             return -1;
         if (op && op->kind == NL_K_VIEW) {
             d->shape->size = (uint32_t)(header - d->start);
-            return outermost ? 1 : -1;
+            return outermost && !c.left ? 1 : -1;
         }
         if ((size_t)(a.payload - d->start) + a.size > NL_SHAPE_MAX)
             return -1;
@@ -264,6 +265,9 @@ static int nl_add_set(struct nl_shape_builder *d, const struct nl_set *set, cons
             result = nl_add_deferred(d, set, NULL, &a, place);
             break;
         case NL_K_CONTAINER:
+            if (containers >> (type & 63) & 1)
+                return -1;
+            containers |= UINT64_C(1) << (type & 63);
             result = nl_add_set(d, op->set, a.payload, a.size, place, 0);
             break;
         case NL_K_STRUCT:
@@ -283,6 +287,12 @@ static int nl_add_set(struct nl_shape_builder *d, const struct nl_set *set, cons
             break;
         case NL_K_SUBMESSAGE:
             return -1;
+        case NL_K_ARRAY:
+            if (nl_present(set, nl_model_at(d, place), op->bit))
+                return -1;
+            nl_set_present(set, nl_model_at(d, place), op->bit);
+            result = nl_add_deferred(d, set, op, &a, place);
+            break;
         default:
             if (op->code == NL_C_OTHER && op->kind != NL_K_FIXED)
                 result = nl_add_deferred(d, set, op, &a, place);
@@ -426,25 +436,21 @@ static inline void nl_fill_part(const struct nl_shape *s, const struct nl_part *
     }
 }
 
-/* Decodes the rest of a payload: in most cases one view and nothing behind it. */
+/* Decodes the rest of a payload, a view. -1 if it is anything else. */
 static inline int nl_shape_rest(const struct nl_shape *s, const struct nl_set *set, const uint8_t *payload, size_t size,
                                 uint8_t *record, struct nl_decoder *d)
 {
-    struct nl_place place = {record, 0, 0, set->record_size};
     struct nl_cursor c = {payload + s->size, size - s->size};
     struct nl_attribute a;
-    if (nl_next_attribute(&c, &a) == NL_ITEM && !c.left && (a.type & NL_ATTR_TYPE) < set->limit) {
-        const struct nl_op *op = set->index[a.type & NL_ATTR_TYPE];
-        struct nl_ref ref;
-        if (op && op->kind == NL_K_VIEW) {
-            if (nl_view_bytes(d, a.payload, a.size, &ref) < 0)
-                return -1;
-            memcpy(record + op->offset, &ref, sizeof ref);
-            nl_set_present(set, record, op->bit);
-            return 0;
-        }
-    }
-    return nl_decode_set(d, set, payload + s->size, size - s->size, &place);
+    struct nl_ref ref;
+    if (nl_next_attribute(&c, &a) != NL_ITEM || c.left || (a.type & NL_ATTR_TYPE) >= set->limit)
+        return -1;
+    const struct nl_op *op = set->index[a.type & NL_ATTR_TYPE];
+    if (!op || op->kind != NL_K_VIEW || nl_view_bytes(d, a.payload, a.size, &ref) < 0)
+        return -1;
+    memcpy(record + op->offset, &ref, sizeof ref);
+    nl_set_present(set, record, op->bit);
+    return 0;
 }
 
 /* Makes the parts in the heap and decodes the deferred attributes. */
@@ -525,10 +531,10 @@ static inline int nl_decode_shaped(struct nl_shapes *all, const struct nl_set *s
         if (s->parts == 1 && !s->deferred_count && !s->rest)
             return 0;
         size_t heap_size = heap->size, datagrams_size = datagrams->size;
-        struct nl_decoder d = {payload, heap, datagrams, fault};
+        struct nl_decoder d = {payload, heap, datagrams, fault, 0};
         if (nl_shape_finish(s, set, payload, size, record, &d) == 0)
             return 0;
-        heap->size = heap_size; /* nl_decode reports the fault */
+        heap->size = heap_size; /* a fault, attributes that come again, or another rest: nl_decode tells */
         datagrams->size = datagrams_size;
         break;
     }
