@@ -6,17 +6,20 @@ Environment, for development:
   NETLINK_SANITIZE=fuzzer   coverage instrumentation for a fuzzer; with CC=clang
   NETLINK_COVERAGE=1        line counts for gcov
   NETLINK_WERROR=1          warnings of the C compiler in hand-written C are errors
+  CFLAGS                    an -O or -g in it takes the place of those here
 """
 
 import os
 
 from Cython.Build import cythonize
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
 
 BUILD = "build"
+# setuptools puts what the environment has before all of this, where a later -O or -g would undo it.
+NAMED = {flag[:2] for flag in os.environ.get("CFLAGS", "").split()}
 CFLAGS = [
     "-std=c11",
-    "-O3",
     "-fvisibility=hidden",
     "-D_GNU_SOURCE",
     "-Wall",
@@ -26,6 +29,8 @@ CFLAGS = [
     "-Wno-missing-field-initializers",
     "-Wno-cast-function-type",
 ]
+if "-O" not in NAMED:
+    CFLAGS.append("-O3")
 LDFLAGS: list[str] = []
 SANITIZERS = {
     "1": ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"],
@@ -42,7 +47,7 @@ if chosen:
     BUILD = f"build/sanitize-{chosen}"
 covered = os.environ.get("NETLINK_COVERAGE") == "1"
 if covered:
-    CFLAGS += ["--coverage", "-O0"]
+    CFLAGS += ["--coverage", "-g", "-O0"]
     LDFLAGS.append("--coverage")
     BUILD = "build/coverage"
 if os.environ.get("NETLINK_WERROR") == "1":
@@ -59,23 +64,35 @@ def extension(name: str, *sources: str, depends: tuple[str, ...] = ()) -> Extens
         [f"src/netlink/{source}" for source in sources],
         depends=[f"src/netlink/{header}" for header in depends],
         include_dirs=["src/netlink"],
-        extra_compile_args=CFLAGS,
-        extra_link_args=LDFLAGS,
+        extra_compile_args=[*CFLAGS],
+        extra_link_args=[*LDFLAGS],
     )
+
+
+class BuildExtensions(build_ext):
+    """Wheels are stripped. What is built in place knows functions and lines, for valgrind, profilers and debuggers."""
+
+    def run(self) -> None:
+        if not (chosen or covered or "-g" in NAMED):
+            for built in self.extensions:
+                built.extra_compile_args.append("-g1" if self.inplace else "-g0")
+                built.extra_link_args += [] if self.inplace else ["-Wl,-s"]
+        super().run()
 
 
 setup(
     ext_modules=cythonize(
+        # They are built side by side, those that take longest first.
         [
-            extension("_codec", "_codec.pyx", depends=("_wire.h",)),
             extension("_engine.record", "_engine/record.pyx", depends=("_engine/copy.h", *RECORDS)),
-            extension("_engine.arrow", "_engine/arrow.pyx", depends=("_engine/arrow.h", *RECORDS)),
-            extension("_engine.match", "_engine/match.pyx", depends=("_engine/match.h", *RECORDS)),
-            extension("_engine.receive", "_engine/receive.pyx", depends=("_engine/match.h", *RECORDS)),
-            extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
             extension("_io.exchange", "_io/exchange.pyx", depends=("_engine/match.h", *RECORDS)),
-            extension("_io.locks", "_io/locks.pyx"),
+            extension("_codec", "_codec.pyx", depends=("_wire.h",)),
+            extension("_engine.arrow", "_engine/arrow.pyx", depends=("_engine/arrow.h", *RECORDS)),
+            extension("_engine.receive", "_engine/receive.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
+            extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
+            extension("_io.locks", "_io/locks.pyx"),
+            extension("_engine.match", "_engine/match.pyx", depends=("_engine/match.h", *RECORDS)),
         ],
         build_dir=f"{BUILD}/cython",
         emit_linenums=covered,
@@ -92,5 +109,6 @@ setup(
             "initializedcheck": False,
         },
     ),
-    options={"build": {"build_base": BUILD}},
+    cmdclass={"build_ext": BuildExtensions},
+    options={"build": {"build_base": BUILD}, "build_ext": {"parallel": True}},
 )
