@@ -61,7 +61,7 @@ DUMP = (
     Contender("fastnetlink dump, 3 fields", "fastnetlink", ("dump", "fields"), FIELDS),
     Contender("fastnetlink dump, 3 NumPy columns", "fastnetlink-numpy", ("dump", "numpy"), "and 3 columns summed up"),
     Contender("fastnetlink dump, 3 Arrow columns", "fastnetlink-arrow", ("dump", "arrow"), "all exported, 3 summed up"),
-    Contender("fastnetlink iter_dump", "fastnetlink", ("dump", "iter"), "Batches of some 1,000 flows, one at a time"),
+    Contender("fastnetlink iter_dump", "fastnetlink", ("dump", "iter"), "Batches of 4,096 flows, one at a time"),
     Contender("fastnetlink receive_iter", "fastnetlink", ("dump", "messages"), MESSAGES),
     Contender("fastnetlink Conn.execute", "fastnetlink", ("dump", "execute"), "a list of all Message objects"),
     Contender("C libmnl", "mnl", ("dump", "conntrack"), MNL),

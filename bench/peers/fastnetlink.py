@@ -122,7 +122,7 @@ def of_arrow(loops: int) -> Result:
     with conntrack.dial() as ct:
         result = Result()
         for _ in range(loops):
-            table = pyarrow.table(ct.dump())
+            table = pyarrow.RecordBatchReader.from_stream(ct.dump()).read_all()
             for name in ("orig_src_port", "status", "mark"):
                 result.sum += pyarrow.compute.sum(table[name]).as_py() or 0
             result.items += len(table)
@@ -323,7 +323,7 @@ def memory(what: str) -> Result:
             result.items, kept = len(flows), flows.nbytes
             if what == "arrow":
                 # Not nbytes, which counts anew what empty columns share.
-                kept = pyarrow.table(flows).get_total_buffer_size()
+                kept = pyarrow.RecordBatchReader.from_stream(flows).read_all().get_total_buffer_size()
         result.extra = {"peak": peak_rss() - before, "kept": kept}
     return result
 
