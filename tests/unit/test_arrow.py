@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import subprocess
 import sys
 import threading
@@ -695,3 +696,29 @@ def test_pandas() -> None:
     frame = pd.DataFrame.from_arrow(hops().select("number", "text"))
     assert list(frame.columns) == ["number", "text"]
     assert len(frame) == 4
+
+
+def test_the_way_of_the_guides_does_not_import_pandas() -> None:
+    pytest.importorskip("pandas")
+    code = """
+import sys
+
+import pyarrow as pa
+
+from netlink.netfilter.conntrack import Flow
+
+flows = Flow.decode_many([Flow(mark=1, id=2).encode()])
+for source in (flows, flows.select("mark"), flows.arrow("binary")):
+    assert pa.RecordBatchReader.from_stream(source).read_all()["mark"][0].as_py() == 1
+assert len(pa.record_batch(flows.arrow("binary"))) == len(pa.array(flows["mark"])) == 1
+assert "pandas" not in sys.modules
+"""
+    run = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_guides_make_no_table_by_what_imports_pandas() -> None:
+    pages = (Path(__file__).parents[2] / "docs").rglob("*.md")
+    blocks = [block for page in pages for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)]
+    assert any("RecordBatchReader.from_stream(" in block for block in blocks)
+    assert not [block for block in blocks if re.search(r"\b(pa|pyarrow)\.table\(", block)]
