@@ -91,6 +91,7 @@ setup(
             extension("_engine.receive", "_engine/receive.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
+            extension("_io.outlet", "_io/outlet.pyx", depends=RECORDS),
             extension("_io.locks", "_io/locks.pyx"),
             extension("_engine.match", "_engine/match.pyx", depends=("_engine/match.h", *RECORDS)),
         ],

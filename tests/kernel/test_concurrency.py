@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 import netns
-from kernel.tools import Peer, Worker, eventually, on_signal, passed, readable, soon, waits
+from kernel.tools import Peer, Worker, eventually, passed, readable, soon, waits
 from netlink import Conn, Family, Header, HeaderFlags, HeaderType, Message, OpError, dial
 from netlink.bpf import BPF_K, BPF_RET, stmt
 from netns import ACK, DUMP, RTM_GETLINK
@@ -504,21 +503,6 @@ def test_close_in_a_loop_over_a_dump(conn: Conn) -> None:
     with dial(Family.ROUTE) as own:
         own.send(netns.routes_request())
         ended(lambda: [own.close() for _ in own.receive_iter()])
-
-
-def test_close_by_a_signal_handler_while_its_thread_notifies_others(
-    conn: Conn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    notify_all = threading.Condition.notify_all
-
-    def late(condition: threading.Condition) -> None:
-        signal.raise_signal(signal.SIGUSR1)
-        notify_all(condition)
-
-    with on_signal(signal.SIGUSR1, lambda *_: conn.close()):
-        monkeypatch.setattr(threading.Condition, "notify_all", late)
-        conn.set_deadline(soon())
-    ended(conn.receive)
 
 
 def test_close_while_other_threads_work(work: Work) -> None:

@@ -1,18 +1,17 @@
 cdef class Locks:
-    cdef object mutex               # threading.RLock: a signal handler may run in the thread that holds it
-    cdef object changed             # threading.Condition of it
+    cdef list changed               # an acquired _thread.lock of each waiting thread
     cdef object on_change           # called after a release and after a change of a deadline, or None
     cdef object sender              # owner of the lock to send: the id of a thread, a task, or None
     cdef object receiver            # owner of the lock to receive
-    cdef Py_ssize_t waiting         # number of waiting threads
     cdef bint closed
     cdef unsigned forks             # count of forks() in the process of the owners
     cdef object send_deadline       # time.monotonic() seconds, or None
     cdef readonly object receive_deadline
 
-    cdef int reset(self) except -1
-    cdef object lock(self)
-    cdef bint try_take(self, str op, bint send, bint receive, object owner, str what) except -1
+    cdef int begin(self) except -1
+    cdef bint try_take(self, str op, bint send, bint receive, object owner, str what, object waiter) except -1
+    cdef int forget(self, object waiter) except -1
+    cdef int notify(self) except -1
     cdef object seconds_left(self, str op, bint send, bint receive, object own)
 
 

@@ -10,7 +10,7 @@ from libc.stdint cimport uint64_t
 
 from netlink._transport cimport forks
 
-import threading as _threading
+import _thread
 import time as _time
 
 from netlink.errors import OpError
@@ -27,53 +27,59 @@ cdef extern from "Python.h":
 cdef class Locks:
     """The two locks of a connection, to send and to receive.
 
-    The mutex guards all other fields, and is held only briefly. A lock may be held for long, by a receive that waits or
-    by an iterator suspended in the middle of a reply. A thread waits for `changed`, which is notified of a release, a
-    new deadline and `close`. A task waits for `on_change`, which is called for the same events except `close`.
+    Each may be held for long, by a receive that waits or by an iterator suspended in the middle of a reply. A thread
+    that waits has a lock in `changed`, which a release, a new deadline and `close` unlock. A task waits for
+    `on_change`, which is called for the same events except `close`.
 
+    A critical section guards the fields, and runs no Python code: no exception of a signal handler comes in between.
     A forked child starts with both locks free: the threads that held them do not exist in it.
     """
 
     def __cinit__(self, on_change=None):
         self.on_change = on_change
-        self.forks = forks() - 1
-        self.reset()
+        self.forks = forks()
+        self.changed = []
 
-    cdef int reset(self) except -1:
-        """Free both locks after a fork, unless another thread of this process has done so."""
-        mutex = _threading.RLock()
-        changed = _threading.Condition(mutex)
-        with cython.critical_section(self):
-            if self.forks != forks():
-                self.forks = forks()
-                self.mutex = mutex
-                self.changed = changed
-                self.sender = self.receiver = None
-                self.waiting = 0
+    cdef int begin(self) except -1:
+        """Free both locks after a fork. The caller is in a critical section, as in the methods below."""
+        if self.forks != forks():
+            self.forks = forks()
+            self.changed = []
+            self.sender = self.receiver = None
         return 0
 
-    cdef object lock(self):
-        """The mutex, locked."""
-        if self.forks != forks():
-            self.reset()
-        mutex = self.mutex
-        mutex.acquire()
-        return mutex
+    cdef bint try_take(self, str op, bint send, bint receive, object owner, str what, object waiter) except -1:
+        """Acquire the locks if they are free. If not, let a release of the waiter, a thread's lock, report a change."""
+        cdef bint own
+        with cython.critical_section(self):
+            self.begin()
+            if self.closed:
+                raise OpError(op, EBADF)
+            if (not send or self.sender is None) and (not receive or self.receiver is None):
+                if send:
+                    self.sender = owner
+                if receive:
+                    self.receiver = owner
+                return True
+            own = (send and self.sender == owner) or (receive and self.receiver == owner)
+            if waiter is not None and not own:
+                self.changed.append(waiter)
+        if own:
+            raise OpError(op, OSError(EBUSY, f"this {what} is in the middle of another reply: "
+                                             "finish or close its iterator first"))
+        return False
 
-    cdef bint try_take(self, str op, bint send, bint receive, object owner, str what) except -1:
-        """Acquire the locks if they are free. The caller holds the mutex."""
-        if self.closed:
-            raise OpError(op, EBADF)
-        if (send and self.sender is not None) or (receive and self.receiver is not None):
-            if (send and self.sender == owner) or (receive and self.receiver == owner):
-                raise OpError(op, OSError(EBUSY, f"this {what} is in the middle of another reply: "
-                                                 "finish or close its iterator first"))
-            return False
-        if send:
-            self.sender = owner
-        if receive:
-            self.receiver = owner
-        return True
+    cdef int forget(self, object waiter) except -1:
+        with cython.critical_section(self):
+            self.changed = [each for each in self.changed if each is not waiter]
+        return 0
+
+    cdef int notify(self) except -1:
+        """Wake all waiting threads."""
+        for waiter in self.changed:
+            waiter.release()
+        self.changed.clear()
+        return 0
 
     cdef object seconds_left(self, str op, bint send, bint receive, object own):
         left = None
@@ -83,33 +89,29 @@ cdef class Locks:
                 if this <= 0:
                     raise OpError(op, ETIMEDOUT)
                 left = this if left is None else min(left, this)
-        return left if left is None else min(left, _threading.TIMEOUT_MAX)
+        return left if left is None else min(left, _thread.TIMEOUT_MAX)
 
     def set_deadlines(self, **deadlines):
         """set_deadlines(read=..., write=...): the time until which to wait for a lock; None for ever."""
-        mutex = self.lock()
-        try:
+        with cython.critical_section(self):
+            self.begin()
             if "read" in deadlines:
                 self.receive_deadline = deadlines["read"]
             if "write" in deadlines:
                 self.send_deadline = deadlines["write"]
-            self.changed.notify_all()
-        finally:
-            mutex.release()
+            self.notify()
         if self.on_change is not None:
             self.on_change()
 
     def close(self):
         """End all waiting with EBADF. Returns False if it was closed already."""
-        mutex = self.lock()
-        try:
+        with cython.critical_section(self):
+            self.begin()
             if self.closed:
                 return False
             self.closed = True
-            self.changed.notify_all()
-            return True
-        finally:
-            mutex.release()
+            self.notify()
+        return True
 
     @property
     def is_closed(self):
@@ -134,46 +136,35 @@ cdef class Lock:
         """Acquire the locks for the calling thread, and wait for them."""
         cdef Locks locks = self.locks
         me = PyThreadState_GetID(PyThreadState_Get())
-        mutex = locks.lock()
-        try:
-            while not locks.try_take(self.op, self.send, self.receive, me, "thread"):
-                if locks.forks != forks():  # forked by a signal handler during the wait
-                    mutex.release()
-                    mutex = locks.lock()
-                    continue
+        if locks.try_take(self.op, self.send, self.receive, me, "thread", None):
+            return 0
+        while True:
+            waiter = _thread.allocate_lock()
+            waiter.acquire()
+            if locks.try_take(self.op, self.send, self.receive, me, "thread", waiter):
+                return 0
+            try:
                 left = locks.seconds_left(self.op, self.send, self.receive, self.deadline)
-                locks.waiting += 1
-                try:
-                    locks.changed.wait(left)
-                finally:
-                    locks.waiting -= 1
-        finally:
-            mutex.release()
-        return 0
+                waiter.acquire(True, -1 if left is None else left)
+            finally:
+                locks.forget(waiter)
 
     cdef int give_back(self) except -1:
         cdef Locks locks = self.locks
-        mutex = locks.lock()
-        try:
+        with cython.critical_section(locks):
+            locks.begin()
             if self.send:
                 locks.sender = None
             if self.receive:
                 locks.receiver = None
-            if locks.waiting:
-                locks.changed.notify_all()
-        finally:
-            mutex.release()
+            locks.notify()
         if locks.on_change is not None:
             locks.on_change()
         return 0
 
     def take_for(self, task):
         """Acquire the locks for a task if they are free. Returns whether they were."""
-        mutex = self.locks.lock()
-        try:
-            return self.locks.try_take(self.op, self.send, self.receive, task, "task")
-        finally:
-            mutex.release()
+        return self.locks.try_take(self.op, self.send, self.receive, task, "task", None)
 
     def until(self):
         """The time.monotonic() until which to wait for the locks, or None. OpError (ETIMEDOUT) if it has passed."""
@@ -185,14 +176,12 @@ cdef class Lock:
         cdef Locks locks = self.locks
         if owner is None:
             owner = PyThreadState_GetID(PyThreadState_Get())
-        mutex = locks.lock()
-        try:
+        with cython.critical_section(locks):
+            locks.begin()
             if self.send:
                 locks.sender = owner
             if self.receive:
                 locks.receiver = owner
-        finally:
-            mutex.release()
 
     def release(self):
         """Release the locks."""

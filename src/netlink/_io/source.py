@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import errno as _errno
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from netlink._codec import filled
 from netlink._engine.receive import StreamReader, batch_of
@@ -62,18 +62,18 @@ if TYPE_CHECKING:
 
 def kinds_of(kinds: Kinds[_R]) -> tuple[Kind[_R], ...]:
     """The kinds of a stream, from a mapping or from `Kind` objects. TypeError for anything else."""
-    found: list[Any] = []
+    found: list[Any]
     if isinstance(kinds, Mapping):
-        for type_, what in kinds.items():
-            declaration, event = what if isinstance(what, tuple) else (what, None)
-            found.append(Kind(type_, declaration, event))
+        pairs = cast("Iterable[tuple[Any, Any]]", kinds.items())
+        found = [Kind(type_, *(what if isinstance(what, tuple) else (what,))) for type_, what in pairs]
     else:
-        found += kinds
+        found = list(kinds)
     for kind in found:
         if not isinstance(kind, Kind):
             raise TypeError(f"kinds must be a mapping from types to declarations, or Kind objects, not {kind!r}")
-        if not (isinstance(kind.declaration, type) and hasattr(kind.declaration, "__table__")):
-            raise TypeError(f"a stream's records need a declaration, not {kind.declaration!r}")
+    for each in found:
+        if getattr(each.declaration, "__table__", None) is None:
+            raise TypeError(f"a stream's records need a declaration, not {each.declaration!r}")
     return tuple(found)
 
 

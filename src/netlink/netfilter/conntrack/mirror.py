@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import errno
-import time
-from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from netlink._io.locks import Lock, Locks
-from netlink.errors import OpError
+from netlink._io.outlet import Items, QueueOutlet
 from netlink.netfilter.conntrack.events import listen
 from netlink.netfilter.conntrack.filter import check_filter
 from netlink.netfilter.conntrack.records import Event, Flow, Status, Tuple
@@ -52,7 +48,7 @@ class Change(NamedTuple):
     before: Flow | None
 
 
-class Mirror(Mapping[FlowKey, Flow]):
+class Mirror(QueueOutlet[Change], Mapping[FlowKey, Flow]):
     """The flows of the kernel: a mapping from `FlowKey` to `Flow` that is current while its changes are read.
 
     It begins with a dump, and applies events to it. After a loss of events it reads the flows again, and reports the
@@ -85,12 +81,10 @@ class Mirror(Mapping[FlowKey, Flow]):
             for each in (filter, *filter.exclude)
         ):
             raise ValueError("a mirror's filter must not have mark, status or event: they change during a flow's life")
+        super().__init__()
         self._flows: dict[FlowKey, Flow] = {}
         self._fresh: dict[FlowKey, Flow] | None = None  # the flows of the current resync so far
         self._filled = False
-        self._changes: deque[Change] = deque()  # changes of _flows that are not handed out yet
-        self._locks = Locks()
-        self._lock = Lock(self._locks, "receive", receive=True)
         self._stream = listen(
             filter=filter, reliable=reliable, read_buffer=read_buffer, on_overrun="resync", netns=netns
         )
@@ -98,7 +92,7 @@ class Mirror(Mapping[FlowKey, Flow]):
             self._stream.resync()
             while not self._filled:
                 self._apply(self._stream.read())
-            self._changes.clear()
+            self._queue.clear()
         except BaseException:
             self._stream.close()
             raise
@@ -123,53 +117,15 @@ class Mirror(Mapping[FlowKey, Flow]):
 
     # Changes
 
-    def read(self, timeout: float | None = None) -> list[Change]:
-        """Wait for the next changes, apply them, and return them.
-
-        timeout: seconds to wait for a change; 0 does not wait, None waits for ever. The list is empty after the
-        timeout, and at the end.
-        """
-        end = None if timeout is None else time.monotonic() + timeout
-        lock = self._lock if end is None else Lock(self._locks, "receive", receive=True, deadline=end)
-        waiting = True
-        try:
-            with lock:
-                waiting = False
-                self._take_until(end)
-                return self._handed_out()
-        except OpError as error:
-            if not waiting or error.errno != errno.ETIMEDOUT:
-                raise
-        return []
-
-    async def aread(self, timeout: float | None = None) -> list[Change]:
-        """`read` as a coroutine."""
-        end = None if timeout is None else time.monotonic() + timeout
-        while not self._changes and await self._atake(_left(end)):
-            pass
-        return self._handed_out()
-
     def changes(self, *, idle: float | None = None) -> Changes:
         """The changes one by one: an iterator and an asynchronous iterator.
 
         It ends after idle seconds without a change, and after `stop`. The mirror may be ahead of the current change, by
         some thousand changes.
         """
-        return Changes(self, idle)
+        return Changes(self, 0, idle)
 
-    # These loops have no cleanup: a signal handler may raise at the end of each iteration.
-
-    def _take_until(self, end: float | None) -> None:
-        while not self._changes and self._take(_left(end)):
-            pass
-
-    def _next(self, idle: float | None) -> Change | None:
-        while not self._changes:
-            if not self._take(idle):
-                return None
-        return self._changes.popleft()
-
-    def _take(self, timeout: float | None) -> bool:
+    def _make(self, timeout: float | None) -> bool:
         """Apply the next item of the stream. Returns False after the timeout, and at the end."""
         try:
             return self._apply(self._stream.read(timeout))
@@ -177,7 +133,7 @@ class Mirror(Mapping[FlowKey, Flow]):
             self._doubt()
             raise
 
-    async def _atake(self, timeout: float | None) -> bool:
+    async def _amake(self, timeout: float | None) -> bool:
         import asyncio
 
         try:
@@ -214,58 +170,50 @@ class Mirror(Mapping[FlowKey, Flow]):
         if self._fresh is not None and not _is_dying(flow):
             self._fresh[key_of(flow)] = flow
 
+    # A signal handler may raise behind a call, but not between an addition to the queue and the assignments after it:
+    # each change is applied and handed out, or neither.
+
     def _replace(self) -> None:
         """Replace the flows by those of a resync."""
         fresh = self._fresh
         if fresh is None:
             return
+        found: list[Change] = []
         if self._filled:
             for key, before in self._flows.items():
                 if key not in fresh:
-                    self._changes.append(Change(Event.DESTROY, before, before))
+                    found.append(Change(Event.DESTROY, before, before))
             for key, flow in fresh.items():
                 known = self._flows.get(key)
                 if known is None:
-                    self._changes.append(Change(Event.NEW, flow, None))
+                    found.append(Change(Event.NEW, flow, None))
                 elif _differ(known, flow):
-                    self._changes.append(Change(Event.UPDATE, flow, known))
+                    found.append(Change(Event.UPDATE, flow, known))
+        queue = self._queue
+        queue += found
         self._flows, self._fresh, self._filled = fresh, None, True
 
     def _follow(self, flow: Flow) -> None:
-        """Apply an event to the flows. The change is recorded first, as a signal handler may raise in between."""
+        """Apply an event to the flows."""
         key = key_of(flow)
         before = self._flows.get(key)
+        queue = self._queue
         if flow.event == Event.DESTROY or _is_dying(flow):
             if before is not None:
-                self._changes.append(Change(Event.DESTROY, _merged(before, flow), before))
-                self._flows.pop(key, None)
+                queue += (Change(Event.DESTROY, _merged(before, flow), before),)
+                del self._flows[key]
         elif before is not None:
             after = _merged(before, flow)
             # No change if the dump included it already.
             if _differ(before, after):
-                self._changes.append(Change(Event.UPDATE, after, before))
+                queue += (Change(Event.UPDATE, after, before),)
             self._flows[key] = after
         else:
             # A copy: the flow and its tuple would hold the memory of their entire batch.
             after = Flow.decode(flow.encode())
-            self._changes.append(Change(Event.NEW, after, None))
-            self._flows[key_of(after)] = after
-
-    def _handed_out(self) -> list[Change]:
-        changes, self._changes = self._changes, deque()
-        return list(changes)
-
-    def change(self, idle: float | None = None) -> Change | None:
-        """The next change; None after idle seconds without one, and at the end."""
-        with self._lock:
-            return self._next(idle)
-
-    async def achange(self, idle: float | None = None) -> Change | None:
-        """`change` as a coroutine."""
-        while not self._changes:
-            if not await self._atake(idle):
-                return None
-        return self._changes.popleft()
+            key = key_of(after)
+            queue += (Change(Event.NEW, after, None),)
+            self._flows[key] = after
 
     # State
 
@@ -308,40 +256,13 @@ class Mirror(Mapping[FlowKey, Flow]):
         return f"<Mirror of {len(self)} flows{' closed' if self.closed else ''}>"
 
 
-class Changes:
+class Changes(Items[Change]):
     """The iterator of `Mirror.changes`. A second iteration continues the first."""
-
-    def __init__(self, mirror: Mirror, idle: float | None) -> None:
-        self._mirror = mirror
-        self._idle = idle
-
-    def __iter__(self) -> Self:
-        return self
-
-    def __next__(self) -> Change:
-        change = self._mirror.change(self._idle)
-        if change is None:
-            raise StopIteration
-        return change
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Change:
-        change = await self._mirror.achange(self._idle)
-        if change is None:
-            raise StopAsyncIteration
-        return change
 
 
 def key_of(flow: Flow) -> FlowKey:
     """The key of a flow with an id, such as a flow from the kernel."""
     return FlowKey(flow.zone or 0, flow.id or 0, flow.orig)
-
-
-def _left(end: float | None) -> float | None:
-    """The seconds until a time.monotonic()."""
-    return None if end is None else max(0.0, end - time.monotonic())
 
 
 def _is_dying(flow: Flow) -> bool:
