@@ -64,7 +64,7 @@ def test_a_dial_that_fails(dialler: Callable[..., Any], monkeypatch: pytest.Monk
         assert leaks(lambda config=config: dialler(Family.ROUTE, config)) == set()
     assert leaks(lambda: dialler(31)) == set()
     assert leaks(lambda: dialler("route"), TypeError) == set()
-    assert leaks(lambda: dialler(Family.ROUTE, "strict"), AttributeError) == set()
+    assert leaks(lambda: dialler(Family.ROUTE, "strict"), TypeError) == set()
     monkeypatch.setenv("NLDEBUG", "level=nonsense")
     assert leaks(lambda: dialler(Family.ROUTE), ValueError) == set()
 
