@@ -7,7 +7,7 @@ import os as _os
 import warnings as _warnings
 
 from netlink._engine.receive import Reader
-from netlink._io.exchange import Call, Exchange, iterate, run
+from netlink._io.exchange import Call, Exchange, Receiver, iterate, run
 from netlink._io.locks import Lock, Locks
 from netlink._transport import Socket as _NetlinkSocket
 from netlink.config import Config
@@ -260,7 +260,7 @@ class BaseConn:
             sock.close()
 
 
-class Conn(BaseConn):
+class Conn(Receiver, BaseConn):
     """A connection to a netlink family, over any object with the `Socket` protocol (close, send, send_messages,
     receive). `dial` opens one over a real socket; `Conn(sock, pid)` is for tests, with pid as the port id.
 
@@ -290,20 +290,6 @@ class Conn(BaseConn):
     def send_messages(self, ms: Iterable[Message]) -> list[Message]:
         """Send messages as one datagram, with headers filled as by `send`. OpError(op="send-messages")."""
         return run(self._exchange, self._sending_messages, self._exchange.send("send-messages", ms))
-
-    def receive(self) -> list[Message]:
-        """Wait for one reply, and receive it.
-
-        A multi-part reply is read to its end, and its DONE message is left out. A reply also ends with an ERROR
-        message (an acknowledgement, which is included) or with a datagram without a multi-part message.
-        `HeaderFlags.DUMP_INTERRUPTED` on any message means that the dumped state changed during the dump. If only DONE
-        had the flag, the last message has it.
-
-        OpError(op="receive"): an errno from the kernel, with its extended acknowledgement; ENOBUFS if the read buffer
-        overflowed and messages were lost; ETIMEDOUT at the deadline. DecodeError for a malformed datagram, which is
-        consumed. The connection stays usable: the rest of an unfinished reply is dropped.
-        """
-        return run(self._exchange, self._receiving, self._exchange.receive())
 
     def receive_iter(self) -> Iterator[Message]:
         """Receive one reply as `receive` does, message by message: memory does not grow with the reply.

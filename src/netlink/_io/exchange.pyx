@@ -1138,6 +1138,26 @@ def run(Exchange exchange not None, Lock lock not None, steps):
         lock.give_back()
 
 
+cdef class Receiver:
+    """The base of `Conn`. Compiled, so that no exception of a signal handler loses messages on their way to the caller.
+    """
+
+    def receive(self):
+        """Wait for one reply, and receive it.
+
+        A multi-part reply is read to its end, and its DONE message is left out. A reply also ends with an ERROR
+        message (an acknowledgement, which is included) or with a datagram without a multi-part message.
+        `HeaderFlags.DUMP_INTERRUPTED` on any message means that the dumped state changed during the dump. If only DONE
+        had the flag, the last message has it.
+
+        OpError(op="receive"): an errno from the kernel, with its extended acknowledgement; ENOBUFS if the read buffer
+        overflowed and messages were lost; ETIMEDOUT at the deadline. DecodeError for a malformed datagram, which is
+        consumed. The connection stays usable: the rest of an unfinished reply is dropped.
+        """
+        exchange = <Exchange?>self._exchange
+        return run(exchange, self._receiving, exchange.receive())
+
+
 def iterate(Exchange exchange not None, Lock lock not None, steps):
     """Run a generator in the calling thread, with its locks until its end, and yield its items."""
     cdef bint returned = False
