@@ -54,7 +54,7 @@ if os.environ.get("NETLINK_WERROR") == "1":
     CFLAGS += ["-Werror", "-Wno-error=unused-function"]
 
 
-RECORDS = ("_engine/area.h", "_engine/plan.h", "_engine/shape.h", "_wire.h")
+RECORDS = ("_engine/area.h", "_engine/packet.h", "_engine/plan.h", "_engine/shape.h", "_wire.h")
 
 
 def extension(name: str, *sources: str, depends: tuple[str, ...] = ()) -> Extension:
@@ -88,6 +88,7 @@ setup(
             extension("_io.exchange", "_io/exchange.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("_codec", "_codec.pyx", depends=("_wire.h",)),
             extension("_engine.arrow", "_engine/arrow.pyx", depends=("_engine/arrow.h", *RECORDS)),
+            extension("_engine.packet", "_engine/packet.pyx", depends=("_engine/arrow.h", *RECORDS)),
             extension("_engine.receive", "_engine/receive.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),

@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from enum import IntEnum, IntFlag
     from ipaddress import IPv4Address, IPv6Address
 
+    from netlink.packet import Source
+
 __all__ = [
     "IP",
     "AttributeSet",
@@ -447,12 +449,14 @@ class AttributeSet(Record, metaclass=_Declared):
     attributes of the record and arguments of the constructor, unless the class uses their names: `Link(index=3).index`.
     For type checkers, or under another name: `index: Int = IfInfoMsg.index`. They are None if the record has no header.
     An absent header is encoded as zeros.
+
+    `packet=` says where a packet lies in the records, for `netlink.packet.Headers`.
     """
 
     if TYPE_CHECKING:
         header: Any = None
 
-    def __init_subclass__(cls, header: type[Record] | None = None) -> None:
+    def __init_subclass__(cls, header: type[Record] | None = None, packet: Source | None = None) -> None:
         size = 0 if header is None else _compiled("header=", header, Struct)
         fields = _fields(cls, AttributeSet, header)
         if "header" in vars(cls) and (header is None) == (vars(cls)["header"] is None):
@@ -470,6 +474,8 @@ class AttributeSet(Record, metaclass=_Declared):
         for name, field in names.items():
             type.__setattr__(cls, name, _record.HeaderField(fields["header"], field))
         type.__setattr__(cls, "__header_fields__", names)
+        if packet is not None:
+            packet.bind(cls)
 
 
 class Struct(Record, metaclass=_Declared):

@@ -29,6 +29,7 @@ from netlink import OpError
 from netlink._io import source
 from netlink.netfilter import nflog, pcapng
 from netlink.netfilter.nflog import Log, Packet
+from netlink.packet import IPFlag, TCPFlag
 
 GROUP, PORT = 5, 9
 PRE_ROUTING, LOCAL_IN, LOCAL_OUT = 0, 1, 3  # NF_INET_*, linux/netfilter.h; of bridges as well
@@ -186,6 +187,65 @@ def test_ipv6(sender: Sender) -> None:
     assert packet.header.family == socket.AF_INET6
     assert packet.hw_protocol == 0x86DD
     assert data(packet) == b"six"
+    assert (str(packet.src), packet.dport, packet.proto, packet.udp_length) == ("::1", PORT, 17, 11)
+
+
+def raw(family: int, protocol: int, data: bytes, destination: str, *options: tuple[int, int, bytes]) -> None:
+    """Send a header of the transport layer and its data; the kernel makes the header of IP."""
+    with socket.socket(family, socket.SOCK_RAW, protocol) as sock:
+        for level, name, value in options:
+            sock.setsockopt(level, name, value)
+        sock.sendto(data, (destination, 0))
+
+
+def test_headers_of_tcp_and_icmp() -> None:
+    chain("inet", "output", f"meta l4proto {{ tcp, icmp, icmpv6, sctp }} log group {GROUP}")
+    with nflog.listen(GROUP, timeout=0.01) as log, socket.socket(socket.AF_INET) as sock:
+        with pytest.raises(ConnectionRefusedError):
+            sock.connect(("127.0.0.1", PORT))
+        syn, reset = take(log, 2)
+        raw(socket.AF_INET, 1, struct.pack(">BBHHH", 8, 0, 0xF7FF - 0x1234 - 9, 0x1234, 9), "127.0.0.1")
+        echo, reply = take(log, 2)
+        raw(socket.AF_INET6, 58, struct.pack(">BBHHH", 128, 0, 0, 5, 6), "::1")
+        echo6, reply6 = take(log, 2)
+        raw(socket.AF_INET, 132, struct.pack(">HHII", 7, 8, 0, 0), "127.0.0.2")
+        sctp = next(log)
+    assert (str(syn.src), str(syn.dst), syn.proto, syn.dport) == ("127.0.0.1", "127.0.0.1", 6, PORT)
+    assert (syn.tcp_flags, reset.tcp_flags) == (TCPFlag.SYN, TCPFlag.RST | TCPFlag.ACK)
+    assert (reset.sport, reset.dport, syn.tcp_ack) == (PORT, syn.sport, 0)
+    assert syn.tcp_seq is not None
+    assert reset.tcp_ack == (syn.tcp_seq + 1) % (1 << 32)
+    assert syn.payload is not None
+    assert syn.length == len(syn.payload)
+    assert syn.tcp_window
+    assert (echo.icmp_type, reply.icmp_type, echo.icmp_code, echo.sport) == (8, 0, 0, None)
+    assert (echo.icmp_id, echo.icmp_seq, reply.icmp_id, reply.icmp_seq) == (0x1234, 9, 0x1234, 9)
+    assert (echo6.icmp_type, reply6.icmp_type, echo6.icmp_id, reply6.icmp_seq) == (128, 129, 5, 6)
+    assert (echo6.proto, str(echo6.src), echo6.ttl, echo6.length) == (58, "::1", 64, 48)
+    assert (sctp.proto, sctp.sport, sctp.dport, str(sctp.dst)) == (132, 7, 8, "127.0.0.2")
+
+
+IPV6_HOPOPTS, IPV6_DSTOPTS = 54, 59  # linux/in6.h
+
+
+def test_headers_behind_extension_headers_and_of_fragments() -> None:
+    # Fragments are made behind this hook: raw sockets send some themselves.
+    chain("inet", "output", f"ip6 daddr ::1 log group {GROUP}")
+    padding = bytes([0, 0, 1, 4, 0, 0, 0, 0])
+    options = [(socket.IPPROTO_IPV6, IPV6_HOPOPTS, padding), (socket.IPPROTO_IPV6, IPV6_DSTOPTS, padding)]
+    ports = struct.pack(">HHHH", 5, 6, 8, 0)
+    with nflog.listen(GROUP, timeout=0.01) as log:
+        raw(socket.AF_INET6, 17, ports, "::1", *options)
+        extended = next(log)
+        raw(socket.AF_INET6, 44, struct.pack(">BBHI", 17, 0, 1, 77) + ports, "::1")
+        first = next(log)
+        raw(socket.AF_INET6, 44, struct.pack(">BBHI", 17, 0, 16 | 1, 77) + ports, "::1")
+        later = next(log)
+    assert extended.payload is not None
+    assert extended.payload[6] == 0  # hop-by-hop options
+    assert (extended.proto, extended.sport, extended.dport, extended.frag_offset) == (17, 5, 6, 0)
+    assert (first.proto, first.sport, first.frag_offset, first.ip_flags, first.ip_id) == (17, 5, 0, IPFlag.MF, 77)
+    assert (later.proto, later.sport, later.frag_offset, later.ip_flags) == (17, None, 16, IPFlag.MF)
 
 
 def test_a_prefix_as_long_as_it_may_be(sender: Sender) -> None:
@@ -242,6 +302,8 @@ def test_the_netdev_family(wire: Wire) -> None:
         assert packet.hwaddr.hex(":") == MAC
     assert (plain.payload, plain.l2hdr, plain.vlan) == (wire.IP, LINK + b"\x08\0", None)
     assert (tagged.payload, tagged.hw_protocol) == (wire.IP, 0x0800)
+    assert [(str(p.src), p.sport, p.dport, p.udp_length) for p in (plain, tagged)] == [("10.0.0.1", 1, 2, 8)] * 2
+    assert (arp.src, arp.length, arp.sport) == (None, None, None)
     assert tagged.vlan is not None
     assert (tagged.vlan.proto, tagged.vlan.tci) == (0x8100, 0x6005)
     assert (arp.payload, arp.hw_protocol, arp.l2hdr) == (wire.ARP, 0x0806, LINK + b"\x08\x06")
@@ -254,6 +316,7 @@ def test_the_netdev_family_on_the_way_out(wire: Wire) -> None:
         packet = next(log)
     assert packet.l2hdr == LINK + b"\x08\0"
     assert packet.payload == packet.l2hdr + wire.IP
+    assert (str(packet.dst), packet.dport) == ("10.0.0.2", 2)
     assert (packet.indev, packet.outdev) == (None, socket.if_nametoindex("far"))
 
 
@@ -279,6 +342,7 @@ def test_a_bridge(wire: Wire) -> None:
     assert ip.vlan is not None
     assert (ip.vlan.proto, ip.vlan.tci, ip.payload) == (0x8100, 5, wire.IP)
     assert (arp.vlan, arp.payload, arp.l2hdr) == (None, wire.ARP, LINK + b"\x08\x06")
+    assert (str(ip.src), ip.sport, arp.src) == ("10.0.0.1", 1, None)
 
 
 # Options

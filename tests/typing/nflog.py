@@ -1,12 +1,15 @@
 """What type checkers must know of nflog and pcapng. Checked by mypy and pyright, never run."""
 
 import io
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 from typing import assert_type
 
+from netlink._engine.packet import Part
 from netlink.netfilter import nflog, pcapng
 from netlink.netfilter.conntrack import Flow
 from netlink.netfilter.nflog import CtInfo, Log, Packet
+from netlink.packet import TCPFlag
 from netlink.schema import Batch
 
 
@@ -25,6 +28,10 @@ def packets(log: Log, packet: Packet) -> None:
     assert_type(packet.ct, Flow | None)
     assert_type(packet.ct_info, CtInfo | None)
     assert_type(packet.group, int | None)
+    assert_type(packet.src, IPv4Address | IPv6Address | None)
+    assert_type(packet.dport, int | None)
+    assert_type(packet.tcp_flags, TCPFlag | None)
+    assert_type(Packet.sport, Part[int | None])
     assert_type(Packet(payload=b"", ct=Flow(mark=1), group=5), Packet)
     Packet(groupp=5)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
 

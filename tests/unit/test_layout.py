@@ -102,7 +102,9 @@ def test_no_family_uses_another_one() -> None:
 def test_declarations_stand_alone() -> None:
     for path in PACKAGE.rglob("records.py"):
         used = {m for m in imported(path) if family_of(m) != family_of(name_of(path))}
-        assert all(m in {"schema", "consts"} or m.split(".")[-1] in {"nfnetlink", "records"} for m in used), used
+        assert all(m in {"schema", "packet", "consts"} or m.split(".")[-1] in {"nfnetlink", "records"} for m in used), (
+            used
+        )
 
 
 # Families

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "packet.h"
 #include "plan.h"
 
 #ifndef ARROW_C_DATA_INTERFACE
@@ -77,6 +78,7 @@ enum nl_column_kind {
     NL_COL_RAW,     /* nl_sub: the payload if no case fits, else null */
     NL_COL_LIST,    /* nl_list; the child is the item */
     NL_COL_PACKED,  /* nl_ref to integers in the heap; the child is the integer */
+    NL_COL_PART,    /* an address of nl_headers: becomes text */
 };
 
 #define NL_HOP_RARE UINT32_MAX
@@ -100,6 +102,23 @@ struct nl_column {
     const struct nl_column **children;
     const uint64_t *term_values;
     const char **term_names;
+    const struct nl_source *source; /* the packet in whose nl_headers the values lie; NULL: they lie in the record */
+};
+
+/* The columns that a packet is found by. All but payload may be NULL. */
+struct nl_source {
+    const struct nl_column *payload;  /* NL_COL_VIEW */
+    const struct nl_column *family;   /* NFPROTO_* */
+    const struct nl_column *protocol; /* ETH_P_* */
+    const struct nl_column *hook;     /* NF_NETDEV_* in the netdev family */
+    const struct nl_column *link;     /* NL_COL_BINARY, the link-layer header */
+};
+
+enum {
+    NL_FAMILY_IPV4 = 2,   /* NFPROTO_IPV4 */
+    NL_FAMILY_NETDEV = 5, /* NFPROTO_NETDEV */
+    NL_FAMILY_IPV6 = 10,  /* NFPROTO_IPV6 */
+    NL_HOOK_EGRESS = 1,   /* NF_NETDEV_EGRESS */
 };
 
 /* ---- schema ---- */
@@ -542,6 +561,10 @@ static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl
     char text[NL_ADDRESS_TEXT];
     struct nl_ref ref;
     switch (b->column->kind) {
+    case NL_COL_PART: {
+        char *end = at[16] == 4 ? nl_text_v4(text, at + 12) : nl_text_v6(text, at);
+        return nl_put_bytes(&b->data, (const uint8_t *)text, (size_t)(end - text));
+    }
     case NL_COL_ADDRESS: {
         char *end = at[16] == 4 ? nl_text_v4(text, at + 12) : nl_text_v6(text, at);
         return nl_put_bytes(&b->data, (const uint8_t *)text, (size_t)(end - text));
@@ -686,6 +709,70 @@ static int nl_gather(struct nl_builder *b, const uint8_t *const *rows, size_t n,
     }
     b->length += (int64_t)n;
     b->nulls += (int64_t)(n - count);
+    return result;
+}
+
+/* ---- headers of packets ---- */
+
+/* The value of a column in a row, or NULL. */
+static const uint8_t *nl_value_at(const struct nl_column *c, const uint8_t *row, const struct nl_bytes *bytes)
+{
+    if (!c)
+        return NULL;
+    nl_follow(c, &row, 1, bytes, &row);
+    return row && row[c->presence] & c->mask ? row + c->offset : NULL;
+}
+
+/* The integer of a column in a row, or 0. */
+static unsigned nl_number_at(const struct nl_column *c, const uint8_t *row, const struct nl_bytes *bytes)
+{
+    const uint8_t *at = nl_value_at(c, row, bytes);
+    return at ? (unsigned)nl_load_int(at, c->width, 0) : 0;
+}
+
+/* Parses the packet of a row. */
+static void nl_parse_row(const struct nl_source *source, const uint8_t *row, const struct nl_bytes *bytes,
+                         struct nl_headers *h)
+{
+    const uint8_t *at = nl_value_at(source->payload, row, bytes);
+    unsigned family = nl_number_at(source->family, row, bytes), protocol = nl_number_at(source->protocol, row, bytes);
+    struct nl_ref payload = {0}, link = {0};
+    if (at)
+        memcpy(&payload, at, sizeof payload);
+    if (family == NL_FAMILY_IPV4) {
+        protocol = NL_ETH_IPV4;
+    } else if (family == NL_FAMILY_IPV6) {
+        protocol = NL_ETH_IPV6;
+    } else if (family == NL_FAMILY_NETDEV && nl_number_at(source->hook, row, bytes) == NL_HOOK_EGRESS) {
+        /* The payload begins with the link-layer header, tags included. */
+        if ((at = nl_value_at(source->link, row, bytes)))
+            memcpy(&link, at, sizeof link);
+        if (protocol == NL_ETH_VLAN || protocol == NL_ETH_QINQ)
+            protocol = link.size < 2 ? 0 : nl_be16_at(bytes->heap + link.offset + link.size - 2);
+        if (!protocol || !link.size || link.size > payload.size)
+            payload.size = 0;
+    }
+    if (payload.size)
+        nl_parse_packet(h, protocol, bytes->datagrams + payload.offset + link.size, payload.size - link.size);
+    else
+        memset(h->present, 0, sizeof h->present);
+}
+
+/* Gathers the rows of one block in all columns of an array. Their packets are parsed once. */
+static int nl_gather_parsed(struct nl_builder *b, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes)
+{
+    struct nl_headers headers[NL_BLOCK];
+    const uint8_t *parsed[NL_BLOCK];
+    int result = 0;
+    for (size_t i = 0; i < n; i++) {
+        nl_parse_row(b->column->source, rows[i], bytes, &headers[i]);
+        parsed[i] = (const uint8_t *)&headers[i];
+    }
+    if (b->column->kind != NL_COL_STRUCT)
+        return nl_gather(b, parsed, n, bytes);
+    for (uint32_t i = 0; i < b->column->child_count && !result; i++)
+        result = nl_gather(&b->children[i], b->children[i].column->source ? parsed : rows, n, bytes);
+    b->length += (int64_t)n;
     return result;
 }
 
@@ -883,7 +970,8 @@ static int nl_export_rows(struct nl_builder *b, const struct nl_rows *source, si
         size_t block = n - done < NL_BLOCK ? n - done : NL_BLOCK;
         for (size_t i = 0; i < block; i++)
             rows[i] = source->first + (ptrdiff_t)(at + done + i) * source->stride;
-        result = nl_gather(b, rows, block, &source->bytes);
+        result = b->column->source ? nl_gather_parsed(b, rows, block, &source->bytes)
+                                   : nl_gather(b, rows, block, &source->bytes);
         done += block;
     }
     if (!result) {
@@ -953,8 +1041,8 @@ static void nl_array_stream_release(struct ArrowArrayStream *s)
 }
 
 /* 0, or ENOMEM. The stream drops owner when it is released, and not if this fails. */
-static int nl_array_stream_init(struct ArrowArrayStream *s, const struct nl_column *column,
-                                const struct nl_rows *source, void (*drop)(void *), void *owner)
+static inline int nl_array_stream_init(struct ArrowArrayStream *s, const struct nl_column *column,
+                                       const struct nl_rows *source, void (*drop)(void *), void *owner)
 {
     struct nl_array_stream *stream = (struct nl_array_stream *)calloc(1, sizeof *stream);
     memset(s, 0, sizeof *s);

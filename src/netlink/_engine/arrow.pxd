@@ -2,7 +2,25 @@
 
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
+cimport cython
 from netlink._engine.record cimport nl_bytes
+
+cdef extern from "_engine/packet.h" nogil:
+    enum:
+        NL_PART_COUNT
+        NL_ADDRESS_PART
+
+    struct nl_header_part:
+        const char *name
+        uint32_t offset
+        uint32_t size
+
+    struct nl_headers:
+        uint8_t present[1]
+
+    const nl_header_part *nl_parts
+
+    bint nl_has_part(const nl_headers *h, unsigned part) noexcept
 
 cdef extern from "_engine/arrow.h" nogil:
     enum:
@@ -19,6 +37,7 @@ cdef extern from "_engine/arrow.h" nogil:
         NL_COL_RAW
         NL_COL_LIST
         NL_COL_PACKED
+        NL_COL_PART
 
     const uint32_t NL_HOP_RARE
 
@@ -51,6 +70,14 @@ cdef extern from "_engine/arrow.h" nogil:
         const nl_column **children
         const uint64_t *term_values
         const char **term_names
+        const nl_source *source
+
+    struct nl_source:
+        const nl_column *payload
+        const nl_column *family
+        const nl_column *protocol
+        const nl_column *hook
+        const nl_column *link
 
     struct nl_builder:
         pass
@@ -61,9 +88,30 @@ cdef extern from "_engine/arrow.h" nogil:
         size_t count
         nl_bytes bytes
 
+    void nl_parse_row(const nl_source *source, const uint8_t *row, const nl_bytes *bytes, nl_headers *h) noexcept
     int nl_schema_export(const nl_column *column, ArrowSchema *out) noexcept
     int nl_builder_init(nl_builder *b, const nl_column *column) noexcept
     void nl_builder_free(nl_builder *b) noexcept
     int nl_export_rows(nl_builder *b, const nl_rows *source, size_t at, size_t n, ArrowArray *out) noexcept
     int nl_array_stream_init(ArrowArrayStream *s, const nl_column *column, const nl_rows *source,
                              void (*drop)(void *) noexcept, void *owner) noexcept
+
+
+@cython.final
+cdef class Node:
+    """One nl_column and the memory that it points to."""
+
+    cdef nl_column c
+    cdef list parts
+    cdef str name
+    cdef tuple path     # names of the fields that lead to it
+    cdef tuple steps    # the steps from a record to its value: see value_of
+    cdef object numpy   # a function from a batch to the column as a NumPy array, or None: the records have it
+
+    cdef const char *add_text(self, str text) except NULL
+    cdef int set_children(self, list children) except -1
+
+
+cdef Node new_column(str name, str format, int kind, uint32_t offset=*, uint32_t width=*)
+cdef str integer_format(Py_ssize_t width, int flags)
+cdef list of_class(object cls, tuple path, tuple steps, uint32_t base, tuple hops, bint binary)

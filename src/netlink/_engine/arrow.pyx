@@ -44,14 +44,6 @@ cdef extern from "Python.h":
 
 @cython.final
 cdef class Node:
-    """One nl_column and the memory that it points to."""
-
-    cdef nl_column c
-    cdef list parts
-    cdef str name
-    cdef tuple path     # names of the fields that lead to it
-    cdef tuple steps    # the steps from a record to its value: see value_of
-
     def __dealloc__(self):
         free(<void *>self.c.hops)
         free(<void *>self.c.children)
@@ -75,6 +67,8 @@ cdef class Node:
         for i in range(len(children)):
             child = children[i]
             self.c.children[i] = &child.c
+            if child.c.source is not NULL:
+                self.c.source = child.c.source
         self.c.child_count = len(children)
         self.parts.append(children)
         return 0
@@ -151,14 +145,23 @@ cdef list of_field(Field field, tuple path, tuple steps, uint32_t base, tuple ho
     return columns
 
 
+cdef list of_record(object cls, bint binary):
+    """The columns of all fields of a record of its own, and of the headers of its packet."""
+    packet = getattr(cls, "__packet__", None)
+    return of_class(cls, (), (), 0, (), binary) + ([] if packet is None else packet.columns(binary))
+
+
 cdef object value_of(Record record, tuple steps):
-    """A record's value in a column. A step is a field, an index, or the class that a submessage must have."""
+    """A record's value in a column. A step is a field, an index, the class that a submessage must have, or a function.
+    """
     value = record
     for step in steps:
         if isinstance(step, Field):
             value = (<Field>step).load(<Record?>value)
         elif isinstance(step, int):
             value = value[step]
+        elif not isinstance(step, type):
+            value = step(value)
         elif type(value) is not step:
             return None
         if value is None:
@@ -359,7 +362,7 @@ cdef class Columns(Exported):
             raise TypeError("Columns belong to one batch")
         if addresses not in ("text", "binary"):
             raise ValueError(f'addresses are "text" or "binary", not {addresses!r}')
-        self.set_columns(batch, of_class(batch.cls, (), (), 0, (), addresses == "binary"))
+        self.set_columns(batch, of_record(batch.cls, addresses == "binary"))
 
     cdef int set_columns(self, Batch batch, list nodes) except -1:
         cdef Node root = new_column("", "+s", NL_COL_STRUCT)
@@ -424,6 +427,10 @@ cdef class Column(Exported):
     def __array__(self, dtype=None, copy=None):
         import numpy
         name = self.name
+        if self.root.numpy is not None:
+            if copy is False:
+                raise ValueError(f"{name} is in no record: an array of it is a copy")
+            return numpy.asarray(self.root.numpy(self.batch), dtype)
         fixed = _compile.dtype(self.batch.cls)
         if fixed.names and name in fixed.names:
             array = self.batch.to_numpy()[name]
@@ -445,7 +452,7 @@ cdef class Column(Exported):
 def cells(Batch batch not None):
     """The columns of a batch with at least one value: pairs of a name and the list of values."""
     out = []
-    for node in of_class(batch.cls, (), (), 0, (), False):
+    for node in of_record(batch.cls, False):
         values = [value_of(record, (<Node>node).steps) for record in batch]
         if any(value is not None for value in values):
             out.append(((<Node>node).name, values))

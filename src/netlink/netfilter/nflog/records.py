@@ -7,6 +7,7 @@ from enum import IntEnum, IntFlag
 from netlink.consts import NetfilterSubsystem
 from netlink.netfilter.conntrack.records import Flow
 from netlink.netfilter.nfnetlink import NfGenMsg
+from netlink.packet import Headers, Source
 from netlink.schema import (
     AttributeSet,
     Bytes,
@@ -134,12 +135,24 @@ class VLAN(AttributeSet):
     tci: Int = be16(2)  # NFULA_VLAN_TCI
 
 
-class Packet(AttributeSet, header=NfGenMsg):
+class Packet(
+    AttributeSet,
+    Headers,
+    header=NfGenMsg,
+    packet=Source(
+        "payload",
+        family="header.family",
+        protocol="packet_hdr.hw_protocol",
+        hook="packet_hdr.hook",
+        link="l2hdr",
+    ),
+):
     """NFULA_*: a logged packet.
 
     Every field may be None. The kernel has no `hwaddr` and `timestamp` for packets from this machine, and no `uid` and
     `gid` for packets from others. It sends no mark of 0. The payload begins at the network header. On the egress hook
-    of the netdev family it begins with the bytes of `l2hdr` instead.
+    of the netdev family it begins with the bytes of `l2hdr` instead. `src`, `dst`, `sport` and the other parts of its
+    headers are those of `netlink.packet.Headers`.
     """
 
     header: NfGenMsg | None = None

@@ -1,0 +1,201 @@
+"""Fields of a record that are parts of the headers of its packet: packet.h over records.
+
+Nothing is stored: a part is parsed from the packet's bytes in the batch when it is read, the parts of all rows when
+columns are made.
+"""
+
+cimport cython
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+from libc.stdint cimport uint8_t, uint32_t
+from libc.string cimport memcpy
+
+from netlink._engine.arrow cimport (
+    NL_ADDRESS_PART,
+    NL_COL_BINARY,
+    NL_COL_FIXED,
+    NL_COL_PART,
+    NL_COL_VIEW,
+    NL_PART_COUNT,
+    Node,
+    integer_format,
+    new_column,
+    nl_column,
+    nl_has_part,
+    nl_headers,
+    nl_parse_row,
+    nl_parts,
+    nl_source,
+    of_class,
+)
+from netlink._engine.record cimport Batch, Record, Store, Table, nl_bytes, nl_load_int, table_of
+
+import ipaddress as _ipaddress
+
+IPv4Address = _ipaddress.IPv4Address
+IPv6Address = _ipaddress.IPv6Address
+
+cdef dict NUMBERS = {nl_parts[i].name.decode(): i for i in range(NL_PART_COUNT)}
+
+
+cdef nl_bytes bytes_of(Store store) noexcept:
+    cdef nl_bytes bytes
+    bytes.heap = store.heap.data
+    bytes.datagrams = store.datagrams.data
+    return bytes
+
+
+@cython.final
+cdef class Source:
+    """The place of the packet in the records of one declaration: see `netlink.packet.Source`."""
+
+    cdef nl_source c
+    cdef Table table
+    cdef list nodes     # owners of the columns in c
+    cdef dict paths
+    cdef readonly dict parts
+
+    def __init__(self, str payload not None, *, str family=None, str protocol=None, str hook=None, str link=None):
+        if self.paths is not None:
+            raise TypeError("a Source is declared once")
+        self.paths = {"payload": payload, "family": family, "protocol": protocol, "hook": hook, "link": link}
+        self.nodes = []
+        self.parts = {}
+
+    cdef const nl_column *column(self, cls, list nodes, str role, tuple kinds) except? NULL:
+        cdef Node node
+        path = self.paths[role]
+        if path is None:
+            return NULL
+        for node in nodes:
+            if ".".join(node.path) == path and node.c.kind in kinds and (node.c.kind != NL_COL_FIXED
+                                                                         or node.c.width in (1, 2, 4)):
+                self.nodes.append(node)
+                return &node.c
+        raise TypeError(f"{cls.__name__}: {role}={path!r} is not the path of a field that can be the packet's {role}")
+
+    def bind(self, cls):
+        """Find the fields in a declaration, which is complete, and give it its parts."""
+        cdef Part part
+        if self.table is not None:
+            raise TypeError(f"{cls.__name__}: a Source belongs to one declaration")
+        nodes = of_class(cls, (), (), 0, (), False)
+        self.c.payload = self.column(cls, nodes, "payload", (NL_COL_VIEW,))
+        self.c.family = self.column(cls, nodes, "family", (NL_COL_FIXED,))
+        self.c.protocol = self.column(cls, nodes, "protocol", (NL_COL_FIXED,))
+        self.c.hook = self.column(cls, nodes, "hook", (NL_COL_FIXED,))
+        self.c.link = self.column(cls, nodes, "link", (NL_COL_BINARY,))
+        self.table = table_of(cls)
+        for base in cls.__mro__:
+            for name, value in list(vars(base).items()):
+                if isinstance(value, Part) and getattr(cls, name) is value:
+                    part = value
+                    self.parts[name] = part.bound(name, self)
+        for name, value in self.parts.items():
+            type.__setattr__(cls, name, value)
+        type.__setattr__(cls, "__packet__", self)
+
+    def columns(self, bint binary):
+        """The columns of the parts."""
+        return [(<Part>part).column(binary) for part in self.parts.values()]
+
+
+@cython.final
+cdef class Part:
+    """The descriptor that reads a part of a packet's headers: see `netlink.packet.Headers`."""
+
+    cdef unsigned number
+    cdef uint32_t offset
+    cdef uint32_t size
+    cdef object enum
+    cdef dict members
+    cdef str name
+    cdef Source source
+
+    def __init__(self, str part not None, *, enum=None):
+        if self.source is not None:
+            raise TypeError(f"{self.name}: a Part is declared once")
+        self.number = NUMBERS[part]
+        self.offset = nl_parts[self.number].offset
+        self.size = nl_parts[self.number].size
+        self.enum = enum
+        self.members = None if enum is None else enum._value2member_map_
+
+    def __class_getitem__(cls, item):
+        return cls  # generic for type checkers
+
+    cdef Part bound(self, str name, Source source):
+        cdef Part part = Part(nl_parts[self.number].name.decode(), enum=self.enum)
+        part.name = name
+        part.source = source
+        return part
+
+    def __get__(self, instance, owner):
+        if instance is None:
+            return self
+        if self.source is None:
+            raise TypeError(f"{type(instance).__name__} does not say where its packet is: packet= of its class")
+        return self.load(<Record?>instance)
+
+    def load(self, Record record not None):
+        """The value in a record."""
+        cdef nl_headers headers
+        cdef nl_bytes bytes
+        if record.table is None or record.table is not self.source.table:
+            raise TypeError(f"{self.name!r} is not a part of {type(record).__name__}")
+        bytes = bytes_of(record.store)
+        nl_parse_row(&self.source.c, record.base, &bytes, &headers)
+        if not nl_has_part(&headers, self.number):
+            return None
+        return self.value(<const uint8_t *>&headers + self.offset)
+
+    cdef object value(self, const uint8_t *at):
+        cdef object number
+        if self.size == NL_ADDRESS_PART:
+            if at[16] == 6:
+                return IPv6Address(at[:16])
+            v4 = IPv4Address.__new__(IPv4Address)
+            # The cast is of the whole: Cython makes it a long, which is negative from 128.0.0.0 up if it has 32 bits.
+            v4._ip = <uint32_t>((<uint32_t>at[12] << 24) | (<uint32_t>at[13] << 16) | (<uint32_t>at[14] << 8) | at[15])
+            return v4
+        number = nl_load_int(at, self.size, 0)
+        if self.members is None:
+            return number
+        member = self.members.get(number)
+        return self.enum(number) if member is None else member
+
+    cdef Node column(self, bint binary):
+        cdef Node column
+        if self.size != NL_ADDRESS_PART:
+            column = new_column(self.name, integer_format(self.size, 0), NL_COL_FIXED, self.offset, self.size)
+        elif binary:
+            column = new_column(self.name, "w:16", NL_COL_FIXED, self.offset, 16)
+        else:
+            column = new_column(self.name, "u", NL_COL_PART, self.offset)
+        column.c.presence = self.number >> 3
+        column.c.mask = 1 << (self.number & 7)
+        column.c.source = &self.source.c
+        column.parts.append(self.source)
+        column.path = (self.name,)
+        column.steps = (self.load,)
+        column.numpy = self.numpy
+        return column
+
+    def numpy(self, Batch batch not None):
+        """The values in a batch as a NumPy array, 0 where there is none."""
+        cdef Py_buffer view
+        cdef nl_bytes bytes
+        cdef nl_headers headers
+        cdef Py_ssize_t i
+        cdef uint32_t size = 16 if self.size == NL_ADDRESS_PART else self.size
+        import numpy
+        if batch.table is not self.source.table:
+            raise TypeError(f"{self.name!r} is not a part of {batch.cls.__name__}")
+        array = numpy.zeros((batch.length, size), "u1")
+        bytes = bytes_of(batch.store)
+        PyObject_GetBuffer(array, &view, PyBUF_WRITABLE)
+        for i in range(batch.length):
+            nl_parse_row(&self.source.c, batch.at(i), &bytes, &headers)
+            if nl_has_part(&headers, self.number):
+                memcpy(<uint8_t *>view.buf + i * size, <const uint8_t *>&headers + self.offset, size)
+        PyBuffer_Release(&view)
+        return array if self.size == NL_ADDRESS_PART else array.view(f"u{size}").reshape(-1)

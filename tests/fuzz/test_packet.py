@@ -1,0 +1,16 @@
+"""The C fuzz target of the headers of packets under the sanitizers, over its corpus and a fixed number of inputs."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+INPUTS = 20_000
+
+
+def test_a_cut_packet_has_parts_of_the_whole_one(
+    build: Callable[[str], Path], corpus: Callable[[str], list[str]]
+) -> None:
+    command = [str(build("fuzz_packet.c")), str(INPUTS), *corpus("fuzz_packet")]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+    assert INPUTS // 50 < int(run.stdout) < INPUTS // 2  # else it tests few outcomes
