@@ -187,7 +187,8 @@ void nl_sock_free(struct nl_sock *s)
 
 /* ---- opening ---- */
 
-/* An open() or socket() in a network namespace. The result is in fd, or an errno in error. */
+/* An open() or socket() in a network namespace. The result is in fd, or an errno in error. entered: whether the thread
+ * is in the namespace. */
 struct opening {
     int netns_fd;
     const char *netns;
@@ -196,6 +197,7 @@ struct opening {
     const char *file; /* for open_file */
     int fd;
     int error;
+    int entered;
 };
 
 static int open_netlink(const struct opening *v)
@@ -219,7 +221,8 @@ static void *enter_netns_and_open(void *argument)
             return NULL;
         }
     }
-    if (setns(ns, CLONE_NEWNET) < 0 || (v->fd = v->open(v)) < 0)
+    v->entered = setns(ns, CLONE_NEWNET) == 0;
+    if (!v->entered || (v->fd = v->open(v)) < 0)
         v->error = errno;
     if (opened >= 0)
         close(opened);
@@ -249,13 +252,15 @@ static int open_in_netns(struct opening *v)
     v->fd = -1;
     if (v->netns || v->netns_fd >= 0)
         return open_in_thread(v);
+    v->entered = 1;
     v->fd = v->open(v);
     return v->fd < 0 ? errno : 0;
 }
 
-struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error)
+struct nl_sock *nl_sock_open(const struct nl_sock_options *options, enum nl_dial_step *step, int *error)
 {
     struct nl_sock *s = atfork_error ? NULL : calloc(1, sizeof *s);
+    *step = NL_DIAL_SOCKET;
     if (!s) {
         *error = ENOMEM;
         return NULL;
@@ -269,9 +274,12 @@ struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error)
     socklen_t size = sizeof address;
     struct opening v = {options->netns_fd, options->netns, open_netlink, .family = options->family};
     *error = open_in_netns(&v);
+    if (!v.entered)
+        *step = NL_DIAL_NETNS;
     if (*error)
         goto fail;
     s->fd = v.fd;
+    *step = NL_DIAL_BIND;
     if ((s->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0 ||
         bind(s->fd, (struct sockaddr *)&address, sizeof address) < 0 ||
         getsockname(s->fd, (struct sockaddr *)&address, &size) < 0) {

@@ -54,7 +54,11 @@ struct nl_ring {
  * parent's other threads do not exist here, and their operations never end. */
 unsigned nl_forks(void);
 
-struct nl_sock *nl_sock_open(const struct nl_sock_options *options, int *error);
+/* The steps of nl_sock_open. */
+enum nl_dial_step { NL_DIAL_NETNS, NL_DIAL_SOCKET, NL_DIAL_BIND };
+
+/* NULL if a step fails, with an errno. */
+struct nl_sock *nl_sock_open(const struct nl_sock_options *options, enum nl_dial_step *step, int *error);
 int nl_sock_close(struct nl_sock *s); /* 0, or -EBADF if it was already closed */
 void nl_sock_free(struct nl_sock *s);
 

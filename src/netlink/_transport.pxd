@@ -51,7 +51,12 @@ cdef extern from "_sock.h" nogil:
 
     int nl_sock_wait_readable(nl_sock *s) noexcept
     unsigned nl_forks() noexcept
-    nl_sock *nl_sock_open(const nl_sock_options *options, int *error) noexcept
+    enum nl_dial_step:
+        NL_DIAL_NETNS
+        NL_DIAL_SOCKET
+        NL_DIAL_BIND
+
+    nl_sock *nl_sock_open(const nl_sock_options *options, nl_dial_step *step, int *error) noexcept
     int nl_sock_close(nl_sock *s) noexcept
     void nl_sock_free(nl_sock *s) noexcept
     int nl_sock_fd(nl_sock *s) noexcept

@@ -8,7 +8,21 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
-from libc.errno cimport EAGAIN, EINTR, EINVAL, EMSGSIZE, ENOMEM
+from libc.errno cimport (
+    EACCES,
+    EADDRINUSE,
+    EAFNOSUPPORT,
+    EAGAIN,
+    EBADF,
+    EINTR,
+    EINVAL,
+    EMSGSIZE,
+    ENOENT,
+    ENOMEM,
+    ENOTDIR,
+    EPERM,
+    EPROTONOSUPPORT,
+)
 from libc.stdint cimport int64_t, uint8_t, uint32_t
 from libc.stdlib cimport calloc, free
 
@@ -60,11 +74,14 @@ cdef class Socket:
     closed.
     """
 
-    def __cinit__(self, int family, config):
+    def __cinit__(self, family, config):
         cdef nl_sock_options options
         cdef int error = 0
+        cdef nl_dial_step step
         cdef nl_sock *s
         cdef bytes path
+        if not hasattr(family, "__index__"):
+            raise TypeError(f"family must be an int such as Family.ROUTE, not {family!r}")
         if not isinstance(config, Config):
             raise TypeError(f"config must be a netlink.Config, not {config!r}")
         options.family = family
@@ -75,11 +92,12 @@ cdef class Socket:
         options.fixed_size = config.message_buffer_size
         while True:
             with nogil:
-                s = nl_sock_open(&options, &error)
+                s = nl_sock_open(&options, &step, &error)
             if s is not NULL or not interrupted(-error):
                 break
         if s is NULL:
-            raise OpError("dial", opening_error(error))
+            raise OpError("dial", opening_error(error),
+                          hint=dial_hint(step, error, config.netns if path is None else path))
         self.s = s
         self.message_buffer_size = options.fixed_size
 
@@ -350,6 +368,30 @@ cdef class Socket:
             if not interrupted(result):
                 break
         return self.check(op, result)
+
+
+cdef str dial_hint(nl_dial_step step, int error, object netns):
+    """What to do about an error of a step of dial. netns: the descriptor or path of the namespace, or None."""
+    if step == NL_DIAL_NETNS:
+        what = repr(_os.fsdecode(netns)) if isinstance(netns, bytes) else f"descriptor {netns}"
+        if error == ENOENT or error == ENOTDIR:
+            return f"there is no network namespace {what}"
+        if error == EINVAL or error == EBADF:
+            return f"{what} is not a network namespace"
+        if error == EPERM:
+            return f"to enter {what}, CAP_SYS_ADMIN is needed in this user namespace and in that of the target"
+        if error == EACCES:
+            return f"{what} cannot be opened; the namespace of another user's process needs CAP_SYS_PTRACE"
+    elif step == NL_DIAL_SOCKET:
+        if error == EPROTONOSUPPORT:
+            return "the kernel lacks this netlink family, or its module is not loaded"
+        if error == EPERM or error == EACCES or error == EAFNOSUPPORT:
+            return "a sandbox, such as a seccomp filter of a container or of systemd, refuses netlink sockets"
+    elif error == EPERM:
+        return "the groups need CAP_NET_ADMIN in the user namespace of the network namespace"
+    elif error == EADDRINUSE:
+        return "another socket of the network namespace has this port id: 0 lets the kernel choose one"
+    return ""
 
 
 cdef tuple namespace(object netns):

@@ -145,7 +145,7 @@ class AsyncConn(BaseConn):
 
     def receive_iter(self) -> AsyncGenerator[Message]:
         """As `netlink.Conn.receive_iter`, for `async for`. aclose() drops the rest of a multi-part reply."""
-        return self._iterate(self._receiving, self._exchange.receive_iter())
+        return self._iterate(self._iterating, self._exchange.receive_iter())
 
     @overload
     async def execute(self, m: Message) -> list[Message]: ...
@@ -178,7 +178,7 @@ class AsyncConn(BaseConn):
         self, request: Any, declaration: Any = None, rows: int = ROWS, *, match: Any = None
     ) -> AsyncGenerator[Batch[Any]]:
         """As `netlink.Conn.iter_dump`, for `async for`. aclose() drops the rest."""
-        return self._iterate(self._executing, self._exchange.parts(request, declaration, rows, match))
+        return self._iterate(self._dumping, self._exchange.parts(request, declaration, rows, match))
 
     def close(self) -> None:
         """Close the connection. Methods that wait in other tasks end with OpError (errno EBADF).

@@ -93,6 +93,8 @@ class BaseConn:
     _sending_messages: Lock
     _receiving: Lock
     _executing: Lock
+    _iterating: Lock
+    _dumping: Lock
     _config: Config | None
     # Datagrams of a dump to read before others may run: signal handlers, or the tasks of an event loop.
     _patience = 64
@@ -109,6 +111,8 @@ class BaseConn:
         self._sending_messages = Lock(locks, "send-messages", send=True)
         self._receiving = Lock(locks, "receive", receive=True)
         self._executing = Lock(locks, "execute", send=True, receive=True)
+        self._iterating = Lock(locks, "receive", receive=True, iterator="receive_iter")
+        self._dumping = Lock(locks, "execute", send=True, receive=True, iterator="iter_dump")
 
     def _new_locks(self) -> Locks:
         return Locks()
@@ -298,7 +302,7 @@ class Conn(Receiver, BaseConn):
         multi-part reply. The rest of a datagram without multi-part messages stays for the next receive. An iterator
         that a `for` loop abandons is closed when it is collected.
         """
-        return iterate(self._exchange, self._receiving, self._exchange.receive_iter())
+        return iterate(self._exchange, self._iterating, self._exchange.receive_iter())
 
     @overload
     def execute(self, m: Message) -> list[Message]: ...
@@ -310,6 +314,10 @@ class Conn(Receiver, BaseConn):
         With `HeaderFlags.DUMP` the reply is read until DONE, with `ACKNOWLEDGE` until the acknowledgement or error of
         this request. With neither it is one datagram and, if that is multi-part, all datagrams that are queued already.
         An acknowledgement after other messages is left out; a single acknowledgement is returned.
+
+        A request without ACKNOWLEDGE, such as one that changes something, may have no reply at all: this waits until
+        the deadline, without one for ever. So it does without REQUEST, since the kernel ignores such a message. `send`
+        does not wait.
 
         Raises as `send` and `receive` do, and OpError(op="validate") for a message of another request.
         """
@@ -359,7 +367,7 @@ class Conn(Receiver, BaseConn):
         The iterator holds both locks of the connection to its end. Closing it early drops the rest.
         """
         steps = self._exchange.parts(request, declaration, rows, match)
-        return iterate(self._exchange, self._executing, steps)
+        return iterate(self._exchange, self._dumping, steps)
 
     def close(self) -> None:
         """Close the connection. Methods that block in other threads end at once with OpError (errno EBADF)."""

@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ import netlink
 import netlink.aio
 import netns
 from driven import Drivers
-from kernel.tools import Peer, Worker, datagram, passed, readable, soon
+from kernel.tools import Deny, Peer, Worker, datagram, passed, readable, sandboxed, soon
 from netlink import (
     Config,
     Conn,
@@ -140,7 +141,8 @@ def test_dial_unknown_family(dial: Dial, family: int) -> None:
     with pytest.raises(OpError) as caught:
         dial(family)
     assert (caught.value.op, caught.value.errno) == ("dial", errno.EPROTONOSUPPORT)
-    assert str(caught.value) == "netlink dial: Protocol not supported"
+    lacking = "the kernel lacks this netlink family, or its module is not loaded"
+    assert str(caught.value) == f"netlink dial: Protocol not supported: {lacking}"
 
 
 def test_dial_with_a_port_id(dial: Dial) -> None:
@@ -156,8 +158,22 @@ def test_dial_taken_port_id(dial: Dial) -> None:
         with pytest.raises(OpError) as caught:
             dial(Family.ROUTE, Config(pid=12345))
         assert (caught.value.op, caught.value.errno) == ("dial", errno.EADDRINUSE)
+        assert "port id" in caught.value.hint
         with dial(Family.NETFILTER, Config(pid=12345)) as second:
             assert second.pid == first.pid  # port ids are a family's
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.EACCES, errno.EAFNOSUPPORT])
+def test_a_sandbox_that_refuses_the_socket(dial: Dial, work: Callable[..., Worker], number: int) -> None:
+    with pytest.raises(OpError, match="a sandbox, such as a seccomp filter") as caught:
+        work(sandboxed([Deny("socket", number)], dial, Family.ROUTE)).result()
+    assert (caught.value.op, caught.value.errno) == ("dial", number)
+
+
+@pytest.mark.parametrize("family", ["route", None, 1.5])
+def test_a_family_that_is_no_number(dial: Dial, family: Any) -> None:
+    with pytest.raises(TypeError, match=f"family must be an int such as Family.ROUTE, not {family!r}"):
+        dial(family)
 
 
 def test_the_first_port_id_is_the_process_id_and_the_second_is_negative(dial: Dial) -> None:

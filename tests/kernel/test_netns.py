@@ -137,52 +137,61 @@ def test_signals_go_to_the_interpreters_threads(second: netns.Namespace) -> None
 # Bad ones
 
 
-def refused(where: int | str | Path, number: int, family: int = Family.ROUTE) -> None:
+def refused(where: int | str | Path, number: int, hint: str, family: int = Family.ROUTE) -> None:
     before = netns.current()
     with pytest.raises(OpError) as caught:
         dial(family, Config(netns=where))
-    assert (caught.value.op, caught.value.errno) == ("dial", number)
+    assert (caught.value.op, caught.value.errno, caught.value.hint) == ("dial", number, hint)
     assert netns.current() == before
 
 
 def test_a_name_or_path_of_nothing(tmp_path: Path) -> None:
-    refused("no-such-name", errno.ENOENT)
-    refused(tmp_path / "nothing", errno.ENOENT)
-    refused("/proc/self/task/0/ns/net", errno.ENOENT)
+    refused("no-such-name", errno.ENOENT, "there is no network namespace '/run/netns/no-such-name'")
+    for path in (str(tmp_path / "nothing"), "/proc/self/task/0/ns/net"):
+        refused(path, errno.ENOENT, f"there is no network namespace '{path}'")
 
 
 def test_a_path_of_something_else(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    refused(tmp_path / "file", errno.EINVAL)
-    refused(tmp_path, errno.EINVAL)
-    refused("/dev/null", errno.EINVAL)
-    refused(tmp_path / "file" / "below", errno.ENOTDIR)
+    file = tmp_path / "file"
+    file.touch()
+    for path in (file, tmp_path, "/dev/null"):
+        refused(path, errno.EINVAL, f"'{path}' is not a network namespace")
+    refused(file / "below", errno.ENOTDIR, f"there is no network namespace '{file}/below'")
 
 
 def test_a_descriptor_of_something_else(conn: Conn) -> None:
-    refused(DESCRIPTOR_OF_NOTHING, errno.EBADF)
-    refused(conn.fileno(), errno.EINVAL)
+    refused(DESCRIPTOR_OF_NOTHING, errno.EBADF, f"descriptor {DESCRIPTOR_OF_NOTHING} is not a network namespace")
     with open("/dev/null") as null:
-        refused(null.fileno(), errno.EINVAL)
+        for fd in (conn.fileno(), null.fileno()):
+            refused(fd, errno.EINVAL, f"descriptor {fd} is not a network namespace")
 
 
 def test_a_namespace_of_another_kind() -> None:
-    refused("/proc/self/ns/mnt", errno.EINVAL)
+    refused("/proc/self/ns/mnt", errno.EINVAL, "'/proc/self/ns/mnt' is not a network namespace")
     fd = os.open("/proc/self/ns/uts", os.O_RDONLY)
     try:
-        refused(fd, errno.EINVAL)
+        refused(fd, errno.EINVAL, f"descriptor {fd} is not a network namespace")
     finally:
         os.close(fd)
 
 
 def test_an_unknown_family_there(second: netns.Namespace) -> None:
-    refused(second.fd, errno.EPROTONOSUPPORT, family=31)
+    lacking = "the kernel lacks this netlink family, or its module is not loaded"
+    refused(second.fd, errno.EPROTONOSUPPORT, lacking, family=31)
 
 
 def test_a_namespace_that_is_not_permitted(second: netns.Namespace) -> None:
-    unprivileged(lambda: refused(second.fd, errno.EPERM))
+    hint = f"to enter descriptor {second.fd}, CAP_SYS_ADMIN is needed in this user namespace and in that of the target"
+    unprivileged(lambda: refused(second.fd, errno.EPERM, hint))
     with pytest.raises(PermissionError):
         unprivileged(lambda: dial(Family.ROUTE, Config(netns=second.fd)))
+
+
+def test_a_namespace_that_cannot_be_opened(tmp_path: Path) -> None:
+    path = tmp_path / "closed"
+    path.touch(mode=0)
+    hint = f"'{path}' cannot be opened; the namespace of another user's process needs CAP_SYS_PTRACE"
+    unprivileged(lambda: refused(path, errno.EACCES, hint))
 
 
 def test_no_thread_to_be_had(second: netns.Namespace, work: Work) -> None:
@@ -207,7 +216,7 @@ def test_from_a_child(second: netns.Namespace) -> None:
 
 def test_names_are_looked_up_at_dial(second: netns.Namespace) -> None:
     config = Config(netns="later")
-    refused("later", errno.ENOENT)
+    refused("later", errno.ENOENT, "there is no network namespace '/run/netns/later'")
     with netns.named(second) as name:
         assert config.netns == "later"
         with dial(Family.ROUTE, Config(netns=name)) as conn:

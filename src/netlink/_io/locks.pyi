@@ -16,7 +16,14 @@ class Locks:
 @final
 class Lock:
     def __new__(
-        cls, locks: Locks, op: str, *, send: bool = False, receive: bool = False, deadline: float | None = None
+        cls,
+        locks: Locks,
+        op: str,
+        *,
+        send: bool = False,
+        receive: bool = False,
+        deadline: float | None = None,
+        iterator: str | None = None,
     ) -> Self: ...
     def take_for(self, task: asyncio.Task[Any] | None) -> bool: ...
     def until(self) -> float | None: ...

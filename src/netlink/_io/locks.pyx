@@ -48,7 +48,8 @@ cdef class Locks:
             self.sender = self.receiver = None
         return 0
 
-    cdef bint try_take(self, str op, bint send, bint receive, object owner, str what, object waiter) except -1:
+    cdef bint try_take(self, str op, bint send, bint receive, object owner, str what, object waiter,
+                       str iterator) except -1:
         """Acquire the locks if they are free. If not, let a release of the waiter, a thread's lock, report a change."""
         cdef bint own
         with cython.critical_section(self):
@@ -60,13 +61,18 @@ cdef class Locks:
                     self.sender = owner
                 if receive:
                     self.receiver = owner
+                    self.iterator = iterator
                 return True
             own = (send and self.sender == owner) or (receive and self.receiver == owner)
             if waiter is not None and not own:
                 self.changed.append(waiter)
         if own:
-            raise OpError(op, OSError(EBUSY, f"this {what} is in the middle of another reply: "
-                                             "finish or close its iterator first"))
+            # Its own locks: nobody else sets the name meanwhile.
+            text = f"this {what} is in the middle of another call"
+            if self.iterator is not None:
+                text = (f"this {what} is in the middle of the connection's {self.iterator}: read it to its end or "
+                        "close it first, or use a second connection")
+            raise OpError(op, OSError(EBUSY, text))
         return False
 
     cdef int forget(self, object waiter) except -1:
@@ -123,25 +129,28 @@ cdef class Lock:
     """One of the locks, or both, with the op of its errors. Threads use it by `with`.
 
     deadline: a time until which to wait, in addition to the connection's deadlines, or None.
+    iterator: the method whose iterators hold it from item to item, or None.
     """
 
-    def __cinit__(self, Locks locks not None, str op not None, *, bint send=False, bint receive=False, deadline=None):
+    def __cinit__(self, Locks locks not None, str op not None, *, bint send=False, bint receive=False, deadline=None,
+                  str iterator=None):
         self.locks = locks
         self.op = op
         self.send = send
         self.receive = receive
         self.deadline = deadline
+        self.iterator = iterator
 
     cdef int take(self) except -1:
         """Acquire the locks for the calling thread, and wait for them."""
         cdef Locks locks = self.locks
         me = PyThreadState_GetID(PyThreadState_Get())
-        if locks.try_take(self.op, self.send, self.receive, me, "thread", None):
+        if locks.try_take(self.op, self.send, self.receive, me, "thread", None, self.iterator):
             return 0
         while True:
             waiter = _thread.allocate_lock()
             waiter.acquire()
-            if locks.try_take(self.op, self.send, self.receive, me, "thread", waiter):
+            if locks.try_take(self.op, self.send, self.receive, me, "thread", waiter, self.iterator):
                 return 0
             try:
                 left = locks.seconds_left(self.op, self.send, self.receive, self.deadline)
@@ -164,7 +173,7 @@ cdef class Lock:
 
     def take_for(self, task):
         """Acquire the locks for a task if they are free. Returns whether they were."""
-        return self.locks.try_take(self.op, self.send, self.receive, task, "task", None)
+        return self.locks.try_take(self.op, self.send, self.receive, task, "task", None, self.iterator)
 
     def until(self):
         """The time.monotonic() until which to wait for the locks, or None. OpError (ETIMEDOUT) if it has passed."""

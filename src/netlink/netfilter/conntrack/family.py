@@ -54,7 +54,7 @@ _EXPECT_HINTS = {
     errno.ENOENT: "there is no such expectation in that zone (any more), or no such master in the table",
     errno.EOPNOTSUPP: "the master has no helper: create it with helper=, such as ftp",
     errno.EEXIST: "the expectation exists already",
-    errno.EBUSY: "an expectation overlaps with it, or an iter_dump of this connection is not read or closed yet",
+    errno.EBUSY: "an expectation overlaps with it",
 }
 
 
@@ -79,7 +79,7 @@ class Conn(Family[C]):
     hints = {  # noqa: RUF012
         errno.ENOENT: "there is no such flow in that zone (any more), or no such master or helper",
         errno.EEXIST: "the flow or its reply tuple exists already: update changes a flow",
-        errno.EBUSY: "the flow has another helper, or an iter_dump of this connection is not read or closed yet",
+        errno.EBUSY: "the flow has another helper",
         errno.ENOBUFS: "the read buffer is full: set a larger one with conn.set_read_buffer, and check what was done",
         errno.EOPNOTSUPP: "the kernel lacks a module that this needs, such as the helper or NAT",
     }
