@@ -19,7 +19,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform, overload
 
 from netlink._engine.match import Condition, Match
-from netlink._engine.record import Field, Record
+from netlink._engine.record import NL_K_EVENT, Field, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -233,6 +233,7 @@ class Criteria(Generic[_R]):
     """
 
     criteria: ClassVar[dict[str, Criterion[Any, Any]]]
+    _events: ClassVar[tuple[str, ...]]  # the fields of the declaration that a stream sets
     declaration: ClassVar[type[Any]]
     event_name: ClassVar[str]
 
@@ -259,6 +260,8 @@ class Criteria(Generic[_R]):
             raise TypeError(f"{cls.__name__} needs declaration=, the class of the records to filter")
         if declaration is not None:
             cls.declaration = declaration
+            fields = declaration.__fields__.items()
+            cls._events = tuple(name for name, field in fields if field.kind == NL_K_EVENT)
         cls.event_name = event or getattr(cls, "event_name", "")
         if cls.event_name and cls.event_name not in cls.criteria:
             raise TypeError(f"{cls.__name__} has no criterion {cls.event_name!r} for its event")
@@ -318,6 +321,12 @@ class Criteria(Generic[_R]):
         if events not in self._matches:
             self._matches[events] = Match(self.declaration, self.clauses(events))
         return self._matches[events]
+
+    def matches(self, record: _R) -> bool:
+        """Whether a record matches: of a stream with its event, of a dump as in a dump. TypeError for other records."""
+        if type(record) is not self.declaration:
+            raise TypeError(f"{type(self).__name__} filters {self.declaration.__name__} records, not {record!r}")
+        return self.match(events=any(getattr(record, name) is not None for name in self._events))(record)
 
     def bpf(self, kinds: Collection[Kind[Any]], *, always: object) -> list[Instruction]:
         """A program by which the kernel drops the messages of a stream that do not match.
@@ -391,7 +400,7 @@ def _bits(enum: type[Any] | None) -> Callable[[str, Any], Any]:
 
 def _numbers(name: str, value: Any, most: int) -> tuple[int | range, ...]:
     found: list[int | range] = []
-    for item in _several(name, (value,) if isinstance(value, (int, range)) else value):
+    for item in _several(name, (value,) if isinstance(value, (int, range, str, bytes)) else value):
         if isinstance(item, range):
             if item.step != 1 or not item:
                 raise ValueError(f"{name}: a range must not be empty and must have a step of 1, unlike {item!r}")

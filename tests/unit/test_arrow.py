@@ -722,3 +722,14 @@ def test_the_guides_make_no_table_by_what_imports_pandas() -> None:
     blocks = [block for page in pages for block in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.M | re.S)]
     assert any("RecordBatchReader.from_stream(" in block for block in blocks)
     assert not [block for block in blocks if re.search(r"\b(pa|pyarrow)\.table\(", block)]
+
+
+def test_a_batch_is_not_taken_for_a_column_of_objects() -> None:
+    np = pytest.importorskip("numpy")
+    for take in (np.asarray, np.array):
+        with pytest.raises(TypeError, match=r"batch\.to_numpy\(\)"):
+            take(hops())
+    pd = pytest.importorskip("pandas")
+    for take in (pd.DataFrame, pd.Series):
+        with pytest.raises(TypeError, match=r"pandas\.DataFrame\.from_arrow\(batch\)"):
+            take(hops())

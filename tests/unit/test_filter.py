@@ -100,7 +100,9 @@ def test_immutable() -> None:
         ({"reply": Tuple()}, ValueError, "without a field"),
         ({"orig": Tuple(src="10.0.0.1"), "reply": Tuple(src="fd00::1")}, ValueError, "one address family"),
         ({"proto": 256}, ValueError, "proto must be from 0 to 255"),
-        ({"proto": "tcp"}, TypeError, "proto must be an int"),
+        ({"proto": "tcp"}, TypeError, "proto must be an int from 0 to 255, not 'tcp'"),
+        ({"dst_port": [53, "dns"]}, TypeError, "dst_port must be an int from 0 to 65535, not 'dns'"),
+        ({"sport": 5}, TypeError, "Filter has no 'sport'; it has .*src_port"),
         ({"proto": 6.0}, TypeError, "proto takes one value or several"),
         ({"proto": []}, ValueError, "proto is empty"),
         ({"src_port": 65536}, ValueError, "src_port must be from 0 to 65535"),
@@ -382,6 +384,8 @@ def test_the_check_in_c_means_what_the_filter_says(chosen: Filter, flow: Flow, e
     in_dump = chosen.match()
     assert in_dump is not None
     assert in_dump(flow) == means(chosen, flow, events=False)
+    assert chosen.matches(event_flow) == wanted(event_flow)
+    assert chosen.matches(flow) == in_dump(flow)
 
 
 def has_icmp(chosen: Filter) -> bool:
@@ -457,6 +461,19 @@ def test_a_match_is_of_one_declaration() -> None:
     wanted = Match(Flow, [[Condition((("mark",),), ((1, 1),))]])
     with pytest.raises(TypeError, match="another declaration"):
         wanted(Tuple())  # type: ignore[arg-type]
+
+
+def test_matches_of_one_flow() -> None:
+    flow = Flow(orig=Tuple(src="10.0.0.1", proto=17, dst_port=53), mark=3)
+    assert Filter(src="10.0.0.0/8", dst_port=53, mark=1, mark_mask=1).matches(flow)
+    assert not Filter(dst_port=54).matches(flow)
+    new = Filter(event=Event.NEW)
+    assert new.matches(flow.replace(event=Event.NEW))
+    assert not new.matches(flow.replace(event=Event.DESTROY))
+    assert new.matches(flow)  # of a dump, which has no events
+    for wrong in (flow.orig, None, "flow"):
+        with pytest.raises(TypeError, match="Filter filters Flow records"):
+            new.matches(wrong)  # type: ignore[arg-type]
 
 
 def test_a_match_refuses_what_it_cannot_compare() -> None:

@@ -386,7 +386,7 @@ def test_wrong_widths(name: str, type_: int, sizes: list[int]) -> None:
      ("hw", b"abcdef"), ("v4", []), ("v4", 1.5), ("state", "x"), ("status", 1.0)],
 )  # fmt: skip
 def test_wrong_types(name: str, value: Any) -> None:
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match=f"^{name}: want "):
         Kinds(**{name: value})
 
 
@@ -644,6 +644,19 @@ def test_lists_of_every_kind(make: Any, kind: Any, values: list[Any]) -> None:
     assert Listed.decode(record.encode()).items == tuple(values)
     if make is repeated:
         assert record.encode() == b"".join(Alone(item=v).encode() for v in values) + attr(2, b"\1")
+
+
+@pytest.mark.parametrize("make", [repeated, array])
+@pytest.mark.parametrize("kind", [u32, binary])
+def test_lists_name_the_field_of_a_wrong_type(make: Any, kind: Any) -> None:
+    class Listed(AttributeSet):
+        items = make(1, kind)
+
+    for wrong in (1.5, [1.5], ["x"], [None]):
+        with pytest.raises(TypeError, match=r"^items: want "):
+            Listed(items=wrong)
+    with pytest.raises(TypeError, match=r"^pack: want an iterable, got float"):
+        Flow(pack=1.5)
 
 
 @pytest.mark.parametrize("bad", [1, b"a", None])

@@ -218,6 +218,8 @@ cdef class Field:
     cdef object wire(self, object value)
     cdef bytes item_payload(self, object value)
     cdef bytes fixed(self, object value)
+    cdef bytes bytes_of(self, object value)
+    cdef object items_of(self, object value)
     cdef bytes lladdr(self, object value)
     cdef bytes text(self, object value)
     cdef bytes packed(self, object value, unsigned width)

@@ -868,10 +868,22 @@ cdef class Field:
                 raise TypeError(f"{self.name}: want a Bitfield32 or a pair of integers, got {value!r}") from None
             data = self.packed(bits, 4) + self.packed(selector, 4)
         else:
-            data = bytes(memoryview(value))
+            data = self.bytes_of(value)
         if PyBytes_GET_SIZE(data) != self.size:
             raise EncodeError(f"{self.name}: want {self.size} bytes, got {PyBytes_GET_SIZE(data)}")
         return data
+
+    cdef bytes bytes_of(self, object value):
+        try:
+            return bytes(memoryview(value))
+        except TypeError:
+            raise TypeError(f"{self.name}: want bytes, got {type(value).__name__}") from None
+
+    cdef object items_of(self, object value):
+        try:
+            return iter(value)
+        except TypeError:
+            raise TypeError(f"{self.name}: want an iterable, got {type(value).__name__}") from None
 
     cdef bytes lladdr(self, object value):
         """A link-layer address, of any length."""
@@ -897,16 +909,16 @@ cdef class Field:
         if self.kind == NL_K_BINARY and self.form == FORM_LLADDR:
             return [self.lladdr(value)]
         if self.kind == NL_K_BINARY or self.kind == NL_K_VIEW:
-            return [bytes(memoryview(value))]
+            return [self.bytes_of(value)]
         if self.kind == NL_K_NESTED or self.kind == NL_K_RARE:
             return [self.part(self.cls, value)]
         if self.kind == NL_K_PACKED:
-            return [b"".join([self.packed(number, self.width) for number in value])]
+            return [b"".join([self.packed(number, self.width) for number in self.items_of(value)])]
         if self.kind == NL_K_REPEATED:
-            return [self.item_payload(item) for item in value]
+            return [self.item_payload(item) for item in self.items_of(value)]
         if self.kind == NL_K_ARRAY:
             out = b""
-            for i, item in enumerate(value):
+            for i, item in enumerate(self.items_of(value)):
                 data = self.item_payload(item)
                 if len(data) > 65531:
                     raise EncodeError(f"{self.name}: an item is longer than 65531 bytes")
@@ -918,7 +930,7 @@ cdef class Field:
             if not any(value.__class__ is cls for _, cls in self.cases):
                 raise TypeError(f"{self.name}: {type(value).__name__} is not one of its cases")
             return [value.encode()]
-        return [bytes(memoryview(value))]
+        return [self.bytes_of(value)]
 
     cdef bytes item_payload(self, object value):
         cdef Field item = self.item
@@ -938,7 +950,7 @@ cdef class Field:
             if value is not True:
                 raise TypeError(f"{self.name}: a flag in a list is True, not {value!r}")
             return b""
-        return bytes(memoryview(value))
+        return item.bytes_of(value)
 
     cdef bytes packed(self, object value, unsigned width):
         cdef uint8_t data[8]
@@ -1252,6 +1264,11 @@ cdef class Batch:
         whole = numpy.ndarray(self.store.count, dtype, buffer=self.store) if self.store.count else numpy.empty(0, dtype)
         stop = self.first + self.length * self.step
         return whole[self.first:stop if stop >= 0 else None:self.step]
+
+    def __array__(self, dtype=None, copy=None):
+        """Raise TypeError: pandas.DataFrame and numpy.asarray would make objects of the records."""
+        raise TypeError("a batch is a table: take batch.to_numpy() for NumPy, pandas.DataFrame.from_arrow(batch) for "
+                        "pandas, or list(batch) for its records")
 
     def arrow(self, addresses="text"):
         """The records as Arrow columns, for any consumer of the Arrow PyCapsule protocol.
