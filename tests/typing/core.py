@@ -43,6 +43,13 @@ def core(conn: Conn, message: Message) -> None:
         assert_type(opened, Conn)
 
 
+def lazy() -> None:
+    assert_type(netlink.aio.dial(Family.ROUTE), netlink.aio.AsyncConn)
+    assert_type(netlink.stream.ResyncBegin().lost, int)
+    assert_type(netlink.nlenc.uint32_bytes(1), bytes)
+    assert_type(netlink.RouteGroup(1), netlink.RouteGroup)
+
+
 def attributes(data: memoryview) -> None:
     decoder = AttributeDecoder(data, byte_order="big")
     assert_type(decoder[1], AttributeView)
