@@ -174,8 +174,14 @@ def test_errors_are_reported_before_anything_is_opened() -> None:
     with pytest.raises(ValueError, match="'raise', 'mark', 'resync', not 'ignore'"):
         listen(on_overrun="ignore")  # type: ignore[call-overload]
     for events in (0, 8, 9, 1 << 40):
-        with pytest.raises(ValueError, match="NEW, UPDATE and DESTROY"):
+        with pytest.raises(ValueError, match=r"Event\.NEW, Event\.UPDATE and Event\.DESTROY"):
             listen(events)  # type: ignore[call-overload]
+    for events in ("NEW", None, True, 1.0, (Event.NEW, Event.DESTROY)):
+        with pytest.raises(TypeError, match=r"Event\.NEW, Event\.UPDATE and Event\.DESTROY"):
+            listen(events)  # type: ignore[call-overload]
+    for asked, needs in ((Event.DESTROY, ["bytes"]), (Event.DESTROY, "counters"), (Event.NEW, ["counters"])):
+        with pytest.raises(ValueError, match='needs has "counters" or "timestamp" of DESTROY events'):
+            listen(asked, needs=needs)
 
 
 # What is lost
@@ -374,6 +380,21 @@ def test_a_sysctl_that_leaves_destroy_without_values_is_a_warning(ct: conntrack.
     listen(Event.NEW | Event.UPDATE).close()
 
 
+def test_only_what_is_needed_is_warned_of(ct: conntrack.Conn) -> None:
+    acct, timestamp = "net.netfilter.nf_conntrack_acct is 0", "net.netfilter.nf_conntrack_timestamp is 0"
+    for name in ("acct", "timestamp"):
+        netns.sysctl(f"net.netfilter.nf_conntrack_{name}", 0)
+    assert warned(events=Event.DESTROY) == [acct, timestamp]
+    assert warned(needs=["timestamp", "counters"]) == [acct, timestamp]
+    assert warned(events=Event.DESTROY, needs=["counters"]) == [acct]
+    # As docs/errors.md recommends.
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", NetlinkWarning)
+        listen(Event.DESTROY, needs=()).close()
+        netns.sysctl("net.netfilter.nf_conntrack_acct", 1)
+        listen(Event.DESTROY, needs=["counters"]).close()
+
+
 def test_a_refusal_has_no_warning_before_it(ct: conntrack.Conn) -> None:
     for name in ("events", "acct", "timestamp"):
         netns.sysctl(f"net.netfilter.nf_conntrack_{name}", 0)
@@ -408,7 +429,8 @@ def test_flows_that_began_before_and_make_no_events_are_a_warning(ct: conntrack.
     netns.add_flows(ct.conn, 10)
     netns.sysctl("net.netfilter.nf_conntrack_events", 2)
     assert warned() == ["net.netfilter.nf_conntrack_events is 2"]
-    with pytest.warns(NetlinkWarning):
+    listen(Event.NEW).close()  # nothing of flows that began
+    with pytest.warns(NetlinkWarning, match="never send events, whatever you set now: dump them"):
         stream = listen()
     with stream:
         netns.add_flows(ct.conn, 10, 11)

@@ -136,6 +136,18 @@ def test_losses_are_reported_as_changes_of_a_resync(ct: conntrack.Conn) -> None:
         assert len(mirror) == 0
 
 
+def test_it_is_empty_when_the_table_is(ct: conntrack.Conn) -> None:
+    with Mirror(read_buffer=4096) as mirror:
+        netns.add_flows(ct.conn, 200)
+        drain(mirror)
+        assert (len(mirror), mirror.lost > 0) == (200, True)
+        before = mirror.lost
+        ct.flush()
+        drain(mirror)
+        assert mirror.lost > before
+        assert (len(mirror), len(ct.dump())) == (0, 0)
+
+
 def mirror_tuple(mirror: Mirror, number: int) -> Any:
     """The orig tuple of a flow of `netns.add_flows`."""
     return next(flow.orig for flow in mirror.values() if number_of(flow) == number)

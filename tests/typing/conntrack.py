@@ -56,6 +56,9 @@ def requests(ct: conntrack.Conn, chosen: Filter) -> None:
     assert_type(ct.dump(chosen, family=2), Batch[Flow])
     assert_type(ct.iter_dump(chosen, zero=True), Iterator[Batch[Flow]])
     ct.flush(chosen)
+    assert_type(chosen.matches(ct.dump()[0]), bool)
+    assert_type(conntrack.listen(Event.DESTROY, needs=["counters"]), Stream[Flow, Never])
+    assert_type(conntrack.listen(Event.DESTROY, needs=(), on_overrun="mark"), Stream[Flow, Overrun])
 
 
 def expectations(ct: conntrack.Conn) -> None:

@@ -8,6 +8,7 @@ from netlink.netfilter.conntrack.records import Event
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from os import PathLike
 
     from netlink.config import Config
@@ -25,26 +26,22 @@ def _value(netns: Netns, name: str) -> int | None:
         return None
 
 
-def warn_of_events(netns: Netns, events: Event) -> None:
-    """Warn of events that the kernel does not send, and of counters and timestamps that DESTROY events lack.
-
-    The warning of counters and timestamps needs a request for DESTROY alone: they are the purpose of such a stream.
-    """
+def warn_of_events(netns: Netns, events: Event, needs: Collection[str]) -> None:
+    """Warn of events that the kernel does not send, and of needs ("counters", "timestamp") that DESTROY events lack."""
     mode = _value(netns, "nf_conntrack_events")
     if mode == 0:
         warn("net.netfilter.nf_conntrack_events is 0: the kernel sends no events; set it to 1 before the flows begin")
     elif mode == 2 and events != Event.NEW and _value(netns, "nf_conntrack_count"):
         warn(
-            "net.netfilter.nf_conntrack_events is 2: flows that began without a listener never send events; "
-            "set it to 1 before the flows begin"
+            "net.netfilter.nf_conntrack_events is 2: flows in the table that began without a listener never send "
+            "events, whatever you set now: dump them; with 1, flows that begin from then on always do"
         )
-    if events == Event.DESTROY:
-        for name, what in (("acct", "counters"), ("timestamp", "timestamp")):
-            if _value(netns, f"nf_conntrack_{name}") == 0:
-                warn(
-                    f"net.netfilter.nf_conntrack_{name} is 0: DESTROY events have no {what}; "
-                    "set it to 1 before the flows begin"
-                )
+    for name, what in (("acct", "counters"), ("timestamp", "timestamp")):
+        if what in needs and _value(netns, f"nf_conntrack_{name}") == 0:
+            warn(
+                f"net.netfilter.nf_conntrack_{name} is 0: DESTROY events have no {what}; "
+                "set it to 1 before the flows begin, or leave it out of needs="
+            )
 
 
 def warn_of_zero(config: Config | None) -> None:

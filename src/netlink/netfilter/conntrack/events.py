@@ -19,6 +19,7 @@ from netlink.netfilter.nfnetlink import hints_given
 from netlink.stream import Kind, Resync, Stream
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from os import PathLike
 
     from netlink.netfilter.conntrack.filter import Filter
@@ -31,6 +32,7 @@ _GROUPS = {
     Event.DESTROY: NetfilterGroup.CONNTRACK_DESTROY,
 }
 _ALL = Event.NEW | Event.UPDATE | Event.DESTROY
+_NEEDS: frozenset[Literal["counters", "timestamp"]] = frozenset({"counters", "timestamp"})
 _CREATED = int(HeaderFlags.CREATE | HeaderFlags.EXCL)
 _KINDS = (
     Kind(Command.NEW, Flow, Event.NEW, mask=_CREATED, flags=_CREATED),
@@ -49,6 +51,7 @@ def listen(
     filter: Filter | None = ...,
     reliable: bool = ...,
     read_buffer: int | None = ...,
+    needs: Collection[Literal["counters", "timestamp"]] | None = ...,
     on_overrun: Literal["raise"] = ...,
     netns: int | str | PathLike[str] | None = ...,
 ) -> Stream[Flow, Never]: ...
@@ -59,6 +62,7 @@ def listen(
     filter: Filter | None = ...,
     reliable: bool = ...,
     read_buffer: int | None = ...,
+    needs: Collection[Literal["counters", "timestamp"]] | None = ...,
     on_overrun: Literal["mark"],
     netns: int | str | PathLike[str] | None = ...,
 ) -> Stream[Flow, Overrun]: ...
@@ -69,6 +73,7 @@ def listen(
     filter: Filter | None = ...,
     reliable: bool = ...,
     read_buffer: int | None = ...,
+    needs: Collection[Literal["counters", "timestamp"]] | None = ...,
     on_overrun: Literal["resync"],
     netns: int | str | PathLike[str] | None = ...,
 ) -> Stream[Flow, Resync]: ...
@@ -78,6 +83,7 @@ def listen(
     filter: Filter | None = None,
     reliable: bool = False,
     read_buffer: int | None = None,
+    needs: Collection[Literal["counters", "timestamp"]] | None = None,
     on_overrun: Literal["raise", "mark", "resync"] = "raise",
     netns: int | str | PathLike[str] | None = None,
 ) -> Stream[Flow, Any]:
@@ -92,6 +98,8 @@ def listen(
     read_buffer: bytes to queue. The kernel doubles the value, and charges 1,280 bytes for an event of any size:
         16,777,216 hold 26,000 events. NetlinkWarning if the kernel permits less; `Stream.read_buffer` returns the size
         in effect. None: 16,777,216, or as much of it as the kernel permits.
+    needs: what you need of DESTROY events, which alone have it: "counters", "timestamp", both or () for none.
+        NetlinkWarning if a sysctl disables it. None: both, if you request DESTROY alone.
     on_overrun: the policy for losses: events that the kernel dropped because the read buffer was full. `Stream.lost`
         counts them under every policy.
         "raise": Overrun is raised after the events before the loss; the next read continues.
@@ -100,20 +108,26 @@ def listen(
         a `ResyncEnd` follow, and then the later events. A flow that is not in the table has ended. `Mirror` uses this.
     netns: the network namespace, as in `netlink.Config`.
 
-    Only DESTROY events have counters and timestamps. NetlinkWarning if a sysctl disables the requested events, or the
-    counters and timestamps if DESTROY alone is requested.
-    OpError: PermissionError without CAP_NET_ADMIN. ValueError for an unknown policy, no events, or a filter that is too
-    long for the kernel.
+    NetlinkWarning if a sysctl disables requested events.
+    OpError: PermissionError without CAP_NET_ADMIN. ValueError for an unknown policy, no events, needs without DESTROY,
+    or a filter that is too long for the kernel. TypeError for events of another type.
     """
-    chosen = Event(events)
+    wrong = f"events must be one or more of Event.NEW, Event.UPDATE and Event.DESTROY, not {events!r}"
+    if isinstance(events, bool) or not isinstance(events, int):
+        raise TypeError(wrong)
     # As ints: ~ of an IntFlag has only the bits of its flags.
-    if not chosen or int(chosen) & ~int(_ALL):
-        raise ValueError(f"events must be one or more of NEW, UPDATE and DESTROY, not {events!r}")
+    if not events or int(events) & ~int(_ALL):
+        raise ValueError(wrong)
+    chosen = Event(events)
     check_filter(filter)
     if filter is not None and filter.event is not None:
         chosen &= filter.event
         if not chosen:
             raise ValueError(f"the filter's event, {filter.event!r}, is not in events, {events!r}")
+    if needs is None:
+        needs = _NEEDS if chosen == Event.DESTROY else ()
+    elif not _NEEDS.issuperset(needs) or (needs and not chosen & Event.DESTROY):
+        raise ValueError(f'needs has "counters" or "timestamp" of DESTROY events, not {needs!r} of {chosen!r}')
     config = Config(netns=netns)
     options: dict[str, Any] = {}
     with ExitStack() as opened, hints_given(_HINTS):
@@ -137,6 +151,6 @@ def listen(
         opened.pop_all()
         # After all that needs a permission. A warning may be raised as an error.
         opened.enter_context(flows)
-        _sysctl.warn_of_events(netns, chosen)
+        _sysctl.warn_of_events(netns, chosen, needs)
         opened.pop_all()
     return flows
