@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 
@@ -30,6 +31,13 @@ def test_a_package_that_is_no_command_says_so(module: str) -> None:
     done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "cannot be directly executed" in done.stderr
+
+
+def test_every_public_module_is_an_attribute() -> None:
+    modules = {info.name for info in pkgutil.iter_modules(netlink.__path__) if not info.name.startswith("_")}
+    assert {"aio", "packet"} <= modules
+    for name in modules - {"netfilter"}:
+        assert getattr(netlink, name).__name__ == f"netlink.{name}"
 
 
 def test_what_is_not_there() -> None:
