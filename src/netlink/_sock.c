@@ -502,11 +502,32 @@ static ssize_t receive(struct nl_sock *s, receive_now *try, void *to, int wait)
     return result;
 }
 
+/* Receives a datagram into a buffer that has been reserved for it, or has the fixed size. */
+static ssize_t to_reserved(struct nl_sock *s, struct nl_buffer *b)
+{
+    if (s->fixed_size && b->capacity != s->fixed_size) { /* the first receive */
+        uint8_t *data = realloc(b->data, s->fixed_size);
+        if (!data)
+            return -ENOMEM;
+        b->data = data;
+        b->capacity = s->fixed_size;
+    }
+    ssize_t got = recv(s->fd, b->data, b->capacity, MSG_TRUNC | MSG_DONTWAIT);
+    if (got < 0)
+        return -errno;
+    if ((size_t)got > b->capacity)
+        return -EMSGSIZE;
+    if (got < NL_HEADER) /* of another process: it has no message. As after a signal, the caller tries again */
+        return -EINTR;
+    if (atomic_load(&s->dumping) && ends_dump(b->data, (size_t)got))
+        atomic_store(&s->dumping, 0);
+    return got;
+}
+
 static ssize_t to_buffer(struct nl_sock *s, void *to)
 {
     struct nl_buffer *b = to;
-    size_t size = s->fixed_size;
-    if (!size) {
+    if (!s->fixed_size) {
         /* The parts of a dump always fit: they are as long as the largest receive so far, up to 32 KiB. Any other
          * datagram may have any length: peek. */
         int dumping = atomic_load(&s->dumping);
@@ -516,29 +537,24 @@ static ssize_t to_buffer(struct nl_sock *s, void *to)
         int result = reserve(b, (size_t)queued);
         if (result < 0)
             return result;
-        size = b->capacity;
-    } else if (b->capacity != size) { /* the first receive */
-        uint8_t *data = realloc(b->data, size);
-        if (!data)
-            return -ENOMEM;
-        b->data = data;
-        b->capacity = size;
     }
-    ssize_t got = recv(s->fd, b->data, size, MSG_TRUNC | MSG_DONTWAIT);
-    if (got < 0)
-        return -errno;
-    if ((size_t)got > size)
-        return -EMSGSIZE;
-    if (got < NL_HEADER) /* of another process: it has no message. As after a signal, the caller tries again */
-        return -EINTR;
-    if (atomic_load(&s->dumping) && ends_dump(b->data, (size_t)got))
-        atomic_store(&s->dumping, 0);
-    return got;
+    return to_reserved(s, b);
+}
+
+static ssize_t reply_to_buffer(struct nl_sock *s, void *to)
+{
+    int result = s->fixed_size ? 0 : reserve(to, 0);
+    return result < 0 ? result : to_reserved(s, to);
 }
 
 ssize_t nl_sock_receive(struct nl_sock *s, struct nl_buffer *b, int wait)
 {
     return receive(s, to_buffer, b, wait);
+}
+
+ssize_t nl_sock_receive_reply(struct nl_sock *s, struct nl_buffer *b)
+{
+    return receive(s, reply_to_buffer, b, 0);
 }
 
 struct place {

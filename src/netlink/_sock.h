@@ -79,6 +79,9 @@ int nl_sock_wait_readable(struct nl_sock *s);
  * the datagram is lost then. */
 ssize_t nl_sock_receive(struct nl_sock *s, struct nl_buffer *b, int wait);
 
+/* The same for the reply to a small request, which is in no dump: without waiting, and without asking for its size. */
+ssize_t nl_sock_receive_reply(struct nl_sock *s, struct nl_buffer *b);
+
 /* Receives one datagram into size bytes: its length, which exceeds size if it was cut, or an error as above. sender:
  * its port, 0 for the kernel. */
 ssize_t nl_sock_receive_at(struct nl_sock *s, void *to, size_t size, uint32_t *sender, int wait);

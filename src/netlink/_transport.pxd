@@ -64,6 +64,7 @@ cdef extern from "_sock.h" nogil:
     int nl_sock_set_deadlines(nl_sock *s, const int64_t *read, const int64_t *write) noexcept
     int nl_sock_send(nl_sock *s, const void *datagram, size_t size, int wait) noexcept
     ssize_t nl_sock_receive(nl_sock *s, nl_buffer *b, int wait) noexcept
+    ssize_t nl_sock_receive_reply(nl_sock *s, nl_buffer *b) noexcept
     ssize_t nl_sock_receive_at(nl_sock *s, void *to, size_t size, uint32_t *sender, int wait) noexcept
     int nl_sock_receive_ring(nl_sock *s, nl_ring *ring, int wait) noexcept
     int nl_ring_init(nl_ring *ring, unsigned slots, size_t slot_size) noexcept
@@ -97,6 +98,9 @@ cdef class Ring:
 
 
 # Functions of _sock.h for the other extension modules, which are not linked with _sock.c.
+cdef int send_from(Socket sock, const void *datagram, size_t size) noexcept nogil
+cdef ssize_t receive_reply(Socket sock, nl_buffer *buffer) noexcept nogil
+cdef object receive_error(ssize_t got, const nl_buffer *buffer)
 cdef ssize_t receive_into(Socket sock, nl_buffer *buffer, int wait) noexcept nogil
 cdef ssize_t receive_at(Socket sock, void *to, size_t size, uint32_t *sender, int wait) noexcept nogil
 cdef int receive_ring(Socket sock, nl_ring *ring, int wait) noexcept nogil

@@ -204,11 +204,7 @@ cdef class Socket:
                 return parse_messages(buffer.data, got)
             if got == -EAGAIN and not wait:
                 return None
-            if got == -EMSGSIZE:
-                raise OpError("receive", OSError(EMSGSIZE, "Message too long for a receive buffer of "
-                                                           f"{buffer.capacity} bytes; it was dropped"),
-                              sequence=nl_load32(buffer.data + 8) if buffer.capacity >= NL_HEADER else 0)
-            raise OpError("receive", -got)
+            raise receive_error(got, buffer)
         finally:
             buffer = nl_swap(&self.idle_buffer, buffer)
             if buffer is not NULL:
@@ -432,6 +428,25 @@ def read_in_netns(netns, str file not None):
         error = opening_error(<int>-got)
         raise OSError(error.errno, error.strerror, file)
     return PyBytes_FromStringAndSize(data, got)
+
+
+cdef object receive_error(ssize_t got, const nl_buffer *buffer):
+    """The error of a receive into a buffer. got: its negative result."""
+    if got == -EMSGSIZE:
+        return OpError("receive", OSError(EMSGSIZE, "Message too long for a receive buffer of "
+                                                    f"{buffer.capacity} bytes; it was dropped"),
+                       sequence=nl_load32(buffer.data + 8) if buffer.capacity >= NL_HEADER else 0)
+    return OpError("receive", -got)
+
+
+cdef int send_from(Socket sock, const void *datagram, size_t size) noexcept nogil:
+    """nl_sock_send of the socket, which waits."""
+    return nl_sock_send(sock.s, datagram, size, True)
+
+
+cdef ssize_t receive_reply(Socket sock, nl_buffer *buffer) noexcept nogil:
+    """nl_sock_receive_reply of the socket."""
+    return nl_sock_receive_reply(sock.s, buffer)
 
 
 cdef ssize_t receive_into(Socket sock, nl_buffer *buffer, int wait) noexcept nogil:

@@ -7,7 +7,7 @@ import os as _os
 import warnings as _warnings
 
 from netlink._engine.receive import Reader
-from netlink._io.exchange import Call, Exchange, Receiver, iterate, run
+from netlink._io.exchange import Call, Exchange, Receiver, execute, iterate, run
 from netlink._io.locks import Lock, Locks
 from netlink._transport import Socket as _NetlinkSocket
 from netlink.config import Config
@@ -321,7 +321,7 @@ class Conn(Receiver, BaseConn):
 
         Raises as `send` and `receive` do, and OpError(op="validate") for a message of another request.
         """
-        return run(self._exchange, self._executing, self._exchange.do(m))
+        return execute(self._exchange, self._executing, m)
 
     def execute_all(self, calls: Iterable[Call[_T]]) -> list[_T | OpError]:
         """Do many calls: a list of their results by position, with an OpError for each call that the kernel refused.

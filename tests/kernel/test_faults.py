@@ -22,9 +22,10 @@ import probe
 from kernel.allocations import NEED_CONNTRACK, SCENARIOS
 from kernel.flows import accounting
 from kernel.tools import MUSL, Deny, Peer, Script, Worker, enter_sandbox, eventually, in_child, passed, sandboxed, soon
-from netlink import Config, Conn, ConnOption, Family, Header, HeaderFlags, Message, OpError, dial
+from netlink import Config, Conn, ConnOption, Family, Header, HeaderFlags, HeaderType, Message, OpError, dial
 from netlink._transport import Ring, Socket, read_in_netns
 from netlink.bpf import BPF_K, BPF_RET, stmt
+from netlink.family import Call
 from netlink.netfilter import conntrack
 from netlink.netfilter.conntrack import Flow
 
@@ -100,7 +101,6 @@ TABLE: list[tuple[Verb, str, str, int]] = [
     (lambda conn: conn.send_messages([get_link(), get_link()]), "send-messages", "sendto", 0),
     (lambda conn: conn.execute(get_link()), "send", "sendto", 0),
     (lambda conn: conn.execute(get_link()), "receive", "recvfrom", 0),
-    (lambda conn: conn.execute(get_link()), "receive", "recvfrom", 1),
     (asked, "receive", "recvfrom", 0),
     (asked, "receive", "recvfrom", 1),
     (awaited, "receive", "recvfrom", 0),
@@ -198,6 +198,22 @@ def test_a_readiness_that_was_none(conn: Conn) -> None:
     faulty = Script(recvfrom=[-errno.EAGAIN, None, -errno.EAGAIN])
     assert len(faulty.run(lambda: conn.execute(get_link()))) == 1
     assert faulty.done
+
+
+def test_a_short_exchange_is_two_system_calls(conn: Conn) -> None:
+    """The reply is received where it is queued by the send, without a look at its size and without a wait."""
+    for request in (get_link(), Call[None](HeaderType.NOOP)):
+        counted = Script(sendto=[None], recvfrom=[None], ppoll=[])
+        counted.run(lambda request=request: conn.execute(request))
+        assert counted.calls == {"sendto": 1, "recvfrom": 1}
+
+
+def test_an_exchange_whose_receive_fails_forgets_its_reply(conn: Conn) -> None:
+    faulty = Script(recvfrom=[-errno.EIO])
+    with pytest.raises(OpError) as caught:
+        faulty.run(lambda: conn.execute(get_link()))
+    assert (caught.value.op, caught.value.errno) == ("receive", errno.EIO)
+    assert len(conn.execute(get_link())) == 1  # not the reply before
 
 
 def test_a_dump_in_which_a_receive_fails(conn: Conn) -> None:

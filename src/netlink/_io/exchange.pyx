@@ -21,12 +21,31 @@ from libc.errno cimport EAGAIN, EINTR
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t
 from libc.string cimport memcpy, memset
 
-from netlink._codec cimport Message, as_bytes, check_reply, filled, verdict_error
+from netlink._codec cimport (
+    Message,
+    as_bytes,
+    check_reply,
+    filled,
+    marshal_into,
+    marshalled_size,
+    parse_messages,
+    verdict_error,
+)
 from netlink._engine.match cimport Match, match_of
 from netlink._engine.receive cimport HUNGRY, Reader
 from netlink._engine.record cimport table_of
 from netlink._io.locks cimport Lock
-from netlink._transport cimport MSG_TRUNC, Ring, Socket, receive_ring
+from netlink._transport cimport (
+    MSG_TRUNC,
+    Ring,
+    Socket,
+    free_buffer,
+    nl_buffer,
+    receive_error,
+    receive_reply,
+    receive_ring,
+    send_from,
+)
 from netlink._wire cimport (
     NL_BAD,
     NL_F_ACK,
@@ -91,6 +110,8 @@ cdef enum:
     SK_BUFF = 256
     RING_SLOTS = 64
     RING_SIZE = 1 << 20
+    # Of a request that `at_once` sends.
+    REQUEST_MAX = 4096
 
 
 cdef object mark_interrupted(list messages):
@@ -154,6 +175,17 @@ cdef class Inbox:
             self.pending.appendleft(messages)
 
 
+cdef void begin_reply(nl_reply *reply, Message request) noexcept:
+    """Begin with the reply to a request."""
+    memset(reply, 0, sizeof(nl_reply))
+    if request.h.flags & NL_F_DUMP == NL_F_DUMP:
+        reply.kind = NL_REPLY_DUMP
+    else:
+        reply.kind = NL_REPLY_ACKED if request.h.flags & NL_F_ACK else NL_REPLY_PLAIN
+    reply.sequence = request.h.sequence
+    reply.pid = request.h.pid
+
+
 @cython.final
 cdef class Reply:
     """The messages of one reply: feed it datagrams until it is done.
@@ -173,13 +205,8 @@ cdef class Reply:
         self.request = request
         if request is None:
             self.state.kind = NL_REPLY_ANY
-            return
-        if request.h.flags & NL_F_DUMP == NL_F_DUMP:
-            self.state.kind = NL_REPLY_DUMP
         else:
-            self.state.kind = NL_REPLY_ACKED if request.h.flags & NL_F_ACK else NL_REPLY_PLAIN
-        self.state.sequence = request.h.sequence
-        self.state.pid = request.h.pid
+            begin_reply(&self.state, request)
 
     @property
     def done(self):
@@ -405,6 +432,7 @@ cdef class Exchange:
     cdef object receive_nowait
     cdef int patience
     cdef Ring ring
+    cdef nl_buffer buffer           # of `at_once`
 
     def __cinit__(self, sock, uint32_t pid, uint32_t sequence, protocol=None, debugger=None, int patience=64):
         self.sock = sock
@@ -417,15 +445,20 @@ cdef class Exchange:
         self.patience = patience
         self.receive_nowait = getattr(sock, "receive_nowait", None)
 
+    def __dealloc__(self):
+        free_buffer(&self.buffer)
+
     # Sending
+
+    cdef Message numbered(self, Message m):
+        """The message with the next sequence number."""
+        # 0 is the sequence number of messages without a request.
+        self.sequence = self.sequence % <uint32_t>0xffffffff + 1
+        return filled(m, self.sequence, self.pid)
 
     cdef list prepared(self, ms, declaration=None):
         """The messages with filled headers, ready to send. declaration: of what they hold, for the debugger."""
-        requests = []
-        for m in ms:
-            # 0 is the sequence number of messages without a request.
-            self.sequence = self.sequence % <uint32_t>0xffffffff + 1
-            requests.append(filled(<Message?>m, self.sequence, self.pid))
+        requests = [self.numbered(<Message?>m) for m in ms]
         if self.debugger is not None:
             self.debugger.sent(requests, declaration)
         return requests
@@ -531,19 +564,24 @@ cdef class Exchange:
         """Send a message, and receive its reply: its messages; if a call is given, the result of the call."""
         return self.messages(m, call)
 
-    def messages(self, Message m, Call call):
-        """Receive the messages of one reply: to a message that is sent first; if it is None, to an unknown request."""
+    def messages(self, Message m, Call call, Message sent=None, error=None):
+        """Receive the messages of one reply: to a message that is sent first; if it is None, to an unknown request.
+
+        sent: m as `at_once` has sent it. error: what prevented that, or the receive.
+        """
         cdef Reply reply
         cdef int datagrams = 0
         requests = None
-        if m is not None:
+        if sent is None and m is not None:
             while self.inbox.abandoned and self.drop_abandoned(self.patience):
                 yield PAUSE
             requests = self.prepared((m,), None if call is None else call.request)
         self.reading = None if call is None else call.reply
-        reply = Reply(self.inbox, None if requests is None else <Message>requests[0])
+        reply = Reply(self.inbox, sent if requests is None else <Message>requests[0])
         replies = []
         try:
+            if error is not None:
+                raise error
             if requests is not None:
                 yield "send", requests
             while not reply.state.done:
@@ -570,6 +608,85 @@ cdef class Exchange:
         if reply.end_interrupted:
             mark_interrupted(replies)
         return replies
+
+    cdef bint answers_at_once(self, m) except -1:
+        """Whether to try `at_once` for a message or call."""
+        cdef Message message
+        if self.real is None or self.debugger is not None or self.inbox.pending or self.inbox.abandoned:
+            return False
+        if isinstance(m, Call):
+            message = (<Call>m).message
+            if message is None:
+                return False
+            self.check_call(<Call>m)
+        elif isinstance(m, Message):
+            message = m
+        else:
+            return False
+        return message.h.flags & NL_F_DUMP != NL_F_DUMP and (
+            message.payload is None or PyBytes_GET_SIZE(message.payload) <= REQUEST_MAX - NL_HEADER - 3)
+
+    cdef object at_once(self, Message m, Call call):
+        """`messages` in the calling thread, over the real socket.
+
+        The kernel answers most requests while they are sent, by one datagram of one message: nothing waits then, and
+        the GIL is released once. `messages` does what is left of any other reply.
+        """
+        cdef uint8_t datagram[REQUEST_MAX]
+        cdef Message sent = self.numbered(m)
+        cdef nl_reply reply
+        cdef nl_cursor cursor
+        cdef nl_message message
+        cdef nl_verdict v
+        cdef nl_role role
+        cdef size_t size
+        cdef ssize_t got = -EAGAIN
+        cdef int result = -EINTR
+        cdef bint returned = False
+        error = None
+        marshalled_size(sent, &size)
+        marshal_into(sent, datagram, size)
+        while result == -EINTR:
+            with nogil:
+                result = send_from(self.real, datagram, size)
+                if result == 0:
+                    got = receive_reply(self.real, &self.buffer)
+            if result == -EINTR:
+                PyErr_CheckSignals()
+        if result < 0:
+            error = OpError("send", -result)
+        elif got >= 0:
+            begin_reply(&reply, sent)
+            cursor.at, cursor.left = self.buffer.data, got
+            if nl_next_message(&cursor, &message) == NL_ITEM and cursor.left < NL_HEADER:
+                role = nl_reply_message(&reply, &message.header, message.payload, message.size, &v)
+                nl_reply_datagram(&reply, False)
+                if reply.done and (role == NL_ROLE_DATA or role == NL_ROLE_LAST):
+                    return self.result_of(&message, call)
+            try:
+                self.inbox.pending.append(parse_messages(self.buffer.data, got))
+            except DecodeError as raised:
+                error = raised
+        elif got == -EINTR:
+            try:
+                PyErr_CheckSignals()
+            except BaseException as raised:
+                error = raised
+        elif got != -EAGAIN:
+            error = receive_error(got, &self.buffer)
+        return step(self, self.messages(m, call, sent, error), None, &returned)
+
+    cdef object result_of(self, const nl_message *message, Call call):
+        """The result of a request that has one message as its reply."""
+        if call is None:
+            return [parsed(message)]
+        if call.reply is None:
+            return None
+        try:
+            return call.result([parsed(message)], message.header.sequence)
+        except OpError as error:
+            call.explain(error)
+            raise
 
     def dump(self, Message m not None, Reader reader not None, Py_ssize_t rows, declaration=None):
         """Send a request, and yield its reply in batches of rows. If rows is 0, return it as one batch.
@@ -1156,6 +1273,20 @@ cdef class Receiver:
         """
         exchange = <Exchange?>self._exchange
         return run(exchange, self._receiving, exchange.receive())
+
+
+def execute(Exchange exchange not None, Lock lock not None, m):
+    """`run` for `Exchange.do`."""
+    cdef bint returned = False
+    lock.take()
+    try:
+        if exchange.answers_at_once(m):
+            if isinstance(m, Call):
+                return exchange.at_once((<Call>m).message, <Call>m)
+            return exchange.at_once(<Message>m, None)
+        return step(exchange, exchange.do(m), None, &returned)
+    finally:
+        lock.give_back()
 
 
 def iterate(Exchange exchange not None, Lock lock not None, steps):
