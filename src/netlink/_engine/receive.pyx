@@ -68,6 +68,10 @@ cdef extern from "Python.h":
 
 cdef enum:
     SLOTS = 64
+    # Bytes of memory of these, if the slots are long.
+    RING_SIZE = 4 << 20
+    # Bytes of a datagram whose copy costs less than a system call.
+    BRIEF = 2048
     # Datagrams between two checks for signals.
     PATIENCE = 1024
     # The least that the kernel charges the read buffer for a datagram.
@@ -598,9 +602,11 @@ cdef class StreamReader(Receiver):
         cdef size_t size
         if self.sock is None:
             return -EAGAIN
-        if self.views:
-            return self.receive_into_store(wait)
+        if self.views and self.store.count and self.store.datagrams.size + self.slot > UINT32_MAX - 4:
+            return -EAGAIN  # beyond the offsets of a record: full
         if self.position == self.received:
+            if self.views and not self.brief:
+                return self.receive_into_store(wait)
             result = self.refill(wait)
             if result < 0 or not self.received:
                 return result
@@ -609,9 +615,12 @@ cdef class StreamReader(Receiver):
         size = self.ring.headers[i].msg_len
         if self.ring.senders[i].nl_pid != self.sender:
             return 0
+        if size > <size_t>BRIEF:
+            self.brief = False
         if size > self.ring.slot_size:
-            self.lost += 1
             self.slot = max(self.slot, nl_align(size))
+            if not self.counted:
+                self.lost += 1
             return 0
         self.cursor.at = <const uint8_t *>self.ring.vectors[i].iov_base
         self.cursor.left = size
@@ -619,10 +628,12 @@ cdef class StreamReader(Receiver):
 
     cdef int refill(self, bint wait) noexcept nogil:
         cdef int result
+        cdef size_t slots
         self.position = self.received = 0
         if self.ring.slot_size < self.slot:
             free_ring(&self.ring)
-            result = init_ring(&self.ring, SLOTS, self.slot)
+            slots = min(<size_t>SLOTS, max(<size_t>1, <size_t>RING_SIZE // self.slot))
+            result = init_ring(&self.ring, <unsigned>slots, self.slot)
             if result < 0:
                 return result
         result = receive_ring(self.sock, &self.ring, wait)
@@ -633,11 +644,10 @@ cdef class StreamReader(Receiver):
         return self.count_drops()
 
     cdef int receive_into_store(self, bint wait) noexcept nogil:
+        """Receive a datagram to where views may refer to it."""
         cdef size_t start = nl_align(self.store.datagrams.size) if self.store.count else 0
         cdef uint32_t sender = 0
         cdef Py_ssize_t got
-        if start + self.slot > UINT32_MAX:  # beyond the offsets of a record: full
-            return -EAGAIN
         self.store.datagrams.size = start
         if nl_area_reserve(&self.store.datagrams, self.slot) < 0:
             return -ENOMEM
@@ -646,6 +656,7 @@ cdef class StreamReader(Receiver):
             return <int>got
         if got <= 0 or sender != self.sender:
             return self.count_drops()
+        self.brief = got <= BRIEF
         if got > <Py_ssize_t>self.slot:
             self.slot = nl_align(<size_t>got)
             if not self.counted:

@@ -68,8 +68,9 @@ __all__ = [
 ]
 
 _KINDS = (_Kind(Command.PACKET, Packet),)
-# Bytes. The kernel rounds its buffer up to a size of its allocator, and fills it: twice the largest size.
-_SLOT = 256 << 10
+# Bytes. The kernel rounds its buffer up to a size of its allocator, and fills it: twice the largest size. And no power
+# of 2: adjacent slots would share lines of the cache.
+_SLOT = (256 << 10) + 64
 # Bytes. NLMSG_GOODSIZE is slightly less than the minimum; the kernel fixes the maximum.
 _BUFFER_MIN, _BUFFER_MAX = min(_os.sysconf("SC_PAGE_SIZE"), 8192), 131072
 _U32_MAX = 0xFFFFFFFF
