@@ -1,0 +1,234 @@
+"""examples/ as people run them: on real traffic, ended by SIGTERM, and without privileges."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+import netns
+from kernel.test_nflog import chain
+from netlink.netfilter import conntrack
+from netlink.netfilter.conntrack import NAT, Flow, Tuple
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PROGRAMS = {"flow_accounting": [], "nat_log": [], "firewall_log": ["5"], "table_mirror": ["--port", "0"]}
+UDP, PORT = 17, 9
+
+if not EXAMPLES.exists():
+    pytest.skip("the examples are not here", allow_module_level=True)
+
+
+def command(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-X", "dev", "-W", "error", str(EXAMPLES / f"{name}.py"), *arguments]
+
+
+class Program:
+    """An example at work."""
+
+    def __init__(self, name: str, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            command(name, *arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def until(self, pattern: str, stream: IO[str] | None = None) -> str:
+        """Its next line that matches; the test's time limit ends the wait."""
+        out = stream or self.process.stdout
+        assert out is not None
+        lines: list[str] = []
+        for line in out:
+            lines.append(line)
+            if re.search(pattern, line):
+                return line.rstrip()
+        self.process.kill()
+        rest, errors = self.process.communicate()
+        raise AssertionError(f"no line has {pattern!r}:\n{''.join(lines)}{rest}{errors}")
+
+    def end(self) -> str:
+        """The rest of its output, after SIGTERM."""
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        # Not communicate(): it leaves out what was read ahead.
+        rest, errors = self.process.stdout.read(), self.process.stderr.read()
+        assert self.process.wait() == 0, errors
+        assert not errors or "Traceback" not in errors
+        return rest
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Program]]:
+    running: list[Program] = []
+
+    def one(name: str, *arguments: str) -> Program:
+        running.append(Program(name, *arguments))
+        return running[-1]
+
+    yield one
+    for program in running:
+        with program.process:
+            program.process.kill()
+
+
+@pytest.fixture
+def tracked() -> None:
+    netns.require_conntrack()
+    for name in ("nf_conntrack_acct", "nf_conntrack_timestamp", "nf_conntrack_events"):
+        netns.sysctl(f"net.netfilter.{name}", 1)
+    chain("inet", "output", "ct state new counter")
+
+
+def send(count: int, size: int = 100) -> Flow:
+    """Send UDP packets on the loopback interface; returns what finds their flow."""
+    with socket.socket(type=socket.SOCK_DGRAM) as sink, socket.socket(type=socket.SOCK_DGRAM) as sock:
+        sink.bind(("127.0.0.1", PORT))
+        sock.connect(("127.0.0.1", PORT))
+        for _ in range(count):
+            sock.send(bytes(size - 28))
+        here = ip_address("127.0.0.1")
+        return Flow(orig=Tuple(src=here, dst=here, proto=UDP, src_port=sock.getsockname()[1], dst_port=PORT))
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_help_and_privileges(name: str) -> None:
+    text = subprocess.run(command(name, "--help"), capture_output=True, text=True, check=True).stdout
+    assert "usage:" in text
+    assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) <= 120
+
+    def run() -> subprocess.CompletedProcess[str]:
+        # What root drops otherwise it gets back by execve.
+        return subprocess.run(
+            ["setpriv", "--bounding-set=-net_admin", *command(name, *PROGRAMS[name])], capture_output=True, text=True
+        )
+
+    try:
+        refused = run()
+    except FileNotFoundError:
+        pytest.skip("setpriv is missing (Debian: util-linux)")
+    if "setpriv:" in refused.stderr:
+        pytest.skip(refused.stderr.strip())
+    assert refused.returncode == 1
+    assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
+    assert refused.stderr.startswith(f"{name}.py: ")
+    assert "Operation not permitted" in refused.stderr
+
+
+def test_flow_accounting(tracked: None, start: Callable[..., Program], tmp_path: Path) -> None:
+    state = tmp_path / "state.json"
+    program = start("flow_accounting", "--interval", "0.05", "--state", str(state))
+    program.until("0 sources")
+    flow = send(3)
+    program.until(r"127\.0\.0\.1 3 packets 300 bytes")
+    with conntrack.dial() as ct:
+        ct.delete(flow)
+        program.until(r"127\.0\.0\.1 3 packets 300 bytes")
+        again = send(2)
+        ct.delete(again)
+        assert "127.0.0.1 5 packets 500 bytes" in program.end()
+        # Over a restart: a connection that lives on is not counted twice.
+        flow = send(4)
+        program = start("flow_accounting", "--interval", "0.05", "--state", str(state))
+        program.until(r"127\.0\.0\.1 9 packets 900 bytes")
+        program.end()
+        program = start("flow_accounting", "--state", str(state))
+        program.until(r"127\.0\.0\.1 9 packets 900 bytes")
+        program.end()
+    assert json.loads(state.read_text())["sums"] == {"127.0.0.1": [9, 900]}
+
+
+def translated(n: int) -> Flow:
+    client, public, server = ip_address("10.0.0.0") + n, ip_address("198.51.100.1"), ip_address("192.0.2.1")
+    return Flow(
+        orig=Tuple(src=client, dst=server, proto=UDP, src_port=5000, dst_port=53),
+        reply=Tuple(src=server, dst=client, proto=UDP, src_port=53, dst_port=5000),
+        nat_src=NAT(min_ip=public),
+        timeout=300,
+    )
+
+
+def test_nat_log(tracked: None, start: Callable[..., Program]) -> None:
+    with conntrack.dial() as ct:
+        try:
+            ct.create(translated(1))
+        except OSError as error:
+            pytest.skip(f"the kernel has no NAT: {error}")
+        program = start("nat_log")
+        program.until(r"START udp \[10\.0\.0\.1\]:5000 as \[198\.51\.100\.1\]:5000 to \[192\.0\.2\.1\]:53$")
+        program.until("# 1 connections")
+        ct.create(translated(2))
+        program.until(r"START udp \[10\.0\.0\.2\]:5000 as \[198\.51\.100\.1\]:\d+ to \[192\.0\.2\.1\]:53$")
+        ct.delete(translated(1))
+        program.until(r"END udp \[10\.0\.0\.1\]:5000 as \[198\.51\.100\.1\]:5000")
+    assert program.end() == ""
+
+
+def test_firewall_log(start: Callable[..., Program]) -> None:
+    chain("inet", "input", 'udp dport 9 log group 5 prefix "dropped" drop')
+    program = start("firewall_log", "5")
+    program.until("listening", program.process.stderr)
+    send(1)
+    entry = json.loads(program.until("dropped"))
+    port = entry.pop("sport")
+    assert 0 < port < 65536
+    wanted = {"prefix": "dropped", "src": "127.0.0.1", "dst": "127.0.0.1", "proto": UDP, "dport": PORT, "length": 100}
+    wanted |= {"in": "lo", "ip_flags": ["DF"]}
+    assert {name: entry.get(name) for name in wanted} == wanted
+    send(2)
+    assert len(program.end().splitlines()) == 2
+
+
+def test_table_mirror(tracked: None, start: Callable[..., Program]) -> None:
+    program = start("table_mirror", "--port", "0")
+    url = program.until("0 connections at").split()[-1]
+    send(1)
+    program.until(r"NEW 127\.0\.0\.1 127\.0\.0\.1")
+
+    def get(query: str) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(url + query) as answer:
+            found: list[dict[str, Any]] = json.load(answer)
+            return found
+
+    flows = [flow for flow in get("?127.0.0.1") if flow["orig"]["proto"] == UDP]
+    assert [flow["orig"]["dst_port"] for flow in flows] == [PORT]
+    assert get("?192.0.2.9") == []
+    assert "0 events lost" in program.end()
+
+
+def test_the_notebook(tracked: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("polars", "duckdb", "pyarrow", "matplotlib"):
+        if importlib.util.find_spec(name) is None:
+            pytest.skip(f"{name} is missing")
+    program = [
+        "import matplotlib, json, sys",
+        'matplotlib.use("agg")',
+        "names = {}",
+        "for cell in json.load(open(sys.argv[1]))['cells']:",
+        "    if cell['cell_type'] == 'code':",
+        "        source = ''.join(cell['source'])",
+        "        exec(compile(source, 'cell', 'exec'), names)",
+        "assert '<table' in names['flows']._repr_html_()",
+        "assert names['services']['len'].sum() == len(names['flows']) == 30",
+        "assert names['clients']['flows'].sum() == 30",
+        "assert len(names['axes'].patches) == 3",
+    ]
+    with conntrack.dial() as ct:
+        for n in range(30):
+            client, server = ip_address("198.51.100.0") + n % 5, ip_address("192.0.2.1")
+            orig = Tuple(src=client, dst=server, proto=UDP, src_port=1024 + n, dst_port=53 + n % 3)
+            reply = Tuple(src=server, dst=client, proto=UDP, src_port=53 + n % 3, dst_port=1024 + n)
+            ct.create(Flow(orig=orig, reply=reply, timeout=300))
+    run = subprocess.run(
+        [sys.executable, "-c", "\n".join(program), str(EXAMPLES / "flows.ipynb")], capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
