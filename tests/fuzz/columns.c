@@ -106,7 +106,7 @@ static void test_too_much(void)
 /* More numbers without a name than a dictionary holds. */
 static void test_terms(void)
 {
-    struct nl_terms terms = {NULL, NULL, 0, 0};
+    struct nl_terms terms = {0};
     int64_t i = 0, index;
     while ((index = nl_term(&terms, (uint64_t)i * 7)) >= 0)
         CHECK(index == i++);
@@ -114,6 +114,41 @@ static void test_terms(void)
     CHECK(nl_term(&terms, 7) == 1);
     free(terms.values);
     free(terms.slots);
+    free(terms.next);
+}
+
+/* How many values nl_term looks at on its way to so many that have one hash under a certain secret. */
+static uint64_t looked_at(uint64_t secret, uint32_t *count)
+{
+    struct nl_terms terms = {0};
+    uint64_t inverse = secret, sum = 0;
+    for (int i = 0; i < 6; i++)
+        inverse *= 2 - secret * inverse;
+    for (*count = 0; nl_term(&terms, *count * inverse) == *count; ++*count)
+        ;
+    for (uint32_t i = 0; i < *count; i++) {
+        uint64_t steps = 0;
+        const uint32_t *slot = nl_term_slot(&terms, terms.values[i]);
+        for (uint32_t at = *slot; at; at = terms.next[at - 1])
+            steps++;
+        sum += steps;
+    }
+    free(terms.values);
+    free(terms.slots);
+    free(terms.next);
+    return sum;
+}
+
+/* Chosen numbers cost what others do to those who have not told their secret. */
+static void test_chosen_numbers(void)
+{
+    const uint64_t told = nl_term_secret;
+    uint32_t count;
+    CHECK(looked_at(told, &count) == (uint64_t)count * (count + 1) / 2 && count >= 16);
+    for (int i = 0; i < 100; i++) {
+        nl_term_secret = nl_term_secret * UINT64_C(0xd1342543de82ef95) | 1;
+        CHECK(looked_at(told, &count) <= 4 * (uint64_t)count);
+    }
 }
 
 /* Children outlive their parents, in any order. */
@@ -158,6 +193,7 @@ int main(void)
     test_parts();
     test_too_much();
     test_terms();
+    test_chosen_numbers();
     test_moved_parts();
     return 0;
 }

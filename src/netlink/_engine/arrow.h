@@ -297,7 +297,8 @@ static size_t nl_utf8_next(const uint8_t *p, size_t size, int *valid)
  * All arrays of a stream share it: an index has one meaning. */
 struct nl_terms {
     uint64_t *values;         /* by index */
-    uint32_t *slots;          /* a hash table: index + 1 */
+    uint32_t *slots;          /* a hash table: index + 1 of the first value with this hash */
+    uint32_t *next;           /* by index: index + 1 of the next value with the same hash */
     uint32_t count, capacity; /* slots has twice the capacity, a power of two */
 };
 
@@ -311,13 +312,17 @@ struct nl_builder {
     struct nl_terms terms;
 };
 
+/* Odd, and not known to those who send the values: then any two of them have the same hash by chance alone, with a
+ * probability of at most 2 in the number of slots. */
+static uint64_t nl_term_secret = UINT64_C(0x9e3779b97f4a7c15);
+
+/* The slot of a value, which is the end of a chain if the value is new. */
 static uint32_t *nl_term_slot(const struct nl_terms *terms, uint64_t value)
 {
-    uint32_t limit = terms->capacity * 2 - 1;
-    uint32_t slot = (uint32_t)((value * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & limit;
-    while (terms->slots[slot] && terms->values[terms->slots[slot] - 1] != value)
-        slot = (slot + 1) & limit;
-    return &terms->slots[slot];
+    uint32_t *slot = &terms->slots[(value * nl_term_secret) >> __builtin_clzll(2 * (uint64_t)terms->capacity - 1)];
+    while (*slot && terms->values[*slot - 1] != value)
+        slot = &terms->next[*slot - 1];
+    return slot;
 }
 
 static int nl_terms_grow(struct nl_terms *terms)
@@ -329,12 +334,17 @@ static int nl_terms_grow(struct nl_terms *terms)
     if (!values)
         return ENOMEM;
     terms->values = values;
+    uint32_t *next = (uint32_t *)realloc(terms->next, capacity * sizeof *next);
+    if (!next)
+        return ENOMEM;
+    terms->next = next;
     uint32_t *slots = (uint32_t *)calloc(capacity, 2 * sizeof *slots);
     if (!slots)
         return ENOMEM;
     free(terms->slots);
     terms->slots = slots;
     terms->capacity = capacity;
+    memset(next, 0, capacity * sizeof *next);
     for (uint32_t i = 0; i < terms->count; i++)
         *nl_term_slot(terms, values[i]) = i + 1;
     return 0;
@@ -381,6 +391,7 @@ static void nl_builder_free(struct nl_builder *b)
     free(b->children);
     free(b->terms.values);
     free(b->terms.slots);
+    free(b->terms.next);
     memset(b, 0, sizeof *b);
 }
 

@@ -40,6 +40,7 @@ cdef extern from "_engine/arrow.h" nogil:
         NL_COL_PART
 
     const uint32_t NL_HOP_RARE
+    uint64_t nl_term_secret
 
     struct ArrowSchema:
         void (*release)(ArrowSchema *) noexcept

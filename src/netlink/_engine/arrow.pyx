@@ -34,12 +34,16 @@ from netlink._engine.record cimport (
 )
 
 import enum as _enum
+import os as _os
 
 from netlink._engine import compile as _compile
 from netlink._engine import record as _record
 
 cdef extern from "Python.h":
     int Py_IsInitialized() nogil
+
+
+nl_term_secret = int.from_bytes(_os.urandom(8)) | 1
 
 
 @cython.final
