@@ -29,6 +29,7 @@ from libc.stdlib cimport calloc, free
 from netlink._codec cimport Message, marshal_into, marshalled_size, parse_messages
 from netlink._wire cimport NL_HEADER, nl_load32
 
+import itertools as _itertools
 import os as _os
 
 from netlink.config import Config
@@ -266,12 +267,12 @@ cdef class Socket:
 
     def set_bpf(self, program):
         """SO_ATTACH_FILTER. program: a sequence of (code, jt, jf, k)."""
-        instructions = list(program)
+        instructions = list(_itertools.islice(program, 4097))
         cdef Py_ssize_t length = len(instructions), i
         if not length:
             raise ValueError("the BPF program is empty")
         if length > 4096:
-            raise ValueError(f"a BPF program must have at most 4096 instructions (BPF_MAXINSNS), not {length}")
+            raise ValueError(f"a BPF program must have at most 4096 instructions (BPF_MAXINSNS)")
         cdef sock_filter *filters = <sock_filter *>PyMem_Malloc(length * sizeof(sock_filter))
         cdef int result
         if filters is NULL:
