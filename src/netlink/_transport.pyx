@@ -272,7 +272,7 @@ cdef class Socket:
         if not length:
             raise ValueError("the BPF program is empty")
         if length > 4096:
-            raise ValueError(f"a BPF program must have at most 4096 instructions (BPF_MAXINSNS)")
+            raise ValueError("a BPF program must have at most 4096 instructions (BPF_MAXINSNS)")
         cdef sock_filter *filters = <sock_filter *>PyMem_Malloc(length * sizeof(sock_filter))
         cdef int result
         if filters is NULL:

@@ -31,6 +31,7 @@ of attribute types: `(1, 3)`. The fields of a `Struct` have none.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, dataclass_transform, overload
 
 from netlink._engine import record as _record
@@ -416,6 +417,10 @@ def _fields(cls: type[Record], base: type[Record], header: type[Record] | None =
             if value.owner is not None:
                 raise TypeError(f"{cls.__name__}.{name} is a field of {value.owner.__name__}, not of the header")
             fields[name] = value
+            if not name.isidentifier():
+                raise TypeError(f"{cls.__name__}: {name!r} is not an identifier, so it is no name of a field")
+    if "__new__" in vars(cls):
+        raise TypeError(f"{cls.__name__}.__new__: decoding makes records without a call of it")
     for name, value in vars(cls).items():
         if isinstance(value, _Integer) or (callable(value) and getattr(value, "__module__", None) == __name__):
             raise TypeError(f"{cls.__name__}.{name}: call the kind with its attribute type, as in u32(1)")
@@ -431,7 +436,7 @@ def _header_names(cls: type[Record], header: type[Record]) -> dict[str, Field[An
 
     A field has the name that the class gives it, else its own name unless the class uses it for something else.
     """
-    own: dict[str, Field[Any]] = header.__fields__
+    own = header.__fields__
     names: dict[str, Field[Any]] = {}
     for name, value in vars(cls).items():
         if isinstance(value, Field) and value.owner is header:
@@ -473,7 +478,7 @@ class AttributeSet(Record, metaclass=_Declared):
         compile_attributes(cls, fields, None if header is None else fields["header"])
         for name, field in names.items():
             type.__setattr__(cls, name, _record.HeaderField(fields["header"], field))
-        type.__setattr__(cls, "__header_fields__", names)
+        type.__setattr__(cls, "__header_fields__", MappingProxyType(names))
         if packet is not None:
             packet.bind(cls)
 
@@ -490,4 +495,4 @@ class Struct(Record, metaclass=_Declared):
             if field.kind not in allowed or (field.kind != _record.NL_K_FIXED and not field.width):
                 raise TypeError(f"{cls.__name__}.{name}: a Struct has integers, bytes and addresses of fixed size only")
         compile_struct(cls, fields)
-        type.__setattr__(cls, "__header_fields__", {})
+        type.__setattr__(cls, "__header_fields__", MappingProxyType({}))

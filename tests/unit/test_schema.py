@@ -1619,6 +1619,128 @@ def test_a_packet_of_nothing_but_flows() -> None:
     assert many.nbytes == Packet.decode_many([bytes(4) + attr(18)]).nbytes
 
 
+# A struct of an older kernel is shorter: its last fields are absent, and stay so
+
+
+@pytest.mark.parametrize("size", [0, 3, 4, 7])
+def test_absent_fields_of_a_short_struct_stay_absent(size: int) -> None:
+    record = Again.decode(attr(5, bytes(range(1, size + 1))))
+    assert record.stamp is not None
+    assert record.stamp.usec is None
+    twins = [copy.copy(record), copy.deepcopy(record), pickle.loads(pickle.dumps(record)), record.replace(number=None)]
+    batch = Again.decode_many([record.encode()])
+    twins += [batch[0], pickle.loads(pickle.dumps(batch))[0], (batch + batch)[1]]
+    for twin in twins:
+        assert twin == record
+        assert hash(twin) == hash(record)
+        assert everything(twin) == everything(record)
+    stamp = pickle.loads(pickle.dumps(record.stamp))
+    assert (stamp.sec, stamp.usec) == (record.stamp.sec, None)
+    assert stamp == record.stamp == record.stamp.replace()
+    whole = Again.decode(attr(5, bytes(range(1, size + 1)).ljust(8, b"\0")))
+    assert whole != record
+    assert whole.stamp != record.stamp
+    assert batch != Again.decode_many([whole.encode()])
+
+
+def test_a_struct_that_is_made_is_whole() -> None:
+    stamp = Stamp(usec=5)
+    assert (stamp.sec, stamp.usec) == (0, 5)
+    assert Stamp().encode() == bytes(8)
+    assert Stamp(sec=1, usec=None).encode() == b"\1\0\0\0"
+    assert (Stamp(sec=None, usec=1).sec, Stamp(sec=None, usec=None).encode()) == (0, b"")
+
+    class Addresses(Struct):
+        four = ipv4()
+        six = ipv6()
+
+    assert Addresses() == Addresses.decode(bytes(20))
+    assert Addresses().four == IPv4Address(0)
+
+
+def test_a_header_is_whole_or_missing() -> None:
+    class Outer(AttributeSet):
+        flow = nested(1, Flow)
+
+    flow = Outer.decode(attr(1, attr(4))).flow
+    assert flow is not None
+    for twin in (copy.copy(flow), pickle.loads(pickle.dumps(flow))):
+        assert twin == flow
+        assert twin.header is None
+    assert Flow(header=NfGenMsg(family=None, version=None, res_id=None)).encode() == bytes(4)
+
+
+# What Python may do to a declaration never leads to memory that is not the record's
+
+
+def test_fields_are_not_to_be_changed() -> None:
+    for fields in (Pair.__fields__, Flow.__header_fields__):
+        with pytest.raises(TypeError):
+            fields["x"] = "text"  # type: ignore[index]
+
+
+def test_fields_of_another_class_are_refused() -> None:
+    class Big(AttributeSet):
+        one = u8(1)
+        z = binary(2, size=60000)
+
+    class Small(AttributeSet):
+        one = u8(1)
+
+    cls: Any = Small
+    small = cls(one=1)
+    for fields in (Big.__fields__, {"one": "text"}, {"z": Big.z}):
+        cls.__fields__ = fields
+        for use in (repr, cls.to_dict, lambda r: r.replace(one=2), lambda _: cls(z=b"A" * 60000)):
+            with pytest.raises((TypeError, KeyError)):
+                use(small)
+
+
+def test_a_declaration_makes_its_records_itself() -> None:
+    with pytest.raises(TypeError, match="__new__"):
+        type(AttributeSet)("Odd", (AttributeSet,), {"a": u8(1), "__new__": lambda cls: "text"})
+
+    class Late(AttributeSet):
+        a = u8(1)
+
+    cls: Any = Late
+    cls.__new__ = lambda cls, *args, **kwargs: "text"
+    assert type(cls.decode(attr(1, b"\1"))) is Late
+    assert cls.decode(attr(1, b"\1")).a == 1
+
+
+def test_a_place_is_that_of_a_table() -> None:
+    field: Any = u32(1)
+    for owner in (int, "text", None):
+        with pytest.raises(TypeError, match="is not a class of records"):
+            field.place(owner, "x", 0, 0, 0)
+    field.place(Pair, "x", 1 << 20, 0, 1 << 20)
+    with pytest.raises(TypeError, match="two places"):
+        field.place(Pair, "x", 0, 0, 0)
+    with pytest.raises(TypeError, match="not in the table"):
+        field.set_layout(Pair.__table__)
+    with pytest.raises(TypeError):
+        field.__get__(Pair(one=1), Pair)
+
+
+@pytest.mark.parametrize("name", ["a b", "", "a\0b", "\ud800", "1a"])
+def test_a_field_has_an_identifier_for_a_name(name: str) -> None:
+    for base, kind in ((AttributeSet, u8(1)), (Struct, u8())):
+        with pytest.raises(TypeError, match="is not an identifier"):
+            type(AttributeSet)("Odd", (base,), {name: kind})
+
+
+def test_an_array_has_a_number_for_each_item() -> None:
+    with pytest.raises(EncodeError, match="at most 65535 items"):
+        Again(numbers=[1] * 65536)
+
+
+def test_to_numpy_is_not_writable_without_rows_either() -> None:
+    pytest.importorskip("numpy")
+    for batch in (Pair.decode_many([]), Pair.decode_many([b""])[:0], Pair.decode_many([b""])):
+        assert not batch.to_numpy().flags.writeable
+
+
 # What is beside the attributes, and what stays in the datagram
 
 

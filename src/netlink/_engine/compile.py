@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
+
 from netlink._engine import record as _record
 from netlink._engine.record import Record, Table
 
@@ -51,7 +53,7 @@ def _lay_out(cls: type[Record], fields: dict[str, Field[Any]]) -> int:
     for bit, (name, field) in enumerate(fields.items()):
         field.place(cls, name, offset, bit, presence)
         offset += field.size
-    type.__setattr__(cls, "__fields__", fields)
+    type.__setattr__(cls, "__fields__", MappingProxyType(fields))
     type.__setattr__(cls, "__size__", presence + (len(fields) + 7) // 8)
     return presence
 
@@ -131,7 +133,7 @@ class _Level:
         return Table().fill(ops, self.index, -1 if header is None else len(self.ops), 0, size, presence)
 
     def sibling(self, op: dict[str, Any]) -> int:
-        fields: dict[str, Field[Any]] = self.cls.__fields__
+        fields = self.cls.__fields__
         on = fields[op["name"]].on
         keys = [key for key, _ in fields[op["name"]].cases or ()]
         for position, other in enumerate(self.ops):
@@ -144,7 +146,7 @@ class _Level:
 
 
 def _depth(cls: type[Record]) -> int:
-    fields: dict[str, Field[Any]] = cls.__fields__
+    fields = cls.__fields__
     inner: list[type[Record]] = []
     for field in fields.values():
         inner += [part for part in (field.cls, field.item and field.item.cls) if part]

@@ -42,12 +42,14 @@ cdef class Match:
         cdef Py_ssize_t i, j
         if self.clauses is not NULL:
             raise TypeError("a Match is made once")
+        clauses = tuple(clauses)
         if not clauses:
             raise ValueError("a Match needs a clause")
         self.table = table_of(declaration)
         self.parts = []
         self.clauses = <nl_clause *>self.memory(len(clauses), sizeof(nl_clause))
         for i, clause in enumerate(clauses):
+            clause = tuple(clause)
             tests = <nl_test *>self.memory(len(clause), sizeof(nl_test))
             for j, test in enumerate(clause):
                 self.set_test(&tests[j], test, declaration)
@@ -68,11 +70,13 @@ cdef class Match:
         cdef size_t offset
         cdef Py_ssize_t i
         cdef bytes packed
-        if not 0 < len(spec.fields) <= NL_OPERANDS_MAX:
-            raise ValueError(f"a test has 1 to {NL_OPERANDS_MAX} fields, not {len(spec.fields)}")
+        # Tuples of their own: others may have another length with each look.
+        cdef tuple fields = tuple(spec.fields), values = tuple(spec.values)
+        if not 0 < len(fields) <= NL_OPERANDS_MAX:
+            raise ValueError(f"a test has 1 to {NL_OPERANDS_MAX} fields, not {len(fields)}")
         kinds = set()
         signed = False
-        for i, path in enumerate(spec.fields):
+        for i, path in enumerate(fields):
             cls, offset = declaration, 0
             for name in path:
                 if field is not None and cls is None:
@@ -80,6 +84,8 @@ cdef class Match:
                 if name not in cls.__fields__:
                     raise TypeError(f"{cls.__name__} has no field {name!r}")
                 field = cls.__fields__[name]
+                if field.layout is not table_of(cls):
+                    raise TypeError(f"{field.name!r} is not a field of {cls.__name__}")
                 cls = field.cls if field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT else None
                 offset += field.offset
             if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS):
@@ -90,14 +96,14 @@ cdef class Match:
             test.operands[i].presence = offset - field.offset + field.presence + (field.bit >> 3)
             test.operands[i].bit = 1 << (field.bit & 7)
             test.operands[i].size = field.size
-        if len(kinds) != 1 or not spec.values:
+        if len(kinds) != 1 or not values:
             raise TypeError("a test has values, and all its fields have one kind")
-        test.operand_count = len(spec.fields)
+        test.operand_count = len(fields)
         test.absent_is_zero = spec.absent_is_zero
         test.mask = <uint64_t>-1 if spec.mask is None else spec.mask
         if not kinds.pop():
-            ranges = <nl_range *>self.memory(len(spec.values), sizeof(nl_range))
-            for i, (low, high) in enumerate(spec.values):
+            ranges = <nl_range *>self.memory(len(values), sizeof(nl_range))
+            for i, (low, high) in enumerate(values):
                 if signed:
                     # They are compared as their bytes are, in which the negative ones come behind the others.
                     if low < 0 <= high:
@@ -105,17 +111,20 @@ cdef class Match:
                     count = <object>1 << <object>(8 * field.size)
                     low, high = low % count, high % count
                 ranges[i].low, ranges[i].high = low, high
-            test.ranges, test.range_count = ranges, len(spec.values)
+            test.ranges, test.range_count = ranges, len(values)
             return 0
-        networks = <nl_network *>self.memory(len(spec.values), sizeof(nl_network))
-        for i, network in enumerate(spec.values):
+        networks = <nl_network *>self.memory(len(values), sizeof(nl_network))
+        for i, network in enumerate(values):
             packed = network.network_address.packed
             if network.version == 4:
                 packed = b"\0" * 10 + b"\xff\xff" + packed
+            bits = network.prefixlen + (96 if network.version == 4 else 0)
+            if len(packed) != 16 or not 0 <= bits <= 128:
+                raise ValueError(f"{network!r} is not a network of IPv4 or IPv6")
             memcpy(networks[i].address.bytes, <const char *>packed, 16)
             networks[i].address.family = network.version
-            networks[i].bits = network.prefixlen + (96 if network.version == 4 else 0)
-        test.networks, test.network_count = networks, len(spec.values)
+            networks[i].bits = bits
+        test.networks, test.network_count = networks, len(values)
         return 0
 
     cdef bint matches(self, const uint8_t *record) noexcept nogil:

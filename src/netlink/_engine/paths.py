@@ -13,13 +13,13 @@ from netlink._engine import record as _record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any, TypeAlias
 
     from netlink._engine.record import Field, Record
     from netlink.errors import OpError
 
-    _Fields: TypeAlias = dict[str, Field[Any]]
+    _Fields: TypeAlias = Mapping[str, Field[Any]]
 
 __all__ = ["attribute_path", "explain", "missing_name"]
 

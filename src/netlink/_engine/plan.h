@@ -371,12 +371,17 @@ static inline int nl_view_bytes(struct nl_decoder *d, const uint8_t *bytes, size
     return 0;
 }
 
+/* Bytes of a struct's field on the wire. */
+static inline size_t nl_struct_width(const struct nl_op *op)
+{
+    return op->kind == NL_K_INT || op->kind == NL_K_ADDRESS ? op->width : op->size;
+}
+
 static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record)
 {
     for (unsigned i = 0; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
-        size_t width = op->kind == NL_K_INT || op->kind == NL_K_ADDRESS ? op->width : op->size;
-        if (op->at + width > size)
+        if (op->at + nl_struct_width(op) > size)
             continue; /* the struct of an older kernel is shorter */
         const uint8_t *from = payload + op->at;
         uint8_t *to = record + op->offset;
@@ -916,15 +921,16 @@ static int nl_put(struct nl_area *out, const void *bytes, size_t size)
     return 0;
 }
 
-static int nl_encode_struct(const struct nl_set *set, const uint8_t *record, struct nl_area *out)
+/* whole: all bytes, zeros where fields are absent; else as many as the present fields take. */
+static int nl_encode_struct(const struct nl_set *set, const uint8_t *record, int whole, struct nl_area *out)
 {
+    size_t end = whole ? set->wire_size : 0;
     if (nl_area_reserve(out, set->wire_size) < 0)
         return -ENOMEM;
     if (!set->wire_size)
         return 0;
     uint8_t *to = out->data + out->size;
     memset(to, 0, set->wire_size);
-    out->size += set->wire_size;
     for (unsigned i = 0; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
         const uint8_t *from = record + op->offset;
@@ -936,7 +942,10 @@ static int nl_encode_struct(const struct nl_set *set, const uint8_t *record, str
             memcpy(to + op->at, op->width == 4 ? from + 12 : from, op->width);
         else
             memcpy(to + op->at, from, op->size);
+        if (!whole)
+            end = op->at + nl_struct_width(op);
     }
+    out->size += end;
     return 0;
 }
 
@@ -999,7 +1008,7 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
         return nl_encode_set(op->set, bytes->heap + offset, bytes, out);
     }
     case NL_K_STRUCT:
-        return nl_encode_struct(op->set, from, out);
+        return nl_encode_struct(op->set, from, 0, out);
     case NL_K_PACKED: {
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
@@ -1096,7 +1105,7 @@ static inline int nl_encode(const struct nl_set *set, const uint8_t *record, con
                             struct nl_area *out)
 {
     if (set->header) {
-        int result = nl_encode_struct(set->header->set, record + set->header->offset, out);
+        int result = nl_encode_struct(set->header->set, record + set->header->offset, 1, out);
         size_t padding = nl_align(out->size) - out->size;
         if (result < 0 || (result = nl_put(out, "\0\0\0", padding)) < 0)
             return result;

@@ -130,7 +130,8 @@ cdef extern from "_engine/plan.h" nogil:
     int nl_decode_submessage(nl_decoder *d, const nl_set *set, const nl_op *op, const uint8_t *payload, size_t size,
                              const nl_place *place) noexcept
     int nl_encode(const nl_set *set, const uint8_t *record, const nl_bytes *bytes, nl_area *out) noexcept
-    int nl_encode_struct(const nl_set *set, const uint8_t *record, nl_area *out) noexcept
+    int nl_encode_struct(const nl_set *set, const uint8_t *record, bint whole, nl_area *out) noexcept
+    size_t nl_struct_width(const nl_op *op) noexcept
 
 cdef extern from "_engine/shape.h" nogil:
     struct nl_shapes:
@@ -183,6 +184,7 @@ cdef class Record:
     cdef const uint8_t *unknown_list    # the head of the outermost record's list
 
     cdef Table checked_table(self)
+    cdef tuple content(self)
 
 
 cdef class Field:
@@ -212,6 +214,7 @@ cdef class Field:
     cdef object load_value(self, Record record, Store store, const uint8_t *at)
     cdef object load_list(self, Store store, const uint8_t *at)
     cdef object number(self, uint64_t value)
+    cdef bint is_header(self)
     cdef object event(self, const uint8_t *record)
     cdef int store_value(self, const nl_set *set, Store store, uint8_t *record, object value) except -1
     cdef const nl_op *op_in(self, const nl_set *set) noexcept

@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Iterator
+from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Never, Self, final, overload
 
 from typing_extensions import Buffer, TypeVar, disjoint_base
@@ -36,7 +37,7 @@ class Bitfield32(NamedTuple):
     value: int
     selector: int
 
-def restored(cls: type[_R], payload: Buffer, *events: tuple[str, Any]) -> _R: ...
+def restored(cls: type[_R], payload: Buffer, *beside: tuple[str, Any]) -> _R: ...
 def restored_batch(
     cls: type[_R], payloads: list[bytes], events: dict[str, list[int | None]], interrupted: bool
 ) -> Batch[_R]: ...
@@ -70,8 +71,8 @@ class Store:
 
 @disjoint_base
 class Record:
-    __fields__: ClassVar[dict[str, Field[Any]]]
-    __header_fields__: ClassVar[dict[str, Field[Any]]]
+    __fields__: ClassVar[MappingProxyType[str, Field[Any]]]
+    __header_fields__: ClassVar[MappingProxyType[str, Field[Any]]]
     __table__: ClassVar[Table]
     __size__: ClassVar[int]
     def __init__(self, **values: Any) -> None: ...

@@ -29,13 +29,13 @@ from netlink.errors import DecodeError, EncodeError
 
 cdef extern from *:
     """
-    /* cls.__new__(cls), without the look-up. */
-    static inline PyObject *nl_new_object(PyObject *cls, PyObject *args)
+    /* base.__new__(cls), without the look-up. */
+    static inline PyObject *nl_new_object(PyObject *base, PyObject *cls, PyObject *args)
     {
-        return ((PyTypeObject *)cls)->tp_new((PyTypeObject *)cls, args, NULL);
+        return ((PyTypeObject *)base)->tp_new((PyTypeObject *)cls, args, NULL);
     }
     """
-    object new_object "nl_new_object"(object cls, tuple args)
+    object new_object "nl_new_object"(object base, object cls, tuple args)
     void PyObject_GC_UnTrack(PyObject *op)
 
 cdef extern from "_engine/copy.h" nogil:
@@ -325,7 +325,7 @@ cdef object datagram_view(Store store, const nl_ref *ref):
 
 cdef Record new_view(object cls, Table table, Store store, const uint8_t *base, const uint8_t *outer,
                      const uint8_t *unknown):
-    cdef Record view = <Record>new_object(cls, NOTHING)
+    cdef Record view = <Record>new_object(Record, cls, NOTHING)
     view.store = store
     view.table = table
     view.base = base
@@ -341,7 +341,7 @@ cdef Record outermost(object cls, Table table, Store store, const uint8_t *base)
 
 cdef Table table_of(object cls):
     table = getattr(cls, "__table__", None)
-    if table is None:
+    if table is None or not (isinstance(cls, type) and issubclass(cls, Record)):
         raise TypeError(f"{getattr(cls, '__name__', cls)} declares no fields")
     return <Table?>table
 
@@ -409,7 +409,7 @@ cdef int encode_into(nl_area *out, object cls, Table table, Store store, const u
     bytes.datagrams = store.datagrams.data
     out.size = 0
     if table.set.wire_size:
-        result = nl_encode_struct(&table.set, record, out)
+        result = nl_encode_struct(&table.set, record, False, out)
     else:
         result = nl_encode(&table.set, record, &bytes, out)
     if result == -E2BIG:
@@ -436,6 +436,8 @@ cdef class Record:
     def __init__(self, **values):
         cdef Table table = table_of(type(self))
         cdef Store store = Store()
+        cdef Field field
+        cdef bytes blank
         if self.store is not None:
             raise AttributeError(f"{type(self).__name__} is immutable")
         if nl_area_reserve(&store.records, table.set.record_size + 4) < 0:
@@ -448,11 +450,17 @@ cdef class Record:
             if name not in fields:
                 values = whole(type(self), values)
                 break
+        if table.set.wire_size:
+            blank = bytes(struct_size(table, values))
+            nl_decode_struct(&table.set, <const uint8_t *>PyBytes_AS_STRING(blank), PyBytes_GET_SIZE(blank),
+                             store.records.data)
         # A submessage is stored after the sibling that chooses its case.
         for field in sorted(map(fields.__getitem__, values), key=is_submessage):
-            value = values[(<Field?>field).name]
+            if field.layout is not table:
+                raise TypeError(f"{field.name!r} is not a field of {type(self).__name__}")
+            value = values[field.name]
             if value is not None:
-                (<Field>field).store_value(&table.set, store, store.records.data, value)
+                field.store_value(&table.set, store, store.records.data, value)
         self.table = table
         self.base = self.outer = store.records.data
         self.unknown_list = self.base + table.set.record_size
@@ -510,9 +518,10 @@ cdef class Record:
         json: convert the values for `json.dumps`: addresses to text, bytes to hexadecimal digits, an IntEnum to the
         name of its member or to a number without one, an IntFlag to a number.
         """
+        cdef Field field
         out = {}
         for name, field in type(self).__fields__.items():
-            value = (<Field>field).load(self)
+            value = field.load(self)
             if value is not None:
                 out[name] = plain(value, json)
         return out
@@ -524,9 +533,10 @@ cdef class Record:
         value that does not fit. `copy.replace` does the same.
         """
         cdef dict values = {}
+        cdef Field field
         for name, field in type(self).__fields__.items():
             if name not in fields:
-                values[name] = (<Field>field).load(self)
+                values[name] = field.load(self)
         return type(self)(**values, **fields)
 
     __replace__ = replace
@@ -534,23 +544,38 @@ cdef class Record:
     def __eq__(self, other):
         if type(self) is not type(other):
             return NotImplemented
-        return self.__reduce__() == (<Record>other).__reduce__()
+        return self.content() == (<Record>other).content()
 
     def __hash__(self):
-        return hash(self.__reduce__())
+        return hash(self.content())
 
     def __repr__(self):
+        cdef Field field
         parts = []
         for name, field in type(self).__fields__.items():
-            value = (<Field>field).load(self)
+            value = field.load(self)
             if value is not None:
                 parts.append(f"{name}={bytes(value) if isinstance(value, memoryview) else value!r}")
         return f"{type(self).__name__}({', '.join(parts)})"
 
     def __reduce__(self):
-        events = [(name, field.__get__(self, type(self))) for name, field in type(self).__fields__.items()
-                  if (<Field>field).kind == NL_K_EVENT]
-        return restored, (type(self), self.encode(), *[event for event in events if event[1] is not None])
+        cdef Field field
+        payload, *beside = self.content()
+        for field in type(self).__fields__.values():
+            if field.is_header() and field.load(self) is None:
+                beside.append((field.name, None))
+        return restored, (type(self), payload, *beside)
+
+    cdef tuple content(self):
+        """The payload, and pairs of the name and the value of an event field, which no payload has."""
+        cdef Field field
+        cdef list events = []
+        for field in type(self).__fields__.values():
+            if field.kind == NL_K_EVENT:
+                value = field.load(self)
+                if value is not None:
+                    events.append((field.name, value))
+        return self.encode(), *events
 
     def __copy__(self):
         """A copy of the record alone, with its unknown attributes."""
@@ -585,10 +610,19 @@ cdef dict whole(object cls, dict values):
     return own
 
 
-def restored(cls, payload, *events):
-    """The record of a pickle. events: pairs of the name and the value of an event field, which no payload has."""
+def restored(cls, payload, *beside):
+    """The record of a pickle. beside: pairs of name and value of the fields of which the payload does not tell."""
     record = cls.decode(payload)
-    return record.replace(**dict(events)) if events else record
+    return record.replace(**dict(beside)) if beside else record
+
+
+cdef Py_ssize_t struct_size(Table table, dict values):
+    """Bytes on the wire of a struct's fields, up to the last one that is not None among the values."""
+    cdef Py_ssize_t i
+    for i in range(table.set.op_count - 1, -1, -1):
+        if values.get(table.names[i], 0) is not None:
+            return table.ops[i].at + nl_struct_width(&table.ops[i])
+    return 0
 
 
 def restored_batch(cls, list payloads not None, dict events not None, bint interrupted):
@@ -611,8 +645,9 @@ def restored_batch(cls, list payloads not None, dict events not None, bint inter
     return batch
 
 
-cdef list events_of(object cls):
-    return [field for field in cls.__fields__.values() if (<Field?>field).kind == NL_K_EVENT]
+cdef list events_of(object cls, Table table):
+    cdef Field field
+    return [field for field in cls.__fields__.values() if field.kind == NL_K_EVENT and field.layout is table]
 
 
 def is_submessage(Field field not None):
@@ -675,6 +710,8 @@ cdef class Field:
         """Set the field's place in the records of owner."""
         if self.owner is not None:
             raise TypeError(f"{name}: one field declaration is used in two places")
+        if owner is not type(None) and not (isinstance(owner, type) and issubclass(owner, Record)):
+            raise TypeError(f"{name}: {owner!r} is not a class of records")
         self.owner = owner
         self.name = name
         self.offset = offset
@@ -685,6 +722,12 @@ cdef class Field:
         """Set the table of the field's owner, which is complete."""
         if self.layout is not None:
             raise TypeError(f"{self.name}: its class is complete")
+        if self.presence != layout.set.presence or not (
+                layout.set.header is not NULL and layout.set.header.offset == self.offset and self.is_header()
+                or self.kind == NL_K_EVENT and self.offset < self.presence and self.bit < 8 * (
+                    layout.set.record_size - self.presence)
+                or self.op_in(&layout.set) is not NULL):
+            raise TypeError(f"{self.name} is not in the table")
         self.layout = layout
 
     def __get__(self, instance, owner):
@@ -701,6 +744,7 @@ cdef class Field:
     cdef object load(self, Record record):
         if record.table is not self.layout or self.layout is None:
             record.checked_table()
+            raise TypeError(f"{self.name!r} is not a field of {type(record).__name__}")
         if not record.base[self.presence + (self.bit >> 3)] >> (self.bit & 7) & 1:
             return None
         return self.load_value(record, record.store, record.base + self.offset)
@@ -781,6 +825,10 @@ cdef class Field:
         except ValueError:
             return number  # newer than the declaration
 
+    cdef bint is_header(self):
+        """Whether this is the struct before the attributes."""
+        return self.kind == NL_K_STRUCT and not self.types
+
     cdef object event(self, const uint8_t *record):
         """The number of an event in a record, or None."""
         if not record[self.presence + (self.bit >> 3)] >> (self.bit & 7) & 1:
@@ -815,6 +863,8 @@ cdef class Field:
             store_address(self, record + self.offset, value)
         elif self.kind == NL_K_STRUCT:
             data = self.part(self.cls, value)
+            if self.is_header():
+                data = data.ljust(self.inner.set.wire_size, b"\0")
             nl_decode_struct(&self.inner.set, <const uint8_t *>PyBytes_AS_STRING(data),
                              PyBytes_GET_SIZE(data), record + self.offset)
         elif self.kind == NL_K_FIXED:
@@ -919,6 +969,8 @@ cdef class Field:
         if self.kind == NL_K_ARRAY:
             out = b""
             for i, item in enumerate(self.items_of(value)):
+                if i == 65535:
+                    raise EncodeError(f"{self.name}: an array has at most 65535 items")
                 data = self.item_payload(item)
                 if len(data) > 65531:
                     raise EncodeError(f"{self.name}: an item is longer than 65531 bytes")
@@ -1151,7 +1203,7 @@ cdef class Batch:
             return False
         if self.store is right.store and self.first == right.first and self.step == right.step:
             return True
-        events = events_of(self.cls)
+        events = events_of(self.cls, self.table)
         memset(&a, 0, sizeof(a))
         memset(&b, 0, sizeof(b))
         try:
@@ -1221,7 +1273,8 @@ cdef class Batch:
         cdef nl_area out
         cdef Field field
         cdef list payloads = []
-        events = {field.name: [field.event(self.at(i)) for i in range(self.length)] for field in events_of(self.cls)}
+        events = {field.name: [field.event(self.at(i)) for i in range(self.length)]
+                  for field in events_of(self.cls, self.table)}
         memset(&out, 0, sizeof(out))
         try:
             for i in range(self.length):
@@ -1261,7 +1314,8 @@ cdef class Batch:
         import numpy
         from netlink._engine.compile import dtype as dtype_of
         dtype = dtype_of(self.cls)
-        whole = numpy.ndarray(self.store.count, dtype, buffer=self.store) if self.store.count else numpy.empty(0, dtype)
+        # An empty store has no memory, and numpy takes the buffer of bytes for read-only.
+        whole = numpy.ndarray(self.store.count, dtype, buffer=self.store if self.store.count else b"")
         stop = self.first + self.length * self.step
         return whole[self.first:stop if stop >= 0 else None:self.step]
 

@@ -208,8 +208,7 @@ static int nl_add_struct(struct nl_shape_builder *d, const struct nl_set *set, c
 {
     for (unsigned i = 0; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
-        size_t width = op->kind == NL_K_INT || op->kind == NL_K_ADDRESS ? op->width : op->size;
-        if (op->at + width <= size && nl_add_value(d, set, op, payload + op->at, place) < 0)
+        if (op->at + nl_struct_width(op) <= size && nl_add_value(d, set, op, payload + op->at, place) < 0)
             return -1;
     }
     return 0;
