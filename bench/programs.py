@@ -175,6 +175,9 @@ PROGRAMS = {
     "fastnetlink-async-dump": _python(
         "requests", (("AsyncConn.dump (a later fastnetlink)", _has("netlink.aio", "AsyncConn", "dump")),)
     ),
+    "fastnetlink-parallel": _python(
+        "fastnetlink", (("dump(parallel=) (a later fastnetlink)", _module("netlink._io.parts")),)
+    ),
     "plain": _python("plain"),
     "pyroute2": _python("with_pyroute2", (("pyroute2 (pip install pyroute2)", _module("pyroute2")),)),
     "python": Program((sys.executable,)),

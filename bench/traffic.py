@@ -84,8 +84,9 @@ def count() -> int:
     return int((SYSCTL / "nf_conntrack_count").read_text())
 
 
-def flow(i: int) -> Flow:
-    """The i-th flow: no two are alike in addresses, ports and timeout. Two of three are TCP, the others UDP."""
+def flow(i: int, marks: int = 1000) -> Flow:
+    """The i-th flow: no two are alike in addresses, ports and timeout. Two of three are TCP, the others UDP. They have
+    so many marks."""
     scattered = i * 0x9E3779B1 & 0xFFFFFF  # another value for each i below 2**24: the multiplier is odd
     client, server = IPv4Address(0x0A000000 | scattered), IPv4Address(0xC6120000 | i * 40503 & 0x1FFFF)
     ports = 1024 + scattered % 64000, (443, 80, 53, 22, 8080, 5432)[i % 6]
@@ -106,7 +107,7 @@ def flow(i: int) -> Flow:
         # nearly full.
         status=Status.SEEN_REPLY | Status.ASSURED | Status.CONFIRMED,
         timeout=100_000 + i % 300_000,
-        mark=i % 1000,
+        mark=i % marks,
         protoinfo=ProtoInfo(tcp=established) if proto == socket.IPPROTO_TCP else None,
     )
 
@@ -129,11 +130,11 @@ def bulk_requests(kind: str, n: int) -> bytes:
 class Flows:
     """n flows to put into the table of a namespace, again and again the same."""
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, marks: int = 1000) -> None:
         if not limit():
             raise MissingError("needs a kernel that tracks connections (modprobe nf_conntrack_netlink)")
         header = Header(type=0x100, flags=CREATE)  # IPCTNL_MSG_CT_NEW
-        requests = (Message(header, flow(i).encode()) for i in range(n))
+        requests = (Message(header, flow(i, marks).encode()) for i in range(n))
         self._datagrams = list(datagrams(requests))
 
     def create(self, until: float = math.inf) -> None:
@@ -178,10 +179,10 @@ def first_error(conn: netlink.Conn) -> object:
 
 
 @contextlib.contextmanager
-def table(n: int) -> Iterator[Flows]:
+def table(n: int, marks: int = 1000) -> Iterator[Flows]:
     """A private namespace whose table has n flows, with counters and timestamps: about 300 bytes each in a dump."""
     enter_private_netns()
-    flows = Flows(n)
+    flows = Flows(n, marks)
     # Before the first flow: extensions are added when a flow is made.
     for name in ("nf_conntrack_acct", "nf_conntrack_timestamp"):
         (SYSCTL / name).write_text("1")

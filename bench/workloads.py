@@ -97,6 +97,37 @@ def dump(flows: int) -> Workload:
     return Workload(f"dump-{flows}", f"Dump of {flows:,} flows", "ns per flow", RAW, DUMP, prepare)
 
 
+PARALLEL = (
+    Contender(RAW, "raw", ("dump", "conntrack"), "recv() into one buffer of 32 KiB, nothing looked at, one socket"),
+    Contender("fastnetlink iter_dump", "fastnetlink", ("dump", "iter"), BATCHES),
+    Contender(
+        "fastnetlink iter_dump, parallel=2", "fastnetlink-parallel", ("dump", "iter-parallel"), "doubles left out"
+    ),
+    Contender("fastnetlink dump", "fastnetlink", ("dump", "batch"), BATCH),
+    Contender("fastnetlink dump, parallel=2", "fastnetlink-parallel", ("dump", "parallel"), "doubles left out"),
+    Contender("fastnetlink dump, again", "fastnetlink", ("dump", "batch", "loops=4"), "4 times, the last one dropped"),
+    Contender(
+        "fastnetlink dump, parallel=2, again",
+        "fastnetlink-parallel",
+        ("dump", "parallel", "loops=4"),
+        "4 times, the last one dropped",
+    ),
+)
+
+
+def parallel(flows: int, marks: int) -> Workload:
+    """The whole table by several sockets, if it splits."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        with traffic.table(flows, marks):
+            yield lambda contender: nanoseconds(call(contender.program, *contender.arguments), flows)
+
+    name, which = ("one", "with one mark and one status") if marks == 1 else ("even", f"with {marks:,} marks")
+    title = f"Dump of {flows:,} flows {which}, in two parts"
+    return Workload(f"parallel-{name}", title, "ns per flow", RAW, PARALLEL, prepare)
+
+
 # Memory
 
 MEMORY = (
@@ -560,6 +591,7 @@ def suite(quick: bool) -> list[Workload]:
     packets = {1: 4_096, 64: 16_384, 1000: 16_000} if quick else {1: 32_768, 64: 131_072, 1000: 131_000}
     return [
         *(dump(n) for n in sizes),
+        *(parallel(min(sizes[-1], 250_000), marks) for marks in (1000, 1)),
         memory(sizes[-1]),
         decode(10_000),
         growth(),

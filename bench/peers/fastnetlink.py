@@ -1,6 +1,7 @@
 """This library.
 
 dump batch|fields|numpy|arrow|iter|messages|execute [loops=N]    the table of conntrack
+dump parallel|iter-parallel [loops=N parts=N]
 dump routes|route-messages|route-execute [loops=N]
 events batch|fields count=N [seconds=S pause=MS] [read_buffer=B]
 nflog batch|fields group=N count=N threshold=N size=N [read_buffer=B]
@@ -139,6 +140,23 @@ def of_iter(loops: int) -> Result:
     return result
 
 
+def of_parallel(loops: int) -> Result:
+    with conntrack.dial() as ct:
+        result = Result()
+        for _ in range(loops):
+            result.items += len(ct.dump(parallel=option("parts", 2)))
+    return result
+
+
+def of_iter_parallel(loops: int) -> Result:
+    with conntrack.dial() as ct:
+        result = Result()
+        for _ in range(loops):
+            for part in ct.iter_dump(parallel=option("parts", 2)):
+                result.items += len(part)
+    return result
+
+
 def messages(family: int, request: Message) -> Callable[[int], Result]:
     def run(loops: int) -> Result:
         with netlink.dial(family) as conn:
@@ -190,6 +208,8 @@ DUMPS = {
     "numpy": of_numpy,
     "arrow": of_arrow,
     "iter": of_iter,
+    "parallel": of_parallel,
+    "iter-parallel": of_iter_parallel,
     "messages": messages(Family.NETFILTER, FLOWS),
     "execute": execute(Family.NETFILTER, FLOWS),
     "routes": of_routes,

@@ -12,7 +12,7 @@ import asyncio as _asyncio
 from typing import TYPE_CHECKING, Any, overload
 
 from netlink._engine.receive import Reader
-from netlink._io.exchange import PAUSE, Call
+from netlink._io.exchange import PAUSE, WOKEN, Call
 from netlink._io.locks import Locks
 from netlink._io.readiness import Readiness, run_in
 from netlink.conn import ROWS, BaseConn, open_conn
@@ -63,7 +63,7 @@ class AsyncConn(BaseConn):
 
     def _new_locks(self) -> Locks:
         self._readiness = Readiness(getattr(self._sock, "fileno", lambda: -1))
-        return Locks(self._readiness.wake)
+        return Locks(self._readiness.wake, self._readiness.wake_soon)
 
     async def _run(self, lock: Lock, steps: Generator[Any, Any, Any]) -> Any:
         """Run a generator of the exchange, and return its result."""
@@ -111,6 +111,8 @@ class AsyncConn(BaseConn):
             await self._send(*want)
         elif want == PAUSE:
             await _asyncio.sleep(0)
+        elif want == WOKEN:
+            await self._readiness.wait(until=self._locks.receive_deadline)
         elif not hasattr(self._sock, "wait_readable"):
             return self._exchange.receive_from_double()
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno as _errno
 import os as _os
 import warnings as _warnings
+from functools import partial as _partial
 
 from netlink._engine.receive import Reader
 from netlink._io.exchange import Call, Exchange, Receiver, execute, iterate, run
@@ -37,6 +38,7 @@ else:
 __all__ = ["Conn", "Socket", "dial"]
 
 ROWS = 4096  # of a batch, by default
+_SIOCGSKNS = 0x894C  # linux/sockios.h: a descriptor of a socket's network namespace
 
 
 class Socket(Protocol):
@@ -83,6 +85,28 @@ def open_socket(family: int, config: Config) -> _NetlinkSocket:
     return sock
 
 
+def _open_beside(sock: _NetlinkSocket, family: int, config: Config) -> Conn:
+    """Open a connection with the options of a config, in the network namespace of a socket."""
+    import fcntl
+
+    try:
+        netns = fcntl.ioctl(sock.fileno(), _SIOCGSKNS)
+    except (OSError, ValueError) as error:
+        raise OpError("dial", getattr(error, "errno", _errno.EBADF)) from None
+    try:
+        # To enter a namespace needs CAP_SYS_ADMIN: not if this thread is in it.
+        try:
+            here = _os.path.samestat(_os.fstat(netns), _os.stat("/proc/thread-self/ns/net"))
+        except OSError:
+            here = False
+        own = Config(
+            netns=None if here else netns, strict=config.strict, message_buffer_size=config.message_buffer_size
+        )
+        return open_conn(Conn, family, own)
+    finally:
+        _os.close(netns)
+
+
 class BaseConn:
     """The base of `Conn` and `netlink.aio.AsyncConn`: all methods that neither wait nor need a lock."""
 
@@ -107,6 +131,8 @@ class BaseConn:
         self._config = config
         self._exchange = Exchange(sock, pid, sequence, family, debugger, self._patience)
         self._locks = locks = self._new_locks()
+        beside = None if config is None or family is None else _partial(_open_beside, sock, family, config)
+        self._exchange.attach(locks, beside)
         self._sending = Lock(locks, "send", send=True)
         self._sending_messages = Lock(locks, "send-messages", send=True)
         self._receiving = Lock(locks, "receive", receive=True)

@@ -55,6 +55,8 @@ def filters() -> Filter:
 def requests(ct: conntrack.Conn, chosen: Filter) -> None:
     assert_type(ct.dump(chosen, family=2), Batch[Flow])
     assert_type(ct.iter_dump(chosen, zero=True), Iterator[Batch[Flow]])
+    assert_type(ct.dump(parallel=2), Batch[Flow])
+    assert_type(ct.iter_dump(parallel=2), Iterator[Batch[Flow]])
     ct.flush(chosen)
     assert_type(chosen.matches(ct.dump()[0]), bool)
     assert_type(conntrack.listen(Event.DESTROY, needs=["counters"]), Stream[Flow, Never])

@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from netlink._engine.record cimport Table, nl_address
+from netlink._engine.record cimport Field, Table, nl_address
 
 cdef extern from "_engine/match.h" nogil:
     enum:
@@ -50,4 +50,5 @@ cdef class Match:
     cdef bint matches(self, const uint8_t *record) noexcept nogil
 
 
+cdef Field find_operand(declaration, path, nl_operand *operand)
 cdef Match match_of(Table table, Match match)

@@ -67,7 +67,6 @@ cdef class Match:
         cdef Field field = None
         cdef nl_range *ranges
         cdef nl_network *networks
-        cdef size_t offset
         cdef Py_ssize_t i
         cdef bytes packed
         # Tuples of their own: others may have another length with each look.
@@ -77,25 +76,9 @@ cdef class Match:
         kinds = set()
         signed = False
         for i, path in enumerate(fields):
-            cls, offset = declaration, 0
-            for name in path:
-                if field is not None and cls is None:
-                    raise TypeError(f"{'.'.join(path)}: {field.name} has no fields")
-                if name not in cls.__fields__:
-                    raise TypeError(f"{cls.__name__} has no field {name!r}")
-                field = cls.__fields__[name]
-                if field.layout is not table_of(cls):
-                    raise TypeError(f"{field.name!r} is not a field of {cls.__name__}")
-                cls = field.cls if field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT else None
-                offset += field.offset
-            if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS):
-                raise TypeError(f"{'.'.join(path)} is neither an integer nor an address of the record itself")
+            field = find_operand(declaration, path, &test.operands[i])
             signed = signed or field.flags & NL_SIGNED
             kinds.add(field.kind == NL_K_ADDRESS)
-            test.operands[i].offset = offset
-            test.operands[i].presence = offset - field.offset + field.presence + (field.bit >> 3)
-            test.operands[i].bit = 1 << (field.bit & 7)
-            test.operands[i].size = field.size
         if len(kinds) != 1 or not values:
             raise TypeError("a test has values, and all its fields have one kind")
         test.operand_count = len(fields)
@@ -134,6 +117,30 @@ cdef class Match:
         """Whether a record of the declaration matches."""
         match_of(record.checked_table(), self)
         return self.matches(record.base)
+
+
+cdef Field find_operand(declaration, path, nl_operand *operand):
+    """Fill an operand for the field at a path of names, and return the field."""
+    cdef Field field = None
+    cdef size_t offset = 0
+    cls = declaration
+    for name in path:
+        if field is not None and cls is None:
+            raise TypeError(f"{'.'.join(path)}: {field.name} has no fields")
+        if name not in cls.__fields__:
+            raise TypeError(f"{cls.__name__} has no field {name!r}")
+        field = cls.__fields__[name]
+        if field.layout is not table_of(cls):
+            raise TypeError(f"{field.name!r} is not a field of {cls.__name__}")
+        cls = field.cls if field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT else None
+        offset += field.offset
+    if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS):
+        raise TypeError(f"{'.'.join(path)} is neither an integer nor an address of the record itself")
+    operand.offset = offset
+    operand.presence = offset - field.offset + field.presence + (field.bit >> 3)
+    operand.bit = 1 << (field.bit & 7)
+    operand.size = field.size
+    return field
 
 
 cdef Match match_of(Table table, Match match):

@@ -246,3 +246,5 @@ cdef class Batch:
 cdef Table table_of(object cls)
 cdef object fault_error(object cls, Table table, const nl_fault *fault)
 cdef Batch make_batch(object cls, Store store)
+cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t *record, const uint8_t *unknown_list,
+                     size_t shift) except -1

@@ -8,6 +8,7 @@ A generator yields:
 
     READABLE            nothing is queued: wait, then send None, or the datagram if the socket returned it
     PAUSE               many datagrams were read: others may run
+    WOKEN               wait for `Locks.wake` of the connection
     (op, messages)      messages to send as one datagram; for the real socket also the bytes of one
     an iterator         items of the result
 """
@@ -34,7 +35,7 @@ from netlink._codec cimport (
 from netlink._engine.match cimport Match, match_of
 from netlink._engine.receive cimport HUNGRY, Reader
 from netlink._engine.record cimport table_of
-from netlink._io.locks cimport Lock
+from netlink._io.locks cimport Lock, Locks
 from netlink._transport cimport (
     MSG_TRUNC,
     Ring,
@@ -88,6 +89,7 @@ from netlink.errors import DecodeError, EncodeError, OpError
 
 READABLE = 1
 PAUSE = 2
+WOKEN = 4
 cdef object ALL = _sys.maxsize
 
 cdef extern from "Python.h":
@@ -306,11 +308,12 @@ cdef class Call:
     cdef readonly object hints
     cdef readonly object protocol
     cdef readonly object steps      # of a verb of several requests: returns its generator
+    cdef readonly object parts      # of a dump that may be read in parts: a netlink._io.parts.Parts
 
     def __init__(self, uint16_t type, payload=b"", reply=None, *, bint dump=False, match=None, uint16_t flags=0,
                  request=None, hints=None, protocol=None):
         cdef nl_header header
-        if self.message is not None or self.steps is not None:
+        if self.message is not None or self.steps is not None or self.parts is not None:
             raise AttributeError("a Call is immutable")
         if dump and reply is None:
             raise TypeError("a dump needs the declaration of its reply")
@@ -343,6 +346,14 @@ cdef class Call:
         if not callable(steps):
             raise TypeError(f"steps must be a function that returns a generator, not {steps!r}")
         call.steps = steps
+        call.protocol = protocol
+        return call
+
+    @staticmethod
+    def of_parts(parts, protocol=None):
+        """The call of a dump that may be read in parts."""
+        cdef Call call = Call.__new__(Call)
+        call.parts = parts
         call.protocol = protocol
         return call
 
@@ -402,6 +413,8 @@ cdef class Call:
     def __repr__(self):
         if self.steps is not None:
             return f"<Call of {self.steps!r}>"
+        if self.parts is not None:
+            return f"<Call of {self.parts!r}>"
         reply = "" if self.reply is None else f" for {'a batch of ' if self.dump else ''}{self.reply.__name__}"
         return f"<Call of type {self.message.h.type}{reply}>"
 
@@ -433,6 +446,8 @@ cdef class Exchange:
     cdef int patience
     cdef Ring ring
     cdef nl_buffer buffer           # of `at_once`
+    cdef readonly Locks locks       # of the connection
+    cdef readonly object beside     # opens another connection with the same options, or None for a test double
 
     def __cinit__(self, sock, uint32_t pid, uint32_t sequence, protocol=None, debugger=None, int patience=64):
         self.sock = sock
@@ -447,6 +462,11 @@ cdef class Exchange:
 
     def __dealloc__(self):
         free_buffer(&self.buffer)
+
+    def attach(self, Locks locks not None, beside):
+        """Set what only dumps in parts need."""
+        self.locks = locks
+        self.beside = beside
 
     # Sending
 
@@ -773,7 +793,7 @@ cdef class Exchange:
         if not isinstance(m, Call):
             return self.execute(m)
         call = m
-        if call.steps is not None or call.dump:
+        if call.message is None or call.dump:
             return self.call(call)
         self.check_call(call)
         return self.execute(call.message, call)  # the usual call, without a generator around it
@@ -783,6 +803,8 @@ cdef class Exchange:
         self.check_call(call)
         if call.steps is not None:
             return (yield from self.follow(call.steps()))
+        if call.parts is not None:
+            return (yield from call.parts.read(self, 0))
         if not call.dump:
             return (yield from self.execute(call.message, call))
         try:
@@ -800,6 +822,9 @@ cdef class Exchange:
                 raise TypeError(f"{call!r} does not end with a dump: it has no parts")
             call = last
             self.check_call(call)
+        if call.parts is not None:
+            yield from call.parts.read(self, rows)
+            return
         if not call.dump:
             raise TypeError(f"{call!r} is no dump: it has no parts")
         try:
@@ -1001,7 +1026,7 @@ cdef object foreign(const nl_header *header):
 
 cdef bint goes_with_others(Call call, bint roomy):
     """Whether a call may share a datagram."""
-    return call.steps is None and (call.reply is None or (roomy and not call.dump))
+    return call.message is not None and (call.reply is None or (roomy and not call.dump))
 
 
 cdef object PENDING = object()
@@ -1209,6 +1234,8 @@ cdef object perform(Exchange exchange, want):
             exchange.sock.send_messages(messages)
     elif want == PAUSE:
         PyErr_CheckSignals()
+    elif want == WOKEN:
+        exchange.locks.wait_woken()
     elif exchange.real is None:
         return exchange.receive_from_double()
     else:

@@ -1,6 +1,8 @@
 cdef class Locks:
     cdef list changed               # an acquired _thread.lock of each waiting thread
     cdef object on_change           # called after a release and after a change of a deadline, or None
+    cdef object on_wake             # called by `wake`, or None
+    cdef bint woken                 # `wake` was called since the last `wait_woken`
     cdef object sender              # owner of the lock to send: the id of a thread, a task, or None
     cdef object receiver            # owner of the lock to receive
     cdef str iterator               # the method whose iterator holds that lock, or None

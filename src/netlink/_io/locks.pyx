@@ -29,14 +29,16 @@ cdef class Locks:
 
     Each may be held for long, by a receive that waits or by an iterator suspended in the middle of a reply. A thread
     that waits has a lock in `changed`, which a release, a new deadline and `close` unlock. A task waits for
-    `on_change`, which is called for the same events except `close`.
+    `on_change`, which is called for the same events except `close`. Threads that work for the owner of a lock tell it by
+    `wake`.
 
     A critical section guards the fields, and runs no Python code: no exception of a signal handler comes in between.
     A forked child starts with both locks free: the threads that held them do not exist in it.
     """
 
-    def __cinit__(self, on_change=None):
+    def __cinit__(self, on_change=None, on_wake=None):
         self.on_change = on_change
+        self.on_wake = on_wake
         self.forks = forks()
         self.changed = []
 
@@ -118,6 +120,42 @@ cdef class Locks:
             self.closed = True
             self.notify()
         return True
+
+    def check(self):
+        """The seconds to the deadline to receive, or None. OpError if it has passed or the connection is closed."""
+        if self.closed:
+            raise OpError("receive", EBADF)
+        return self.seconds_left("receive", False, True, None)
+
+    def wake(self):
+        """End a `wait_woken`, from any thread. A task is woken by `on_wake` instead."""
+        if self.on_wake is not None:
+            self.on_wake()
+            return
+        with cython.critical_section(self):
+            self.begin()
+            self.woken = True
+            self.notify()
+
+    def wait_woken(self):
+        """Wait for a `wake` since the last call. OpError as `check`."""
+        cdef bint woken
+        while True:
+            waiter = _thread.allocate_lock()
+            waiter.acquire()
+            with cython.critical_section(self):
+                self.begin()
+                woken = self.woken
+                self.woken = False
+                if not woken:
+                    self.changed.append(waiter)
+            if woken:
+                return
+            try:
+                left = self.check()
+                waiter.acquire(True, -1 if left is None else left)
+            finally:
+                self.forget(waiter)
 
     @property
     def is_closed(self):

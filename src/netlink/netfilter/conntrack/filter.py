@@ -6,6 +6,7 @@ import errno as _errno
 import socket as _socket
 from typing import TYPE_CHECKING, Any
 
+from netlink._io.parts import split
 from netlink.errors import OpError
 from netlink.family import Call
 from netlink.match import (
@@ -39,9 +40,18 @@ from netlink.netfilter.conntrack.records import (
 if TYPE_CHECKING:
     from collections.abc import Container, Generator, Iterable
 
-    from netlink.schema import Record
+    from netlink.schema import Batch, Record
 
-__all__ = ["ABILITIES", "Filter", "abilities", "address_family", "check_filter", "check_flush", "part_of"]
+__all__ = [
+    "ABILITIES",
+    "Filter",
+    "abilities",
+    "address_family",
+    "check_filter",
+    "check_flush",
+    "part_of",
+    "parts_of",
+]
 
 
 class Filter(Criteria[Flow], declaration=Flow, event="event"):
@@ -119,6 +129,8 @@ def address_family(wanted: Filter | None, family: int | None = None) -> int:
 # The part for the kernel
 
 _REFUSALS = (_errno.ERANGE, _errno.EINVAL, _errno.ENOENT, _errno.EOPNOTSUPP)
+_ALL_BITS = 0xFFFFFFFF
+_V6_ALONE = _socket.AF_INET6 & ~_socket.AF_INET  # a bit that tells the two families
 ABILITIES = frozenset({"mark", "status", "zone", "orig", "reply", "flush"})  # all of them
 _VERSION_FAMILY = 1  # nfgenmsg.version from which a flush heeds nfgenmsg.nfgen_family
 
@@ -188,6 +200,38 @@ def part_of(
             values["filter"] = FilterFlags(**flags)
         left |= asked.keys() - KERNELS
     return Part(**values), sorted(left)
+
+
+def parts_of(
+    part: Part, sample: Batch[Flow], wanted: Filter | None, able: Container[str], threads: int, total: int
+) -> tuple[list[Part], float]:
+    """Disjoint parts of a part of the table, largest first, for some threads to dump, and their share of the table.
+
+    sample: flows of the table. wanted: which of them the kernel selects. total: flows of the table. No parts if they
+    would be no faster.
+
+    Only what the kernel compares under a mask has an exact complement, and the family, of which there are two: a zone
+    and the fields of tuples are compared for equality. A bit that the filter compares is the same in all flows.
+    """
+    match = None if wanted is None else wanted.match()
+    seen = [
+        (flow.family or 0, flow.mark or 0, int(flow.status or 0))
+        for flow in sample
+        if part.family in (0, flow.family) and (match is None or match(flow))
+    ]
+    usable = (_V6_ALONE, _ALL_BITS if "mark" in able else 0, _ALL_BITS if "status" in able else 0)
+    found: list[Part] = []
+    leaves = split(seen, usable, threads, total, len(sample))
+    for leaf in leaves if len(leaves) > 1 else ():
+        values: dict[str, int] = {}
+        if leaf.masks[0]:
+            values["family"] = int(_socket.AF_INET6 if leaf.bits[0] else _socket.AF_INET)
+        for name, compared, value in zip(("mark", "status"), leaf.masks[1:], leaf.bits[1:], strict=True):
+            if compared:
+                values[name] = (getattr(part, name) or 0) | value
+                values[f"{name}_mask"] = (getattr(part, f"{name}_mask") or 0) | compared
+        found.append(part.replace(**values))
+    return found, sum(leaf.share for leaf in leaves)
 
 
 def _comparable(one: Tuple, family: int) -> dict[str, Any]:

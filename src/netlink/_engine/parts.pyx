@@ -1,0 +1,177 @@
+"""One dump from parts that several threads receive: its records without doubles, in one batch."""
+
+cimport cython
+from libc.stdint cimport uint8_t, uint64_t
+from libc.stdlib cimport calloc, free
+from libc.string cimport memcpy, memmove
+
+from netlink._engine.match cimport find_operand, nl_operand
+from netlink._engine.record cimport Batch, Store, Table, copy_record, make_batch, nl_area_reserve, table_of
+
+import os as _os
+
+cdef enum:
+    OPERANDS_MAX = 16
+
+
+@cython.final
+cdef class Doubles:
+    """The records that were seen, by the fields that identify them.
+
+    declaration: of the records. key: paths of integers and addresses, such as ("orig", "src"). rows: the number of
+    records that is expected; it may grow. Records are the same if 64 bits of a hash with a random seed are.
+    """
+
+    cdef Table table
+    cdef nl_operand operands[OPERANDS_MAX]
+    cdef Py_ssize_t operand_count
+    cdef uint64_t seed
+    cdef uint64_t *slots            # hashes, at the first free slot from their low bits on; 0: free
+    cdef size_t size                # a power of 2
+    cdef size_t used
+
+    def __cinit__(self, declaration, key, size_t rows=0):
+        cdef size_t size = 1024
+        if len(key) > OPERANDS_MAX:
+            raise ValueError(f"a key has at most {OPERANDS_MAX} fields, not {len(key)}")
+        self.table = table_of(declaration)
+        for path in key:
+            find_operand(declaration, path, &self.operands[self.operand_count])
+            self.operand_count += 1
+        self.seed = int.from_bytes(_os.urandom(8), "little")
+        while size < 2 * rows:
+            size *= 2
+        self.resize(size)
+
+    def __dealloc__(self):
+        free(self.slots)
+
+    cdef int resize(self, size_t size) except -1:
+        cdef uint64_t *old = self.slots
+        cdef size_t i, count = self.size
+        cdef uint64_t *slots = <uint64_t *>calloc(size, sizeof(uint64_t))
+        if slots is NULL:
+            raise MemoryError
+        self.slots, self.size, self.used = slots, size, 0
+        for i in range(count):
+            if old[i]:
+                self.add(old[i])
+        free(old)
+        return 0
+
+    cdef bint add(self, uint64_t value) noexcept:
+        """Add a hash. Returns whether it is new."""
+        cdef size_t mask = self.size - 1, i = value & mask
+        while self.slots[i]:
+            if self.slots[i] == value:
+                return False
+            i = (i + 1) & mask
+        self.slots[i] = value
+        self.used += 1
+        return True
+
+    cdef uint64_t hash(self, const uint8_t *record) noexcept:
+        cdef uint64_t value = self.seed, word
+        cdef const nl_operand *operand
+        cdef Py_ssize_t i
+        cdef size_t at, part
+        for i in range(self.operand_count):
+            operand = &self.operands[i]
+            if record[operand.presence] & operand.bit:
+                at = 0
+                while at < operand.size:
+                    part = min(<size_t>operand.size - at, <size_t>8)
+                    word = 0
+                    memcpy(&word, record + operand.offset + at, part)
+                    value = (value ^ word) * <uint64_t>0x9E3779B97F4A7C15
+                    value ^= value >> 32
+                    at += part
+            value = (value + 1) * <uint64_t>0xD6E8FEB86659FD93
+            value ^= value >> 32
+        return value or 1
+
+    def remove(self, Batch batch not None):
+        """Remove the records that were seen from a fresh batch, which nobody else has, and remember the others."""
+        cdef size_t stride = self.table.set.record_size + 4
+        cdef uint8_t *to
+        cdef const uint8_t *record
+        cdef Py_ssize_t i, kept = 0
+        if batch.table is not self.table:
+            raise TypeError(f"not a batch of the declaration: {batch!r}")
+        with cython.critical_section(self):
+            while 2 * (self.used + batch.length) > self.size:
+                self.resize(2 * self.size)
+            for i in range(batch.length):
+                record = batch.at(i)
+                if self.add(self.hash(record)):
+                    if kept != i:
+                        to = <uint8_t *>batch.at(kept)
+                        memmove(to, record, stride)
+                    kept += 1
+        batch.store.records.size -= (batch.length - kept) * stride
+        batch.store.count -= batch.length - kept
+        batch.length = kept
+
+
+@cython.final
+cdef class Whole:
+    """One batch of the records of many, which several threads add.
+
+    declaration: of the records. rows: the number of records that is expected; if there are more, they are copied last.
+    """
+
+    cdef object cls
+    cdef Table table
+    cdef Store store
+    cdef list late                  # batches without room
+    cdef bint interrupted
+
+    def __cinit__(self, declaration, size_t rows=0):
+        self.cls = declaration
+        self.table = table_of(declaration)
+        self.late = []
+        self.store = Store()
+        if nl_area_reserve(&self.store.records, rows * (self.table.set.record_size + 4)) < 0:
+            raise MemoryError
+
+    def add(self, Batch batch not None):
+        """Add a fresh batch. Only finding room for it needs the GIL."""
+        cdef Store store = self.store
+        cdef size_t size = batch.length * (self.table.set.record_size + 4), at = 0
+        cdef const uint8_t *records
+        cdef bint room
+        if batch.table is not self.table:
+            raise TypeError(f"not a batch of the declaration: {batch!r}")
+        with cython.critical_section(self):
+            self.interrupted |= batch.interrupted_
+            room = is_plain(batch.store) and size <= store.records.capacity - store.records.size
+            if room:
+                at = store.records.size
+                store.records.size += size
+                store.count += batch.length
+            else:
+                self.late.append(batch)
+        if room and size:
+            records = batch.at(0)
+            with nogil:
+                memcpy(store.records.data + at, records, size)
+
+    def finish(self):
+        """The batch of all records, after the last `add` has returned."""
+        cdef Store store = self.store
+        cdef Batch batch
+        cdef Py_ssize_t i
+        cdef const uint8_t *record
+        for batch in self.late:
+            for i in range(batch.length):
+                record = batch.at(i)
+                copy_record(store, &self.table.set, batch.store, record, record + self.table.set.record_size, 0)
+        self.late = []
+        batch = make_batch(self.cls, store)
+        batch.interrupted_ = self.interrupted
+        return batch
+
+
+cdef bint is_plain(Store store) noexcept:
+    """Whether the records refer to no other memory."""
+    return store.heap.size == 0 and store.datagrams.size == 0
