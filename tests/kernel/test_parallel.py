@@ -10,6 +10,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +21,7 @@ import pytest
 
 import netns
 from kernel.flows import varied
-from kernel.tools import Worker, eventually, interrupted_at_random, passed, soon
+from kernel.tools import Worker, eventually, in_child, interrupted_at_random, passed, soon
 from netlink import Conn, OpError, nltest
 from netlink._io import parts
 from netlink.netfilter import conntrack
@@ -366,6 +367,29 @@ def test_an_iterator_that_is_left(large: conntrack.Conn) -> None:
     gc.collect()
     assert not begun()
     assert len(large.dump(parallel=2)) == COUNT
+
+
+def test_an_iterator_in_a_forked_child(large: conntrack.Conn) -> None:
+    batches = large.iterate(large.calls.dump(parallel=2), rows=100)
+    next(batches)
+    # The threads wait, so that none of them holds a lock.
+    eventually(lambda: waiting() == 2, "the threads are ahead")
+
+    def run() -> int | None:
+        with pytest.raises(OpError) as caught:
+            for _ in batches:
+                pass
+        return caught.value.errno
+
+    assert in_child(run) == errno.ECANCELED
+    assert sum(map(len, batches)) == COUNT - 100
+
+
+def waiting() -> int:
+    """The threads of a dump that wait for somebody to take what they have."""
+    frames = sys._current_frames()
+    ids = [thread.ident for thread in threading.enumerate() if thread.name == "netlink dump"]
+    return sum(frames[number].f_code.co_name == "wait" for number in ids if number in frames)
 
 
 def test_a_slow_reader_bounds_what_is_read(large: conntrack.Conn, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,8 +166,8 @@ def test_what_a_record_refers_to_stays_with_it() -> None:
 def test_wrong_arguments() -> None:
     with pytest.raises(TypeError, match="has no field"):
         Doubles(Flow, [("ids",)])
-    with pytest.raises(ValueError, match="at most 16 fields"):
-        Doubles(Flow, [("id",)] * 17)
+    with pytest.raises(ValueError, match="at most 128 bytes"):
+        Doubles(Flow, [("id",)] * 33)
     for add in (Doubles(Flow, KEY).remove, Whole(Flow).add):
         with pytest.raises(TypeError, match="not a batch of the declaration"):
             add(Tuple.decode_many([]))  # type: ignore[arg-type]

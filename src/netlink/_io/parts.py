@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from netlink._engine.parts import Doubles, Whole
 from netlink._engine.record import Record
 from netlink._io.exchange import WOKEN, Call
+from netlink.errors import OpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -258,8 +260,10 @@ class _Work(Generic[_R]):
             return self.ready.popleft()
 
     def ended(self) -> bool:
-        """Whether all threads have ended, and all batches were taken."""
+        """Whether all threads have ended, and all batches were taken. OpError in a forked child: it has none."""
         with self.changed:
+            if self.running and not any(thread.is_alive() for thread in self.threads):
+                raise OpError("receive", OSError(errno.ECANCELED, "the threads of this dump are those of the parent"))
             return not self.running and not self.ready and self.error is None
 
     def stop(self) -> None:
