@@ -102,7 +102,7 @@ def _open_beside(sock: _NetlinkSocket, family: int, config: Config) -> Conn:
         own = Config(
             netns=None if here else netns, strict=config.strict, message_buffer_size=config.message_buffer_size
         )
-        return open_conn(Conn, family, own)
+        return open_conn(_OwnConn, family, own)
     finally:
         _os.close(netns)
 
@@ -405,3 +405,12 @@ class Conn(Receiver, BaseConn):
 
     def __exit__(self, *exc_info: object) -> None:
         self.close()
+
+
+class _OwnConn(Conn):
+    """A connection that only this package uses: if an interrupt loses it, the user did not forget to close it."""
+
+    def __del__(self) -> None:
+        sock = getattr(self, "_sock", None)
+        if sock is not None:
+            sock.close()

@@ -29,8 +29,8 @@ cdef class Locks:
 
     Each may be held for long, by a receive that waits or by an iterator suspended in the middle of a reply. A thread
     that waits has a lock in `changed`, which a release, a new deadline and `close` unlock. A task waits for
-    `on_change`, which is called for the same events except `close`. Threads that work for the owner of a lock tell it by
-    `wake`.
+    `on_change`, which is called for the same events except `close`. Threads that work for the owner of a lock wake it
+    by `wake`.
 
     A critical section guards the fields, and runs no Python code: no exception of a signal handler comes in between.
     A forked child starts with both locks free: the threads that held them do not exist in it.
