@@ -5,6 +5,12 @@ from typing import Self, final
 from netlink._codec import Message
 from netlink.config import Config
 
+@final
+class Namespace:
+    def __new__(cls, sock: Socket) -> Self: ...
+    @property
+    def fd(self) -> int: ...
+
 def read_in_netns(netns: int | str | PathLike[str] | None, file: str) -> bytes: ...
 
 @final

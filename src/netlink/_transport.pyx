@@ -42,11 +42,21 @@ cdef extern from *:
     #ifndef SOL_NETLINK
     #define SOL_NETLINK 270
     #endif
+    #include <errno.h>
+    #include <sys/ioctl.h>
+    #include <unistd.h>
+    #ifndef SIOCGSKNS
+    #define SIOCGSKNS 0x894C
+    #endif
     static inline struct nl_buffer *nl_swap(struct nl_buffer **slot, struct nl_buffer *value)
     {
         return __atomic_exchange_n(slot, value, __ATOMIC_ACQ_REL);
     }
     """
+    const int SIOCGSKNS
+    int errno
+    int ioctl(int fd, unsigned long request)
+    int close(int fd)
     const int SOL_NETLINK
     const int SOL_SOCKET
     const int SO_RCVBUF
@@ -408,6 +418,22 @@ cdef object opening_error(int error):
         return OSError(ENOMEM, "no thread can be started to enter the network namespace: the limits of memory, address "
                                "space or threads are reached (RLIMIT_AS, RLIMIT_NPROC, pids.max)")
     return OSError(error, _os.strerror(error))
+
+
+@cython.final
+cdef class Namespace:
+    """A descriptor of the network namespace of a socket, closed with this object. OpError(op="dial") without one."""
+
+    cdef readonly int fd
+
+    def __cinit__(self, Socket sock not None):
+        self.fd = ioctl(nl_sock_fd(sock.s), SIOCGSKNS)
+        if self.fd < 0:
+            raise OpError("dial", errno)
+
+    def __dealloc__(self):
+        if self.fd >= 0:
+            close(self.fd)
 
 
 def read_in_netns(netns, str file not None):

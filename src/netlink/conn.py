@@ -10,6 +10,7 @@ from functools import partial as _partial
 from netlink._engine.receive import Reader
 from netlink._io.exchange import Call, Exchange, Receiver, execute, iterate, run
 from netlink._io.locks import Lock, Locks
+from netlink._transport import Namespace as _Namespace
 from netlink._transport import Socket as _NetlinkSocket
 from netlink.config import Config
 from netlink.consts import ConnOption
@@ -38,7 +39,6 @@ else:
 __all__ = ["Conn", "Socket", "dial"]
 
 ROWS = 4096  # of a batch, by default
-_SIOCGSKNS = 0x894C  # linux/sockios.h: a descriptor of a socket's network namespace
 
 
 class Socket(Protocol):
@@ -87,24 +87,14 @@ def open_socket(family: int, config: Config) -> _NetlinkSocket:
 
 def _open_beside(sock: _NetlinkSocket, family: int, config: Config) -> Conn:
     """Open a connection with the options of a config, in the network namespace of a socket."""
-    import fcntl
-
+    netns = _Namespace(sock)
+    # To enter a namespace needs CAP_SYS_ADMIN: not if this thread is in it.
     try:
-        netns = fcntl.ioctl(sock.fileno(), _SIOCGSKNS)
-    except (OSError, ValueError) as error:
-        raise OpError("dial", getattr(error, "errno", _errno.EBADF)) from None
-    try:
-        # To enter a namespace needs CAP_SYS_ADMIN: not if this thread is in it.
-        try:
-            here = _os.path.samestat(_os.fstat(netns), _os.stat("/proc/thread-self/ns/net"))
-        except OSError:
-            here = False
-        own = Config(
-            netns=None if here else netns, strict=config.strict, message_buffer_size=config.message_buffer_size
-        )
-        return open_conn(_OwnConn, family, own)
-    finally:
-        _os.close(netns)
+        here = _os.path.samestat(_os.fstat(netns.fd), _os.stat("/proc/thread-self/ns/net"))
+    except OSError:
+        here = False
+    own = Config(netns=None if here else netns.fd, strict=config.strict, message_buffer_size=config.message_buffer_size)
+    return open_conn(_OwnConn, family, own)
 
 
 class BaseConn:
