@@ -35,12 +35,12 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, dataclass_transform, overload
 
 from netlink._engine import record as _record
-from netlink._engine.arrow import Column, Columns
-from netlink._engine.compile import compile_attributes, compile_struct, dtype
-from netlink._engine.record import Batch, Bitfield32, Field, MissingAttribute, Record
+from netlink._engine.arrow import Column, Columns, dtype
+from netlink._engine.compile import compile_attributes, compile_struct
+from netlink._engine.record import Batch, Bitfield32, Field, MissingAttribute, Record, release_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from enum import IntEnum, IntFlag
     from ipaddress import IPv4Address, IPv6Address
 
@@ -83,6 +83,7 @@ __all__ = [
     "mac",
     "nested",
     "packed",
+    "release_memory",
     "repeated",
     "s8",
     "s16",
@@ -132,7 +133,7 @@ Items: TypeAlias = Field["tuple[_T, ...] | None", "Iterable[_T] | None"]
 """The annotation of a `repeated`, `array` or `packed` field: `Items[int]`."""
 
 _TYPE_MAX = 0x3FFF  # NLA_TYPE_MASK
-_ADDRESS_SIZE, _REF_SIZE, _LIST_SIZE, _SUB_SIZE = 17, 8, 8, 16
+_ADDRESS_SIZE, _REF_SIZE, _LIST_SIZE, _SUB_SIZE = 5, 8, 8, 16
 
 
 def _types(type_: Path | None, width: int = 0) -> tuple[tuple[tuple[int, ...], int], ...]:
@@ -301,12 +302,12 @@ def bitfield32(type: Path) -> Bits:  # noqa: A002
 
 def ipv4(type: Path | None = None) -> IPv4:  # noqa: A002
     """An IPv4 address of 4 bytes."""
-    return Field(_record.NL_K_ADDRESS, _types(type, 4), width=4, size=_ADDRESS_SIZE)
+    return Field(_record.NL_K_ADDRESS, _types(type, 4), width=4, size=4)
 
 
 def ipv6(type: Path | None = None) -> IPv6:  # noqa: A002
     """An IPv6 address of 16 bytes."""
-    return Field(_record.NL_K_ADDRESS, _types(type, 16), width=16, size=_ADDRESS_SIZE)
+    return Field(_record.NL_K_ADDRESS, _types(type, 16), width=16, size=16)
 
 
 @overload
@@ -328,7 +329,7 @@ def nested(type: Path, cls: type[_R], *, required: Literal[True], rare: bool = F
 def nested(type: Path, cls: type[Any], *, required: bool = False, rare: bool = False) -> Field[Any]:  # noqa: A002
     """Attributes in an attribute (NLA_NESTED): a record of another `AttributeSet`, without its header if it has one.
 
-    rare: few records have it. It takes 4 bytes in the others, and is left out of `Batch.to_numpy`.
+    rare: few records have it, as the `rare=` of `AttributeSet`.
     """
     size = _compiled("nested", cls, AttributeSet)
     if rare:
@@ -456,12 +457,18 @@ class AttributeSet(Record, metaclass=_Declared):
     An absent header is encoded as zeros.
 
     `packet=` says where a packet lies in the records, for `netlink.packet.Headers`.
+
+    `rare=` names fields that few records have. All of them together take 4 bytes in a record that has none, so that a
+    large `Batch` is small. `Batch.to_numpy` leaves them out unless they are named, and `netlink.match` cannot compare
+    them.
     """
 
     if TYPE_CHECKING:
         header: Any = None
 
-    def __init_subclass__(cls, header: type[Record] | None = None, packet: Source | None = None) -> None:
+    def __init_subclass__(
+        cls, header: type[Record] | None = None, rare: Collection[str] = (), packet: Source | None = None
+    ) -> None:
         size = 0 if header is None else _compiled("header=", header, Struct)
         fields = _fields(cls, AttributeSet, header)
         if "header" in vars(cls) and (header is None) == (vars(cls)["header"] is None):
@@ -475,7 +482,10 @@ class AttributeSet(Record, metaclass=_Declared):
         for name, field in fields.items():
             if not (field.types or field.kind == _record.NL_K_EVENT or (name == "header" and header is not None)):
                 raise TypeError(f"{cls.__name__}.{name}: a field of an AttributeSet must have an attribute type")
-        compile_attributes(cls, fields, None if header is None else fields["header"])
+        for name in rare:
+            if name not in fields or name == "header":
+                raise TypeError(f"{cls.__name__}: rare= names {name!r}, which is no field of it")
+        compile_attributes(cls, fields, None if header is None else fields["header"], rare)
         for name, field in names.items():
             type.__setattr__(cls, name, _record.HeaderField(fields["header"], field))
         type.__setattr__(cls, "__header_fields__", MappingProxyType(names))

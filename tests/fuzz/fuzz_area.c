@@ -1,6 +1,7 @@
 /* An area that grows, is trimmed and freed while the kernel refuses what it is asked for.
  *
- * What was written must still be there after each step, and nothing mapped after the last. */
+ * What was written must still be there after each step, and nothing mapped after the last. Half of the areas have a
+ * pool, which another thread holds now and then. */
 #include <string.h>
 #include <sys/mman.h>
 
@@ -100,36 +101,85 @@ enum { STEPS = 24, MOST = 24 << 20 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, size};
+    static struct nl_pool pool;
     struct nl_area a = {0};
     size_t from[STEPS], sizes[STEPS];
     int steps = 0;
+    nl_area_pool = byte(&in) % 2 ? &pool : NULL;
     while (in.left && steps < STEPS) {
         uint8_t what = byte(&in);
         refusals = 0;
         if (what & 1)
             for (int i = 0; i < 8; i++)
                 refusals |= (uint64_t)byte(&in) << 8 * i;
+        int held = what >> 6 == 3 && atomic_flag_test_and_set(&pool.held) == 0;
         if ((what & 0x1e) == 0x1e) {
             nl_area_trim(&a);
             CHECK(a.reserved <= a.capacity);
+        } else if ((what & 0x1e) == 0x1c) {
+            nl_area_free(&a);
+            steps = 0;
         } else {
             size_t n = (size_t)byte(&in) << (what >> 1 & 15); /* up to 4 MiB */
             n = (n << (what >> 5 & 1)) + byte(&in);
-            if (a.size + n > MOST)
-                continue;
-            from[steps] = a.size;
-            sizes[steps] = n;
-            steps += grow(&a, n) == 0;
+            if (a.size + n <= MOST) {
+                from[steps] = a.size;
+                sizes[steps] = n;
+                steps += grow(&a, n) == 0;
+            }
         }
+        if (held)
+            atomic_flag_clear(&pool.held);
+        CHECK(pool.size <= NL_POOL_MAX && pool.count <= NL_POOL_PLACES && !pool.size == !pool.count);
         for (int i = 0; i < steps; i++)
             look(&a, from[i], sizes[i]);
     }
     nl_area_free(&a);
-    CHECK(!a.data && !mapped);
+    size_t kept = pool.size;
+    CHECK(nl_pool_shrink(&pool, 0, NL_POOL_MAX + 1) == kept);
+    CHECK(!a.data && !mapped && !pool.count);
     return 0;
 }
 
 #ifdef STANDALONE
+/* An area gets what the last one gave back, and after some seconds nobody does. */
+static void use_pool(void)
+{
+    static struct nl_pool pool;
+    struct nl_area a = {0}, small = {0};
+    nl_area_pool = &pool;
+    refusals = 0;
+    CHECK(grow(&a, 4 * NL_AREA_MAPPED) == 0);
+    const uint8_t *data = a.data;
+    size_t capacity = a.capacity;
+    nl_area_trim(&a);
+    nl_area_free(&a);
+    CHECK(pool.count == 1 && pool.size == capacity && mapped == capacity);
+    CHECK(grow(&small, NL_AREA_MAPPED / 2) == 0 && small.data != data); /* malloc's */
+    nl_area_free(&small);
+    CHECK(grow(&a, NL_AREA_MAPPED) == 0 && a.data == data && a.capacity == capacity && !pool.count);
+    nl_area_free(&a);
+    nl_pool_tick(&pool);
+    CHECK(pool.count == 1);
+    pool.since[0] -= NL_POOL_SECONDS + 1;
+    nl_pool_tick(&pool);
+    CHECK(!pool.count && !pool.size && !mapped);
+    for (int i = 0; i < NL_POOL_PLACES + 2; i++) {
+        struct nl_area many[NL_POOL_PLACES + 2] = {{0}};
+        for (int n = 0; n <= i; n++)
+            CHECK(grow(&many[n], NL_AREA_MAPPED) == 0);
+        for (int n = 0; n <= i; n++)
+            nl_area_free(&many[n]);
+        CHECK(pool.count == (unsigned)(i < NL_POOL_PLACES ? i + 1 : NL_POOL_PLACES));
+    }
+    CHECK(grow(&a, NL_POOL_MAX + 1) == 0);
+    nl_area_free(&a); /* too large */
+    CHECK(pool.size <= NL_POOL_MAX);
+    nl_pool_shrink(&pool, 0, NL_POOL_MAX + 1);
+    CHECK(!mapped);
+    nl_area_pool = NULL;
+}
+
 /* How often an area that is mapped moves while it doubles five times. */
 static long moves_of(uint64_t first, uint64_t later, int trim)
 {
@@ -153,6 +203,7 @@ static long moves_of(uint64_t first, uint64_t later, int trim)
 
 int main(int argc, char **argv)
 {
+    use_pool();
     if (NL_AREA_RESERVED) {
         CHECK(moves_of(0, 0, 0) == 0); /* it grows where it is */
         CHECK(moves_of(1, 1, 0) == 5); /* mprotect is refused */

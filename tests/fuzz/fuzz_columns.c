@@ -14,7 +14,7 @@ struct row {
     uint32_t number;
     int8_t term;
     uint8_t mac[6];
-    struct nl_address address;
+    uint8_t address[NL_ADDRESS];
     struct nl_ref text, binary, view, packed;
     struct nl_list list;
     struct nl_sub sub;
@@ -33,6 +33,7 @@ enum {
     TERM,
     ON,
     ADDRESS,
+    MAPPED,
     MAC,
     TEXT,
     BINARY,
@@ -69,8 +70,9 @@ static const struct nl_column columns[COLUMNS] = {
      .term_values = term_values,
      .term_names = term_names},
     {.name = "on", .format = "b", .kind = NL_COL_TRUE, AT(number, ON)},
-    {.name = "address", .format = "u", .kind = NL_COL_ADDRESS, AT(address, ADDRESS)},
-    {.name = "mac", .format = "u", .kind = NL_COL_MAC, AT(mac, MAC)},
+    {.name = "address", .format = "u", .kind = NL_COL_ADDRESS, .width = NL_ADDRESS, AT(address, ADDRESS)},
+    {.name = "mapped", .format = "w:16", .kind = NL_COL_MAPPED, .width = NL_ADDRESS, AT(address, MAPPED)},
+    {.name = "mac", .format = "u", .kind = NL_COL_MAC, .width = 6, AT(mac, MAC)},
     {.name = "text", .format = "u", .kind = NL_COL_TEXT, AT(text, TEXT)},
     {.name = "binary", .format = "z", .kind = NL_COL_BINARY, AT(binary, BINARY)},
     {.name = "lladdr", .format = "u", .kind = NL_COL_LLADDR, AT(binary, LLADDR)},
@@ -125,11 +127,16 @@ static void make_row(struct input *in, struct row *row, struct nl_area *heap, st
     row->term = (int8_t)byte(in);
     for (unsigned i = 0; i < 6; i++)
         row->mac[i] = byte(in);
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    row->address.family = present >> 15 ? 4 : 6;
-    memcpy(row->address.bytes, mapped, sizeof mapped);
-    for (unsigned i = row->address.family == 4 ? 12 : 0; i < 16; i++)
-        row->address.bytes[i] = byte(in);
+    uint8_t address[16];
+    uint32_t reference = (uint32_t)heap->size;
+    for (unsigned i = 0; i < 16; i++)
+        address[i] = byte(in);
+    memcpy(row->address, address, 4);
+    row->address[4] = present >> 15 ? 4 : 6;
+    if (row->address[4] == 6) {
+        memcpy(row->address, &reference, 4);
+        CHECK(!nl_put(heap, address, 16));
+    }
     row->text = refer(in, heap, 1);
     row->binary = refer(in, heap, 1);
     row->view = refer(in, datagrams, 1);
@@ -206,8 +213,10 @@ static void check_text(const struct ArrowArray *a, int64_t i, const struct row *
         CHECK(memmem(value, size, "\xef\xbf\xbd", 3));
 }
 
-static void check_address(const struct ArrowArray *a, int64_t i, const struct nl_address *address)
+static void check_address(const struct ArrowArray *a, int64_t i, const struct row *row, const uint8_t *heap)
 {
+    int four = row->address[4] == 4;
+    const uint8_t *address = four ? row->address : heap + nl_load32(row->address);
     char text[NL_ADDRESS_TEXT + 1];
     uint8_t read[16];
     size_t size;
@@ -215,9 +224,17 @@ static void check_address(const struct ArrowArray *a, int64_t i, const struct nl
     CHECK(size <= NL_ADDRESS_TEXT);
     memcpy(text, value, size);
     text[size] = 0;
-    int four = address->family == 4;
     CHECK(inet_pton(four ? AF_INET : AF_INET6, text, read) == 1);
-    CHECK(!memcmp(read, address->bytes + (four ? 12 : 0), four ? 4 : 16));
+    CHECK(!memcmp(read, address, four ? 4 : 16));
+}
+
+static void check_mapped(const uint8_t *value, const struct row *row, const uint8_t *heap)
+{
+    static const uint8_t before[12] = {[10] = 0xff, [11] = 0xff};
+    if (row->address[4] == 6)
+        CHECK(!memcmp(value, heap + nl_load32(row->address), 16));
+    else
+        CHECK(!memcmp(value, before, 12) && !memcmp(value + 12, row->address, 4));
 }
 
 static void check_term(const struct ArrowArray *a, int64_t i, const struct row *row)
@@ -277,7 +294,9 @@ static void check_row(const struct ArrowArray *all, int64_t i, const struct row 
     if (present[TERM])
         check_term(a[TERM], i, row);
     if (present[ADDRESS])
-        check_address(a[ADDRESS], i, &row->address);
+        check_address(a[ADDRESS], i, row, heap);
+    if (present[MAPPED])
+        check_mapped((const uint8_t *)a[MAPPED]->buffers[1] + 16 * i, row, heap);
     if (present[MAC])
         check_lladdr(a[MAC], i, row->mac, 6);
     if (present[LLADDR])
@@ -295,6 +314,32 @@ static void check_row(const struct ArrowArray *all, int64_t i, const struct row 
     if (present[CASE])
         CHECK(!memcmp((const uint16_t *)a[CASE]->buffers[1] + i, heap + row->sub.record, 2));
     check_lists(a[PACKED], a[LIST], i, row, heap);
+}
+
+/* What NumPy gets: the columns' values side by side, zeros if they are absent. */
+static void check_spread(const struct nl_rows *source, const struct row *rows)
+{
+    enum { STRIDE = 4 + 1 + 1 + 16 + 6 + 2 };
+    static const struct nl_member members[] = {{&columns[NUMBER], 0},  {&columns[TERM], 4}, {&columns[ON], 5},
+                                               {&columns[ADDRESS], 6}, {&columns[MAC], 22}, {&columns[RARE], 28}};
+    static const uint8_t zeros[STRIDE];
+    const uint8_t *heap = source->bytes.heap;
+    uint8_t *items = malloc(source->count * STRIDE + 1);
+    CHECK(items);
+    nl_spread(members, 6, NULL, source, items, STRIDE);
+    for (size_t i = 0; i < source->count; i++) {
+        const uint8_t *item = items + i * STRIDE;
+        const struct row *row = &rows[i];
+        CHECK(!memcmp(item, row->present[NUMBER] ? (const void *)&row->number : zeros, 4));
+        CHECK((int8_t)item[4] == (row->present[TERM] ? row->term : 0) && item[5] == row->present[ON]);
+        if (row->present[ADDRESS])
+            check_mapped(item + 6, row, heap);
+        else
+            CHECK(!memcmp(item + 6, zeros, 16));
+        CHECK(!memcmp(item + 22, row->present[MAC] ? row->mac : zeros, 6));
+        CHECK(!memcmp(item + 28, row->present[RARE] ? heap + row->rare : zeros, 2));
+    }
+    free(items);
 }
 
 static long rows_checked;
@@ -339,6 +384,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         rows_checked += (long)n;
     }
     nl_builder_free(&builder);
+    check_spread(&source, rows);
     free(rows);
     nl_area_free(&heap);
     nl_area_free(&datagrams);

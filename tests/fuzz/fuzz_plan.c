@@ -13,7 +13,7 @@
 #include "../../src/netlink/_engine/shape.h"
 #include "target.h"
 
-enum { LIMIT = 48, SETS = 8, MORE = 70 };
+enum { LIMIT = 64, SETS = 12, MORE = 70 };
 
 /* A set while it is made: what the compiler in schema.py and _engine/record.pyx does. */
 struct table {
@@ -24,7 +24,7 @@ struct table {
     uint16_t bits;
 };
 
-static struct table head, leaf, stats, other, outer, address_of, ports_of, wide;
+static struct table head, leaf, stats, other, outer, annex, address_of, ports_of, wide;
 static struct nl_op items[SETS];
 static struct nl_case by_number[2], by_text[2];
 
@@ -38,7 +38,7 @@ static uint32_t stored(const struct nl_op *op)
     case NL_K_FIXED:
         return op->size;
     case NL_K_ADDRESS:
-        return sizeof(struct nl_address);
+        return op->size ? op->size : op->width ? op->width : NL_ADDRESS;
     case NL_K_NESTED:
     case NL_K_STRUCT:
         return op->set->record_size;
@@ -97,6 +97,42 @@ static const struct nl_op *item(struct nl_op op)
 #define OP(...) ((struct nl_op){__VA_ARGS__})
 #define INT(number, bytes, how) OP(.kind = NL_K_INT, .type = number, .width = bytes, .flags = how)
 #define KIND(number, what) OP(.kind = what, .type = number)
+
+/* A field of outer in its annex, as an attribute of t, which is outer or one of its containers. */
+static void add_annexed(struct table *t, struct nl_op op)
+{
+    const struct nl_op *field = add(&annex, op);
+    struct nl_op *to = &t->ops[t->set.op_count++];
+    *to = OP(.kind = NL_K_ANNEX, .type = op.type, .set = &annex.set, .item = field);
+    nl_op_finish(to);
+    t->index[op.type] = to;
+    if (t->set.limit <= op.type)
+        t->set.limit = (uint16_t)(op.type + 1);
+}
+
+/* Adds rare fields of outer, with attribute types from this one on. Returns the next type. */
+static uint16_t add_rare(uint16_t type, struct nl_op *reference)
+{
+    add_annexed(&outer, INT(type++, 4, NL_BIG)); /* 40 */
+    add_annexed(&outer, KIND(type++, NL_K_STRING));
+    add_annexed(&outer, KIND(type++, NL_K_ADDRESS));
+    add_annexed(&outer, OP(.kind = NL_K_NESTED, .type = type++, .set = &other.set));
+    add_annexed(&outer, OP(.kind = NL_K_STRUCT, .type = type++, .set = &stats.set));
+    add_annexed(&outer,
+                OP(.kind = NL_K_ARRAY, .type = type++, .item = item(OP(.kind = NL_K_NESTED, .set = &leaf.set))));
+    add_annexed(&outer, OP(.kind = NL_K_RARE, .type = type++, .set = &other.set));
+    add_annexed(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(INT(0, 2, 0))));
+    add_annexed(&ports_of, OP(.kind = NL_K_ADDRESS, .type = 6, .width = 16));
+    finish(&annex, &annex);
+    outer.end = (uint32_t)nl_align(outer.end);
+    *reference = OP(.kind = NL_K_RARE, .offset = outer.end, .size = 4, .set = &annex.set);
+    for (struct table *t = &outer; t; t = t == &outer ? &ports_of : NULL)
+        for (unsigned i = 0; i < t->set.op_count; i++)
+            if (t->ops[i].kind == NL_K_ANNEX)
+                t->ops[i].offset = outer.end;
+    outer.end += 4;
+    return type;
+}
 
 static void make(void)
 {
@@ -166,7 +202,8 @@ static void make(void)
     const struct nl_op *text = add(&outer, KIND(type++, NL_K_STRING));
     add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .sibling = text, .cases = by_text, .case_count = 2));
     /* A container with an address of two types, and one whose field has a type beside it. */
-    struct nl_op *address = add_to(&outer, &address_of, OP(.kind = NL_K_ADDRESS, .type = 1, .width = 4));
+    struct nl_op *address =
+        add_to(&outer, &address_of, OP(.kind = NL_K_ADDRESS, .type = 1, .width = 4, .size = NL_ADDRESS));
     struct nl_op *address6 = &address_of.ops[address_of.set.op_count++];
     *address6 = *address;
     address6->type = 3;
@@ -176,7 +213,7 @@ static void make(void)
     address_of.set.limit = 4;
     struct nl_op *id = add_to(&outer, &ports_of, INT(4, 2, NL_BIG));
     id->family = 4;
-    id->at = address->offset;
+    id->at = address->offset + 4;
     struct nl_op *id6 = &ports_of.ops[ports_of.set.op_count++];
     *id6 = *id;
     id6->type = 7;
@@ -190,6 +227,8 @@ static void make(void)
     add(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(INT(0, 0, NL_SIGNED))));
     add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = item(OP(.kind = NL_K_FIXED, .size = 6))));
     add(&outer, KIND(type++, NL_K_VIEW));
+    static struct nl_op reference;
+    type = add_rare(type, &reference);
     CHECK(type <= LIMIT);
     /* The header: the last op, which is no attribute. */
     struct nl_op *header = &outer.ops[outer.set.op_count];
@@ -198,6 +237,7 @@ static void make(void)
     header->bit = outer.bits++;
     outer.end += header->size;
     outer.set.header = header;
+    outer.set.annex = &reference;
     finish(&outer, &outer);
     finish(&address_of, &outer);
     finish(&ports_of, &outer);
@@ -248,11 +288,11 @@ static void walk_value(const struct nl_op *op, const uint8_t *from, const struct
     case NL_K_FLAG:
         CHECK(*from == 1);
         break;
-    case NL_K_ADDRESS: {
-        static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-        CHECK(from[16] == 6 || (from[16] == 4 && !memcmp(from, mapped, 12)));
+    case NL_K_ADDRESS:
+        CHECK(op->size == 4 || op->size == 16 || (op->size == NL_ADDRESS && (from[4] == 4 || from[4] == 6)));
+        if (op->size == NL_ADDRESS && from[4] == 6)
+            inside(heap, nl_load32(from), 16);
         break;
-    }
     case NL_K_VIEW: {
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
@@ -330,6 +370,10 @@ static void walk_fields(const struct nl_set *set, const uint8_t *record, const s
             walk_fields(op->set, record, heap, bits);
             continue;
         }
+        if (op->kind == NL_K_ANNEX) {
+            CHECK(op->offset == outer.set.annex->offset && op->set == outer.set.annex->set);
+            continue;
+        }
         bits[op->bit / 8] &= (uint8_t)~(1u << op->bit % 8);
         if (nl_present(set, record, op->bit))
             walk_value(op, record + op->offset, heap);
@@ -347,6 +391,8 @@ static void walk(const struct nl_set *set, const uint8_t *record, const struct n
     walk_fields(set, record, heap, bits);
     for (size_t i = 0; i < sizeof bits; i++)
         CHECK(!bits[i]);
+    if (set->annex && nl_load32(record + set->annex->offset))
+        walk_apart(set->annex->set, nl_load32(record + set->annex->offset), heap);
 }
 
 /* A decoded input, in memory of just its size. */
@@ -391,7 +437,7 @@ static struct result once(const uint8_t *data, size_t size, struct nl_shapes *sh
         CHECK(fault.kind > NL_FAULT_NONE && fault.kind < NL_FAULT_MEMORY);
         CHECK(fault.offset <= size && fault.depth <= NL_PATH_MAX);
         for (unsigned i = 0; i < fault.depth; i++)
-            CHECK(fault.path[i] && fault.path[i]->kind <= NL_K_VIEW);
+            CHECK(fault.path[i] && fault.path[i]->kind < NL_KINDS && fault.path[i]->kind != NL_K_EVENT);
         if (fault.kind == NL_FAULT_WIDTH)
             CHECK(fault.depth && fault.want != fault.got && fault.got <= size - fault.offset);
         if (fault.kind == NL_FAULT_ATTRIBUTE)
@@ -457,18 +503,19 @@ static void strip(const struct nl_set *set, const uint8_t *payload, size_t size,
     while (nl_next_attribute(&c, &a) == NL_ITEM) {
         unsigned type = a.type & NL_ATTR_TYPE;
         const struct nl_op *op = type < set->limit ? set->index[type] : NULL;
+        const struct nl_op *field = op && op->kind == NL_K_ANNEX ? op->item : op;
         const struct nl_set *inside = NULL;
         size_t at, its;
         if (op && (op->code == NL_C_STRUCT || op->code == NL_C_NESTED || op->code == NL_C_CONTAINER ||
                    op->code == NL_C_APART)) {
             if (nl_comes_again(c, type))
                 continue;
-            inside = op->kind == NL_K_STRUCT ? NULL : op->set;
+            inside = field->kind == NL_K_STRUCT ? NULL : field->set;
         }
-        if (op && op->item && op->item->kind == NL_K_NESTED)
-            inside = op->item->set;
+        if (field && field->item && field->item->kind == NL_K_NESTED)
+            inside = field->item->set;
         CHECK(nl_open_attribute(out, a.type, &at) == 0);
-        if (inside && op->kind == NL_K_ARRAY) {
+        if (inside && field->kind == NL_K_ARRAY) {
             elements = (struct nl_cursor){a.payload, a.size};
             while (nl_next_attribute(&elements, &element) == NL_ITEM) {
                 CHECK(nl_open_attribute(out, element.type, &its) == 0);
@@ -578,6 +625,9 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
     case NL_K_CONTAINER:
     case NL_K_RARE:
         seed_set(op->set, out);
+        return;
+    case NL_K_ANNEX:
+        seed_value(op->item, out);
         return;
     case NL_K_SUBMESSAGE:
         seed_set(op->cases[next() % op->case_count].set, out);

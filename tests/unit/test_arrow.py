@@ -565,25 +565,23 @@ def test_a_column_of_numpy() -> None:
         assert len(array_) == 4
         if name in whole.dtype.names:
             assert array_.dtype == whole[name].dtype
-            assert np.shares_memory(array_, whole)
-            assert not array_.flags.writeable
+            assert array_.flags.c_contiguous
             assert (array_ == whole[name]).all()
-        else:
+        elif array_.dtype == object:
             assert array_.tolist() == list(batch[name])
-            assert array_.dtype == object
+        else:  # of a record that lies apart
+            assert array_.tolist() == [value or 0 for value in batch[name]]
     assert np.asarray(batch["number"]).tolist() == [3, 0, 0, 0]
     assert np.asarray(batch[::-1]["number"], dtype="f8").tolist() == [0, 0, 0, 3]
-    assert np.array(batch["number"]).flags.writeable
     assert np.asarray(batch["text"]).tolist() == ["a", None, None, None]
     assert np.asarray(batch["items"])[1] == (1, 2)
     assert np.asarray(batch[:0]["text"]).shape == (0,)
-    assert batch["number"].__array__(copy=False).base is not None
-    for name, dtype in (("text", None), ("number", "f8")):
+    for name, dtype in (("text", None), ("number", None), ("number", "f8")):
         with pytest.raises(ValueError, match="is a copy"):
             batch[name].__array__(dtype, copy=False)
     column = np.asarray(batch["number"])
     del batch, whole
-    assert column[0] == 3  # it keeps the memory
+    assert column[0] == 3
 
 
 def test_chosen_columns() -> None:

@@ -1126,7 +1126,7 @@ def test_bare_batch_and_field() -> None:
                 use(field)
             except (TypeError, AttributeError):
                 pass
-        memoryview(record.Store())
+        record.Store()
         class A(AttributeSet):
             a = u8(1)
         A.__new__(A).__reduce_ex__
@@ -1332,16 +1332,14 @@ SLICES = [
 
 @pytest.mark.parametrize("first", SLICES)
 def test_slices_of_slices(first: slice) -> None:
-    np = pytest.importorskip("numpy")
+    pytest.importorskip("numpy")
     batch, model = rows(10), list(range(10))
-    array_ = batch.to_numpy()
     for second in SLICES:
         for third in SLICES:
             part, want = batch[first][second][third], model[first][second][third]
             assert [row.number for row in part] == want
             assert len(part) == len(want)
             assert part.to_numpy()["number"].tolist() == want
-            assert np.shares_memory(part.to_numpy(), array_) == bool(want)
             if want:
                 assert part[-1].number == want[-1]
 
@@ -1439,11 +1437,6 @@ def test_to_numpy() -> None:
     assert {f"counters_{name}" for name in Scalars.__fields__} <= names
     assert {f"stats_{name}" for name in Stats.__fields__} <= names
     assert not names & {"text", "seldom", "orig_name", "orig", "counters", "seldom_number"}
-    assert not out.flags.writeable
-    with pytest.raises(ValueError, match=r"read-only|WRITEABLE|writeable"):
-        out["number"][0] = 5
-    with pytest.raises(ValueError, match=r"WRITEABLE|writeable"):
-        out.setflags(write=True)
     kinds = {
         "number": "u4", "orig_number": "u2", "on": "?", "state": "u1", "header_res_id": "u2", "counters_a_s8": "i1",
         "counters_a_s64": "i8", "counters_a_be64": "u8", "counters_a_uint": "u8", "counters_a_sint": "i8",
@@ -1468,8 +1461,8 @@ def test_to_numpy() -> None:
     assert out["addr"][0].tobytes() == IPv6Address("::1").packed
     assert out["addr"][1].tobytes() == bytes(16)
     assert out["addr"][2].tobytes() == IPv6Address("::ffff:10.0.0.1").packed
-    assert np.shares_memory(out, batch.to_numpy())
-    assert np.shares_memory(out, batch[1:].to_numpy())
+    out["number"][0] = 5  # a copy
+    assert batch[0].number == 7
     assert batch[::-1].to_numpy()["number"].tolist() == [0, 0, 7]
     assert batch[:0].to_numpy().shape == (0,)
     assert Row.decode_many([]).to_numpy().dtype == out.dtype
@@ -1735,10 +1728,10 @@ def test_an_array_has_a_number_for_each_item() -> None:
         Again(numbers=[1] * 65536)
 
 
-def test_to_numpy_is_not_writable_without_rows_either() -> None:
+def test_to_numpy_is_a_copy_without_rows_too() -> None:
     pytest.importorskip("numpy")
     for batch in (Pair.decode_many([]), Pair.decode_many([b""])[:0], Pair.decode_many([b""])):
-        assert not batch.to_numpy().flags.writeable
+        assert batch.to_numpy().flags.writeable
 
 
 # What is beside the attributes, and what stays in the datagram

@@ -76,19 +76,26 @@ class Stats(Struct):
     hw = mac()
 
 
+# Of most kinds one field lies in the record itself, and one in its annex.
+RARE = (
+    *("i_u64", "i_s32", "i_be16", "i_be32", "i_sint", "text", "fixed", "v6", "any_ip", "note", "stats", "middles"),
+    *("names", "leaves", "pack", "seldom", "link"),
+)
+
+
 class Leaf(AttributeSet):
     name = string(1)
     number = be32(2)
 
 
-class Middle(AttributeSet):
+class Middle(AttributeSet, rare=("leaf",)):
     leaf = nested(1, Leaf)
     rare_leaf = nested(2, Leaf, rare=True)
     leaves = repeated(3, Leaf)
     text = string(4)
 
 
-class Everything(AttributeSet, header=Head):
+class Everything(AttributeSet, header=Head, rare=RARE):
     middle = nested(1, Middle)
     i_u8 = u8(2, enum=State)
     i_u16 = u16(3)

@@ -6,15 +6,21 @@
  * mprotect, as the heaps of libc's threads do. If no addresses can be reserved,
  * or mprotect fails, the bytes are copied to a larger mapping. A mapping changes
  * only at its end: nothing depends on how the kernel splits and merges it.
+ *
+ * A mapping that is freed may go to a pool, and from there to the next area: the first touch of new memory costs more
+ * than all that is done with it. The kernel may take the pages of a pool whenever it needs them (MADV_FREE), and the
+ * pool itself gives back what nobody has used for some seconds, when it is used again.
  */
 #ifndef NETLINK_AREA_H
 #define NETLINK_AREA_H
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 
 struct nl_area {
     uint8_t *data;
@@ -27,12 +33,118 @@ struct nl_area {
 /* The range of a record's 32-bit offsets; 0 on 32-bit machines. PROT_NONE addresses are not charged to the process. */
 #define NL_AREA_RESERVED ((size_t)(UINTPTR_MAX > UINT32_MAX ? UINT64_C(4) << 30 : 0))
 
+/* ---- pool ---- */
+
+enum { NL_POOL_PLACES = 8, NL_POOL_SECONDS = 5 };
+#define NL_POOL_MAX ((size_t)128 << 20) /* bytes of all mappings in a pool */
+
+/* Mappings without a user. Any thread may use it: each call holds it for a few instructions, and who finds it held does
+ * without. So does a child whose parent forked in just that moment. */
+struct nl_pool {
+    atomic_flag held;
+    atomic_size_t size; /* bytes of the mappings */
+    unsigned count;
+    struct nl_area area[NL_POOL_PLACES]; /* size: 0 */
+    time_t since[NL_POOL_PLACES];
+};
+
+/* The pool of the areas of this file; NULL: none. */
+static struct nl_pool *nl_area_pool;
+
+static inline time_t nl_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec;
+}
+
+/* Takes an area out of the pool, which is held. */
+static inline struct nl_area nl_pool_pick(struct nl_pool *pool, unsigned i)
+{
+    struct nl_area a = pool->area[i];
+    pool->count--;
+    memmove(&pool->area[i], &pool->area[i + 1], (pool->count - i) * sizeof *pool->area);
+    memmove(&pool->since[i], &pool->since[i + 1], (pool->count - i) * sizeof *pool->since);
+    atomic_fetch_sub(&pool->size, a.capacity);
+    return a;
+}
+
+/* Gives the oldest mappings back to the kernel: those that came before a time, and as many others as it takes to have
+ * room for one of n bytes. Returns the number of bytes. */
+__attribute__((unused, noinline)) static size_t nl_pool_shrink(struct nl_pool *pool, time_t before, size_t n)
+{
+    struct nl_area old[NL_POOL_PLACES];
+    unsigned count = 0;
+    size_t bytes = 0;
+    if (atomic_flag_test_and_set(&pool->held))
+        return 0;
+    while (pool->count &&
+           (pool->since[0] < before || pool->count == NL_POOL_PLACES || atomic_load(&pool->size) + n > NL_POOL_MAX))
+        old[count++] = nl_pool_pick(pool, 0);
+    atomic_flag_clear(&pool->held);
+    while (count--) {
+        bytes += old[count].capacity;
+        munmap(old[count].data, old[count].reserved);
+    }
+    return bytes;
+}
+
+/* Gives back what has not been used for some seconds. */
+static inline void nl_pool_tick(struct nl_pool *pool)
+{
+    if (atomic_load_explicit(&pool->size, memory_order_relaxed))
+        nl_pool_shrink(pool, nl_seconds() - NL_POOL_SECONDS, 0);
+}
+
+/* Puts a mapping into the pool: 1, or 0 if the caller keeps it. */
+__attribute__((unused, noinline)) static int nl_pool_put(struct nl_pool *pool, const struct nl_area *a)
+{
+    time_t now = nl_seconds();
+    int done = 0;
+    if (a->capacity > NL_POOL_MAX)
+        return 0;
+    madvise(a->data, a->capacity, MADV_FREE); /* fails harmlessly: then the kernel swaps the pages out instead */
+    nl_pool_shrink(pool, now - NL_POOL_SECONDS, a->capacity);
+    if (atomic_flag_test_and_set(&pool->held))
+        return 0;
+    if (pool->count < NL_POOL_PLACES && atomic_load(&pool->size) + a->capacity <= NL_POOL_MAX) {
+        pool->area[pool->count] = *a;
+        pool->area[pool->count].size = 0;
+        pool->since[pool->count++] = now;
+        atomic_fetch_add(&pool->size, a->capacity);
+        done = 1;
+    }
+    atomic_flag_clear(&pool->held);
+    return done;
+}
+
+/* The largest mapping of the pool, if it has n bytes: an area that grows so far may well grow on. */
+__attribute__((unused, noinline)) static int nl_pool_get(struct nl_pool *pool, size_t n, struct nl_area *to)
+{
+    unsigned best = 0;
+    int found = 0;
+    nl_pool_shrink(pool, nl_seconds() - NL_POOL_SECONDS, 0);
+    if (atomic_flag_test_and_set(&pool->held))
+        return 0;
+    for (unsigned i = 0; i < pool->count; i++)
+        if (pool->area[i].capacity > pool->area[best].capacity)
+            best = i;
+    if (pool->count && pool->area[best].capacity >= n) {
+        *to = nl_pool_pick(pool, best);
+        found = 1;
+    }
+    atomic_flag_clear(&pool->held);
+    return found;
+}
+
+/* ---- areas ---- */
+
 static inline void nl_area_free(struct nl_area *a)
 {
-    if (a->reserved)
-        munmap(a->data, a->reserved);
-    else
+    if (!a->reserved)
         free(a->data);
+    else if (!nl_area_pool || !nl_pool_put(nl_area_pool, a))
+        munmap(a->data, a->reserved);
     memset(a, 0, sizeof *a);
 }
 
@@ -63,11 +175,13 @@ static inline uint8_t *nl_map(size_t usable, size_t reserved)
     return data;
 }
 
-/* Moves an area to a new mapping. */
+/* Moves an area to another mapping. */
 static inline int nl_area_move(struct nl_area *a, size_t capacity)
 {
-    struct nl_area to = {NULL, a->size, capacity, capacity};
-    if (capacity < NL_AREA_RESERVED) {
+    struct nl_area to = {NULL, 0, capacity, capacity};
+    if (nl_area_pool)
+        nl_pool_get(nl_area_pool, capacity, &to);
+    if (!to.data && capacity < NL_AREA_RESERVED) {
         to.reserved = NL_AREA_RESERVED;
         to.data = nl_map(capacity, to.reserved);
     }
@@ -79,6 +193,7 @@ static inline int nl_area_move(struct nl_area *a, size_t capacity)
         return -ENOMEM;
     if (a->size)
         memcpy(to.data, a->data, a->size);
+    to.size = a->size;
     nl_area_free(a);
     *a = to;
     return 0;
@@ -98,7 +213,7 @@ __attribute__((unused, noinline)) static int nl_area_grow(struct nl_area *a, siz
         a->data = data;
     } else if (capacity > a->reserved ||
                mprotect(a->data + a->capacity, capacity - a->capacity, PROT_READ | PROT_WRITE) < 0) {
-        return nl_area_move(a, capacity);
+        return nl_area_move(a, capacity); /* in most cases from malloc: nothing is reserved */
     }
     a->capacity = capacity;
     return 0;

@@ -69,7 +69,8 @@ enum nl_column_kind {
     NL_COL_FIXED,   /* width bytes, copied unchanged */
     NL_COL_TERM,    /* an integer of width bytes: becomes an index into a dictionary of names */
     NL_COL_TRUE,    /* presence alone */
-    NL_COL_ADDRESS, /* nl_address: becomes text */
+    NL_COL_MAPPED,  /* an address: becomes 16 bytes, an IPv4 one as ::ffff:a.b.c.d */
+    NL_COL_ADDRESS, /* an address: becomes text */
     NL_COL_MAC,     /* 6 bytes: become text */
     NL_COL_LLADDR,  /* nl_ref into the heap: becomes text as NL_COL_MAC does */
     NL_COL_TEXT,    /* nl_ref into the heap: becomes valid UTF-8 */
@@ -193,6 +194,9 @@ static int nl_schema_export(const struct nl_column *column, struct ArrowSchema *
 
 /* ---- text ---- */
 
+/* The bytes before an IPv4 address in an IPv6 address. */
+static const uint8_t nl_mapped[12] = {[10] = 0xff, [11] = 0xff};
+
 static inline char *nl_text_u8(char *to, unsigned value)
 {
     if (value >= 100)
@@ -216,11 +220,10 @@ static inline char *nl_text_v4(char *to, const uint8_t *a)
 /* RFC 5952: "::" replaces the first of the longest runs of zeros, and ::ffff:0:0/96 ends in dotted decimal. */
 static char *nl_text_v6(char *to, const uint8_t *a)
 {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     static const char digits[] = "0123456789abcdef";
     unsigned words[8];
     int start = 8, longest = 1;
-    if (!memcmp(a, mapped, sizeof mapped)) {
+    if (!memcmp(a, nl_mapped, sizeof nl_mapped)) {
         memcpy(to, "::ffff:", 7);
         return nl_text_v4(to + 7, a + 12);
     }
@@ -422,7 +425,16 @@ static int nl_has_offsets(const struct nl_column *c)
 /* Bytes of a value of fixed size, else 0. */
 static size_t nl_value_size(const struct nl_column *c)
 {
-    return c->kind == NL_COL_FIXED ? c->width : c->kind == NL_COL_TERM ? sizeof(int32_t) : 0;
+    switch (c->kind) {
+    case NL_COL_FIXED:
+        return c->width;
+    case NL_COL_TERM:
+        return sizeof(int32_t);
+    case NL_COL_MAPPED:
+        return 16;
+    default:
+        return 0;
+    }
 }
 
 static int nl_zeros_put(struct nl_area *area, size_t size)
@@ -451,7 +463,8 @@ static int nl_builder_start(struct nl_builder *b)
     return nl_zeros_put(&b->offsets, (before + 1) * sizeof(int32_t));
 }
 
-static int nl_put_bits(struct nl_builder *b, const uint8_t *valid, size_t n, size_t count)
+/* Appends the presence of n values, of which count are not NULL. */
+static int nl_put_bits(struct nl_builder *b, const uint8_t *const *at, size_t n, size_t count)
 {
     size_t before = (size_t)b->length, bytes = (before + 7) / 8;
     int always = b->column->kind == NL_COL_TRUE; /* the same bits are its values */
@@ -467,7 +480,7 @@ static int nl_put_bits(struct nl_builder *b, const uint8_t *valid, size_t n, siz
     if (nl_zeros_put(&b->bits, (before + n + 7) / 8 - bytes))
         return ENOMEM;
     for (size_t i = 0; i < n; i++)
-        b->bits.data[(before + i) >> 3] |= (uint8_t)(valid[i] << ((before + i) & 7));
+        b->bits.data[(before + i) >> 3] |= (uint8_t)((at[i] != NULL) << ((before + i) & 7));
     return 0;
 }
 
@@ -577,7 +590,9 @@ static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl
         return nl_put_bytes(&b->data, (const uint8_t *)text, (size_t)(end - text));
     }
     case NL_COL_ADDRESS: {
-        char *end = at[16] == 4 ? nl_text_v4(text, at + 12) : nl_text_v6(text, at);
+        unsigned count;
+        const uint8_t *address = nl_address_bytes(at, b->column->width, bytes->heap, &count);
+        char *end = count == 4 ? nl_text_v4(text, address) : nl_text_v6(text, address);
         return nl_put_bytes(&b->data, (const uint8_t *)text, (size_t)(end - text));
     }
     case NL_COL_MAC:
@@ -602,52 +617,98 @@ static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl
     }
 }
 
-#define NL_COPY(type)                                                                                                  \
-    for (size_t i = 0; i < n; i++)                                                                                     \
-        if (valid[i])                                                                                                  \
-            memcpy(to + i * sizeof(type), rows[i] + c->offset, sizeof(type));                                          \
-        else                                                                                                           \
-            memset(to + i * sizeof(type), 0, sizeof(type))
-
-static int nl_gather_fixed(struct nl_builder *b, const uint8_t *const *rows, const uint8_t *valid, size_t n)
+/* The column's value in each record, or NULL if it is absent. at: as many. The number of values. */
+static size_t nl_locate(const struct nl_column *c, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes,
+                        const uint8_t **at)
 {
-    const struct nl_column *c = b->column;
-    if (nl_area_reserve(&b->data, n * c->width) < 0)
-        return ENOMEM;
-    uint8_t *to = b->data.data + b->data.size;
-    switch (c->width) {
+    size_t count = 0;
+    if (c->hop_count) {
+        nl_follow(c, rows, n, bytes, at);
+        rows = at;
+    }
+    for (size_t i = 0; i < n; i++) {
+        at[i] = rows[i] && rows[i][c->presence] & c->mask ? rows[i] + c->offset : NULL;
+        if (at[i] && c->kind == NL_COL_RAW) {
+            struct nl_sub sub;
+            memcpy(&sub, at[i], sizeof sub);
+            if (sub.record)
+                at[i] = NULL;
+        }
+        count += at[i] != NULL;
+    }
+    return count;
+}
+
+#define NL_COPY(type)                                                                                                  \
+    for (size_t i = 0; i < n; i++, to += stride) {                                                                     \
+        type value = 0;                                                                                                \
+        if (at[i])                                                                                                     \
+            memcpy(&value, at[i], sizeof value);                                                                       \
+        memcpy(to, &value, sizeof value);                                                                              \
+    }                                                                                                                  \
+    break
+
+/* Copies values of `width` bytes to places `stride` bytes apart; zeros if a value is absent. */
+static void nl_copy_values(const uint8_t *const *at, size_t n, uint32_t width, uint8_t *to, size_t stride)
+{
+    switch (width) {
     case 1:
         NL_COPY(uint8_t);
-        break;
     case 2:
         NL_COPY(uint16_t);
-        break;
     case 4:
         NL_COPY(uint32_t);
-        break;
     case 8:
         NL_COPY(uint64_t);
-        break;
     default:
-        for (size_t i = 0; i < n; i++)
-            if (valid[i])
-                memcpy(to + i * c->width, rows[i] + c->offset, c->width);
-            else
-                memset(to + i * c->width, 0, c->width);
+        for (size_t i = 0; i < n; i++, to += stride) {
+            memset(to, 0, width);
+            if (at[i])
+                memcpy(to, at[i], width);
+        }
     }
-    b->data.size += n * c->width;
+}
+
+/* As nl_copy_values, for addresses of `size` bytes: they become 16. */
+static void nl_copy_mapped(const uint8_t *const *at, size_t n, uint32_t size, const struct nl_bytes *bytes, uint8_t *to,
+                           size_t stride)
+{
+    for (size_t i = 0; i < n; i++, to += stride) {
+        memset(to, 0, 16);
+        if (at[i]) {
+            unsigned count;
+            const uint8_t *address = nl_address_bytes(at[i], size, bytes->heap, &count);
+            if (count == 4)
+                memcpy(to, nl_mapped, sizeof nl_mapped);
+            memcpy(to + 16 - count, address, count);
+        }
+    }
+}
+
+static int nl_gather_fixed(struct nl_builder *b, const uint8_t *const *at, size_t n, const struct nl_bytes *bytes)
+{
+    const struct nl_column *c = b->column;
+    size_t size = nl_value_size(c);
+    if (nl_area_reserve(&b->data, n * size) < 0)
+        return ENOMEM;
+    uint8_t *to = b->data.data + b->data.size;
+    if (c->kind == NL_COL_MAPPED)
+        nl_copy_mapped(at, n, c->width, bytes, to, size);
+    else
+        nl_copy_values(at, n, c->width, to, size);
+    b->data.size += n * size;
     return 0;
 }
 
-static int nl_gather_terms(struct nl_builder *b, const uint8_t *const *rows, const uint8_t *valid, size_t n)
+static int nl_gather_terms(struct nl_builder *b, const uint8_t *const *at, size_t n)
 {
     const struct nl_column *c = b->column;
     if (nl_area_reserve(&b->data, n * sizeof(int32_t)) < 0)
         return ENOMEM;
     for (size_t i = 0; i < n; i++) {
         int64_t index = 0;
-        if (valid[i])
-            index = nl_term(&b->terms, nl_load_int(rows[i] + c->offset, c->width, c->flags & NL_SIGNED));
+        if (at[i])
+            index = nl_term(&b->terms, nl_load_int(at[i], c->width, c->flags & NL_SIGNED));
         if (index < 0)
             return (int)-index;
         int32_t number = (int32_t)index;
@@ -657,15 +718,14 @@ static int nl_gather_terms(struct nl_builder *b, const uint8_t *const *rows, con
     return 0;
 }
 
-static int nl_gather_values(struct nl_builder *b, const uint8_t *const *rows, const uint8_t *valid, size_t n,
-                            const struct nl_bytes *bytes)
+static int nl_gather_values(struct nl_builder *b, const uint8_t *const *at, size_t n, const struct nl_bytes *bytes)
 {
     const struct nl_column *c = b->column;
     int lists = c->kind == NL_COL_LIST || c->kind == NL_COL_PACKED;
     if (nl_area_reserve(&b->offsets, n * sizeof(int32_t)) < 0)
         return ENOMEM;
     for (size_t i = 0; i < n; i++) {
-        int result = valid[i] ? nl_put_value(b, rows[i] + c->offset, bytes) : 0;
+        int result = at[i] ? nl_put_value(b, at[i], bytes) : 0;
         if (result)
             return result;
         size_t end = lists ? (size_t)b->children[0].length : b->data.size;
@@ -683,9 +743,7 @@ static int nl_gather_values(struct nl_builder *b, const uint8_t *const *rows, co
 static int nl_gather(struct nl_builder *b, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes)
 {
     const struct nl_column *c = b->column;
-    const uint8_t *followed[NL_BLOCK];
-    uint8_t valid[NL_BLOCK];
-    size_t count = 0;
+    const uint8_t *at[NL_BLOCK];
     int result = 0;
     if (c->kind == NL_COL_STRUCT) {
         for (uint32_t i = 0; i < c->child_count && !result; i++)
@@ -693,30 +751,18 @@ static int nl_gather(struct nl_builder *b, const uint8_t *const *rows, size_t n,
         b->length += (int64_t)n;
         return result;
     }
-    if (c->hop_count) {
-        nl_follow(c, rows, n, bytes, followed);
-        rows = followed;
-    }
-    for (size_t i = 0; i < n; i++) {
-        valid[i] = rows[i] && rows[i][c->presence] & c->mask;
-        if (valid[i] && c->kind == NL_COL_RAW) {
-            struct nl_sub sub;
-            memcpy(&sub, rows[i] + c->offset, sizeof sub);
-            valid[i] = !sub.record;
-        }
-        count += valid[i];
-    }
+    size_t count = nl_locate(c, rows, n, bytes, at);
     if (count && !b->started)
         result = nl_builder_start(b);
     if (b->started && !result)
-        result = nl_put_bits(b, valid, n, count);
+        result = nl_put_bits(b, at, n, count);
     if (b->started && !result) {
-        if (c->kind == NL_COL_FIXED)
-            result = nl_gather_fixed(b, rows, valid, n);
+        if (c->kind == NL_COL_FIXED || c->kind == NL_COL_MAPPED)
+            result = nl_gather_fixed(b, at, n, bytes);
         else if (c->kind == NL_COL_TERM)
-            result = nl_gather_terms(b, rows, valid, n);
+            result = nl_gather_terms(b, at, n);
         else if (nl_has_offsets(c))
-            result = nl_gather_values(b, rows, valid, n, bytes);
+            result = nl_gather_values(b, at, n, bytes);
     }
     b->length += (int64_t)n;
     b->nulls += (int64_t)(n - count);
@@ -769,20 +815,31 @@ static void nl_parse_row(const struct nl_source *source, const uint8_t *row, con
         memset(h->present, 0, sizeof h->present);
 }
 
+/* The parsed packets of a block of rows. */
+struct nl_parsed {
+    struct nl_headers headers[NL_BLOCK];
+    const uint8_t *rows[NL_BLOCK];
+};
+
+static void nl_parse_rows(const struct nl_source *source, const uint8_t *const *rows, size_t n,
+                          const struct nl_bytes *bytes, struct nl_parsed *to)
+{
+    for (size_t i = 0; i < n; i++) {
+        nl_parse_row(source, rows[i], bytes, &to->headers[i]);
+        to->rows[i] = (const uint8_t *)&to->headers[i];
+    }
+}
+
 /* Gathers the rows of one block in all columns of an array. Their packets are parsed once. */
 static int nl_gather_parsed(struct nl_builder *b, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes)
 {
-    struct nl_headers headers[NL_BLOCK];
-    const uint8_t *parsed[NL_BLOCK];
+    struct nl_parsed parsed;
     int result = 0;
-    for (size_t i = 0; i < n; i++) {
-        nl_parse_row(b->column->source, rows[i], bytes, &headers[i]);
-        parsed[i] = (const uint8_t *)&headers[i];
-    }
+    nl_parse_rows(b->column->source, rows, n, bytes, &parsed);
     if (b->column->kind != NL_COL_STRUCT)
-        return nl_gather(b, parsed, n, bytes);
+        return nl_gather(b, parsed.rows, n, bytes);
     for (uint32_t i = 0; i < b->column->child_count && !result; i++)
-        result = nl_gather(&b->children[i], b->children[i].column->source ? parsed : rows, n, bytes);
+        result = nl_gather(&b->children[i], b->children[i].column->source ? parsed.rows : rows, n, bytes);
     b->length += (int64_t)n;
     return result;
 }
@@ -970,6 +1027,12 @@ struct nl_rows {
     struct nl_bytes bytes;
 };
 
+static void nl_take_rows(const struct nl_rows *source, size_t at, size_t n, const uint8_t **rows)
+{
+    for (size_t i = 0; i < n; i++)
+        rows[i] = source->first + (ptrdiff_t)(at + i) * source->stride;
+}
+
 /* Exports n rows from row `at` on as one array. 0, or ENOMEM or EOVERFLOW and nothing to release. */
 static int nl_export_rows(struct nl_builder *b, const struct nl_rows *source, size_t at, size_t n,
                           struct ArrowArray *out)
@@ -979,8 +1042,7 @@ static int nl_export_rows(struct nl_builder *b, const struct nl_rows *source, si
     nl_builder_reset(b, n);
     for (size_t done = 0; done < n && !result;) {
         size_t block = n - done < NL_BLOCK ? n - done : NL_BLOCK;
-        for (size_t i = 0; i < block; i++)
-            rows[i] = source->first + (ptrdiff_t)(at + done + i) * source->stride;
+        nl_take_rows(source, at + done, block, rows);
         result = b->column->source ? nl_gather_parsed(b, rows, block, &source->bytes)
                                    : nl_gather(b, rows, block, &source->bytes);
         done += block;
@@ -996,6 +1058,43 @@ static int nl_export_rows(struct nl_builder *b, const struct nl_rows *source, si
     }
     nl_builder_reset(b, 0);
     return result;
+}
+
+/* ---- NumPy ---- */
+
+/* A column for NumPy: its values have a fixed size. */
+struct nl_member {
+    const struct nl_column *column;
+    size_t offset; /* in an item of the array */
+};
+
+/* Copies the values of columns to the items of an array, which have `stride` bytes; zeros if a value is absent.
+ * packet: where the packets of columns that need one are, or NULL. */
+static void nl_spread(const struct nl_member *members, size_t count, const struct nl_source *packet,
+                      const struct nl_rows *source, uint8_t *to, size_t stride)
+{
+    const uint8_t *rows[NL_BLOCK], *at[NL_BLOCK];
+    struct nl_parsed parsed;
+    for (size_t done = 0; done < source->count;) {
+        size_t block = source->count - done < NL_BLOCK ? source->count - done : NL_BLOCK;
+        nl_take_rows(source, done, block, rows);
+        if (packet)
+            nl_parse_rows(packet, rows, block, &source->bytes, &parsed);
+        for (size_t m = 0; m < count; m++) {
+            const struct nl_column *c = members[m].column;
+            uint8_t *first = to + members[m].offset;
+            nl_locate(c, c->source ? parsed.rows : rows, block, &source->bytes, at);
+            if (c->kind == NL_COL_MAPPED || c->kind == NL_COL_ADDRESS)
+                nl_copy_mapped(at, block, c->width, &source->bytes, first, stride);
+            else if (c->kind == NL_COL_TRUE)
+                for (size_t i = 0; i < block; i++)
+                    first[i * stride] = at[i] != NULL;
+            else
+                nl_copy_values(at, block, c->width, first, stride);
+        }
+        to += block * stride;
+        done += block;
+    }
 }
 
 /* ---- stream ---- */

@@ -28,6 +28,7 @@ cdef extern from "_engine/arrow.h" nogil:
         NL_COL_FIXED
         NL_COL_TERM
         NL_COL_TRUE
+        NL_COL_MAPPED
         NL_COL_ADDRESS
         NL_COL_MAC
         NL_COL_LLADDR
@@ -94,6 +95,12 @@ cdef extern from "_engine/arrow.h" nogil:
     int nl_builder_init(nl_builder *b, const nl_column *column) noexcept
     void nl_builder_free(nl_builder *b) noexcept
     int nl_export_rows(nl_builder *b, const nl_rows *source, size_t at, size_t n, ArrowArray *out) noexcept
+    struct nl_member:
+        const nl_column *column
+        size_t offset
+
+    void nl_spread(const nl_member *members, size_t count, const nl_source *packet, const nl_rows *source, uint8_t *to,
+                   size_t stride) noexcept
     int nl_array_stream_init(ArrowArrayStream *s, const nl_column *column, const nl_rows *source,
                              void (*drop)(void *) noexcept, void *owner) noexcept
 
@@ -107,9 +114,9 @@ cdef class Node:
     cdef str name
     cdef tuple path     # names of the fields that lead to it
     cdef tuple steps    # the steps from a record to its value: see value_of
-    cdef object numpy   # a function from a batch to the column as a NumPy array, or None: the records have it
 
     cdef const char *add_text(self, str text) except NULL
+    cdef bint is_own(self)
     cdef int set_children(self, list children) except -1
 
 

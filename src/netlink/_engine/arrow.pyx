@@ -5,10 +5,11 @@ schema owns its memory. An exported stream holds a reference to its exporter unt
 """
 
 cimport cython
+from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport EOVERFLOW
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
 from netlink._engine.record cimport (
@@ -31,16 +32,19 @@ from netlink._engine.record cimport (
     Batch,
     Field,
     Record,
+    nl_area_pool,
+    pool_of_stores,
 )
 
 import enum as _enum
 import os as _os
 
-from netlink._engine import compile as _compile
 from netlink._engine import record as _record
 
 cdef extern from "Python.h":
     int Py_IsInitialized() nogil
+
+nl_area_pool = pool_of_stores()
 
 
 nl_term_secret = int.from_bytes(_os.urandom(8)) | 1
@@ -58,6 +62,10 @@ cdef class Node:
         cdef bytes data = text.encode()
         self.parts.append(data)
         return data
+
+    cdef bint is_own(self):
+        """Whether each record has the field itself."""
+        return not self.c.hop_count and self.c.source is NULL
 
     cdef int set_children(self, list children) except -1:
         cdef Py_ssize_t i
@@ -120,8 +128,12 @@ cdef list of_class(object cls, tuple path, tuple steps, uint32_t base, tuple hop
 
 
 cdef list of_field(Field field, tuple path, tuple steps, uint32_t base, tuple hops, bint binary):
-    cdef uint32_t offset = base + field.offset
+    cdef uint32_t offset
     cdef Node column
+    if field.annex is not None:
+        hops = (*hops, (base + field.reference, NL_HOP_RARE))
+        base = 0
+    offset = base + field.offset
     if field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT:
         return of_class(field.cls, path, steps, offset, hops, binary)
     if field.kind == NL_K_RARE:
@@ -189,11 +201,11 @@ cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
         return new_column(name, "b", NL_COL_TRUE)
     if field.kind == NL_K_ADDRESS:
         if binary:
-            return new_column(name, "w:16", NL_COL_FIXED, offset, 16)
-        return new_column(name, "u", NL_COL_ADDRESS, offset)
+            return new_column(name, "w:16", NL_COL_MAPPED, offset, field.size)
+        return new_column(name, "u", NL_COL_ADDRESS, offset, field.size)
     if field.kind == NL_K_FIXED:
         if field.form == _record.FORM_LLADDR:
-            return new_column(name, "u", NL_COL_MAC, offset)
+            return new_column(name, "u", NL_COL_MAC, offset, field.size)
         return new_column(name, f"w:{field.size}", NL_COL_FIXED, offset, field.size)
     if field.kind == NL_K_STRING:
         return new_column(name, "u", NL_COL_TEXT, offset)
@@ -290,7 +302,7 @@ cdef class Exported:
     cdef Batch batch
     cdef Node root
 
-    cdef nl_rows source(self):
+    cdef nl_rows source(self) except *:
         cdef Batch batch = self.batch
         cdef nl_rows source
         cdef ptrdiff_t size = batch.table.set.record_size + 4
@@ -402,6 +414,20 @@ cdef class Columns(Exported):
         chosen.set_columns(self.batch, [self.named(name) for name in names])
         return chosen
 
+    def to_numpy(self, tuple names not None):
+        """See `Batch.to_numpy`."""
+        import numpy
+        cdef Node node
+        self.tree()
+        if names:
+            nodes = [self.named(name) for name in names]
+        else:
+            nodes = [node for node in self.nodes if (<Node>node).is_own() and has_fixed_size(node)]
+        dtype = numpy.dtype([(node.name, numpy_format(node)) for node in nodes])
+        out = numpy.empty(len(self), dtype)
+        fill(out, nodes, [dtype.fields[node.name][1] for node in nodes], dtype.itemsize, self.source())
+        return out
+
     def __repr__(self):
         return f"<Columns of {self.batch!r}>"
 
@@ -411,9 +437,9 @@ cdef class Column(Exported):
     """One column of a batch, such as `batch["mark"]`.
 
     `pyarrow.array(column)` and `polars.Series(column)` have the values of this column in `Batch.arrow`.
-    `numpy.asarray(column)` is the field in `Batch.to_numpy`: a view of the batch's memory, 0 if a field is absent. For
-    a field without a fixed size it is an array of objects. Iteration gives the values of the records, None if a field
-    is absent. The column and its NumPy view keep the batch alive; Arrow arrays do not.
+    `numpy.asarray(column)` is a contiguous copy of the field in `Batch.to_numpy`, 0 if a field is absent. For a field
+    without a fixed size it is an array of objects. Iteration gives the values of the records, None if a field is
+    absent. The column keeps the batch alive; the arrays do not.
     """
 
     def __init__(self):
@@ -430,27 +456,72 @@ cdef class Column(Exported):
 
     def __array__(self, dtype=None, copy=None):
         import numpy
-        name = self.name
-        if self.root.numpy is not None:
-            if copy is False:
-                raise ValueError(f"{name} is in no record: an array of it is a copy")
-            return numpy.asarray(self.root.numpy(self.batch), dtype)
-        fixed = _compile.dtype(self.batch.cls)
-        if fixed.names and name in fixed.names:
-            array = self.batch.to_numpy()[name]
-            if dtype is not None and array.dtype != dtype:
-                if copy is False:
-                    raise ValueError(f"{name} has dtype {array.dtype}: as {dtype} it is a copy")
-                return array.astype(dtype)
-            return array.copy() if copy else array
+        cdef Node node = self.tree()
         if copy is False:
-            raise ValueError(f"{name} has no fixed size: an array of it is a copy")
-        array = numpy.empty(len(self), object)
-        array[:] = list(self)
-        return array if dtype is None else array.astype(dtype)
+            raise ValueError(f"an array of {node.name} is a copy")
+        if has_fixed_size(node):
+            format_, shape = numpy_format(node)
+            array = numpy.empty((len(self), *shape), format_)
+            fill(array, [node], [0], array.strides[0], self.source())
+        else:
+            array = numpy.empty(len(self), object)
+            array[:] = list(self)
+        return array if dtype is None else array.astype(dtype, copy=False)
 
     def __repr__(self):
         return f"<Column {self.name!r} of {self.batch!r}>"
+
+
+cdef bint has_fixed_size(Node column):
+    """Whether NumPy has an array for the column."""
+    return column.c.kind in (NL_COL_FIXED, NL_COL_TERM, NL_COL_TRUE, NL_COL_MAPPED, NL_COL_ADDRESS, NL_COL_MAC,
+                             NL_COL_PART)
+
+
+cdef object numpy_format(Node column):
+    """The NumPy type and shape of a column's values. TypeError if they have no fixed size."""
+    field = column.steps[len(column.steps) - 1]
+    if column.c.kind == NL_COL_TRUE:
+        return "?", ()
+    if column.c.kind in (NL_COL_MAPPED, NL_COL_ADDRESS, NL_COL_PART):
+        return "u1", (16,)
+    if not has_fixed_size(column):
+        raise TypeError(f"{column.name} has no fixed size: take the column, batch[{column.name!r}]")
+    if column.c.width not in (1, 2, 4, 8) or (isinstance(field, Field) and (<Field>field).kind == NL_K_FIXED):
+        return "u1", (column.c.width,)
+    signed = isinstance(field, Field) and (<Field>field).flags & NL_SIGNED
+    return f"{'i' if signed else 'u'}{column.c.width}", ()
+
+
+cdef int fill(object array, list columns, list offsets, size_t stride, nl_rows source) except -1:
+    """Fill the items of a NumPy array, which have stride bytes, with columns at offsets."""
+    cdef Py_ssize_t i, count = len(columns)
+    cdef Py_buffer view
+    cdef nl_member *members
+    cdef const nl_source *packet = NULL
+    if not source.count or not count:
+        return 0
+    PyObject_GetBuffer(array, &view, PyBUF_WRITABLE)
+    try:
+        members = <nl_member *>alloc(count, sizeof(nl_member))
+        for i in range(count):
+            members[i].column = &(<Node>columns[i]).c
+            members[i].offset = offsets[i]
+            if members[i].column.source is not NULL:
+                packet = members[i].column.source
+        with nogil:
+            nl_spread(members, count, packet, &source, <uint8_t *>view.buf, stride)
+        free(members)
+    finally:
+        PyBuffer_Release(&view)
+    return 0
+
+
+def dtype(cls):
+    """The NumPy dtype of a declaration's records: see `Batch.to_numpy`."""
+    if not (isinstance(cls, type) and issubclass(cls, Record)):
+        raise TypeError(f"dtype takes a declaration, not {cls!r}")
+    return cls.decode_many(()).to_numpy().dtype
 
 
 def cells(Batch batch not None):

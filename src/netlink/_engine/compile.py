@@ -9,59 +9,74 @@ from netlink._engine.record import Record, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection
     from typing import Any
 
     from netlink._engine.record import Field
 
-__all__ = ["compile_attributes", "compile_struct", "dtype"]
+__all__ = ["compile_attributes", "compile_struct"]
 
 _DEPTH_MAX = 16
+_REFERENCE = 4  # bytes of a reference into the heap
+_ADDRESS_FAMILY = 4  # offset of the family of an address that may have either
+_NEVER_RARE = (_record.NL_K_SUBMESSAGE, _record.NL_K_VIEW, _record.NL_K_EVENT)
 
 
-def compile_attributes(cls: Any, fields: dict[str, Field[Any]], header: Field[Any] | None) -> None:
-    """Compile a class of attributes. header: the field of the struct before them. TypeError for a wrong declaration."""
-    presence = _lay_out(cls, fields)
-    level = _Level(cls, "")
+def compile_attributes(
+    cls: Any, fields: dict[str, Field[Any]], header: Field[Any] | None, rare: Collection[str]
+) -> None:
+    """Compile a class of attributes. TypeError for a wrong declaration.
+
+    header: the field of the struct before them. rare: the names of the fields that lie in the annex.
+    """
+    annex = _Annex(cls, {name: fields[name] for name in fields if name in rare}) if rare else None
+    presence, size = _lay_out(cls, {name: field for name, field in fields.items() if name not in rare}, annex)
+    level = _Level(cls, fields, "", annex)
     for field in fields.values():
         for i, (path, width) in enumerate(field.types):
             level.add(field, path, width, 6 if i else 4)
-    head = None if header is None else _op(header, 0, 0)
-    _finish(cls, level.table(cls.__size__, presence, head))
+    if annex is not None:
+        annex.finish()
+    last = {"header": None if header is None else _op(header, 0, 0), "annex": None if annex is None else annex.op()}
+    _finish(cls, fields, size, level.table(size, presence, **last))
     if _depth(cls) > _DEPTH_MAX:
         raise TypeError(f"{cls.__name__} is nested more than {_DEPTH_MAX} deep")
 
 
 def compile_struct(cls: Any, fields: dict[str, Field[Any]]) -> None:
     """Compile a class of a C struct."""
-    presence = _lay_out(cls, fields)
+    presence, size = _lay_out(cls, fields)
     ops: list[dict[str, Any]] = []
     at = 0
     for field in fields.values():
         ops.append({**_op(field, 0, 0), "at": at})
         at += field.size if field.kind == _record.NL_K_FIXED else field.width
-    _finish(cls, Table().fill(ops, {}, -1, at, cls.__size__, presence))
+    _finish(cls, fields, size, Table().fill(ops, {}, -1, at, size, presence))
 
 
-def _lay_out(cls: type[Record], fields: dict[str, Field[Any]]) -> int:
-    """Give every field its offset and presence bit. Returns the offset of the presence bits, which end the record.
+def _lay_out(cls: type[Record], fields: dict[str, Field[Any]], annex: _Annex | None = None) -> tuple[int, int]:
+    """Give every field its offset and presence bit. Returns the offset of the presence bits, which end the record, and
+    the record's size.
 
     Fields lie side by side without padding: a large dump costs memory, and unaligned access costs nothing.
     """
-    presence = sum(field.size for field in fields.values())
     offset = 0
+    if annex is not None:
+        annex.reference = offset
+        offset += _REFERENCE
+    presence = offset + sum(field.size for field in fields.values())
     for bit, (name, field) in enumerate(fields.items()):
         field.place(cls, name, offset, bit, presence)
         offset += field.size
+    return presence, presence + (len(fields) + 7) // 8
+
+
+def _finish(cls: Any, fields: dict[str, Field[Any]], size: int, table: Table) -> None:
+    """Give a declaration its fields and its table."""
     type.__setattr__(cls, "__fields__", MappingProxyType(fields))
-    type.__setattr__(cls, "__size__", presence + (len(fields) + 7) // 8)
-    return presence
-
-
-def _finish(cls: Any, table: Table) -> None:
-    """Give a declaration its table."""
+    type.__setattr__(cls, "__size__", size)
     type.__setattr__(cls, "__table__", table)
-    for field in cls.__fields__.values():
+    for field in fields.values():
         field.set_layout(table)
 
 
@@ -81,18 +96,55 @@ def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
     if field.item is not None:
         item = field.item
         item.place(type(None), field.name, 0, 0, item.size)
-        op["item"] = Table().fill([_op(item, 0, item.width)], {}, -1, 0, item.size + 1, item.size)
+        op["item"] = (Table().fill([_op(item, 0, item.width)], {}, -1, 0, item.size + 1, item.size), 0)
     if field.cases is not None:
         op["cases"] = [(key, case.__table__) for key, case in field.cases]
     return op
 
 
+class _Annex:
+    """The record for the rare fields of a class during compilation."""
+
+    def __init__(self, cls: type[Record], fields: dict[str, Field[Any]]) -> None:
+        self.fields = fields
+        self.reference = 0  # offset of the reference to it
+        self.table = Table()
+        self.ops: list[dict[str, Any]] = []
+        for name, field in fields.items():
+            if field.kind in _NEVER_RARE or field.on is not None:
+                raise TypeError(f"{cls.__name__}.{name}: a field of this kind cannot be rare")
+        self.presence, self.size = _lay_out(cls, fields)
+
+    def add(self, op: dict[str, Any]) -> dict[str, Any]:
+        """Add the op of a field. Returns the op for its attribute."""
+        self.ops.append(op)
+        return {
+            "kind": _record.NL_K_ANNEX,
+            "name": op["name"],
+            "type": op["type"],
+            "offset": self.reference,
+            "set": self.table,
+            "item": (self.table, len(self.ops) - 1),
+        }
+
+    def finish(self) -> None:
+        self.table.fill(self.ops, {}, -1, 0, self.size, self.presence)
+        for field in self.fields.values():
+            field.set_annex(self.table, self.reference)
+
+    def op(self) -> dict[str, Any]:
+        """The op for the reference."""
+        return {"kind": _record.NL_K_RARE, "offset": self.reference, "size": _REFERENCE, "set": self.table}
+
+
 class _Level:
     """The attributes of one set or container during compilation."""
 
-    def __init__(self, cls: type[Record], where: str) -> None:
+    def __init__(self, cls: type[Record], fields: dict[str, Field[Any]], where: str, annex: _Annex | None) -> None:
         self.cls = cls
+        self.fields = fields
         self.where = where
+        self.annex = annex
         self.ops: list[dict[str, Any]] = []
         self.index: dict[int, int] = {}
         self.inner: dict[int, _Level] = {}
@@ -102,19 +154,23 @@ class _Level:
         if len(path) > 1:
             if type_ not in self.inner:
                 self.claim(type_, f"the container of {field.name}")
-                self.inner[type_] = _Level(self.cls, f"{self.where}{type_}.")
+                self.inner[type_] = _Level(self.cls, self.fields, f"{self.where}{type_}.", self.annex)
                 self.ops.append({"kind": _record.NL_K_CONTAINER, "type": type_, "name": None})
             self.inner[type_].add(field, path[1:], width, family)
             return
         self.claim(type_, str(field.name))
         op = _op(field, type_, width)
         if field.kind == _record.NL_K_INT and field.on is not None:
-            address = self.cls.__fields__.get(field.on)
-            if address is None or address.kind != _record.NL_K_ADDRESS:
+            address = self.fields.get(field.on)
+            if address is None or address.kind != _record.NL_K_ADDRESS or address.width:
                 raise TypeError(
-                    f"{self.cls.__name__}.{field.name}: of={field.on!r} is not the name of an address field"
+                    f"{self.cls.__name__}.{field.name}: of={field.on!r} is not the name of an address field, an ip(...)"
                 )
-            op.update(family=family, at=address.offset)
+            if self.annex is not None and field.on in self.annex.fields:
+                raise TypeError(f"{self.cls.__name__}.{field.on}: an address that of= names cannot be rare")
+            op.update(family=family, at=address.offset + _ADDRESS_FAMILY)
+        if self.annex is not None and field.name in self.annex.fields:
+            op = self.annex.add(op)
         self.ops.append(op)
 
     def claim(self, type_: int, who: str) -> None:
@@ -123,19 +179,24 @@ class _Level:
             raise TypeError(f"{self.cls.__name__}: {other} and {who} both have attribute type {self.where}{type_}")
         self.index[type_] = len(self.ops)
 
-    def table(self, size: int, presence: int, header: dict[str, Any] | None = None) -> Table:
+    def table(
+        self, size: int, presence: int, header: dict[str, Any] | None = None, annex: dict[str, Any] | None = None
+    ) -> Table:
         for op in self.ops:
             if op["kind"] == _record.NL_K_CONTAINER:
                 op["set"] = self.inner[op["type"]].table(size, presence)
             elif "cases" in op:
                 op["sibling"] = self.sibling(op)
-        ops = self.ops if header is None else [*self.ops, header]
-        return Table().fill(ops, self.index, -1 if header is None else len(self.ops), 0, size, presence)
+        ops = list(self.ops)
+        places: list[int] = []
+        for last in (header, annex):
+            places.append(-1 if last is None else len(ops))
+            ops += [] if last is None else [last]
+        return Table().fill(ops, self.index, places[0], 0, size, presence, annex=places[1])
 
     def sibling(self, op: dict[str, Any]) -> int:
-        fields = self.cls.__fields__
-        on = fields[op["name"]].on
-        keys = [key for key, _ in fields[op["name"]].cases or ()]
+        on = self.fields[op["name"]].on
+        keys = [key for key, _ in self.fields[op["name"]].cases or ()]
         for position, other in enumerate(self.ops):
             if other["name"] == on and other["kind"] in (_record.NL_K_INT, _record.NL_K_STRING):
                 kind = str if other["kind"] == _record.NL_K_STRING else int
@@ -153,36 +214,3 @@ def _depth(cls: type[Record]) -> int:
         inner += [case for _, case in field.cases or ()]
     paths = max((len(path) for field in fields.values() for path, _ in field.types), default=1)
     return paths + max(map(_depth, inner), default=0)
-
-
-def dtype(cls: type[Record]) -> Any:
-    """The NumPy dtype of a declaration's records: see `Batch.to_numpy`."""
-    import numpy
-
-    if not hasattr(cls, "__table__"):
-        raise TypeError(f"dtype takes a declaration, not {cls!r}")
-    names: list[str] = []
-    formats: list[Any] = []
-    offsets: list[int] = []
-    for name, format_, offset in _columns(cls, "", 0):
-        names.append(name)
-        formats.append(format_)
-        offsets.append(offset)
-    size = cls.__size__ + 4  # the head of the list of unknown attributes
-    return numpy.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": size})
-
-
-def _columns(cls: type[Record], prefix: str, base: int) -> Iterator[tuple[str, Any, int]]:
-    """Name, NumPy format and offset of every field of fixed size in the record itself."""
-    for name, field in cls.__fields__.items():
-        name, offset = prefix + name, base + field.offset
-        if field.kind in (_record.NL_K_INT, _record.NL_K_EVENT):
-            yield name, f"{'i' if field.flags & _record.NL_SIGNED else 'u'}{field.size}", offset
-        elif field.kind == _record.NL_K_FLAG:
-            yield name, "?", offset
-        elif field.kind == _record.NL_K_ADDRESS:
-            yield name, ("u1", (16,)), offset
-        elif field.kind == _record.NL_K_FIXED:
-            yield name, ("u1", (field.size,)), offset
-        elif field.kind in (_record.NL_K_NESTED, _record.NL_K_STRUCT) and field.cls is not None:
-            yield from _columns(field.cls, f"{name}_", offset)

@@ -104,10 +104,30 @@ static uint32_t nl_copy_heap_record(struct nl_copier *c, const struct nl_set *se
     return to;
 }
 
+static int nl_copy_rare(struct nl_copier *c, const struct nl_op *op, const uint8_t *from, uint8_t *fixed, size_t at)
+{
+    uint32_t to = nl_copy_heap_record(c, op->set, nl_load32(from), 0);
+    if (!to)
+        return -1;
+    memcpy(nl_copy_at(c, fixed, at), &to, 4);
+    return 0;
+}
+
+static int nl_copy_address(struct nl_copier *c, const struct nl_op *op, const uint8_t *from, uint8_t *fixed, size_t at)
+{
+    if (op->size != NL_ADDRESS || op->width == 4 || from[4] != 6) /* of the two ops of a field, that for IPv6 copies */
+        return 0;
+    uint32_t to = nl_copy_bytes(c, c->from.heap + nl_load32(from), 16);
+    if (!to)
+        return -1;
+    memcpy(nl_copy_at(c, fixed, at), &to, 4);
+    return 0;
+}
+
 static int nl_copy_list(struct nl_copier *c, const struct nl_op *op, const uint8_t *from, uint8_t *fixed, size_t at)
 {
     const struct nl_op *item = op->item;
-    const struct nl_set alone = {NULL, 0, 1, item, NULL, 0, item->size + 1, item->size};
+    const struct nl_set alone = {.op_count = 1, .ops = item, .record_size = item->size + 1, .presence = item->size};
     struct nl_list list, copy = {0, 0};
     uint32_t none = 0;
     memcpy(&list, from, sizeof list);
@@ -156,10 +176,12 @@ static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const u
         int result = 0;
         if (op->kind == NL_K_CONTAINER)
             result = nl_copy_fields(c, op->set, record, fixed, at);
-        else if (!nl_present(set, record, op->bit))
-            continue;
+        else if (op->kind == NL_K_ANNEX || !nl_present(set, record, op->bit))
+            continue; /* the annex is copied as a whole */
         else if (op->kind == NL_K_NESTED)
             result = nl_copy_fields(c, op->set, from, fixed, at + op->offset);
+        else if (op->kind == NL_K_ADDRESS)
+            result = nl_copy_address(c, op, from, fixed, at + op->offset);
         else if (op->kind == NL_K_STRING || op->kind == NL_K_BINARY || op->kind == NL_K_PACKED)
             result = nl_copy_ref(c, from, fixed, at + op->offset);
         else if (op->kind == NL_K_VIEW)
@@ -168,16 +190,13 @@ static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const u
             result = nl_copy_list(c, op, from, fixed, at + op->offset);
         else if (op->kind == NL_K_SUBMESSAGE)
             result = nl_copy_submessage(c, op, from, fixed, at + op->offset);
-        else if (op->kind == NL_K_RARE) {
-            uint32_t to = nl_copy_heap_record(c, op->set, nl_load32(from), 0);
-            if (to)
-                memcpy(nl_copy_at(c, fixed, at + op->offset), &to, 4);
-            else
-                result = -1;
-        }
+        else if (op->kind == NL_K_RARE)
+            result = nl_copy_rare(c, op, from, fixed, at + op->offset);
         if (result < 0)
             return -1;
     }
+    if (set->annex && nl_load32(record + set->annex->offset))
+        return nl_copy_rare(c, set->annex, record + set->annex->offset, fixed, at + set->annex->offset);
     return 0;
 }
 

@@ -1,4 +1,4 @@
-/* Tests of decoded records by their memory alone.
+/* Tests of decoded records by the bytes of their fields.
  *
  * Plain C without Python, as plan.h, whose records it reads. */
 #ifndef NETLINK_MATCH_H
@@ -19,8 +19,9 @@ struct nl_range {
 };
 
 struct nl_network {
-    struct nl_address address; /* an IPv4 one as ::ffff:a.b.c.d */
-    uint8_t bits;              /* of 128 */
+    uint8_t bytes[16];
+    uint8_t size; /* of an address: 4 or 16 */
+    uint8_t bits;
 };
 
 enum { NL_OPERANDS_MAX = 3 };
@@ -43,16 +44,17 @@ struct nl_clause {
     size_t test_count;
 };
 
-static inline int nl_in_network(const struct nl_address *address, const struct nl_network *network)
+/* Whether an address of `size` bytes is in a network. */
+static inline int nl_in_network(const uint8_t *address, size_t size, const struct nl_network *network)
 {
     size_t whole = network->bits / 8u;
     unsigned rest = network->bits % 8u;
-    if (address->family != network->address.family || memcmp(address->bytes, network->address.bytes, whole) != 0)
+    if (size != network->size || memcmp(address, network->bytes, whole) != 0)
         return 0;
-    return !rest || !((address->bytes[whole] ^ network->address.bytes[whole]) >> (8 - rest));
+    return !rest || !((address[whole] ^ network->bytes[whole]) >> (8 - rest));
 }
 
-static inline int nl_test_holds(const struct nl_test *test, const uint8_t *record)
+static inline int nl_test_holds(const struct nl_test *test, const uint8_t *record, const uint8_t *heap)
 {
     const struct nl_operand *operand = NULL;
     for (unsigned i = 0; i < test->operand_count && !operand; i++)
@@ -61,12 +63,12 @@ static inline int nl_test_holds(const struct nl_test *test, const uint8_t *recor
     if (!operand && !test->absent_is_zero)
         return 0;
     if (test->network_count) {
-        struct nl_address address;
+        unsigned size;
         if (!operand)
             return 0;
-        memcpy(&address, record + operand->offset, sizeof address);
+        const uint8_t *address = nl_address_bytes(record + operand->offset, operand->size, heap, &size);
         for (size_t i = 0; i < test->network_count; i++)
-            if (nl_in_network(&address, &test->networks[i]))
+            if (nl_in_network(address, size, &test->networks[i]))
                 return 1;
         return 0;
     }
@@ -77,21 +79,21 @@ static inline int nl_test_holds(const struct nl_test *test, const uint8_t *recor
     return 0;
 }
 
-static inline int nl_clause_holds(const struct nl_clause *clause, const uint8_t *record)
+static inline int nl_clause_holds(const struct nl_clause *clause, const uint8_t *record, const uint8_t *heap)
 {
     for (size_t i = 0; i < clause->test_count; i++)
-        if (!nl_test_holds(&clause->tests[i], record))
+        if (!nl_test_holds(&clause->tests[i], record, heap))
             return 0;
     return 1;
 }
 
-/* Whether the first clause holds for a record and no other clause does. */
-static inline int nl_match(const struct nl_clause *clauses, size_t count, const uint8_t *record)
+/* Whether the first clause holds for a record and no other clause does. heap: of the record's IPv6 addresses. */
+static inline int nl_match(const struct nl_clause *clauses, size_t count, const uint8_t *record, const uint8_t *heap)
 {
-    if (!nl_clause_holds(&clauses[0], record))
+    if (!nl_clause_holds(&clauses[0], record, heap))
         return 0;
     for (size_t i = 1; i < count; i++)
-        if (nl_clause_holds(&clauses[i], record))
+        if (nl_clause_holds(&clauses[i], record, heap))
             return 0;
     return 1;
 }

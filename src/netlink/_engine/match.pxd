@@ -2,7 +2,7 @@
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
-from netlink._engine.record cimport Field, Table, nl_address
+from netlink._engine.record cimport Field, Table
 
 cdef extern from "_engine/match.h" nogil:
     enum:
@@ -19,7 +19,8 @@ cdef extern from "_engine/match.h" nogil:
         uint64_t high
 
     struct nl_network:
-        nl_address address
+        uint8_t bytes[16]
+        uint8_t size
         uint8_t bits
 
     struct nl_test:
@@ -36,7 +37,8 @@ cdef extern from "_engine/match.h" nogil:
         const nl_test *tests
         size_t test_count
 
-    bint nl_match(const nl_clause *clauses, size_t count, const uint8_t *record) noexcept
+    bint nl_match(const nl_clause *clauses, size_t count, const uint8_t *record,
+                  const uint8_t *heap) noexcept
 
 
 cdef class Match:
@@ -47,7 +49,7 @@ cdef class Match:
 
     cdef void *memory(self, size_t count, size_t size) except NULL
     cdef int set_test(self, nl_test *test, spec, declaration) except -1
-    cdef bint matches(self, const uint8_t *record) noexcept nogil
+    cdef bint matches(self, const uint8_t *record, const uint8_t *heap) noexcept nogil
 
 
 cdef Field find_operand(declaration, path, nl_operand *operand)

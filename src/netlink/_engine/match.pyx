@@ -99,24 +99,21 @@ cdef class Match:
         networks = <nl_network *>self.memory(len(values), sizeof(nl_network))
         for i, network in enumerate(values):
             packed = network.network_address.packed
-            if network.version == 4:
-                packed = b"\0" * 10 + b"\xff\xff" + packed
-            bits = network.prefixlen + (96 if network.version == 4 else 0)
-            if len(packed) != 16 or not 0 <= bits <= 128:
+            if len(packed) not in (4, 16) or not 0 <= network.prefixlen <= 8 * len(packed):
                 raise ValueError(f"{network!r} is not a network of IPv4 or IPv6")
-            memcpy(networks[i].address.bytes, <const char *>packed, 16)
-            networks[i].address.family = network.version
-            networks[i].bits = bits
+            networks[i].size = len(packed)
+            memcpy(networks[i].bytes, <const char *>packed, networks[i].size)
+            networks[i].bits = network.prefixlen
         test.networks, test.network_count = networks, len(values)
         return 0
 
-    cdef bint matches(self, const uint8_t *record) noexcept nogil:
-        return nl_match(self.clauses, self.count, record)
+    cdef bint matches(self, const uint8_t *record, const uint8_t *heap) noexcept nogil:
+        return nl_match(self.clauses, self.count, record, heap)
 
     def __call__(self, Record record not None):
         """Whether a record of the declaration matches."""
         match_of(record.checked_table(), self)
-        return self.matches(record.base)
+        return self.matches(record.base, record.store.heap.data)
 
 
 cdef Field find_operand(declaration, path, nl_operand *operand):
@@ -132,9 +129,10 @@ cdef Field find_operand(declaration, path, nl_operand *operand):
         field = cls.__fields__[name]
         if field.layout is not table_of(cls):
             raise TypeError(f"{field.name!r} is not a field of {cls.__name__}")
-        cls = field.cls if field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT else None
+        within = (field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT) and field.annex is None
+        cls = field.cls if within else None
         offset += field.offset
-    if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS):
+    if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS) or field.annex is not None:
         raise TypeError(f"{'.'.join(path)} is neither an integer nor an address of the record itself")
     operand.offset = offset
     operand.presence = offset - field.offset + field.presence + (field.bit >> 3)

@@ -3,7 +3,7 @@ from typing import Any, Generic, Self, final, overload
 
 from typing_extensions import TypeVar
 
-from netlink._engine.record import Batch, Record
+from netlink._engine.record import Record
 
 _T_co = TypeVar("_T_co", covariant=True)
 
@@ -31,4 +31,3 @@ class Part(Generic[_T_co]):
     @overload
     def __get__(self, instance: object, owner: type[Any] | None = None, /) -> _T_co: ...
     def load(self, record: Record) -> _T_co: ...
-    def numpy(self, batch: Batch[Any]) -> Any: ...

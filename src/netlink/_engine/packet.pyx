@@ -5,9 +5,7 @@ columns are made.
 """
 
 cimport cython
-from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from libc.stdint cimport uint8_t, uint32_t
-from libc.string cimport memcpy
 
 from netlink._engine.arrow cimport (
     NL_ADDRESS_PART,
@@ -27,7 +25,7 @@ from netlink._engine.arrow cimport (
     nl_source,
     of_class,
 )
-from netlink._engine.record cimport Batch, Record, Store, Table, nl_bytes, nl_load_int, table_of
+from netlink._engine.record cimport Record, Store, Table, nl_bytes, nl_load_int, table_of
 
 import ipaddress as _ipaddress
 
@@ -170,32 +168,11 @@ cdef class Part:
         elif binary:
             column = new_column(self.name, "w:16", NL_COL_FIXED, self.offset, 16)
         else:
-            column = new_column(self.name, "u", NL_COL_PART, self.offset)
+            column = new_column(self.name, "u", NL_COL_PART, self.offset, 16)
         column.c.presence = self.number >> 3
         column.c.mask = 1 << (self.number & 7)
         column.c.source = &self.source.c
         column.parts.append(self.source)
         column.path = (self.name,)
         column.steps = (self.load,)
-        column.numpy = self.numpy
         return column
-
-    def numpy(self, Batch batch not None):
-        """The values in a batch as a NumPy array, 0 where there is none."""
-        cdef Py_buffer view
-        cdef nl_bytes bytes
-        cdef nl_headers headers
-        cdef Py_ssize_t i
-        cdef uint32_t size = 16 if self.size == NL_ADDRESS_PART else self.size
-        import numpy
-        if batch.table is not self.source.table:
-            raise TypeError(f"{self.name!r} is not a part of {batch.cls.__name__}")
-        array = numpy.zeros((batch.length, size), "u1")
-        bytes = bytes_of(batch.store)
-        PyObject_GetBuffer(array, &view, PyBUF_WRITABLE)
-        for i in range(batch.length):
-            nl_parse_row(&self.source.c, batch.at(i), &bytes, &headers)
-            if nl_has_part(&headers, self.number):
-                memcpy(<uint8_t *>view.buf + i * size, <const uint8_t *>&headers + self.offset, size)
-        PyBuffer_Release(&view)
-        return array if self.size == NL_ADDRESS_PART else array.view(f"u{size}").reshape(-1)

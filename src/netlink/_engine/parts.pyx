@@ -6,12 +6,28 @@ from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove
 
 from netlink._engine.match cimport find_operand, nl_operand
-from netlink._engine.record cimport Batch, Store, Table, copy_record, make_batch, nl_area_reserve, table_of
+from netlink._engine.record cimport (
+    NL_ADDRESS,
+    NL_K_ADDRESS,
+    Batch,
+    Field,
+    Store,
+    Table,
+    copy_record,
+    make_batch,
+    nl_area_pool,
+    nl_area_reserve,
+    nl_load32,
+    pool_of_stores,
+    table_of,
+)
 
 import os as _os
 
 cdef extern from *:
     void prefetch "__builtin_prefetch"(const void *at) noexcept
+
+nl_area_pool = pool_of_stores()
 
 cdef enum:
     WORDS_MAX = 32
@@ -23,6 +39,8 @@ cdef struct Word:
     uint32_t offset                 # in the record
     uint32_t mask
     uint64_t factor
+    bint heap                       # offset is that of an address, and at that of the word in an IPv6 one in the heap
+    uint32_t at
 
 
 @cython.final
@@ -44,16 +62,22 @@ cdef class Doubles:
         cdef size_t size = 1024, at
         cdef nl_operand operand
         cdef Word *word
+        cdef Field field
+        cdef bint heap
         self.table = table_of(declaration)
         for path in key:
-            find_operand(declaration, path, &operand)
-            for at in range(0, operand.size, 4):
+            field = find_operand(declaration, path, &operand)
+            # The words of an address of either family: those of IPv6, of which IPv4 has the first, and the family.
+            heap = field.kind == NL_K_ADDRESS and operand.size == NL_ADDRESS
+            for at in range(0, 20 if heap else operand.size, 4):
                 if self.word_count == WORDS_MAX:
                     raise ValueError(f"a key has at most {4 * WORDS_MAX} bytes")
                 word = &self.words[self.word_count]
                 self.word_count += 1
-                word.offset = <uint32_t>(operand.offset + at)
-                word.mask = word_mask(operand.size - at)
+                word.heap = heap and at < 16
+                word.at = <uint32_t>at
+                word.offset = <uint32_t>(operand.offset + (0 if word.heap else at if not heap else 4))
+                word.mask = word_mask(4 if word.heap else operand.size - at if not heap else 1)
                 word.factor = int.from_bytes(_os.urandom(8), "little") | 1
         while size < rows + rows / 3:
             size *= 2
@@ -86,13 +110,20 @@ cdef class Doubles:
         self.used += 1
         return True
 
-    cdef uint64_t hash(self, const uint8_t *record) noexcept:
+    cdef uint64_t hash(self, const uint8_t *record, const uint8_t *heap) noexcept:
         """A sum of products, which do not wait for each other. An absent field has zeros."""
         cdef uint64_t value = 0
         cdef uint32_t word
         cdef int i
+        cdef const uint8_t *at
         for i in range(self.word_count):
-            memcpy(&word, record + self.words[i].offset, 4)
+            at = record + self.words[i].offset
+            if self.words[i].heap:
+                if at[4] == 6:
+                    at = heap + nl_load32(at) + self.words[i].at
+                elif self.words[i].at:
+                    continue
+            memcpy(&word, at, 4)
             value += (word & self.words[i].mask) * self.words[i].factor
         value ^= value >> 32
         value *= self.words[0].factor
@@ -113,7 +144,7 @@ cdef class Doubles:
             records = <uint8_t *>batch.at(0)
             for start in range(0, batch.length, AHEAD):
                 for i in range(min(<Py_ssize_t>AHEAD, batch.length - start)):
-                    hashes[i] = self.hash(records + (start + i) * stride)
+                    hashes[i] = self.hash(records + (start + i) * stride, batch.store.heap.data)
                     prefetch(&self.slots[hashes[i] & (self.size - 1)])
                 for i in range(min(<Py_ssize_t>AHEAD, batch.length - start)):
                     if self.add(hashes[i]):

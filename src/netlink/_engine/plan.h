@@ -26,7 +26,7 @@ enum nl_kind {
     NL_K_STRING,     /* any bytes, trailing NULs removed; stored as nl_ref */
     NL_K_BINARY,     /* any bytes; stored as nl_ref */
     NL_K_FIXED,      /* size bytes, stored unchanged */
-    NL_K_ADDRESS,    /* 4 or 16 bytes (width 0: either); stored as nl_address */
+    NL_K_ADDRESS,    /* 4 or 16 bytes (width 0: either); stored in size bytes: see nl_address_bytes */
     NL_K_NESTED,     /* attributes of set; the nested record lies inside this one */
     NL_K_CONTAINER,  /* attributes of set, which are fields of this record itself */
     NL_K_RARE,       /* attributes of set; the nested record lies in the heap, stored as its offset */
@@ -37,6 +37,7 @@ enum nl_kind {
     NL_K_SUBMESSAGE, /* attributes of a set, which the value of a sibling field chooses; stored as nl_sub */
     NL_K_VIEW,       /* any bytes; stored as nl_ref into the datagrams instead of the heap */
     NL_K_EVENT,      /* no attribute: derived from the message's type and flags; stored as a byte */
+    NL_K_ANNEX,      /* the field of item, which lies in the annex: offset is that of the reference to it, in 4 bytes */
     NL_KINDS,
 };
 
@@ -45,7 +46,7 @@ enum { NL_BIG = 1, NL_SIGNED = 2 };
 /* The decoder's branch for an op: one for each common kind. nl_op_finish sets it. */
 enum nl_code {
     NL_C_OTHER, /* all other kinds */
-    NL_C_APART, /* those with records in the heap, of which the last counts: NL_K_RARE, NL_K_ARRAY, NL_K_SUBMESSAGE */
+    NL_C_APART, /* those that leave more in the heap than bytes, of which the last counts: see nl_is_apart */
     NL_C_8,
     NL_C_16,
     NL_C_32,
@@ -53,6 +54,7 @@ enum nl_code {
     NL_C_SWAP16,
     NL_C_SWAP32,
     NL_C_SWAP64,
+    NL_C_128,
     NL_C_ADDRESS4,
     NL_C_ADDRESS6,
     NL_C_STRUCT,
@@ -80,8 +82,8 @@ struct nl_op {
     uint16_t bit;    /* number of the presence bit */
     uint32_t offset; /* in the record */
     uint32_t size;   /* bytes in the record */
-    uint32_t at;     /* a struct's field: its offset in the struct. If family is set: offset of the address field */
-    uint8_t family;  /* 4 or 6: encoded only if the address field has this family; else 0 */
+    uint32_t at;     /* a struct's field: its offset in the struct. If family is set: offset of an address's family */
+    uint8_t family;  /* 4 or 6: encoded only if that address has this family; else 0 */
     const struct nl_set *set;
     const struct nl_op *item;
     const struct nl_op *sibling; /* a submessage: the field that chooses the case */
@@ -95,6 +97,8 @@ struct nl_set {
     uint16_t op_count;
     const struct nl_op *ops;    /* in the order of declaration */
     const struct nl_op *header; /* NULL, or the struct before the attributes */
+    const struct nl_op *annex;  /* NULL, or the reference to the record in the heap with the fields that few records
+                                   have: as NL_K_RARE, but without an attribute and a presence bit. 0: no such record */
     uint32_t wire_size;         /* bytes of a struct on the wire; 0 for attributes */
     uint32_t record_size;       /* bytes; an outermost record has 4 more, the head of the nl_unknown list */
     uint32_t presence;          /* offset of the presence bits */
@@ -104,13 +108,9 @@ struct nl_ref {
     uint32_t offset, size;
 };
 
-struct nl_address {
-    uint8_t bytes[16]; /* an IPv4 address as ::ffff:a.b.c.d */
-    uint8_t family;    /* 4 or 6 */
-};
-
-/* The bytes before an IPv4 address in nl_address. */
-static const uint8_t nl_mapped[12] = {[10] = 0xff, [11] = 0xff};
+/* Bytes of an address that may have either family: an IPv4 address or the offset of an IPv6 one in the heap, then 4
+ * or 6. An address of one family is stored as it is. */
+enum { NL_ADDRESS = 5 };
 
 struct nl_list {
     uint32_t first, last; /* entries in the heap: the offset of the next entry, then the item */
@@ -130,6 +130,12 @@ struct nl_unknown {
     uint32_t type; /* raw */
 };
 
+static inline int nl_is_apart(uint8_t kind)
+{
+    return kind == NL_K_NESTED || kind == NL_K_STRUCT || kind == NL_K_RARE || kind == NL_K_ARRAY ||
+           kind == NL_K_SUBMESSAGE;
+}
+
 static inline void nl_op_finish(struct nl_op *op)
 {
     int swap = (op->flags & NL_BIG) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
@@ -140,12 +146,12 @@ static inline void nl_op_finish(struct nl_op *op)
         op->code = NL_C_CONTAINER;
     else if (op->kind == NL_K_STRUCT)
         op->code = NL_C_STRUCT;
-    else if (op->kind == NL_K_RARE || op->kind == NL_K_ARRAY || op->kind == NL_K_SUBMESSAGE)
+    else if (nl_is_apart(op->kind == NL_K_ANNEX ? op->item->kind : op->kind))
         op->code = NL_C_APART;
     else if (op->kind == NL_K_ADDRESS && op->width == 4)
-        op->code = NL_C_ADDRESS4;
+        op->code = op->size == NL_ADDRESS ? NL_C_ADDRESS4 : NL_C_32;
     else if (op->kind == NL_K_ADDRESS && op->width == 16)
-        op->code = NL_C_ADDRESS6;
+        op->code = op->size == NL_ADDRESS ? NL_C_ADDRESS6 : NL_C_128;
     else if (op->kind == NL_K_INT && op->width == 1)
         op->code = NL_C_8;
     else if (op->kind == NL_K_INT && op->width == 2)
@@ -250,6 +256,18 @@ static inline void nl_store_int(uint8_t *p, uint64_t value, unsigned width, unsi
         memcpy(p, &value, 8);
         break;
     }
+}
+
+/* ---- addresses ---- */
+
+/* The bytes of a stored address, and their number: 4 or 16. size: bytes in the record. */
+static inline const uint8_t *nl_address_bytes(const uint8_t *at, uint32_t size, const uint8_t *heap, unsigned *count)
+{
+    *count = size;
+    if (size != NL_ADDRESS)
+        return at;
+    *count = at[4] == 6 ? 16 : 4;
+    return at[4] == 6 ? heap + nl_load32(at) : at;
 }
 
 /* ---- decode ---- */
@@ -403,15 +421,6 @@ static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, s
         case NL_C_SWAP64:
             nl_store_int(to, nl_load_int(from, op->width, op->flags), op->size, 0);
             break;
-        case NL_C_ADDRESS4:
-            memcpy(to, nl_mapped, sizeof nl_mapped);
-            memcpy(to + 12, from, 4);
-            to[16] = 4;
-            break;
-        case NL_C_ADDRESS6:
-            memcpy(to, from, 16);
-            to[16] = 6;
-            break;
         default:
             memcpy(to, from, op->size);
             break;
@@ -451,7 +460,7 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
         entry = nl_heap_alloc_zeroed(d->heap, room);
         if (!entry)
             return nl_fail_full(d, d->heap, a->payload, room);
-        struct nl_set alone = {NULL, 0, 0, NULL, NULL, 0, item->size + 1, item->size};
+        struct nl_set alone = {.record_size = item->size + 1, .presence = item->size};
         struct nl_place inside = {NULL, entry + 4, entry + 4, 0};
         if (nl_decode_value(d, &alone, item, a, &inside) < 0)
             return -1;
@@ -476,6 +485,20 @@ static int nl_add_unknown(struct nl_decoder *d, const struct nl_set *set, const 
     return 0;
 }
 
+/* Decodes an IPv6 address into a field that may have either family. */
+static int nl_decode_address6(struct nl_decoder *d, const uint8_t *bytes, const struct nl_op *op,
+                              const struct nl_place *place)
+{
+    uint32_t offset = nl_heap_alloc(d->heap, 16);
+    if (!offset)
+        return nl_fail_full(d, d->heap, bytes, 16);
+    memcpy(d->heap->data + offset, bytes, 16);
+    uint8_t *to = nl_at(d, place) + op->offset;
+    memcpy(to, &offset, 4);
+    to[4] = 6;
+    return 0;
+}
+
 static inline int nl_width(struct nl_decoder *d, const struct nl_attribute *a, size_t want)
 {
     if (a->size == want)
@@ -483,7 +506,7 @@ static inline int nl_width(struct nl_decoder *d, const struct nl_attribute *a, s
     return nl_fail(d, NL_FAULT_WIDTH, a->payload, want, a->size);
 }
 
-/* Decodes a value of any kind but a struct. nl_decode_set handles the common kinds itself. Lists and the constructor
+/* Decodes a value of any kind. nl_decode_set handles the common kinds itself. Lists and the constructor
  * call this for them. */
 static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
                            const struct nl_attribute *a, const struct nl_place *place)
@@ -522,20 +545,18 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
             return -1;
         memcpy(to, a->payload, op->size);
         break;
-    case NL_K_ADDRESS: {
-        struct nl_address address = {{0}, 6};
+    case NL_K_ADDRESS:
         if (op->width == 0 ? a->size != 4 && a->size != 16 : a->size != op->width)
             return nl_fail(d, NL_FAULT_WIDTH, a->payload, op->width ? op->width : 16, a->size);
-        if (a->size == 4) {
-            address.bytes[10] = address.bytes[11] = 0xff;
-            memcpy(address.bytes + 12, a->payload, 4);
-            address.family = 4;
-        } else {
-            memcpy(address.bytes, a->payload, 16);
+        if (op->size != NL_ADDRESS) {
+            memcpy(to, a->payload, a->size);
+        } else if (a->size == 4) {
+            memcpy(to, a->payload, 4);
+            to[4] = 4;
+        } else if (nl_decode_address6(d, a->payload, op, place) < 0) {
+            return -1;
         }
-        memcpy(to, &address, sizeof address);
         break;
-    }
     case NL_K_NESTED: {
         struct nl_place inside = *place;
         inside.offset += op->offset;
@@ -543,12 +564,28 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
             return -1;
         break;
     }
+    case NL_K_STRUCT:
+        nl_decode_struct(op->set, a->payload, a->size, to);
+        break;
     case NL_K_RARE: {
         uint32_t offset;
         if (nl_decode_heap_record(d, op->set, a->payload, a->size, 0, &offset) < 0)
             return -1;
         memcpy(nl_at(d, place) + op->offset, &offset, 4);
         break;
+    }
+    case NL_K_ANNEX: {
+        struct nl_place inside = {NULL, nl_load32(to), 0, 0};
+        if (!inside.offset) {
+            uint32_t offset = nl_heap_alloc_zeroed(d->heap, op->set->record_size + 4);
+            if (!offset)
+                return nl_fail_full(d, d->heap, a->payload, op->set->record_size + 4);
+            memcpy(nl_at(d, place) + op->offset, &offset, 4);
+            inside.offset = offset;
+        }
+        inside.outer = inside.offset;
+        inside.unknown = inside.offset + op->set->record_size;
+        return nl_decode_value(d, op->set, op->item, a, &inside);
     }
     case NL_K_REPEATED:
         if (nl_decode_item(d, op, a, place) < 0)
@@ -645,6 +682,16 @@ static int nl_decode_submessage(struct nl_decoder *d, const struct nl_set *set, 
 static inline uint64_t nl_seen(const struct nl_set *set, const uint8_t *record, const struct nl_op *op, uint64_t seen)
 {
     return (op->bit < 64 && seen >> op->bit & 1) || nl_present(set, record, op->bit);
+}
+
+/* The same for an attribute of NL_C_APART. */
+static inline uint64_t nl_seen_apart(const struct nl_decoder *d, const struct nl_set *set, const uint8_t *record,
+                                     const struct nl_op *op)
+{
+    if (op->kind != NL_K_ANNEX)
+        return nl_present(set, record, op->bit);
+    uint32_t annex = nl_load32(record + op->offset);
+    return annex && nl_present(op->set, d->heap->data + annex, op->item->bit);
 }
 
 /* Of several attributes of one type the last one counts, as in the kernel's nla_parse: of a set or an array with all
@@ -759,18 +806,23 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
             memcpy(to, &v, 8);
             break;
         }
+        case NL_C_128:
+            if (a.size != (want = 16))
+                goto width;
+            memcpy(to, a.payload, 16);
+            break;
         case NL_C_ADDRESS4:
             if (a.size != (want = 4))
                 goto width;
-            memcpy(to, nl_mapped, sizeof nl_mapped);
-            memcpy(to + 12, a.payload, 4);
-            to[16] = 4;
+            memcpy(to, a.payload, 4);
+            to[4] = 4;
             break;
         case NL_C_ADDRESS6:
             if (a.size != (want = 16))
                 goto width;
-            memcpy(to, a.payload, 16);
-            to[16] = 6;
+            if (nl_decode_address6(d, a.payload, op, place) < 0)
+                goto inside;
+            record = nl_at(d, place);
             break;
         case NL_C_STRUCT:
             if ((counts = nl_counts(d, set, op, a, c, nl_seen(set, record, op, seen))) < 0)
@@ -799,7 +851,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
         }
         default: {
             struct nl_attribute whole = a;
-            counts = op->code == NL_C_APART ? nl_counts(d, set, op, a, c, nl_seen(set, record, op, 0)) : 1;
+            counts = op->code == NL_C_APART ? nl_counts(d, set, op, a, c, nl_seen_apart(d, set, record, op)) : 1;
             if (counts < 0 || (counts && nl_decode_value(d, set, op, &whole, place) < 0))
                 goto inside;
             record = nl_at(d, place);
@@ -938,8 +990,6 @@ static int nl_encode_struct(const struct nl_set *set, const uint8_t *record, int
             continue;
         if (op->kind == NL_K_INT)
             nl_store_int(to + op->at, nl_load_int(from, op->size, 0), op->width, op->flags);
-        else if (op->kind == NL_K_ADDRESS)
-            memcpy(to + op->at, op->width == 4 ? from + 12 : from, op->width);
         else
             memcpy(to + op->at, from, op->size);
         if (!whole)
@@ -998,8 +1048,11 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
     }
     case NL_K_FIXED:
         return nl_put(out, from, op->size);
-    case NL_K_ADDRESS:
-        return from[16] == 4 ? nl_put(out, from + 12, 4) : nl_put(out, from, 16);
+    case NL_K_ADDRESS: {
+        unsigned count;
+        const uint8_t *address = nl_address_bytes(from, op->size, bytes->heap, &count);
+        return nl_put(out, address, count);
+    }
     case NL_K_NESTED:
         return nl_encode_set(op->set, from, bytes, out);
     case NL_K_RARE: {
@@ -1070,12 +1123,16 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
         }
         return nl_close_attribute(out, at);
     }
+    if (op->kind == NL_K_ANNEX) {
+        uint32_t annex = nl_load32(from);
+        return annex ? nl_encode_op(op->set, op->item, bytes->heap + annex, bytes, out) : 0;
+    }
     if (!nl_present(set, record, op->bit))
         return 0;
-    /* An address field has an op for each family. */
-    if (op->kind == NL_K_ADDRESS && op->width && from[16] != (op->width == 4 ? 4 : 6))
+    /* An address field of either family may have an op for each. */
+    if ((op->code == NL_C_ADDRESS4 && from[4] != 4) || (op->code == NL_C_ADDRESS6 && from[4] != 6))
         return 0;
-    if (op->family && op->family != (record[op->at + 16] == 6 ? 6 : 4))
+    if (op->family && op->family != (record[op->at] == 6 ? 6 : 4))
         return 0;
     if (op->kind == NL_K_INT && op->width)
         return nl_encode_int(op, from, out);

@@ -19,9 +19,11 @@ from netlink._engine.record cimport (
     Record,
     fault_error,
     make_batch,
+    nl_area_pool,
     nl_area_reserve,
     nl_load_int,
     nl_shapes_free,
+    pool_of_stores,
     table_of,
 )
 from netlink._transport cimport (
@@ -93,6 +95,9 @@ cdef enum:
     BEHIND
     LOSS
     ACKNOWLEDGED
+
+
+nl_area_pool = pool_of_stores()
 
 
 cdef bytes joined(list datagram):
@@ -347,7 +352,7 @@ cdef class Reader(Receiver):
             heap = self.store.heap.size
             if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size, &self.fault) < 0:
                 return MALFORMED
-            if not self.now.match.matches(self.store.last(&self.now.table.set)):
+            if not self.now.match.matches(self.store.last(&self.now.table.set), self.store.heap.data):
                 self.store.drop_last(&self.now.table.set, heap)
             return 0
         if role == NL_ROLE_END or role == NL_ROLE_LAST:
@@ -558,7 +563,7 @@ cdef class StreamReader(Receiver):
             count = <uint32_t>nl_load_int(record + self.now.counter.offset, 4, 0)
             self.lost += <uint32_t>(count - self.next_count)
             self.next_count = count + 1
-        if self.now.match is not None and not self.now.match.matches(record):
+        if self.now.match is not None and not self.now.match.matches(record, self.store.heap.data):
             self.store.drop_last(&self.now.table.set, heap)
         return 0
 

@@ -1,6 +1,7 @@
 # The declarations of plan.h for Cython, and of the classes over it.
 
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from posix.types cimport time_t
 
 from netlink._wire cimport nl_attribute
 
@@ -24,6 +25,8 @@ cdef extern from "_engine/plan.h" nogil:
         NL_K_SUBMESSAGE
         NL_K_VIEW
         NL_K_EVENT
+        NL_K_ANNEX
+        NL_ADDRESS
         NL_BIG
         NL_SIGNED
         NL_FAULT_WIDTH
@@ -60,6 +63,7 @@ cdef extern from "_engine/plan.h" nogil:
         uint16_t op_count
         const nl_op *ops
         const nl_op *header
+        const nl_op *annex
         uint32_t wire_size
         uint32_t record_size
         uint32_t presence
@@ -67,10 +71,6 @@ cdef extern from "_engine/plan.h" nogil:
     struct nl_ref:
         uint32_t offset
         uint32_t size
-
-    struct nl_address:
-        uint8_t bytes[16]
-        uint8_t family
 
     struct nl_list:
         uint32_t first
@@ -119,6 +119,17 @@ cdef extern from "_engine/plan.h" nogil:
         size_t unknown
 
     void nl_op_finish(nl_op *op) noexcept
+    const uint8_t *nl_address_bytes(const uint8_t *at, uint32_t size, const uint8_t *heap, unsigned *count) noexcept
+    uint32_t nl_heap_alloc(nl_area *heap, size_t n) noexcept
+    uint32_t nl_heap_alloc_zeroed(nl_area *heap, size_t n) noexcept
+    uint32_t nl_load32(const uint8_t *p) noexcept
+    struct nl_pool:
+        pass
+
+    const size_t NL_POOL_MAX
+    nl_pool *nl_area_pool
+    size_t nl_pool_shrink(nl_pool *pool, time_t before, size_t n) noexcept
+    void nl_pool_tick(nl_pool *pool) noexcept
     void nl_area_free(nl_area *a) noexcept
     void nl_area_trim(nl_area *a) noexcept
     int nl_area_reserve(nl_area *a, size_t n) noexcept
@@ -172,6 +183,7 @@ cdef class Store:
 
     cdef int add(self, const nl_set *set, nl_shapes *shapes, const uint8_t *payload, size_t size,
                  nl_fault *fault) noexcept nogil
+    cdef uint32_t heap_bytes(self, bytes data) except 0
     cdef uint8_t *last(self, const nl_set *set) noexcept nogil
     cdef void drop_last(self, const nl_set *set, size_t heap) noexcept nogil
 
@@ -208,10 +220,13 @@ cdef class Field:
     cdef readonly uint32_t offset
     cdef readonly uint16_t bit
     cdef readonly uint32_t presence
+    cdef readonly Table annex           # the table of the annex that the field lies in, or None
+    cdef readonly uint32_t reference    # offset of the reference to the annex
     cdef dict members
 
     cdef object load(self, Record record)
-    cdef object load_value(self, Record record, Store store, const uint8_t *at)
+    cdef object load_value(self, Store store, const uint8_t *at)
+    cdef uint32_t annex_of(self, Store store, uint8_t *record) except 0
     cdef object load_list(self, Store store, const uint8_t *at)
     cdef object number(self, uint64_t value)
     cdef bint is_header(self)
@@ -243,6 +258,7 @@ cdef class Batch:
     cdef object view(self, Py_ssize_t i)
 
 
+cdef nl_pool *pool_of_stores() noexcept
 cdef Table table_of(object cls)
 cdef object fault_error(object cls, Table table, const nl_fault *fault)
 cdef Batch make_batch(object cls, Store store)

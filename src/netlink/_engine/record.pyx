@@ -60,7 +60,7 @@ globals().update({
     "NL_K_FIXED": NL_K_FIXED, "NL_K_ADDRESS": NL_K_ADDRESS, "NL_K_NESTED": NL_K_NESTED,
     "NL_K_CONTAINER": NL_K_CONTAINER, "NL_K_RARE": NL_K_RARE, "NL_K_STRUCT": NL_K_STRUCT,
     "NL_K_REPEATED": NL_K_REPEATED, "NL_K_ARRAY": NL_K_ARRAY, "NL_K_PACKED": NL_K_PACKED,
-    "NL_K_SUBMESSAGE": NL_K_SUBMESSAGE, "NL_K_VIEW": NL_K_VIEW, "NL_K_EVENT": NL_K_EVENT,
+    "NL_K_SUBMESSAGE": NL_K_SUBMESSAGE, "NL_K_VIEW": NL_K_VIEW, "NL_K_EVENT": NL_K_EVENT, "NL_K_ANNEX": NL_K_ANNEX,
     "NL_BIG": NL_BIG, "NL_SIGNED": NL_SIGNED,
 })
 
@@ -82,13 +82,13 @@ cdef class Table:
         free(self.cases)
 
     def fill(self, list ops, dict index, Py_ssize_t header, uint32_t wire_size, uint32_t record_size,
-             uint32_t presence):
+             uint32_t presence, *, Py_ssize_t annex=-1):
         """Fill the table.
 
-        ops: dicts of nl_op's members. set, item: another Table. sibling: a position in ops. cases: pairs of a key and a
-        Table.
+        ops: dicts of nl_op's members. set: another Table. item: another Table and a position in its ops. sibling: a
+        position in ops. cases: pairs of a key and a Table.
         index: positions in ops by attribute type.
-        header: the position in ops of the header's op, which must be the last one; -1 for none.
+        header, annex: the positions in ops of the ops for these, which must be the last ones; -1 for none.
         """
         cdef Py_ssize_t count = len(ops), i, total = 0
         cdef nl_op *op
@@ -122,9 +122,9 @@ cdef class Table:
                 self.parts.append(other)
                 op.set = &other.set
             if "item" in spec:
-                other = spec["item"]
+                other, position = spec["item"]
                 self.parts.append(other)
-                op.item = other.ops
+                op.item = &other.ops[<Py_ssize_t>position]
             if "sibling" in spec:
                 op.sibling = &self.ops[<Py_ssize_t>spec["sibling"]]
             op.cases = case
@@ -147,11 +147,10 @@ cdef class Table:
         self.set.index = self.index
         self.set.limit = limit
         self.set.ops = self.ops
-        self.set.op_count = count
-        if header >= 0:
-            # The last op; it is not an attribute.
-            self.set.header = &self.ops[header]
-            self.set.op_count = count - 1
+        # The ops of header and annex are no attributes.
+        self.set.op_count = count - (header >= 0) - (annex >= 0)
+        self.set.header = &self.ops[header] if header >= 0 else NULL
+        self.set.annex = &self.ops[annex] if annex >= 0 else NULL
         self.set.wire_size = wire_size
         self.set.record_size = record_size
         self.set.presence = presence
@@ -194,6 +193,26 @@ cdef object fault_error(object cls, Table table, const nl_fault *fault):
         return DecodeError(f"{where}: want a header of {fault.want} bytes, got {fault.got}, at byte {fault.offset}")
     return DecodeError(f"{where}: an attribute's length does not fit the {fault.got} remaining bytes, "
                        f"at byte {fault.offset}")
+
+
+# The pool of this process: it has no other state that batches share.
+cdef nl_pool warm
+nl_area_pool = &warm
+
+
+cdef nl_pool *pool_of_stores() noexcept:
+    """The pool, for the areas of another module."""
+    return &warm
+
+
+def release_memory():
+    """Give the memory that is kept for the next batches back to the kernel, and return its size in bytes.
+
+    The memory of a large batch that nobody uses any more, up to 128 MiB in the process, is kept for the next one:
+    new memory costs more time than decoding does. It is released when it was not used for 5 seconds and a batch is
+    made, and the kernel takes it before that if it needs memory.
+    """
+    return nl_pool_shrink(&warm, 0, NL_POOL_MAX + 1)
 
 
 cdef enum:
@@ -256,6 +275,9 @@ cdef class Recycler:
 cdef class Store:
     """The memory of records of one class side by side, and of their heap and datagrams."""
 
+    def __cinit__(self):
+        nl_pool_tick(&warm)
+
     def __dealloc__(self):
         cdef Recycler recycler = self.recycler
         cdef size_t capacity = self.records.capacity + self.heap.capacity + self.datagrams.capacity
@@ -289,6 +311,14 @@ cdef class Store:
         self.count += 1
         return 0
 
+    cdef uint32_t heap_bytes(self, bytes data) except 0:
+        """The offset of a copy of some bytes in the heap."""
+        cdef uint32_t offset = nl_heap_alloc(&self.heap, PyBytes_GET_SIZE(data))
+        if not offset:
+            raise MemoryError
+        memcpy(self.heap.data + offset, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+        return offset
+
     cdef uint8_t *last(self, const nl_set *set) noexcept nogil:
         """The last record."""
         return self.records.data + self.records.size - set.record_size - 4
@@ -298,9 +328,6 @@ cdef class Store:
         self.records.size -= set.record_size + 4
         self.heap.size = heap
         self.count -= 1
-
-    def __getbuffer__(self, Py_buffer *buffer, int flags):
-        PyBuffer_FillInfo(buffer, self, self.records.data, self.records.size, 1, flags)
 
 
 @cython.final
@@ -722,13 +749,24 @@ cdef class Field:
         """Set the table of the field's owner, which is complete."""
         if self.layout is not None:
             raise TypeError(f"{self.name}: its class is complete")
-        if self.presence != layout.set.presence or not (
-                layout.set.header is not NULL and layout.set.header.offset == self.offset and self.is_header()
+        cdef const nl_set *set = &layout.set if self.annex is None else &self.annex.set
+        if self.annex is not None and (layout.set.annex is NULL or layout.set.annex.offset != self.reference
+                                       or layout.set.annex.set != set):
+            raise TypeError(f"{self.name} is in the annex of another table")
+        if self.presence != set.presence or not (
+                set.header is not NULL and set.header.offset == self.offset and self.is_header()
                 or self.kind == NL_K_EVENT and self.offset < self.presence and self.bit < 8 * (
-                    layout.set.record_size - self.presence)
-                or self.op_in(&layout.set) is not NULL):
+                    set.record_size - self.presence)
+                or self.op_in(set) is not NULL):
             raise TypeError(f"{self.name} is not in the table")
         self.layout = layout
+
+    def set_annex(self, Table annex not None, uint32_t reference):
+        """Let the field lie in the annex of the records. reference: the offset of the reference to it."""
+        if self.annex is not None or self.layout is not None:
+            raise TypeError(f"{self.name}: its place is known")
+        self.annex = annex
+        self.reference = reference
 
     def __get__(self, instance, owner):
         if instance is None:
@@ -742,14 +780,29 @@ cdef class Field:
         return value
 
     cdef object load(self, Record record):
+        cdef const uint8_t *base
+        cdef const uint8_t *outer
+        cdef const uint8_t *unknown
+        cdef uint32_t annex
         if record.table is not self.layout or self.layout is None:
             record.checked_table()
             raise TypeError(f"{self.name!r} is not a field of {type(record).__name__}")
-        if not record.base[self.presence + (self.bit >> 3)] >> (self.bit & 7) & 1:
+        base = record.base
+        outer = record.outer
+        unknown = record.unknown_list
+        if self.annex is not None:
+            annex = nl_load32(base + self.reference)
+            if not annex:
+                return None
+            base = outer = record.store.heap.data + annex
+            unknown = base + self.annex.set.record_size
+        if not base[self.presence + (self.bit >> 3)] >> (self.bit & 7) & 1:
             return None
-        return self.load_value(record, record.store, record.base + self.offset)
+        if self.kind == NL_K_NESTED or self.kind == NL_K_STRUCT:
+            return new_view(self.cls, self.inner, record.store, base + self.offset, outer, unknown)
+        return self.load_value(record.store, base + self.offset)
 
-    cdef object load_value(self, Record record, Store store, const uint8_t *at):
+    cdef object load_value(self, Store store, const uint8_t *at):
         cdef nl_ref ref
         cdef nl_sub sub
         cdef uint32_t offset
@@ -757,9 +810,7 @@ cdef class Field:
         if self.kind == NL_K_INT or self.kind == NL_K_EVENT:
             return self.number(nl_load_int(at, self.size, self.flags & NL_SIGNED))
         if self.kind == NL_K_ADDRESS:
-            return address(at)
-        if self.kind == NL_K_NESTED or self.kind == NL_K_STRUCT:
-            return new_view(self.cls, self.inner, store, at, record.outer, record.unknown_list)
+            return address(at, self.size, heap)
         if self.kind == NL_K_STRING:
             memcpy(&ref, at, sizeof(ref))
             if not ref.size:
@@ -805,7 +856,7 @@ cdef class Field:
             if item.kind == NL_K_NESTED:
                 values.append(outermost(item.cls, item.inner, store, store.heap.data + entry + 4))
             else:
-                values.append(item.load_value(None, store, store.heap.data + entry + 4))
+                values.append(item.load_value(store, store.heap.data + entry + 4))
             memcpy(&entry, store.heap.data + entry, 4)
         return tuple(values)
 
@@ -845,6 +896,7 @@ cdef class Field:
         cdef bytes data
         cdef const nl_op *op
         cdef nl_sub sub
+        cdef uint32_t annex = 0, reference
         cdef int result
         decoder.heap = &store.heap
         decoder.datagrams = &store.datagrams
@@ -852,6 +904,12 @@ cdef class Field:
         decoder.ahead = 1
         memset(&place, 0, sizeof(place))
         place.fixed = record
+        if self.annex is not None:
+            annex = self.annex_of(store, record)
+            record = store.heap.data + annex
+            place.fixed = NULL
+            place.offset = place.outer = annex
+            set = &self.annex.set
         if self.kind == NL_K_INT or self.kind == NL_K_EVENT:
             nl_store_int(record + self.offset, self.checked(value, self.size if self.width == 0 else self.width),
                          self.size, 0)
@@ -860,7 +918,15 @@ cdef class Field:
                 return 0
             record[self.offset] = 1
         elif self.kind == NL_K_ADDRESS:
-            store_address(self, record + self.offset, value)
+            data = parse_address(self, value).packed
+            if PyBytes_GET_SIZE(data) == 16 and self.size == NL_ADDRESS:
+                reference = store.heap_bytes(data)
+                record = store.heap.data + annex if annex else record
+                memcpy(record + self.offset, &reference, 4)
+            else:
+                memcpy(record + self.offset, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
+            if self.size == NL_ADDRESS:
+                record[self.offset + 4] = 4 if PyBytes_GET_SIZE(data) == 4 else 6
         elif self.kind == NL_K_STRUCT:
             data = self.part(self.cls, value)
             if self.is_header():
@@ -890,8 +956,19 @@ cdef class Field:
                 memcpy(&sub, record + self.offset, sizeof(sub))
                 if not sub.record or self.cases[sub.which][1] is not type(value):
                     raise EncodeError(f"{self.name}: the value of {self.on!r} does not choose {type(value).__name__}")
+        record = store.heap.data + annex if annex else record
         record[self.presence + (self.bit >> 3)] |= 1 << (self.bit & 7)
         return 0
+
+    cdef uint32_t annex_of(self, Store store, uint8_t *record) except 0:
+        """The offset of a record's annex in the heap, which is made if there is none."""
+        cdef uint32_t annex = nl_load32(record + self.reference)
+        if not annex:
+            annex = nl_heap_alloc_zeroed(&store.heap, self.annex.set.record_size + 4)
+            if not annex:
+                raise MemoryError
+            memcpy(record + self.reference, &annex, 4)
+        return annex
 
     cdef const nl_op *op_in(self, const nl_set *set) noexcept:
         """The field's op in the set or in one of its containers, or NULL."""
@@ -1055,12 +1132,14 @@ cdef class HeaderField:
         return None if view is None else self.field.load(view)
 
 
-cdef object address(const uint8_t *at):
+cdef object address(const uint8_t *at, uint32_t size, const uint8_t *heap):
     """An ipaddress object, without the parsing of its constructor."""
-    if at[16] == 4:
+    cdef unsigned count
+    at = nl_address_bytes(at, size, heap, &count)
+    if count == 4:
         v4 = IPv4Address.__new__(IPv4Address)
         # The cast is of the whole: Cython makes it a long, which is negative from 128.0.0.0 up if it has 32 bits.
-        v4._ip = <uint32_t>((<uint32_t>at[12] << 24) | (<uint32_t>at[13] << 16) | (<uint32_t>at[14] << 8) | at[15])
+        v4._ip = <uint32_t>((<uint32_t>at[0] << 24) | (<uint32_t>at[1] << 16) | (<uint32_t>at[2] << 8) | at[3])
         return v4
     return IPv6Address(PyBytes_FromStringAndSize(<const char *>at, 16))
 
@@ -1077,20 +1156,6 @@ cdef object parse_address(Field field, object value):
     if field.width and parsed.max_prefixlen != 8 * field.width:
         raise EncodeError(f"{field.name}: want an IPv{4 if field.width == 4 else 6} address, got {parsed}")
     return parsed
-
-
-cdef int store_address(Field field, uint8_t *to, object value) except -1:
-    parsed = parse_address(field, value)
-    packed = <bytes>parsed.packed
-    memset(to, 0, sizeof(nl_address))
-    if PyBytes_GET_SIZE(packed) == 4:
-        to[10] = to[11] = 0xff
-        memcpy(to + 12, PyBytes_AS_STRING(packed), 4)
-        to[16] = 4
-    else:
-        memcpy(to, PyBytes_AS_STRING(packed), 16)
-        to[16] = 6
-    return 0
 
 
 @cython.final
@@ -1305,19 +1370,16 @@ cdef class Batch:
         """Whether the dumped objects changed during the dump, as the kernel reported (NLM_F_DUMP_INTR)."""
         return self.interrupted_
 
-    def to_numpy(self):
-        """The records as a structured NumPy array over the same memory, not writable.
+    def to_numpy(self, *names):
+        """A structured NumPy array with copies of the named fields; without names, of all but the rare ones.
 
-        Its dtype has the fields of fixed size. A field of a nested record has the names of its path joined with "_"
-        (`orig_src_port`). An address has 16 bytes (IPv4 as ::ffff:a.b.c.d). An absent field reads as 0.
+        A name is that of `arrow`, or the path with dots, "orig.src_port". Only fields of fixed size have an array:
+        numbers, flags, and bytes of fixed size. An address has 16 bytes (IPv4 as ::ffff:a.b.c.d). An absent field reads
+        as 0. `numpy.asarray(batch["mark"])` is one field, side by side in memory, which NumPy reads fastest.
+
+        KeyError for an unknown name, TypeError for a field without a fixed size, ValueError for a repeated name.
         """
-        import numpy
-        from netlink._engine.compile import dtype as dtype_of
-        dtype = dtype_of(self.cls)
-        # An empty store has no memory, and numpy takes the buffer of bytes for read-only.
-        whole = numpy.ndarray(self.store.count, dtype, buffer=self.store if self.store.count else b"")
-        stop = self.first + self.length * self.step
-        return whole[self.first:stop if stop >= 0 else None:self.step]
+        return self.arrow("binary").to_numpy(names)
 
     def __array__(self, dtype=None, copy=None):
         """Raise TypeError: pandas.DataFrame and numpy.asarray would make objects of the records."""

@@ -7,8 +7,8 @@
  * describe, or that nl_decode would refuse, has no shape and is left to nl_decode. A shape checks the payload again
  * itself: other threads may have written to the memory since nl_decode read it.
  *
- * Words: a part is a record of the model, the outermost or one in the heap; a deferred attribute is decoded by itself,
- * after the moves.
+ * Words: a part is the outermost record of the model, or a piece of the heap; a deferred attribute is decoded by
+ * itself, after the moves.
  */
 #ifndef NETLINK_SHAPE_H
 #define NETLINK_SHAPE_H
@@ -23,7 +23,7 @@ enum {
     NL_SHAPE_MAX = 1024,
     NL_SHAPE_MODEL = 2048, /* bytes of all parts */
     NL_SHAPE_MOVES = 128,
-    NL_SHAPE_PARTS = 4,
+    NL_SHAPE_PARTS = 8,
     NL_SHAPE_DEFERRED = 16,
     NL_SHAPE_LEARN_AFTER = 4,    /* payloads without a known shape before a new one is made */
     NL_SHAPE_REPLACE_AFTER = 64, /* the same, if the new one replaces another */
@@ -46,7 +46,7 @@ struct nl_move {
     uint16_t from, to; /* offset in the payload, offset in the part */
 };
 
-/* A part: the outermost record, or the record of a rare set, which lies in the heap. */
+/* A part: the outermost record, or what lies in the heap: a rare record, an annex, an IPv6 address. */
 struct nl_part {
     uint16_t model, size;  /* offset in the model, bytes */
     uint16_t parent, slot; /* if it lies in the heap: the part that refers to it, and the offset of the reference */
@@ -155,7 +155,7 @@ static int nl_add_bytes(struct nl_shape_builder *d, const uint8_t *from, uint32_
 static int nl_add_value(struct nl_shape_builder *d, const struct nl_set *set, const struct nl_op *op,
                         const uint8_t *from, struct nl_model_place place)
 {
-    uint8_t *record = nl_model_at(d, place), *to = record + op->offset;
+    uint8_t *record = nl_model_at(d, place);
     uint32_t at = op->offset;
     enum nl_move_kind kind;
     if (nl_present(set, record, op->bit)) /* a repeated attribute: the last one counts, and a shape cannot say so */
@@ -182,16 +182,21 @@ static int nl_add_value(struct nl_shape_builder *d, const struct nl_set *set, co
     case NL_C_SWAP64:
         kind = NL_MOVE_SWAP64;
         break;
+    case NL_C_128:
+        kind = NL_MOVE_128;
+        break;
     case NL_C_ADDRESS4:
-        memcpy(to, nl_mapped, sizeof nl_mapped);
-        to[16] = 4;
-        at += sizeof nl_mapped;
+        record[at + 4] = 4;
         kind = NL_MOVE_32;
         break;
     case NL_C_ADDRESS6:
-        to[16] = 6;
-        kind = NL_MOVE_128;
-        break;
+        record[at + 4] = 6;
+        nl_set_present(set, record, op->bit);
+        place.offset += at;
+        if (nl_add_part(d, 16, place, &place.part) < 0)
+            return -1;
+        place.offset = 0;
+        return nl_add_move(d, NL_MOVE_128, from, place, 0);
     default:
         if (op->kind != NL_K_FIXED)
             return -1;
@@ -233,6 +238,65 @@ static int nl_add_deferred(struct nl_shape_builder *d, const struct nl_set *set,
     return 0;
 }
 
+static int nl_add_set(struct nl_shape_builder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
+                      struct nl_model_place place, int outermost);
+
+/* The part of an annex. place: that of the reference to it. */
+static int nl_annex_part(struct nl_shape_builder *d, const struct nl_set *annex, struct nl_model_place place,
+                         unsigned *part)
+{
+    for (unsigned i = 1; i < d->shape->parts; i++) {
+        if (d->shape->part[i].parent == place.part && d->shape->part[i].slot == place.offset) {
+            *part = i;
+            return 0;
+        }
+    }
+    return nl_add_part(d, annex->record_size + 4, place, part);
+}
+
+static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set, const struct nl_op *op,
+                            const struct nl_attribute *a, struct nl_model_place place)
+{
+    struct nl_model_place inside = place;
+    switch (op->kind) {
+    case NL_K_CONTAINER:
+        return nl_add_set(d, op->set, a->payload, a->size, place, 0);
+    case NL_K_ANNEX:
+        inside.offset += op->offset;
+        if (nl_annex_part(d, op->set, inside, &inside.part) < 0)
+            return -1;
+        inside.offset = 0;
+        return nl_add_attribute(d, op->set, op->item, a, inside);
+    case NL_K_STRUCT:
+    case NL_K_NESTED:
+    case NL_K_RARE:
+        if (nl_present(set, nl_model_at(d, place), op->bit))
+            return -1;
+        nl_set_present(set, nl_model_at(d, place), op->bit);
+        inside.offset += op->offset;
+        if (op->kind == NL_K_RARE) {
+            if (nl_add_part(d, op->set->record_size + 4, inside, &inside.part) < 0)
+                return -1;
+            inside.offset = 0;
+        }
+        return op->kind == NL_K_STRUCT ? nl_add_struct(d, op->set, a->payload, a->size, inside)
+                                       : nl_add_set(d, op->set, a->payload, a->size, inside, 0);
+    case NL_K_SUBMESSAGE:
+        return -1;
+    case NL_K_ARRAY:
+        if (nl_present(set, nl_model_at(d, place), op->bit))
+            return -1;
+        nl_set_present(set, nl_model_at(d, place), op->bit);
+        return nl_add_deferred(d, set, op, a, place);
+    default:
+        if (op->code == NL_C_OTHER && op->kind != NL_K_FIXED)
+            return nl_add_deferred(d, set, op, a, place);
+        if (a->size != (op->kind == NL_K_FIXED ? op->size : op->width))
+            return -1;
+        return nl_add_value(d, set, op, a->payload, place);
+    }
+}
+
 /* As nl_decode_set. 1: the shape ends before a view. */
 static int nl_add_set(struct nl_shape_builder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
                       struct nl_model_place place, int outermost)
@@ -246,7 +310,6 @@ static int nl_add_set(struct nl_shape_builder *d, const struct nl_set *set, cons
         const uint8_t *header = a.payload - NL_ATTR_HEADER;
         unsigned type = a.type & NL_ATTR_TYPE;
         const struct nl_op *op = type < set->limit ? set->index[type] : NULL;
-        int result = 0;
         if (header != expected) /* attributes of length 0 before this one */
             return -1;
         if (op && op->kind == NL_K_VIEW) {
@@ -258,50 +321,12 @@ static int nl_add_set(struct nl_shape_builder *d, const struct nl_set *set, cons
         memcpy(d->shape->same + (header - d->start), header, NL_ATTR_HEADER);
         memset(d->shape->mask + (header - d->start), 0xff, NL_ATTR_HEADER);
         expected = c.at;
-        struct nl_model_place inside = place;
-        switch (op ? op->kind : NL_KINDS) {
-        case NL_KINDS: /* unknown */
-            result = nl_add_deferred(d, set, NULL, &a, place);
-            break;
-        case NL_K_CONTAINER:
+        if (op && op->kind == NL_K_CONTAINER) {
             if (containers >> (type & 63) & 1)
                 return -1;
             containers |= UINT64_C(1) << (type & 63);
-            result = nl_add_set(d, op->set, a.payload, a.size, place, 0);
-            break;
-        case NL_K_STRUCT:
-        case NL_K_NESTED:
-        case NL_K_RARE:
-            if (nl_present(set, nl_model_at(d, place), op->bit))
-                return -1;
-            nl_set_present(set, nl_model_at(d, place), op->bit);
-            inside.offset += op->offset;
-            if (op->kind == NL_K_RARE) {
-                result = nl_add_part(d, op->set->record_size + 4, inside, &inside.part);
-                inside.offset = 0;
-            }
-            if (result == 0)
-                result = op->kind == NL_K_STRUCT ? nl_add_struct(d, op->set, a.payload, a.size, inside)
-                                                 : nl_add_set(d, op->set, a.payload, a.size, inside, 0);
-            break;
-        case NL_K_SUBMESSAGE:
-            return -1;
-        case NL_K_ARRAY:
-            if (nl_present(set, nl_model_at(d, place), op->bit))
-                return -1;
-            nl_set_present(set, nl_model_at(d, place), op->bit);
-            result = nl_add_deferred(d, set, op, &a, place);
-            break;
-        default:
-            if (op->code == NL_C_OTHER && op->kind != NL_K_FIXED)
-                result = nl_add_deferred(d, set, op, &a, place);
-            else if (a.size == (op->kind == NL_K_FIXED ? op->size : op->width))
-                result = nl_add_value(d, set, op, a.payload, place);
-            else
-                result = -1;
-            break;
         }
-        if (result < 0)
+        if ((op ? nl_add_attribute(d, set, op, &a, place) : nl_add_deferred(d, set, NULL, &a, place)) < 0)
             return -1;
     }
     return step == NL_END && expected == c.at ? 0 : -1;

@@ -199,12 +199,12 @@ class SCTPInfo(AttributeSet):
     vtag_reply: Int = be32(3)  # CTA_PROTOINFO_SCTP_VTAG_REPLY
 
 
-class ProtoInfo(AttributeSet):
+class ProtoInfo(AttributeSet, rare=("dccp", "sctp")):
     """CTA_PROTOINFO_*: the state of the protocol."""
 
     tcp: Field[TCPInfo | None] = nested(1, TCPInfo)  # CTA_PROTOINFO_TCP
-    dccp: Field[DCCPInfo | None] = nested(2, DCCPInfo, rare=True)  # CTA_PROTOINFO_DCCP
-    sctp: Field[SCTPInfo | None] = nested(3, SCTPInfo, rare=True)  # CTA_PROTOINFO_SCTP
+    dccp: Field[DCCPInfo | None] = nested(2, DCCPInfo)  # CTA_PROTOINFO_DCCP
+    sctp: Field[SCTPInfo | None] = nested(3, SCTPInfo)  # CTA_PROTOINFO_SCTP
 
 
 class Counters(AttributeSet):
@@ -246,7 +246,13 @@ class NAT(AttributeSet):
     max_port: Int = be16((3, 2))  # CTA_PROTONAT_PORT_MAX
 
 
-class Flow(AttributeSet, header=NfGenMsg):
+_RARE = (
+    *("helper", "helper_info", "nat_src", "nat_dst", "master", "seq_adj_orig", "seq_adj_reply", "secctx"),
+    *("labels", "labels_mask", "mark_mask", "status_mask"),
+)
+
+
+class Flow(AttributeSet, header=NfGenMsg, rare=_RARE):
     """CTA_*: an entry of the connection tracking table. Every field but `orig` and `reply` may be None."""
 
     header: NfGenMsg | None = None
