@@ -506,3 +506,44 @@ def test_a_match_is_made_once() -> None:
     with pytest.raises(TypeError, match="made once"):
         wanted.__init__(Flow, [[Condition((("mark",),), ((2, 2),))]])  # type: ignore[misc]
     assert wanted(Flow(mark=1))
+
+
+class Liar(tuple[Any, ...]):
+    """A tuple that tells of one item."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_a_match_counts_for_itself() -> None:
+    mark = Condition((("mark",),), ((1, 1),))
+    with pytest.raises(ValueError, match="1 to 3 fields, not 5000"):
+        Match(Flow, [[Condition(Liar([("mark",)] * 5000), ((1, 1),))]])
+    assert Match(Flow, [[Condition((("mark",),), Liar([(n, n) for n in range(5000)]))]])(Flow(mark=4999))
+    assert not Match(Flow, [Liar([mark] * 5000 + [Condition((("mark",),), ((2, 2),))])])(Flow(mark=1))
+    assert not Match(Flow, Liar([[mark]] * 5000))(Flow(mark=1))
+
+
+@pytest.mark.parametrize(("size", "bits"), [(3, 0), (16, 129), (16, -1)])
+def test_a_match_refuses_a_network_that_is_none(size: int, bits: int) -> None:
+    class Network:
+        version = 6
+        prefixlen = bits
+
+        class network_address:  # noqa: N801
+            packed = bytes(size)
+
+    with pytest.raises(ValueError, match="not a network"):
+        Match(Flow, [[Condition((("orig", "src"),), (Network(),))]])
+
+
+def test_a_match_takes_fields_of_the_declaration_alone() -> None:
+    class Foreign:
+        __fields__ = Tuple.__fields__
+        __table__ = Flow.__table__
+
+    foreign: Any = Foreign
+    with pytest.raises(TypeError):
+        Match(foreign, [[Condition((("src",),), (ipaddress.ip_network("::/0"),))]])

@@ -1689,6 +1689,14 @@ def test_fields_of_another_class_are_refused() -> None:
                 use(small)
 
 
+def test_the_size_of_a_declaration_is_that_of_its_table() -> None:
+    for base, inner, outer in ((AttributeSet, {"a": u32(1)}, nested), (Struct, {"a": u32()}, struct)):
+        part: Any = type(AttributeSet)("Part", (base,), inner)
+        part.__size__ = 1
+        with pytest.raises(TypeError, match="size"):
+            type(AttributeSet)("Whole", (AttributeSet,), {"part": outer(1, part)})
+
+
 def test_a_declaration_makes_its_records_itself() -> None:
     with pytest.raises(TypeError, match="__new__"):
         type(AttributeSet)("Odd", (AttributeSet,), {"a": u8(1), "__new__": lambda cls: "text"})

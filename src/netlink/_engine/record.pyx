@@ -121,6 +121,8 @@ cdef class Table:
                 other = spec["set"]
                 self.parts.append(other)
                 op.set = &other.set
+                if (op.kind == NL_K_NESTED or op.kind == NL_K_STRUCT) and op.size != other.set.record_size:
+                    raise TypeError(f"{spec['name']} has a size of its own")  # else records would overlap
             if "item" in spec:
                 other, position = spec["item"]
                 self.parts.append(other)
