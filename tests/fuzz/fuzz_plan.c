@@ -6,8 +6,8 @@
  * Beyond not crashing it must hold: all that a record refers to lies in the heap or the datagrams, lists end,
  * presence bits are those of fields, a failed decode says where inside the input, what is decoded and encoded again
  * is the same from then on, an input's shape says of it, and of one with other values, what nl_decode says, a copy of
- * a record refers to memory of its own alone and is encoded as the record is, and of attributes that come again the
- * last one counts, as if the others were not there.
+ * a record refers to memory of its own alone, and it and one with a moved heap are encoded as the record is, and of
+ * attributes that come again the last one counts, as if the others were not there.
  */
 #include "../../src/netlink/_engine/copy.h"
 #include "../../src/netlink/_engine/shape.h"
@@ -495,6 +495,34 @@ static void copy(const struct result *from)
     free_result(&to);
 }
 
+/* The same with its heap behind another one. */
+static void move(const struct result *from)
+{
+    struct nl_area heap = {0}, out = {0};
+    size_t stride = outer.set.record_size + 4, before = 8 + from->heap.size % 40;
+    uint8_t *record = malloc(stride);
+    CHECK(record && nl_area_reserve(&heap, before + from->heap.size) == 0);
+    memset(heap.data, 0, before);
+    if (from->heap.size)
+        memcpy(heap.data + before, from->heap.data, from->heap.size);
+    heap.size = before + from->heap.size;
+    memcpy(record, from->record, stride);
+    struct nl_mover mover = {heap.data, (uint32_t)before};
+    nl_move_records(&mover, &outer.set, record, 1);
+    datagrams = &from->datagrams;
+    walk(&outer.set, record, &heap);
+    walk_unknown(nl_load32(record + outer.set.record_size), outer.set.record_size, &heap);
+    struct result to = {.record = record, .heap = heap};
+    same_unknown(from, &to);
+    struct nl_bytes bytes = {heap.data, from->datagrams.data};
+    int encoded = nl_encode(&outer.set, record, &bytes, &out);
+    CHECK(encoded == from->encoded && out.size == from->out.size);
+    CHECK(!out.size || !memcmp(out.data, from->out.data, out.size));
+    free(record);
+    nl_area_free(&heap);
+    nl_area_free(&out);
+}
+
 /* The payload again, without the attributes of which a later one counts. */
 static void strip(const struct nl_set *set, const uint8_t *payload, size_t size, struct nl_area *out)
 {
@@ -594,6 +622,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     by_shape(data, size);
     if (first.decoded == 0) {
         copy(&first);
+        move(&first);
         last_counts(data, size, &first);
     }
     if (first.decoded == 0 && first.encoded == 0) {

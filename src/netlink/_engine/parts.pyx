@@ -1,7 +1,7 @@
 """One dump from parts that several threads receive: its records without doubles, in one batch."""
 
 cimport cython
-from libc.stdint cimport uint8_t, uint32_t, uint64_t
+from libc.stdint cimport UINT32_MAX, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy, memmove
 
@@ -17,7 +17,9 @@ from netlink._engine.record cimport (
     make_batch,
     nl_area_pool,
     nl_area_reserve,
+    nl_heap_alloc,
     nl_load32,
+    nl_set,
     pool_of_stores,
     table_of,
 )
@@ -29,7 +31,16 @@ cdef extern from *:
 
 nl_area_pool = pool_of_stores()
 
+cdef extern from "_engine/copy.h" nogil:
+    struct nl_mover:
+        uint8_t *heap
+        uint32_t by
+
+    void nl_move_records(const nl_mover *m, const nl_set *set, uint8_t *records, size_t count) noexcept
+
 cdef enum:
+    # Bytes of the heap that a record is expected to need.
+    HEAP_OF_ONE = 96
     WORDS_MAX = 32
     # Records whose slots are fetched from memory at the same time.
     AHEAD = 32
@@ -174,30 +185,41 @@ cdef class Whole:
         self.table = table_of(declaration)
         self.late = []
         self.store = Store()
-        if nl_area_reserve(&self.store.records, rows * (self.table.set.record_size + 4)) < 0:
+        if (nl_area_reserve(&self.store.records, rows * (self.table.set.record_size + 4)) < 0
+                or not nl_heap_alloc(&self.store.heap, 8)  # the first bytes, which nothing refers to, and 8 more
+                or nl_area_reserve(&self.store.heap, rows * HEAP_OF_ONE) < 0):
             raise MemoryError
 
     def add(self, Batch batch not None):
         """Add a fresh batch. Only finding room for it needs the GIL."""
         cdef Store store = self.store
         cdef size_t size = batch.length * (self.table.set.record_size + 4), at = 0
-        cdef const uint8_t *records
+        cdef size_t heap = batch.store.heap.size
+        cdef nl_mover mover
         cdef bint room
         if batch.table is not self.table:
             raise TypeError(f"not a batch of the declaration: {batch!r}")
         with cython.critical_section(self):
             self.interrupted |= batch.interrupted_
-            room = is_plain(batch.store) and size <= store.records.capacity - store.records.size
+            # Only at their ends do the areas change, and neither moves: other threads write to them.
+            room = (batch.length == batch.store.count and batch.step == 1 and batch.store.datagrams.size == 0
+                    and size <= store.records.capacity - store.records.size
+                    and heap <= store.heap.capacity - store.heap.size and heap <= UINT32_MAX - store.heap.size)
             if room:
                 at = store.records.size
+                mover.heap = store.heap.data
+                mover.by = <uint32_t>store.heap.size
                 store.records.size += size
+                store.heap.size += heap
                 store.count += batch.length
             else:
                 self.late.append(batch)
         if room and size:
-            records = batch.at(0)
             with nogil:
-                memcpy(store.records.data + at, records, size)
+                memcpy(store.records.data + at, batch.store.records.data, size)
+                if heap:
+                    memcpy(mover.heap + mover.by, batch.store.heap.data, heap)
+                    nl_move_records(&mover, &self.table.set, store.records.data + at, batch.length)
 
     def finish(self):
         """The batch of all records, after the last `add` has returned."""
@@ -224,8 +246,3 @@ cdef uint32_t word_mask(size_t size) noexcept:
         bytes[i] = 0xff if i < size else 0
     memcpy(&mask, bytes, 4)
     return mask
-
-
-cdef bint is_plain(Store store) noexcept:
-    """Whether the records refer to no other memory."""
-    return store.heap.size == 0 and store.datagrams.size == 0
