@@ -46,10 +46,11 @@ if TYPE_CHECKING:
     from netlink import nlenc as nlenc
     from netlink import nltest as nltest
     from netlink import packet as packet
+    from netlink import parts as parts
     from netlink import schema as schema
     from netlink import stream as stream
 
-_MODULES = frozenset({"aio", "bpf", "family", "match", "nlenc", "nltest", "packet", "schema", "stream"})
+_MODULES = frozenset({"aio", "bpf", "family", "match", "nlenc", "nltest", "packet", "parts", "schema", "stream"})
 
 
 def __getattr__(name: str) -> "_ModuleType":

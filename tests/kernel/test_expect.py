@@ -200,6 +200,6 @@ def test_errors_have_hints(ct: conntrack.Conn) -> None:
     netns.add_flows(ct.conn, 10_000)
     parts = ct.iter_dump()
     next(parts)
-    with pytest.raises(OpError, match="iterator"):
+    with pytest.raises(OpError, match="iter_dump"):
         ct.dump()
     del parts

@@ -67,6 +67,7 @@ struct nl_shape {
     uint32_t size; /* bytes of the payload; if there is a rest, bytes before it */
     uint8_t rest;  /* a view of any length follows */
     uint8_t parts, deferred_count;
+    uint32_t heap; /* bytes of the parts in the heap, which lie there as in the model */
     uint32_t hits;
     uint8_t mask[NL_SHAPE_MAX], same[NL_SHAPE_MAX]; /* bits of the payload that must be equal, and their values */
     struct nl_part part[NL_SHAPE_PARTS];
@@ -393,6 +394,7 @@ static struct nl_shape *nl_shape_new(const struct nl_set *set, const uint8_t *pa
         return NULL;
     }
     s->rest = result == 1;
+    s->heap = d.model - s->part[0].size;
     nl_sort_moves(&d);
     return s;
 }
@@ -431,11 +433,10 @@ static inline int nl_shape_fits(const struct nl_shape *s, const uint8_t *payload
     return !(other[0] | other[1]);
 }
 
-static inline void nl_fill_part(const struct nl_shape *s, const struct nl_part *part, const uint8_t *payload,
-                                uint8_t *record)
+static inline void nl_apply_moves(const struct nl_shape *s, const struct nl_part *part, const uint8_t *payload,
+                                  uint8_t *record)
 {
     const struct nl_move *m = &s->move[part->moves];
-    memcpy(record, s->model + part->model, part->size);
     for (unsigned n = part->counts[NL_MOVE_8]; n; n--, m++)
         record[m->to] = payload[m->from];
     for (unsigned n = part->counts[NL_MOVE_16]; n; n--, m++)
@@ -482,13 +483,21 @@ static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, c
                            uint8_t *record, struct nl_decoder *d)
 {
     uint32_t at[NL_SHAPE_PARTS] = {0};
-    for (unsigned i = 1; i < s->parts; i++) {
-        const struct nl_part *part = &s->part[i];
-        at[i] = nl_heap_alloc(d->heap, part->size);
-        if (!at[i])
+    if (s->heap) {
+        uint32_t first = nl_heap_alloc(d->heap, s->heap);
+        if (!first)
             return -1;
-        nl_fill_part(s, part, payload, d->heap->data + at[i]);
-        memcpy((part->parent ? d->heap->data + at[part->parent] : record) + part->slot, &at[i], 4);
+        memcpy(d->heap->data + first, s->model + s->part[1].model, s->heap);
+        for (unsigned i = 1; i < s->parts; i++) {
+            const struct nl_part *part = &s->part[i];
+            at[i] = first + part->model - s->part[1].model;
+            uint8_t *to = d->heap->data + at[i];
+            if (part->size == 16 && part->counts[NL_MOVE_128]) /* an address */
+                memcpy(to, payload + s->move[part->moves].from, 16);
+            else
+                nl_apply_moves(s, part, payload, to);
+            memcpy((part->parent ? d->heap->data + at[part->parent] : record) + part->slot, &at[i], 4);
+        }
     }
     for (unsigned i = 0; i < s->deferred_count; i++) {
         const struct nl_deferred *deferred = &s->deferred[i];
@@ -551,7 +560,8 @@ static inline int nl_decode_shaped(struct nl_shapes *all, const struct nl_set *s
         if (!nl_shape_fits(s, payload))
             continue;
         s->hits++;
-        nl_fill_part(s, &s->part[0], payload, record);
+        memcpy(record, s->model, s->part[0].size);
+        nl_apply_moves(s, &s->part[0], payload, record);
         if (s->parts == 1 && !s->deferred_count && !s->rest)
             return 0;
         size_t heap_size = heap->size, datagrams_size = datagrams->size;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import threading
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from netlink._engine.parts import Doubles, Whole
 from netlink._engine.record import Record
@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     from netlink._engine.record import Batch
     from netlink._io.exchange import Exchange
-    from netlink.conn import Conn
 
-__all__ = ["Leaf", "Parts", "check_parallel", "split"]
+    # A netlink.conn.Conn, which uses this module.
+    Connection: TypeAlias = Any
+
+__all__ = ["ROWS_MIN", "Leaf", "Parts", "check_parallel", "split"]
 
 _R = TypeVar("_R", bound=Record)
 
@@ -27,8 +29,8 @@ _THREADS_MAX = 64
 # Records that a thread receives at a time: they are still in the cache of its CPU when they are copied.
 _ROWS = 512
 _SAMPLE = 512
-# Below this number of objects, what the kernel does for each part outweighs the rest.
 ROWS_MIN = 16384
+"""Below this number of objects, what the kernel does for each part outweighs the rest."""
 # What each part costs the kernel besides its records, as it walks through all objects: in records, and as a share of
 # all objects.
 _WALK_ROWS, _WALK_SHARE = 8000, 0.1
@@ -166,7 +168,7 @@ class Parts(Generic[_R]):
         finally:
             work.stop()
 
-    def _planned(self, beside: Callable[[], Conn]) -> tuple[list[Call[Batch[_R]]], int]:
+    def _planned(self, beside: Callable[[], Connection]) -> tuple[list[Call[Batch[_R]]], int]:
         # The kernel formats a datagram when it is asked for it: the sample does not wait, and the rest costs nothing.
         with beside() as conn:
             batches = conn.iter_dump(self.sample, rows=_SAMPLE)
@@ -198,7 +200,7 @@ class _Work(Generic[_R]):
         self.doubles = doubles
         self.whole = whole
         self.rows = rows
-        self.conns: list[Conn] = []
+        self.conns: list[Connection] = []
         self.threads: list[threading.Thread] = []
         self.running = 0
         self.stopped = False
@@ -217,7 +219,7 @@ class _Work(Generic[_R]):
             self.threads.append(thread)
             thread.start()
 
-    def _run(self, conn: Conn) -> None:
+    def _run(self, conn: Connection) -> None:
         try:
             with conn:
                 while self.calls:

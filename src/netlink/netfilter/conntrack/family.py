@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, overload
 
 from netlink import family as _family
-from netlink._io.parts import ROWS_MIN, Parts, check_parallel
 from netlink.consts import HeaderFlags
 from netlink.family import C, Call, Deferred, Do, Dump, Steps, verb
 from netlink.netfilter._sysctl import warn_of_zero
@@ -38,6 +37,7 @@ from netlink.netfilter.conntrack.records import (
     Tuple,
 )
 from netlink.netfilter.nfnetlink import Family, NfGenMsg
+from netlink.parts import ROWS_MIN, Parts, check_parallel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Generator, Iterator

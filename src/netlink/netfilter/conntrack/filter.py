@@ -6,7 +6,6 @@ import errno as _errno
 import socket as _socket
 from typing import TYPE_CHECKING, Any
 
-from netlink._io.parts import split
 from netlink.errors import OpError
 from netlink.family import Call
 from netlink.match import (
@@ -36,6 +35,7 @@ from netlink.netfilter.conntrack.records import (
     Tuple,
     TupleFlags,
 )
+from netlink.parts import split
 
 if TYPE_CHECKING:
     from collections.abc import Container, Generator, Iterable
