@@ -148,6 +148,8 @@ def open(  # noqa: A001 - as of os and gzip
         raise ValueError(f"on_overrun must be one of {', '.join(map(repr, policies))}, not {on_overrun!r}")
     if (on_overrun == "resync") != (resync is not None):
         raise ValueError('on_overrun="resync" and resync= need each other')
+    if resync is not None and not callable(resync):
+        raise TypeError(f"resync takes a function that gives batches, not {resync!r}")
     source = open_source(
         protocol,
         kinds,

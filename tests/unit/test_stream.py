@@ -1631,6 +1631,8 @@ def test_open_checks_its_arguments_before_it_opens_anything() -> None:
     for options in ({"on_overrun": "resync"}, {"resync": list}):
         with pytest.raises(ValueError, match="need each other"):
             netlink.stream.open(Family.USERSOCK, {THING: Item}, **options)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="resync takes a function"):
+        netlink.stream.open(Family.USERSOCK, {THING: Item}, on_overrun="resync", resync=5)  # type: ignore[call-overload]
     with pytest.raises(ValueError, match="at least one kind"):
         netlink.stream.open(Family.USERSOCK, {})
 
