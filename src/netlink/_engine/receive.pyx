@@ -69,7 +69,7 @@ cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
-    SLOTS = 64
+    SLOTS = 256
     # Bytes of memory of these, if the slots are long.
     RING_SIZE = 4 << 20
     # Bytes of a datagram whose copy costs less than a system call.

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from netlink._engine.record import Batch
     from netlink._io.exchange import Exchange
 
-    # A netlink.conn.Conn, which uses this module.
-    Connection: TypeAlias = Any
+# A netlink.conn.Conn, which uses this module.
+Connection: TypeAlias = Any
 
 __all__ = ["ROWS_MIN", "Leaf", "Parts", "check_parallel", "split"]
 
