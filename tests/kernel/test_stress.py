@@ -23,12 +23,16 @@ from netlink.netfilter import conntrack
 from netlink.netfilter.conntrack import Event, Flow, Tuple
 from netlink.schema import Batch
 
-pytest.importorskip("numpy")  # now, since it starts threads of its own
-
 Work = Callable[..., Worker]
 
 THREADS = 8
 UDP = 17
+
+
+@pytest.fixture(scope="module", autouse=True)
+def numpy() -> None:
+    """NumPy, imported before the tests, which look for threads, and behind `enter_private`, as it starts some."""
+    pytest.importorskip("numpy")
 
 
 def gil_enabled() -> bool:
