@@ -37,8 +37,11 @@ class Alarm:
         self.chance = random.Random(seed)
         self.armed = False
         self.twice = False  # again, in the cleanup behind the first one
+        self.ended = False
 
     def __call__(self, number: int, frame: object) -> None:
+        if self.ended:
+            return
         again = self.armed and self.twice
         signal.setitimer(signal.ITIMER_REAL, 20e-6 if again else self.chance.uniform(20e-6, 800e-6))
         if self.armed:
@@ -55,6 +58,7 @@ def alarm() -> Iterator[Alarm]:
     with on_signal(signal.SIGALRM, alarm):
         signal.setitimer(signal.ITIMER_REAL, 1e-3)
         yield alarm
+        alarm.ended = True  # a signal that is on its way begins no timer
         signal.setitimer(signal.ITIMER_REAL, 0)
     gc.enable()
 
