@@ -317,17 +317,18 @@ def test_resync_in_an_event_loop_and_close_in_the_middle(ct: conntrack.Conn) -> 
 
 
 def test_a_half_drained_socket_takes_all_later_events(ct: conntrack.Conn) -> None:
-    with listen(Event.NEW, read_buffer=SMALL, on_overrun="mark") as stream:
-        netns.add_flows(ct.conn, 500)
+    # More than a stream receives at once.
+    with listen(Event.NEW, read_buffer=4 * SMALL, on_overrun="mark") as stream:
+        netns.add_flows(ct.conn, 2000)
         first = stream.read(max_rows=64)
         assert len(first) == 64
         dropped = stream._source.sock.drops
         assert dropped > 0
         assert select.select([stream], [], [], 0)[0], "it is not empty"
-        netns.add_flows(ct.conn, 50, 1001)
+        netns.add_flows(ct.conn, 50, 5001)
         assert stream._source.sock.drops == dropped
         later = [number_of(item) for item in queued(stream) if isinstance(item, Flow)]
-        assert later[-50:] == list(range(1001, 1051))
+        assert later[-50:] == list(range(5001, 5051))
         assert stream.lost == dropped
 
 
