@@ -94,7 +94,7 @@ setup(
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
             extension("_io.outlet", "_io/outlet.pyx", depends=RECORDS),
             extension("_io.locks", "_io/locks.pyx"),
-            extension("_engine.parts", "_engine/parts.pyx", depends=("_engine/match.h", *RECORDS)),
+            extension("_engine.parts", "_engine/parts.pyx", depends=("_engine/copy.h", "_engine/match.h", *RECORDS)),
             extension("_engine.match", "_engine/match.pyx", depends=("_engine/match.h", *RECORDS)),
         ],
         build_dir=f"{BUILD}/cython",

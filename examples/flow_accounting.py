@@ -75,9 +75,10 @@ def take_ends(accounts: Accounts, events: Stream[Flow, Overrun], timeout: float)
         timeout = 0
 
 
-def run(interval: float, path: Path | None) -> None:
+def run(interval: float, path: Path | None, read_buffer: int | None) -> None:
     accounts, stop = Accounts(path), threading.Event()
-    with conntrack.listen(Event.DESTROY, on_overrun="mark") as events, conntrack.dial() as table:
+    listening = conntrack.listen(Event.DESTROY, on_overrun="mark", read_buffer=read_buffer)
+    with listening as events, conntrack.dial() as table:
 
         def end(number: int, frame: object) -> None:
             stop.set()
@@ -102,9 +103,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--interval", type=float, default=10, metavar="SECONDS", help="between reports (10)")
     parser.add_argument("--state", type=Path, metavar="FILE", help="keep the sums here over restarts")
+    parser.add_argument("--read-buffer", type=int, metavar="BYTES", help="for events; more survives longer bursts")
     arguments = parser.parse_args()
     try:
-        run(arguments.interval, arguments.state)
+        run(arguments.interval, arguments.state, arguments.read_buffer)
     except (OSError, ValueError) as error:
         sys.exit(f"{parser.prog}: {error}")
 

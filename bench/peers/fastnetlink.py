@@ -108,8 +108,9 @@ def of_numpy(loops: int) -> Result:
     with conntrack.dial() as ct:
         result = Result()
         for _ in range(loops):
-            columns = ct.dump().to_numpy()
-            for name in ("orig_src_port", "status", "mark"):
+            names = ("orig_src_port", "status", "mark")
+            columns = ct.dump().to_numpy(*names)
+            for name in names:
                 result.sum += int(columns[name].sum(dtype=np.uint64))
             result.items += len(columns)
             del columns

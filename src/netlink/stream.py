@@ -150,6 +150,10 @@ def open(  # noqa: A001 - as of os and gzip
         raise ValueError('on_overrun="resync" and resync= need each other')
     if resync is not None and not callable(resync):
         raise TypeError(f"resync takes a function that gives batches, not {resync!r}")
+    owns = tuple(owns)
+    for one in owns:
+        if not callable(getattr(one, "close", None)):
+            raise TypeError(f"owns takes objects with a method close, not {one!r}")
     source = open_source(
         protocol,
         kinds,

@@ -395,10 +395,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 /* Prints how many rows were looked at. */
 int main(int argc, char **argv)
 {
-    CHECK(argc >= 2);
-    run_random(atol(argv[1]));
-    run_files(argc - 2, argv + 2);
-    printf("%ld\n", rows_checked);
-    return 0;
+    return run_program(argc, argv, &rows_checked);
 }
 #endif

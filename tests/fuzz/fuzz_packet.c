@@ -100,10 +100,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 /* Prints how many of the packets had ports. */
 int main(int argc, char **argv)
 {
-    CHECK(argc >= 2);
-    run_random(atol(argv[1]));
-    run_files(argc - 2, argv + 2);
-    printf("%ld\n", found);
-    return 0;
+    return run_program(argc, argv, &found);
 }
 #endif

@@ -70,6 +70,16 @@ static inline void run_files(int count, char **paths)
     for (int i = 0; i < count; i++)
         LLVMFuzzerTestOneInput(input, read_input(paths[i], input, sizeof input));
 }
+
+/* The program of a target that has no seeds of its own: so many inputs, the files, and what was counted. */
+static inline int run_program(int argc, char **argv, const long *count)
+{
+    CHECK(argc >= 2);
+    run_random(atol(argv[1]));
+    run_files(argc - 2, argv + 2);
+    printf("%ld\n", *count);
+    return 0;
+}
 #endif
 
 #endif

@@ -15,6 +15,7 @@ import netlink
 import netlink.aio
 import netns
 from driven import Drivers
+from kernel.links import IfInfo
 from kernel.tools import Deny, Peer, Worker, datagram, passed, readable, sandboxed, soon
 from netlink import (
     Config,
@@ -30,7 +31,7 @@ from netlink import (
     validate,
 )
 from netlink.family import Call
-from netlink.schema import AttributeSet, Struct, s32, string, u8, u16, u32
+from netlink.schema import AttributeSet, string
 from netns import ACK, DUMP, RTM_GETLINK, RTM_NEWLINK
 
 Dial = Callable[..., Conn]
@@ -72,15 +73,6 @@ def test_a_datagram_without_a_message_is_passed_over(conn: Conn, flags: int) -> 
         calls = [Call(RTM_GETLINK, get_link().data, Link) for _ in range(3)]
         assert len(conn.execute_all(calls)) == 3
     assert nothing_left(conn)
-
-
-class IfInfo(Struct):
-    family = u8()
-    pad = u8()
-    type = u16()
-    index = s32()
-    flags = u32()
-    change = u32()
 
 
 class Link(AttributeSet, header=IfInfo):

@@ -147,6 +147,25 @@ def test_flow_accounting(tracked: None, start: Callable[..., Program], tmp_path:
     assert json.loads(state.read_text())["sums"] == {"127.0.0.1": [9, 900]}
 
 
+def test_flow_accounting_under_overload(tracked: None, start: Callable[..., Program], tmp_path: Path) -> None:
+    """It says what it lost, and the sums of what lives on are right."""
+    state = tmp_path / "state.json"
+    program = start("flow_accounting", "--interval", "0.05", "--state", str(state), "--read-buffer", "4096")
+    program.until("0 sources, 0 events lost")
+    with conntrack.dial() as ct:
+        program.process.send_signal(signal.SIGSTOP)
+        try:
+            netns.add_flows(ct.conn, 200)
+            ct.flush()
+            send(3)
+        finally:
+            program.process.send_signal(signal.SIGCONT)
+        program.until(r"sources, [1-9]\d* events lost")
+        program.until(r"127\.0\.0\.1 3 packets 300 bytes")
+        assert "127.0.0.1 3 packets 300 bytes" in program.end()
+    assert json.loads(state.read_text())["sums"]["127.0.0.1"] == [3, 300]
+
+
 def translated(n: int) -> Flow:
     client, public, server = ip_address("10.0.0.0") + n, ip_address("198.51.100.1"), ip_address("192.0.2.1")
     return Flow(

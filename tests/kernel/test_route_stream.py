@@ -14,10 +14,11 @@ import pytest
 
 import netlink.stream
 import netns
+from kernel.links import IfInfo
 from kernel.tools import Worker, in_child, unprivileged
 from netlink import Config, Conn, Family, Header, Message, NetlinkWarning, OpError, Overrun, dial
 from netlink.consts import RouteGroup
-from netlink.schema import AttributeSet, Batch, Struct, event, ipv4, s32, string, u8, u16, u32
+from netlink.schema import AttributeSet, Batch, Struct, event, ipv4, string, u8, u32
 from netlink.stream import Kind, Resync, ResyncBegin, ResyncEnd, Stream
 
 LINK, ADDRESS, ROUTE = RouteGroup.LINK, RouteGroup.IPV4_IFADDR, RouteGroup.IPV4_ROUTE
@@ -26,15 +27,6 @@ LINK, ADDRESS, ROUTE = RouteGroup.LINK, RouteGroup.IPV4_IFADDR, RouteGroup.IPV4_
 class Event(IntFlag):
     NEW = 1
     DEL = 2
-
-
-class IfInfo(Struct):
-    family = u8()
-    pad = u8()
-    type = u16()
-    index = s32()
-    flags = u32()
-    change = u32()
 
 
 class Link(AttributeSet, header=IfInfo):

@@ -366,6 +366,15 @@ def test_a_call_in_the_middle_of_another_one(call: str) -> None:
     assert [kind for kind, _ in blocks(file.getvalue())] == [SECTION, INTERFACE, PACKET]
 
 
+def test_statistics_of_what_is_no_log() -> None:
+    file = io.BytesIO()
+    with Writer(file) as writer:
+        with pytest.raises(TypeError, match=r"takes a log of nflog\.listen, not 'x'"):
+            writer.write_statistics("x")  # type: ignore[arg-type]
+        writer.write(packet(udp4()))
+    assert [kind for kind, _ in blocks(file.getvalue())] == [SECTION, INTERFACE, PACKET]
+
+
 def test_a_file_that_was_closed_by_others() -> None:
     file = io.BytesIO()
     writer = Writer(file)

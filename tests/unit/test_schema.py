@@ -9,11 +9,16 @@ import itertools
 import json
 import operator
 import pickle
+import queue
 import re
+import signal
 import struct as cstruct
 import subprocess
 import sys
 import textwrap
+import threading
+import time
+import traceback
 from collections.abc import Callable
 from enum import IntEnum, IntFlag
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -2196,3 +2201,47 @@ def test_a_time_reads_as_an_integer() -> None:
     assert Moment.at.time == "ns"
     assert Pair.one.time is None
     assert Moment.decode(Moment(at=5).encode()).at == 5
+
+
+class InterruptError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("call", ["decode_many", "__arrow_c_array__"])
+def test_work_on_many_records_can_be_interrupted(call: str) -> None:
+    """The exception comes out of the call, not after it: its traceback has the call."""
+
+    def interrupt(number: int, frame: object) -> None:
+        raise InterruptError
+
+    payloads = [Row(number=1).encode()] * 400_000
+    batch = Row.decode_many(payloads)
+    run_: Any = batch.__arrow_c_array__ if call == "__arrow_c_array__" else lambda: Row.decode_many(payloads)
+    main = threading.get_ident()
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    ended = False
+    go: queue.SimpleQueue[bool] = queue.SimpleQueue()
+
+    def shoot() -> None:
+        while go.get():
+            time.sleep(0.001)
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    shooter = threading.Thread(target=shoot)
+    shooter.start()
+    try:
+        for _ in range(50):
+            try:
+                go.put(True)
+                run_()
+                signal.pause()
+            except InterruptError as error:
+                frames = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+                ended = any(name.endswith(call) for name in frames[1:-1])
+                if ended:
+                    break
+    finally:
+        go.put(False)
+        shooter.join()
+        signal.signal(signal.SIGUSR1, before)
+    assert ended

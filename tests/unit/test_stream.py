@@ -1633,6 +1633,8 @@ def test_open_checks_its_arguments_before_it_opens_anything() -> None:
             netlink.stream.open(Family.USERSOCK, {THING: Item}, **options)  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="resync takes a function"):
         netlink.stream.open(Family.USERSOCK, {THING: Item}, on_overrun="resync", resync=5)  # type: ignore[call-overload]
+    with pytest.raises(TypeError, match="objects with a method close, not 5"):
+        netlink.stream.open(Family.USERSOCK, {THING: Item}, owns=[5])  # type: ignore[list-item]
     with pytest.raises(ValueError, match="at least one kind"):
         netlink.stream.open(Family.USERSOCK, {})
 

@@ -1033,13 +1033,11 @@ static void nl_take_rows(const struct nl_rows *source, size_t at, size_t n, cons
         rows[i] = source->first + (ptrdiff_t)(at + i) * source->stride;
 }
 
-/* Exports n rows from row `at` on as one array. 0, or ENOMEM or EOVERFLOW and nothing to release. */
-static int nl_export_rows(struct nl_builder *b, const struct nl_rows *source, size_t at, size_t n,
-                          struct ArrowArray *out)
+/* Gathers n rows from row `at` on. 0, or ENOMEM or EOVERFLOW. */
+static int nl_gather_rows(struct nl_builder *b, const struct nl_rows *source, size_t at, size_t n)
 {
     const uint8_t *rows[NL_BLOCK];
     int result = 0;
-    nl_builder_reset(b, n);
     for (size_t done = 0; done < n && !result;) {
         size_t block = n - done < NL_BLOCK ? n - done : NL_BLOCK;
         nl_take_rows(source, at + done, block, rows);
@@ -1047,15 +1045,28 @@ static int nl_export_rows(struct nl_builder *b, const struct nl_rows *source, si
                                    : nl_gather(b, rows, block, &source->bytes);
         done += block;
     }
-    if (!result) {
-        struct nl_zeros *zeros = nl_zeros_new(nl_zeros_needed(b));
-        if (!zeros) {
-            result = ENOMEM;
-        } else {
-            result = nl_export(b, zeros, out);
-            nl_zeros_drop(zeros);
-        }
-    }
+    return result;
+}
+
+/* Exports the gathered rows as one array. 0, or ENOMEM or EOVERFLOW and nothing to release. */
+static int nl_export_gathered(struct nl_builder *b, struct ArrowArray *out)
+{
+    struct nl_zeros *zeros = nl_zeros_new(nl_zeros_needed(b));
+    if (!zeros)
+        return ENOMEM;
+    int result = nl_export(b, zeros, out);
+    nl_zeros_drop(zeros);
+    return result;
+}
+
+/* Exports n rows from row `at` on as one array. 0, or ENOMEM or EOVERFLOW and nothing to release. */
+static inline int nl_export_rows(struct nl_builder *b, const struct nl_rows *source, size_t at, size_t n,
+                                 struct ArrowArray *out)
+{
+    nl_builder_reset(b, n);
+    int result = nl_gather_rows(b, source, at, n);
+    if (!result)
+        result = nl_export_gathered(b, out);
     nl_builder_reset(b, 0);
     return result;
 }

@@ -94,7 +94,9 @@ cdef extern from "_engine/arrow.h" nogil:
     int nl_schema_export(const nl_column *column, ArrowSchema *out) noexcept
     int nl_builder_init(nl_builder *b, const nl_column *column) noexcept
     void nl_builder_free(nl_builder *b) noexcept
-    int nl_export_rows(nl_builder *b, const nl_rows *source, size_t at, size_t n, ArrowArray *out) noexcept
+    void nl_builder_reset(nl_builder *b, size_t expected) noexcept
+    int nl_gather_rows(nl_builder *b, const nl_rows *source, size_t at, size_t n) noexcept
+    int nl_export_gathered(nl_builder *b, ArrowArray *out) noexcept
     struct nl_member:
         const nl_column *column
         size_t offset

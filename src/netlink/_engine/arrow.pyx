@@ -5,6 +5,7 @@ schema owns its memory. An exported stream holds a reference to its exporter unt
 """
 
 cimport cython
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from cpython.ref cimport Py_DECREF, Py_INCREF
@@ -43,6 +44,10 @@ from netlink._engine import record as _record
 
 cdef extern from "Python.h":
     int Py_IsInitialized() nogil
+
+cdef enum:
+    # Rows between two checks for signals.
+    SPELL = 16384
 
 nl_area_pool = pool_of_stores()
 
@@ -337,11 +342,20 @@ cdef class Exported:
         capsule = PyCapsule_New(array, b"arrow_array", free_array)
         cdef nl_rows source = self.source()
         cdef nl_builder builder
+        cdef size_t at = 0, n
         cdef int result
-        with nogil:
-            result = nl_builder_init(&builder, &root.c)
+        result = nl_builder_init(&builder, &root.c)
+        try:
+            nl_builder_reset(&builder, source.count)
+            while at < source.count and not result:
+                n = min(source.count - at, <size_t>SPELL)
+                with nogil:
+                    result = nl_gather_rows(&builder, &source, at, n)
+                at += n
+                PyErr_CheckSignals()
             if not result:
-                result = nl_export_rows(&builder, &source, 0, source.count, array)
+                result = nl_export_gathered(&builder, array)
+        finally:
             nl_builder_free(&builder)
         if result:
             if result == EOVERFLOW:

@@ -10,6 +10,7 @@ Its memory grows only while it is filled, before any of them exists, and never c
 cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_FillInfo, PyBuffer_Release, PyObject_GetBuffer
+from cpython.exc cimport PyErr_CheckSignals
 from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
 from cpython.slice cimport PySlice_AdjustIndices, PySlice_Unpack
@@ -407,6 +408,7 @@ cdef Store fill_store(object cls, object payloads):
                 raise fault_error(cls, table, &fault)
             if count < limit:
                 return store
+            PyErr_CheckSignals()
     finally:
         nl_shapes_free(&shapes)
 

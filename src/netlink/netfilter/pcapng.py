@@ -125,10 +125,15 @@ class Writer:
         self._alone(lambda: self._put(self._blocks.packets(packets, _time.time_ns())))
 
     def write_statistics(self, log: Log) -> None:
-        """Write the number of packets that a log has lost since it began (`isb_ifdrop`), at the end or at any time."""
+        """Write the number of packets that a log has lost since it began (`isb_ifdrop`), at the end or at any time.
+
+        TypeError for an object that is no log.
+        """
         self._alone(lambda: self._put_statistics(log))
 
     def _put_statistics(self, log: Log) -> None:
+        if not (hasattr(log, "group") and hasattr(log, "lost")):
+            raise TypeError(f"write_statistics takes a log of nflog.listen, not {log!r}")
         number, blocks = self._blocks.interface(log.group)
         now = _time.time_ns()
         body = _struct.pack("=3I", number, now >> 32, now & 0xFFFFFFFF)
