@@ -72,6 +72,11 @@ def extension(name: str, *sources: str, depends: tuple[str, ...] = ()) -> Extens
 class BuildExtensions(build_ext):
     """Wheels are stripped. What is built in place knows functions and lines, for valgrind, profilers and debuggers."""
 
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        # As an option of setup() it does not reach an editable build.
+        self.parallel = self.parallel or True
+
     def run(self) -> None:
         if not (chosen or covered or "-g" in NAMED):
             for built in self.extensions:
@@ -113,5 +118,5 @@ setup(
         },
     ),
     cmdclass={"build_ext": BuildExtensions},
-    options={"build": {"build_base": BUILD}, "build_ext": {"parallel": True}},
+    options={"build": {"build_base": BUILD}},
 )
