@@ -346,7 +346,8 @@ cdef class Exported:
         cdef int result
         result = nl_builder_init(&builder, &root.c)
         try:
-            nl_builder_reset(&builder, source.count)
+            if not result:
+                nl_builder_reset(&builder, source.count)
             while at < source.count and not result:
                 n = min(source.count - at, <size_t>SPELL)
                 with nogil:
@@ -354,7 +355,8 @@ cdef class Exported:
                 at += n
                 PyErr_CheckSignals()
             if not result:
-                result = nl_export_gathered(&builder, array)
+                with nogil:
+                    result = nl_export_gathered(&builder, array)
         finally:
             nl_builder_free(&builder)
         if result:
