@@ -47,7 +47,8 @@ class Alarm:
         if self.ended:
             return
         again = self.armed and self.twice
-        signal.setitimer(signal.ITIMER_REAL, SOON if again else self.chance.uniform(SOON, LATE))
+        # And again: a signal that the kernel gives to a thread of another library does not end the main thread's wait.
+        signal.setitimer(signal.ITIMER_REAL, SOON if again else self.chance.uniform(SOON, LATE), LATE)
         if self.armed:
             self.armed, self.twice = again, False
             raise InterruptError
@@ -60,7 +61,7 @@ def alarm() -> Iterator[Alarm]:
     gc.collect()
     gc.disable()
     with on_signal(signal.SIGALRM, alarm):
-        signal.setitimer(signal.ITIMER_REAL, 1e-3)
+        signal.setitimer(signal.ITIMER_REAL, 1e-3, LATE)
         yield alarm
         alarm.ended = True  # a signal that is on its way begins no timer
         signal.setitimer(signal.ITIMER_REAL, 0)
