@@ -79,6 +79,7 @@ __all__ = [
     "ip",
     "ipv4",
     "ipv6",
+    "key",
     "lladdr",
     "mac",
     "nested",
@@ -104,6 +105,7 @@ __all__ = [
 Path: TypeAlias = int | tuple[int, ...]
 _E = TypeVar("_E", bound="IntEnum | IntFlag")
 _R = TypeVar("_R", bound=Record)
+_S = TypeVar("_S", bound="Struct")
 _T = TypeVar("_T")
 
 # Annotations of fields: the type of the value and, if it accepts more, that of the constructor's argument. Quoted names
@@ -132,7 +134,9 @@ IP: TypeAlias = Field["IPv4Address | IPv6Address | None", "IPv4Address | IPv6Add
 Items: TypeAlias = Field["tuple[_T, ...] | None", "Iterable[_T] | None"]
 """The annotation of a `repeated`, `array` or `packed` field: `Items[int]`."""
 
+_BESIDE = (_record.NL_K_EVENT, _record.NL_K_KEY)  # fields without an attribute
 _TYPE_MAX = 0x3FFF  # NLA_TYPE_MASK
+_ITEMS = (_record.NL_K_INT, _record.NL_K_ADDRESS, _record.NL_K_FIXED)  # items of lists, as fields without a type
 _ADDRESS_SIZE, _REF_SIZE, _LIST_SIZE, _SUB_SIZE = 5, 8, 8, 16
 
 
@@ -282,6 +286,17 @@ def event(enum: type[_E]) -> Member[_E]:
     return Field(_record.NL_K_EVENT, (), width=1, size=1, enum=enum)
 
 
+def key(level: int = 0) -> Int:
+    """The attribute type of a record in an `array`, such as the order of a tc action. It is no attribute itself.
+
+    An array is encoded with the keys of its records, and numbers those without one from 1 on. In any other record the
+    key is None. level: of an array with several levels, the outermost is 0.
+    """
+    if not (isinstance(level, int) and 0 <= level < _record.NL_KEYS_MAX):
+        raise TypeError(f"a key has a level from 0 to {_record.NL_KEYS_MAX - 1}, not {level!r}")
+    return Field(_record.NL_K_KEY, (), width=2, size=2, on=level)
+
+
 def mac(type: Path | None = None) -> Str:  # noqa: A002
     """An Ethernet address of 6 bytes, as "02:00:00:00:00:01"."""
     return Field(_record.NL_K_FIXED, _types(type), size=6, form=_record.FORM_LLADDR)
@@ -346,25 +361,46 @@ def struct(type: Path, cls: type[_R]) -> Field[_R | None]:  # noqa: A002
 @overload
 def repeated(type: Path, kind: type[_R]) -> Items[_R]: ...
 @overload
+def repeated(type: Path, kind: Field[_T | None, Any]) -> Items[_T]: ...
+@overload
 def repeated(type: Path, kind: Any) -> Items[Any]: ...
 def repeated(type: Path, kind: Any) -> Field[Any]:  # noqa: A002
-    """A tuple of the values of all attributes of one type. kind: such as `u32`, or an `AttributeSet`."""
+    """A tuple of the values of all attributes of one type.
+
+    kind: such as `u32` or `u32(enum=State)`, an `AttributeSet`, or a `Struct`.
+    """
     return Field(_record.NL_K_REPEATED, _types(type), size=_LIST_SIZE, item=_item("repeated", kind))
 
 
 @overload
-def array(type: Path, cls: type[_R]) -> Items[_R]: ...
+def array(type: Path, kind: type[_R], *, depth: int = 1) -> Items[_R]: ...
 @overload
-def array(type: Path, cls: Any) -> Items[Any]: ...
-def array(type: Path, cls: Any) -> Field[Any]:  # noqa: A002
-    """A tuple of records or values: attributes in an attribute, with any types. cls: an `AttributeSet` or a kind."""
-    return Field(_record.NL_K_ARRAY, _types(type), size=_LIST_SIZE, item=_item("array", cls))
+def array(type: Path, kind: Field[_T | None, Any], *, depth: int = 1) -> Items[_T]: ...
+@overload
+def array(type: Path, kind: Any, *, depth: int = 1) -> Items[Any]: ...
+def array(type: Path, kind: Any, *, depth: int = 1) -> Field[Any]:  # noqa: A002
+    """A tuple of the values of attributes in an attribute, with any types. kind: as for `repeated`.
+
+    The types are those of a `key` in the records. depth: levels of attributes that only number, if there are several.
+    """
+    if not (isinstance(depth, int) and 1 <= depth <= _record.NL_KEYS_MAX):
+        raise TypeError(f"an array has a depth from 1 to {_record.NL_KEYS_MAX}, not {depth!r}")
+    return Field(_record.NL_K_ARRAY, _types(type), size=_LIST_SIZE, item=_item("array", kind), depth=depth)
 
 
-def packed(type: Path, kind: _Integer) -> Items[int]:  # noqa: A002
-    """A tuple of integers side by side in one payload. kind: one of fixed width, such as `u32`."""
+@overload
+def packed(type: Path, kind: _Integer) -> Items[int]: ...
+@overload
+def packed(type: Path, kind: type[_S]) -> Items[_S]: ...
+def packed(type: Path, kind: Any) -> Field[Any]:  # noqa: A002
+    """A tuple of integers or structs side by side in one payload.
+
+    kind: one of fixed width, such as `u32`, or a `Struct`.
+    """
+    if _derives(kind, Struct):
+        return Field(_record.NL_K_STRUCTS, _types(type), size=_LIST_SIZE, item=_item("packed", kind))
     if not isinstance(kind, _Integer) or not kind.width:
-        raise TypeError(f"packed takes an integer kind of fixed width such as u32, not {kind!r}")
+        raise TypeError(f"packed takes a Struct or an integer kind of fixed width such as u32, not {kind!r}")
     return Field(_record.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE)
 
 
@@ -379,16 +415,29 @@ def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R |
 
 def _item(what: str, kind: Any) -> Field[Any]:
     """The field for one item of a list."""
-    if isinstance(kind, type) and issubclass(kind, AttributeSet):
+    if _derives(kind, AttributeSet):
         return nested(0, kind)
+    if _derives(kind, Struct):
+        return struct(0, kind)
+    if _is_element(kind):
+        return cast("Field[Any]", kind)
     if isinstance(kind, _Integer) or kind in (string, binary, lladdr, mac, bitfield32, ipv4, ipv6, ip, flag):
         return cast("Field[Any]", kind(0))
-    raise TypeError(f"{what} takes a kind such as u32 or string, or an AttributeSet, not {kind!r}")
+    raise TypeError(f"{what} takes a kind such as u32 or string, an AttributeSet or a Struct, not {kind!r}")
+
+
+def _is_element(kind: object) -> bool:
+    """Whether this is a field without an attribute type, such as `u32(enum=State)`, for the items of a list."""
+    return isinstance(kind, Field) and not kind.types and not kind.required and kind.kind in _ITEMS
+
+
+def _derives(kind: Any, base: type[Record]) -> bool:
+    return isinstance(kind, type) and issubclass(kind, base)
 
 
 def _compiled(what: str, cls: Any, base: type[Record]) -> int:
     """The size of the records of a declaration. TypeError if cls is not a declaration."""
-    if not (isinstance(cls, type) and issubclass(cls, base) and hasattr(cls, "__table__")):
+    if not (_derives(cls, base) and hasattr(cls, "__table__")):
         raise TypeError(f"{what} takes a class derived from {base.__name__}, not {cls!r}")
     if what != "nested" and base is AttributeSet and "header" in cls.__fields__ and not cls.__fields__["header"].types:
         raise TypeError(f"{what} takes attributes without a header struct, but {cls.__name__} has one")
@@ -480,7 +529,7 @@ class AttributeSet(Record, metaclass=_Declared):
             type.__setattr__(cls, "header", field)
             fields["header"] = field
         for name, field in fields.items():
-            if not (field.types or field.kind == _record.NL_K_EVENT or (name == "header" and header is not None)):
+            if not (field.types or field.kind in _BESIDE or (name == "header" and header is not None)):
                 raise TypeError(f"{cls.__name__}.{name}: a field of an AttributeSet must have an attribute type")
         for name in rare:
             if name not in fields or name == "header":

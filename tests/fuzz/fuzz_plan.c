@@ -13,7 +13,7 @@
 #include "../../src/netlink/_engine/shape.h"
 #include "target.h"
 
-enum { LIMIT = 64, SETS = 12, MORE = 70 };
+enum { LIMIT = 64, SETS = 16, MORE = 70 };
 
 /* A set while it is made: what the compiler in schema.py and _engine/record.pyx does. */
 struct table {
@@ -24,7 +24,7 @@ struct table {
     uint16_t bits;
 };
 
-static struct table head, leaf, stats, other, outer, annex, address_of, ports_of, wide;
+static struct table head, leaf, stats, other, outer, annex, address_of, ports_of, wide, numbered;
 static struct nl_op items[SETS];
 static struct nl_case by_number[2], by_text[2];
 
@@ -37,6 +37,8 @@ static uint32_t stored(const struct nl_op *op)
         return 1;
     case NL_K_FIXED:
         return op->size;
+    case NL_K_KEY:
+        return 2;
     case NL_K_ADDRESS:
         return op->size ? op->size : op->width ? op->width : NL_ADDRESS;
     case NL_K_NESTED:
@@ -81,6 +83,17 @@ static void finish(struct table *t, const struct table *owner)
     t->set.index = t->index;
     t->set.presence = owner->end;
     t->set.record_size = (uint32_t)nl_align(owner->end + (owner->bits + 7u) / 8);
+}
+
+/* The number of a record in arrays, at a level of their attributes. */
+static void add_key(struct table *t, unsigned level)
+{
+    static struct nl_op keys[NL_KEYS_MAX];
+    struct nl_op *to = &keys[level];
+    CHECK(level < NL_KEYS_MAX);
+    *to = (struct nl_op){.kind = NL_K_KEY, .size = 2, .offset = t->end, .bit = t->bits++};
+    t->end += 2;
+    t->set.keys[level] = to;
 }
 
 static const struct nl_op *item(struct nl_op op)
@@ -162,6 +175,11 @@ static void make(void)
     add(&wide, INT(MORE, 4, NL_BIG));
     add(&wide, KIND(MORE + 1, NL_K_STRING));
     finish(&wide, &wide);
+    add_key(&numbered, 1);
+    add(&numbered, INT(1, 4, 0));
+    add_key(&numbered, 0);
+    add(&numbered, OP(.kind = NL_K_STRUCTS, .type = 2, .item = item(OP(.kind = NL_K_STRUCT, .set = &head.set))));
+    finish(&numbered, &numbered);
     add(&other, OP(.kind = NL_K_NESTED, .type = 1, .set = &leaf.set)); /* at offset 0, as its outer record */
     add(&other, OP(.kind = NL_K_RARE, .type = 2, .set = &leaf.set));
     add(&other, INT(3, 0, 0));
@@ -227,6 +245,11 @@ static void make(void)
     add(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(INT(0, 0, NL_SIGNED))));
     add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = item(OP(.kind = NL_K_FIXED, .size = 6))));
     add(&outer, KIND(type++, NL_K_VIEW));
+    add(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(OP(.kind = NL_K_STRUCT, .set = &stats.set))));
+    add(&outer, OP(.kind = NL_K_STRUCTS, .type = type++, .item = item(OP(.kind = NL_K_STRUCT, .set = &stats.set))));
+    const struct nl_op *counted = item(OP(.kind = NL_K_NESTED, .set = &numbered.set));
+    add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = counted));
+    add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = counted, .depth = 2));
     static struct nl_op reference;
     type = add_rare(type, &reference);
     CHECK(type <= LIMIT);
@@ -324,10 +347,11 @@ static void walk_value(const struct nl_op *op, const uint8_t *from, const struct
         break;
     }
     case NL_K_REPEATED:
-    case NL_K_ARRAY: {
+    case NL_K_ARRAY:
+    case NL_K_STRUCTS: {
         struct nl_list list;
         memcpy(&list, from, sizeof list);
-        CHECK(!list.first == !list.last && (list.first || op->kind == NL_K_ARRAY));
+        CHECK(!list.first == !list.last && (list.first || op->kind != NL_K_REPEATED));
         for (uint32_t at = list.first; at;) {
             inside(heap, at, 4);
             uint32_t next = nl_load32(heap->data + at);
@@ -380,6 +404,16 @@ static void walk_fields(const struct nl_set *set, const uint8_t *record, const s
         else
             for (uint32_t n = 0; n < op->size; n++)
                 CHECK(!record[op->offset + n]); /* as to_numpy shows it */
+    }
+    for (unsigned level = 0; level < NL_KEYS_MAX; level++) {
+        const struct nl_op *key = set->keys[level];
+        if (!key)
+            continue;
+        bits[key->bit / 8] &= (uint8_t)~(1u << key->bit % 8);
+        if (nl_present(set, record, key->bit))
+            CHECK(record[key->offset + 1] <= NL_ATTR_TYPE >> 8);
+        else
+            CHECK(!record[key->offset] && !record[key->offset + 1]);
     }
 }
 
@@ -523,17 +557,33 @@ static void move(const struct result *from)
     nl_area_free(&out);
 }
 
+static void strip(const struct nl_set *set, const uint8_t *payload, size_t size, struct nl_area *out);
+
+static void strip_items(const struct nl_set *set, unsigned levels, struct nl_cursor c, struct nl_area *out)
+{
+    struct nl_attribute a;
+    size_t at;
+    while (nl_next_attribute(&c, &a) == NL_ITEM) {
+        CHECK(nl_open_attribute(out, a.type, &at) == 0);
+        if (levels > 1)
+            strip_items(set, levels - 1, (struct nl_cursor){a.payload, a.size}, out);
+        else
+            strip(set, a.payload, a.size, out);
+        CHECK(nl_close_attribute(out, at) == 0);
+    }
+}
+
 /* The payload again, without the attributes of which a later one counts. */
 static void strip(const struct nl_set *set, const uint8_t *payload, size_t size, struct nl_area *out)
 {
-    struct nl_cursor c = {payload, size}, elements;
-    struct nl_attribute a, element;
+    struct nl_cursor c = {payload, size};
+    struct nl_attribute a;
     while (nl_next_attribute(&c, &a) == NL_ITEM) {
         unsigned type = a.type & NL_ATTR_TYPE;
         const struct nl_op *op = type < set->limit ? set->index[type] : NULL;
         const struct nl_op *field = op && op->kind == NL_K_ANNEX ? op->item : op;
         const struct nl_set *inside = NULL;
-        size_t at, its;
+        size_t at;
         if (op && (op->code == NL_C_STRUCT || op->code == NL_C_NESTED || op->code == NL_C_CONTAINER ||
                    op->code == NL_C_APART)) {
             if (nl_comes_again(c, type))
@@ -544,12 +594,7 @@ static void strip(const struct nl_set *set, const uint8_t *payload, size_t size,
             inside = field->item->set;
         CHECK(nl_open_attribute(out, a.type, &at) == 0);
         if (inside && field->kind == NL_K_ARRAY) {
-            elements = (struct nl_cursor){a.payload, a.size};
-            while (nl_next_attribute(&elements, &element) == NL_ITEM) {
-                CHECK(nl_open_attribute(out, element.type, &its) == 0);
-                strip(inside, element.payload, element.size, out);
-                CHECK(nl_close_attribute(out, its) == 0);
-            }
+            strip_items(inside, field->depth, (struct nl_cursor){a.payload, a.size}, out);
         } else if (inside) {
             strip(inside, a.payload, a.size, out);
         } else {
@@ -641,11 +686,26 @@ static const char *const texts[] = {"vlan", "", "eth0", "x"};
 
 static void seed_set(const struct nl_set *set, struct nl_area *out);
 
+static void seed_value(const struct nl_op *op, struct nl_area *out);
+
+static void seed_items(const struct nl_op *item, unsigned levels, struct nl_area *out)
+{
+    for (uint64_t n = next() % 4; n; n--) {
+        size_t at;
+        CHECK(nl_open_attribute(out, (uint16_t)n, &at) == 0);
+        if (levels > 1)
+            seed_items(item, levels - 1, out);
+        else
+            seed_value(item, out);
+        CHECK(nl_close_attribute(out, at) == 0);
+    }
+}
+
 /* A payload that op takes, mostly. */
 static void seed_value(const struct nl_op *op, struct nl_area *out)
 {
     static const uint8_t widths[] = {1, 2, 4, 8};
-    uint8_t bytes[64];
+    uint8_t bytes[160];
     size_t size = next() % 12;
     for (unsigned i = 0; i < sizeof bytes; i++)
         bytes[i] = next() % 3 ? (uint8_t)next() : (uint8_t)(next() % 3);
@@ -662,13 +722,11 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
         seed_set(op->cases[next() % op->case_count].set, out);
         return;
     case NL_K_ARRAY:
-        for (uint64_t n = next() % 4; n; n--) {
-            size_t at;
-            CHECK(nl_open_attribute(out, (uint16_t)n, &at) == 0);
-            seed_value(op->item, out);
-            CHECK(nl_close_attribute(out, at) == 0);
-        }
+        seed_items(op->item, op->depth, out);
         return;
+    case NL_K_STRUCTS:
+        size = next() % 4 * op->item->set->wire_size;
+        break;
     case NL_K_REPEATED:
         seed_value(op->item, out);
         return;

@@ -36,6 +36,7 @@ from netlink.schema import (
     ip,
     ipv4,
     ipv6,
+    key,
     lladdr,
     mac,
     nested,
@@ -145,6 +146,12 @@ class Link(AttributeSet, header=IfInfoMsg):
     ports: Items[Port] = array(21, Port)
     numbers: Items[int] = repeated(22, u32)
     pack: Items[int] = packed(23, u8)
+    states: Items[State] = repeated(27, u8(enum=State))
+    addresses: Items[IPv4Address] = array(28, ipv4())
+    headers: Items[IfInfoMsg] = repeated(29, IfInfoMsg)
+    table: Items[IfInfoMsg] = packed(30, IfInfoMsg)
+    levels: Items[Port] = array(31, Port, depth=2)
+    place: Int = key()
     sub: Field[Port | bytes | None] = submessage(24, on="name", cases={"a": Port})
     event: Member[State] = event(State)
 
@@ -166,6 +173,11 @@ def reads(link: Link) -> None:
     assert_type(link.main, Port)
     assert_type(link.ports, tuple[Port, ...] | None)
     assert_type(link.pack, tuple[int, ...] | None)
+    assert_type(link.states, tuple[State, ...] | None)
+    assert_type(link.addresses, tuple[IPv4Address, ...] | None)
+    assert_type(link.table, tuple[IfInfoMsg, ...] | None)
+    assert_type(link.levels, tuple[Port, ...] | None)
+    assert_type(link.place, int | None)
     assert_type(link.sub, Port | bytes | None)
     assert_type(link.event, State | None)
     assert_type(Link.mtu, Int)

@@ -36,6 +36,7 @@ from netlink.schema import (
     AttributeSet,
     Bitfield32,
     Record,
+    Struct,
     array,
     be16,
     be32,
@@ -45,7 +46,9 @@ from netlink.schema import (
     event,
     flag,
     ip,
+    ipv4,
     ipv6,
+    key,
     lladdr,
     mac,
     nested,
@@ -90,6 +93,16 @@ class Vlan(AttributeSet):
     id = u32(1)
 
 
+class Via(Struct):
+    kind = u8(enum=Kind)
+    via = ipv4()
+
+
+class Step(AttributeSet):
+    number = key()
+    kind = u8(1, enum=Kind)
+
+
 class Rest(AttributeSet):
     """What `Everything` has not."""
 
@@ -109,9 +122,13 @@ class Rest(AttributeSet):
     chosen = u8(11, enum=Kind)
     by_kind = submessage(12, on="chosen", cases={Kind.FIRST: Vlan, 7: Leaf})
     numbers = packed(13, u64)
+    kinds = repeated(15, u8(enum=Kind))
+    hops = packed(16, Via)
+    steps = array(17, Step, depth=2)
 
 
 bitfields = st.builds(Bitfield32, integers(4), integers(4))
+hops = st.builds(Via, kind=integers(1), via=st.ip_addresses(v=4))
 leaves = optional(kind=integers(1), bits=bitfields).map(lambda v: Leaf(**v))
 rests = st.builds(
     lambda a, b: {**a, **b},
@@ -120,6 +137,8 @@ rests = st.builds(
         flags=st.lists(st.just(True), max_size=3), macs=st.lists(macs, max_size=3), links=st.lists(lladdrs, max_size=3),
         ips=st.lists(st.ip_addresses(), max_size=3), bitfields=st.lists(bitfields, max_size=3),
         leaves=st.lists(leaves, min_size=1, max_size=3), blobs=st.lists(st.binary(max_size=5), min_size=1, max_size=3),
+        kinds=st.lists(integers(1), min_size=1, max_size=3), hops=st.lists(hops, max_size=3),
+        steps=st.lists(st.builds(Step, kind=st.none() | integers(1), number=integers(1)), max_size=3),
         payload=st.binary(max_size=40), numbers=st.lists(integers(8), max_size=4),
     ),
     st.sampled_from([{}, {"chosen": 1, "by_kind": Vlan(id=9)}, {"chosen": 7, "by_kind": Leaf(kind=3)},
@@ -152,12 +171,17 @@ def expected(record: Record, address: Any, prefix: str = "") -> dict[str, Any]:
         elif isinstance(value, Bitfield32):
             out |= {f"{name}_value": value.value, f"{name}_selector": value.selector}
         elif field.enum is not None and issubclass(field.enum, IntEnum):
-            out[name] = value.name if isinstance(value, field.enum) else str(value)
+            out[name] = named(value)
         elif isinstance(value, tuple):
-            out[name] = [item(part, address) for part in value]
+            names = field.item is not None and field.item.enum is not None
+            out[name] = [named(part) if names else item(part, address) for part in value]
         else:
             out[name] = item(value, address)
     return out
+
+
+def named(value: int) -> str:
+    return value.name if isinstance(value, IntEnum) else str(value)
 
 
 def item(value: Any, address: Any) -> Any:
@@ -243,6 +267,9 @@ def test_types() -> None:
         "bits_value: uint32, bits_selector: uint32>>",
         "blobs": "list<item: binary>",
         "payload": "binary",
+        "kinds": "list<item: dictionary<values=string, indices=int32, ordered=0>>",
+        "hops": "list<item: struct<kind: dictionary<values=string, indices=int32, ordered=0>, via: string>>",
+        "steps": "list<item: struct<number: uint16, kind: dictionary<values=string, indices=int32, ordered=0>>>",
         "what": "uint8",
         "kind": "dictionary<values=string, indices=int32, ordered=0>",
         "chosen": "dictionary<values=string, indices=int32, ordered=0>",

@@ -1205,7 +1205,7 @@ def test_declaration_mistakes(mistake: str) -> None:
     [lambda: u8(-1), lambda: u8(0x4000), lambda: u8(()), lambda: u8("1"), lambda: u8((1, "2")), lambda: u8((1, -1)),
      lambda: u8(1.0), lambda: binary(), lambda: binary(1, size=0), lambda: binary(1, size=65532),
      lambda: nested(1, int), lambda: nested(1, AttributeSet), lambda: nested(1, NfGenMsg), lambda: nested(1, None),
-     lambda: struct(1, Port), lambda: struct(1, Struct), lambda: repeated(1, int), lambda: repeated(1, NfGenMsg),
+     lambda: struct(1, Port), lambda: struct(1, Struct), lambda: repeated(1, int), lambda: repeated(1, Struct),
      lambda: repeated(1, "u8"), lambda: array(1, None), lambda: packed(1, string), lambda: packed(1, uint),
      lambda: packed(1, Port), lambda: submessage(1, on="x", cases={}),
      lambda: submessage(1, on="x", cases={1: NfGenMsg}),

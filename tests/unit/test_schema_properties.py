@@ -27,6 +27,7 @@ from netlink.schema import (
     ip,
     ipv4,
     ipv6,
+    key,
     lladdr,
     mac,
     nested,
@@ -88,6 +89,12 @@ class Leaf(AttributeSet):
     number = be32(2)
 
 
+class Numbered(AttributeSet):
+    inner = key(1)
+    number = u16(1)
+    outer = key()
+
+
 class Middle(AttributeSet, rare=("leaf",)):
     leaf = nested(1, Leaf)
     rare_leaf = nested(2, Leaf, rare=True)
@@ -133,6 +140,10 @@ class Everything(AttributeSet, header=Head, rare=RARE):
     by_name = submessage(34, on="name", cases={"leaf": Leaf, "middle": Middle})
     seldom = nested(35, Middle, rare=True)
     link = lladdr(36)
+    states = repeated(37, u16(enum=State))
+    statistics = packed(38, Stats)
+    measured = array(39, Stats)
+    table = array(40, Numbered, depth=2)
 
 
 def integers(width: int, signed: bool = False) -> st.SearchStrategy[int]:
@@ -162,6 +173,7 @@ leaves = records(Leaf, name=texts, number=integers(4))
 middles = records(
     Middle, leaf=leaves, rare_leaf=leaves, text=texts, leaves=st.lists(leaves, min_size=1, max_size=3).map(tuple)
 )
+numbered = st.builds(Numbered, inner=integers(1), outer=integers(1), number=st.none() | integers(2))
 cases = st.one_of(
     st.just({}),
     leaves.map(lambda r: {"kind": 1, "by_number": r}),
@@ -179,6 +191,9 @@ scalars = optional(
     numbers=st.lists(integers(8, True), min_size=1, max_size=4).map(tuple),
     middles=st.lists(middles, min_size=1, max_size=3).map(tuple), names=st.lists(texts, max_size=4).map(tuple),
     leaves=st.lists(leaves, max_size=3).map(tuple), pack=st.lists(integers(2), max_size=5).map(tuple), seldom=middles,
+    states=st.lists(integers(2), min_size=1, max_size=3).map(tuple),
+    statistics=st.lists(all_stats, max_size=3).map(tuple), measured=st.lists(all_stats, max_size=3).map(tuple),
+    table=st.lists(numbered, max_size=4).map(tuple),
 )  # fmt: skip
 values = st.builds(lambda a, b: {**a, **b}, scalars, cases)
 

@@ -21,12 +21,14 @@ from netlink._engine.record cimport (
     NL_K_FIXED,
     NL_K_FLAG,
     NL_K_INT,
+    NL_K_KEY,
     NL_K_NESTED,
     NL_K_PACKED,
     NL_K_RARE,
     NL_K_REPEATED,
     NL_K_STRING,
     NL_K_STRUCT,
+    NL_K_STRUCTS,
     NL_K_SUBMESSAGE,
     NL_K_VIEW,
     NL_SIGNED,
@@ -193,7 +195,7 @@ cdef object value_of(Record record, tuple steps):
 cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
     """The column of a field with exactly one column."""
     cdef Node column
-    if field.kind == NL_K_INT or field.kind == NL_K_EVENT:
+    if field.kind == NL_K_INT or field.kind == NL_K_EVENT or field.kind == NL_K_KEY:
         if field.enum is not None and not issubclass(field.enum, _enum.Flag):
             column = new_column(name, "i", NL_COL_TERM, offset, field.size)
             column.c.flags = field.flags
@@ -223,7 +225,7 @@ cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
     if field.kind == NL_K_PACKED:
         column = new_column(name, "+l", NL_COL_PACKED, offset)
         item = new_column("item", integer_format(field.width, field.flags), NL_COL_FIXED, 0, field.width)
-    elif field.kind == NL_K_REPEATED or field.kind == NL_K_ARRAY:
+    elif field.kind == NL_K_REPEATED or field.kind == NL_K_ARRAY or field.kind == NL_K_STRUCTS:
         column = new_column(name, "+l", NL_COL_LIST, offset)
         item = of_item(field.item, binary)
     else:
@@ -235,7 +237,7 @@ cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
 cdef Node of_item(Field item, bint binary):
     """The column of a list's items."""
     cdef Node column
-    if item.kind == NL_K_NESTED or item.form == _record.FORM_BITFIELD32:
+    if item.kind == NL_K_NESTED or item.kind == NL_K_STRUCT or item.form == _record.FORM_BITFIELD32:
         column = new_column("item", "+s", NL_COL_STRUCT)
         column.set_children(of_field(item, (), (), 0, (), binary))
         return column

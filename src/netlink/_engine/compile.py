@@ -19,7 +19,7 @@ __all__ = ["compile_attributes", "compile_struct"]
 _DEPTH_MAX = 16
 _REFERENCE = 4  # bytes of a reference into the heap
 _ADDRESS_FAMILY = 4  # offset of the family of an address that may have either
-_NEVER_RARE = (_record.NL_K_SUBMESSAGE, _record.NL_K_VIEW, _record.NL_K_EVENT)
+_NEVER_RARE = (_record.NL_K_SUBMESSAGE, _record.NL_K_VIEW, _record.NL_K_EVENT, _record.NL_K_KEY)
 
 
 def compile_attributes(
@@ -38,7 +38,7 @@ def compile_attributes(
     if annex is not None:
         annex.finish()
     last = {"header": None if header is None else _op(header, 0, 0), "annex": None if annex is None else annex.op()}
-    _finish(cls, fields, size, level.table(size, presence, **last))
+    _finish(cls, fields, size, level.table(size, presence, **last, keys=_keys(cls, fields)))
     if _depth(cls) > _DEPTH_MAX:
         raise TypeError(f"{cls.__name__} is nested more than {_DEPTH_MAX} deep")
 
@@ -90,6 +90,7 @@ def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
         "bit": field.bit,
         "offset": field.offset,
         "size": field.size,
+        "depth": field.depth,
     }
     if field.cls is not None:
         op["set"] = field.cls.__table__
@@ -100,6 +101,18 @@ def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
     if field.cases is not None:
         op["cases"] = [(key, case.__table__) for key, case in field.cases]
     return op
+
+
+def _keys(cls: type[Record], fields: dict[str, Field[Any]]) -> dict[int, dict[str, Any]]:
+    """The ops of the fields that are keys, by their levels."""
+    keys: dict[int, dict[str, Any]] = {}
+    for name, field in fields.items():
+        if field.kind == _record.NL_K_KEY:
+            level: Any = field.on
+            if level in keys:
+                raise TypeError(f"{cls.__name__}: {keys[level]['name']} and {name} are both keys of level {level}")
+            keys[level] = _op(field, 0, 0)
+    return keys
 
 
 class _Annex:
@@ -180,7 +193,12 @@ class _Level:
         self.index[type_] = len(self.ops)
 
     def table(
-        self, size: int, presence: int, header: dict[str, Any] | None = None, annex: dict[str, Any] | None = None
+        self,
+        size: int,
+        presence: int,
+        header: dict[str, Any] | None = None,
+        annex: dict[str, Any] | None = None,
+        keys: dict[int, dict[str, Any]] | None = None,
     ) -> Table:
         for op in self.ops:
             if op["kind"] == _record.NL_K_CONTAINER:
@@ -192,7 +210,9 @@ class _Level:
         for last in (header, annex):
             places.append(-1 if last is None else len(ops))
             ops += [] if last is None else [last]
-        return Table().fill(ops, self.index, places[0], 0, size, presence, annex=places[1])
+        numbered = {level: len(ops) + i for i, level in enumerate(keys or ())}
+        ops += (keys or {}).values()
+        return Table().fill(ops, self.index, places[0], 0, size, presence, annex=places[1], keys=numbered)
 
     def sibling(self, op: dict[str, Any]) -> int:
         on = self.fields[op["name"]].on

@@ -195,7 +195,7 @@ static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const u
             result = nl_copy_ref(c, from, fixed, at + op->offset);
         else if (op->kind == NL_K_VIEW)
             result = nl_copy_view(c, from, fixed, at + op->offset);
-        else if (op->kind == NL_K_REPEATED || op->kind == NL_K_ARRAY)
+        else if (nl_is_list(op->kind))
             result = nl_copy_list(c, op, from, fixed, at + op->offset);
         else if (op->kind == NL_K_SUBMESSAGE)
             result = nl_copy_submessage(c, op, from, fixed, at + op->offset);
@@ -295,7 +295,7 @@ static void nl_move_fields(const struct nl_mover *m, const struct nl_set *set, u
             nl_move_reference(m, at);
         else if (op->kind == NL_K_RARE)
             nl_move_rare(m, op->set, at);
-        else if (op->kind == NL_K_REPEATED || op->kind == NL_K_ARRAY)
+        else if (nl_is_list(op->kind))
             nl_move_list(m, op->item, at);
         else if (op->kind == NL_K_SUBMESSAGE) {
             struct nl_sub sub;

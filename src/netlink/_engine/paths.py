@@ -76,7 +76,8 @@ class _Walk:
     names: the fields on the way.
     start, end: the range of the current attributes in the payload.
     fields, prefix: their declared fields, and the types of the containers around them.
-    item: the item that each of them is, instead of fields, if they are those of an array.
+    item, levels: the item that each of them is, instead of fields, if they are those of an array, and how many levels
+        of such attributes are left.
     outer: fields, prefix, start and end of the levels around them, to find the field that chooses a submessage.
     """
 
@@ -87,6 +88,7 @@ class _Walk:
         self.fields: _Fields = declaration.__fields__
         self.prefix: tuple[int, ...] = ()
         self.item: Field[Any] | None = None
+        self.levels = 0
         self.outer: list[tuple[_Fields, tuple[int, ...], int, int]] = []
 
     def path(self) -> str:
@@ -108,12 +110,12 @@ class _Walk:
         while at := self.attribute_at(offset):
             found = True
             type_, index, start, end = at
-            struct = self.step(type_, index)
+            field = self.step(type_, index)
             self.start, self.end = start + _ATTRIBUTE.size, end
             if offset < self.start:
                 break
-            if struct is not None:
-                self.into_struct(struct.__fields__, offset - self.start)
+            if field is not None:
+                self.into_structs(field, offset - self.start)
         return found
 
     def attribute_at(self, offset: int) -> tuple[int, int, int, int] | None:
@@ -127,8 +129,8 @@ class _Walk:
             counts[type_] = counts.get(type_, 0) + 1
         return None
 
-    def step(self, type_: int, index: int) -> type[Record] | None:
-        """Step into an attribute: the attributes inside it become the current ones. The class, if a struct is inside.
+    def step(self, type_: int, index: int) -> Field[Any] | None:
+        """Step into an attribute: the attributes inside it become the current ones. Its field, if structs are inside.
 
         index: the number of attributes of its type, or of its array, before it.
         """
@@ -136,6 +138,10 @@ class _Walk:
         path = (*self.prefix, type_)
         if field is not None:
             self.names[-1] += f"[{index}]"
+            self.levels -= 1
+            if self.levels:
+                self.item = field
+                return None
         else:
             field = next((f for f in self.fields.values() for known, _ in f.types if known == path), None)
             if field is not None:
@@ -152,10 +158,10 @@ class _Walk:
             self.names.append(str(type_))
             self.fields = {}
         elif field.kind == _record.NL_K_ARRAY:
-            self.fields, self.item = {}, field.item
-        elif field.kind == _record.NL_K_STRUCT:
+            self.fields, self.item, self.levels = {}, field.item, field.depth
+        elif field.kind in (_record.NL_K_STRUCT, _record.NL_K_STRUCTS):
             self.fields = {}
-            return field.cls
+            return field
         else:
             cls = self.chosen(field) if field.kind == _record.NL_K_SUBMESSAGE else field.cls
             self.fields = {} if cls is None else cls.__fields__
@@ -190,6 +196,16 @@ class _Walk:
             return data.rstrip(b"\0").decode("utf-8", "surrogateescape")
         order = "big" if field.flags & _record.NL_BIG else sys.byteorder
         return int.from_bytes(data, order, signed=bool(field.flags & _record.NL_SIGNED))
+
+    def into_structs(self, field: Field[Any], offset: int) -> None:
+        """Add the name of a field of a struct, or of one of several side by side, at an offset."""
+        one = field if field.item is None else field.item
+        assert one.cls is not None
+        fields = one.cls.__fields__
+        if field.kind == _record.NL_K_STRUCTS:
+            index, offset = divmod(offset, _struct_size(fields))
+            self.names[-1] += f"[{index}]"
+        self.into_struct(fields, offset)
 
     def into_struct(self, fields: _Fields, offset: int) -> None:
         """Add the name of a struct's field at an offset."""

@@ -33,10 +33,12 @@ enum nl_kind {
     NL_K_STRUCT,     /* fields of set at fixed offsets; the nested record lies inside this one */
     NL_K_REPEATED,   /* one item per attribute of this type; stored as nl_list */
     NL_K_ARRAY,      /* attributes of any type, each an item; stored as nl_list */
+    NL_K_STRUCTS,    /* structs side by side, each an item; stored as nl_list */
     NL_K_PACKED,     /* integers of width bytes side by side; stored as nl_ref to them in host order */
     NL_K_SUBMESSAGE, /* attributes of a set, which the value of a sibling field chooses; stored as nl_sub */
     NL_K_VIEW,       /* any bytes; stored as nl_ref into the datagrams instead of the heap */
     NL_K_EVENT,      /* no attribute: derived from the message's type and flags; stored as a byte */
+    NL_K_KEY,        /* no attribute: the type of the attribute that the record was in an array; stored in 2 bytes */
     NL_K_ANNEX,      /* the field of item, which lies in the annex: offset is that of the reference to it, in 4 bytes */
     NL_KINDS,
 };
@@ -84,12 +86,15 @@ struct nl_op {
     uint32_t size;   /* bytes in the record */
     uint32_t at;     /* a struct's field: its offset in the struct. If family is set: offset of an address's family */
     uint8_t family;  /* 4 or 6: encoded only if that address has this family; else 0 */
+    uint8_t depth;   /* an array: levels of attributes that only number, the items included */
     const struct nl_set *set;
     const struct nl_op *item;
     const struct nl_op *sibling; /* a submessage: the field that chooses the case */
     const struct nl_case *cases;
     uint16_t case_count;
 };
+
+enum { NL_KEYS_MAX = 4 };
 
 struct nl_set {
     const struct nl_op *const *index; /* by attribute type, NULL: unknown */
@@ -102,6 +107,7 @@ struct nl_set {
     uint32_t wire_size;         /* bytes of a struct on the wire; 0 for attributes */
     uint32_t record_size;       /* bytes; an outermost record has 4 more, the head of the nl_unknown list */
     uint32_t presence;          /* offset of the presence bits */
+    const struct nl_op *keys[NL_KEYS_MAX]; /* NL_K_KEY by level of an array, the outermost first; NULL: none */
 };
 
 struct nl_ref {
@@ -133,13 +139,20 @@ struct nl_unknown {
 static inline int nl_is_apart(uint8_t kind)
 {
     return kind == NL_K_NESTED || kind == NL_K_STRUCT || kind == NL_K_RARE || kind == NL_K_ARRAY ||
-           kind == NL_K_SUBMESSAGE;
+           kind == NL_K_STRUCTS || kind == NL_K_SUBMESSAGE;
+}
+
+static inline int nl_is_list(uint8_t kind)
+{
+    return kind == NL_K_REPEATED || kind == NL_K_ARRAY || kind == NL_K_STRUCTS;
 }
 
 static inline void nl_op_finish(struct nl_op *op)
 {
     int swap = (op->flags & NL_BIG) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
     op->code = NL_C_OTHER;
+    if (!op->depth)
+        op->depth = 1;
     if (op->kind == NL_K_NESTED)
         op->code = NL_C_NESTED;
     else if (op->kind == NL_K_CONTAINER)
@@ -446,14 +459,23 @@ static void nl_list_append(struct nl_decoder *d, const struct nl_place *place, s
     memcpy(slot, &list, sizeof list);
 }
 
+/* keys: the types of the attributes of an array around the item and of its own, the outermost first; NULL: no array. */
 static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const struct nl_attribute *a,
-                          const struct nl_place *place)
+                          const struct nl_place *place, const uint16_t *keys)
 {
     const struct nl_op *item = op->item;
     uint32_t entry;
     if (item->kind == NL_K_NESTED) {
         if (nl_decode_heap_record(d, item->set, a->payload, a->size, 4, &entry) < 0)
             return -1;
+        for (unsigned level = 0; keys && level < op->depth; level++) {
+            const struct nl_op *key = item->set->keys[level];
+            uint8_t *record = d->heap->data + entry + 4;
+            if (key) {
+                memcpy(record + key->offset, &keys[level], 2);
+                nl_set_present(item->set, record, key->bit);
+            }
+        }
     } else {
         /* A record of one field, with one byte of presence bits behind it. */
         size_t room = 4 + item->size + 1;
@@ -467,6 +489,22 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
     }
     nl_list_append(d, place, op->offset, entry);
     return 0;
+}
+
+/* Decodes the attributes of an array. level: of those around them. */
+static int nl_decode_array(struct nl_decoder *d, const struct nl_op *op, const uint8_t *payload, size_t size,
+                           const struct nl_place *place, unsigned level, uint16_t *keys)
+{
+    struct nl_cursor c = {payload, size};
+    struct nl_attribute a;
+    enum nl_step step;
+    while ((step = nl_next_attribute(&c, &a)) == NL_ITEM) {
+        keys[level] = a.type & NL_ATTR_TYPE;
+        if ((level + 1 < op->depth ? nl_decode_array(d, op, a.payload, a.size, place, level + 1, keys)
+                                   : nl_decode_item(d, op, &a, place, keys)) < 0)
+            return -1;
+    }
+    return step == NL_BAD ? nl_fail(d, NL_FAULT_ATTRIBUTE, c.at, 0, c.left) : 0;
 }
 
 static int nl_add_unknown(struct nl_decoder *d, const struct nl_set *set, const struct nl_attribute *a,
@@ -504,6 +542,13 @@ static inline int nl_width(struct nl_decoder *d, const struct nl_attribute *a, s
     if (a->size == want)
         return 0;
     return nl_fail(d, NL_FAULT_WIDTH, a->payload, want, a->size);
+}
+
+/* Whether a payload is values of a width side by side. */
+static inline int nl_widths(struct nl_decoder *d, const struct nl_attribute *a, size_t width)
+{
+    size_t rest = a->size % width;
+    return rest ? nl_fail(d, NL_FAULT_WIDTH, a->payload, a->size - rest + width, a->size) : 0;
 }
 
 /* Decodes a value of any kind. nl_decode_set handles the common kinds itself. Lists and the constructor
@@ -588,24 +633,28 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         return nl_decode_value(d, op->set, op->item, a, &inside);
     }
     case NL_K_REPEATED:
-        if (nl_decode_item(d, op, a, place) < 0)
+        if (nl_decode_item(d, op, a, place, NULL) < 0)
             return -1;
         break;
     case NL_K_ARRAY: {
-        struct nl_cursor c = {a->payload, a->size};
-        struct nl_attribute element;
-        enum nl_step step;
-        while ((step = nl_next_attribute(&c, &element)) == NL_ITEM)
-            if (nl_decode_item(d, op, &element, place) < 0)
+        uint16_t keys[NL_KEYS_MAX];
+        if (nl_decode_array(d, op, a->payload, a->size, place, 0, keys) < 0)
+            return -1;
+        break;
+    }
+    case NL_K_STRUCTS: {
+        struct nl_attribute item = *a;
+        if (nl_widths(d, a, op->item->set->wire_size) < 0)
+            return -1;
+        for (item.size = op->item->set->wire_size; item.payload < a->payload + a->size; item.payload += item.size)
+            if (nl_decode_item(d, op, &item, place, NULL) < 0)
                 return -1;
-        if (step == NL_BAD)
-            return nl_fail(d, NL_FAULT_ATTRIBUTE, c.at, 0, c.left);
         break;
     }
     case NL_K_PACKED: {
         struct nl_ref ref;
-        if (a->size % op->width)
-            return nl_fail(d, NL_FAULT_WIDTH, a->payload, a->size - a->size % op->width + op->width, a->size);
+        if (nl_widths(d, a, op->width) < 0)
+            return -1;
         if (nl_heap_copy(d, a->payload, a->size, &ref) < 0)
             return -1;
         for (size_t i = 0; i < ref.size; i += op->width) {
@@ -1014,6 +1063,11 @@ static int nl_encode_int(const struct nl_op *op, const uint8_t *from, struct nl_
     return 0;
 }
 
+static int nl_encode_array(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
+                           struct nl_area *out);
+static int nl_encode_structs(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
+                             struct nl_area *out);
+
 /* Encodes the payload of one present field. */
 static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
                            struct nl_area *out)
@@ -1062,6 +1116,10 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
     }
     case NL_K_STRUCT:
         return nl_encode_struct(op->set, from, 0, out);
+    case NL_K_ARRAY:
+        return nl_encode_array(op, from, bytes, out);
+    case NL_K_STRUCTS:
+        return nl_encode_structs(op, from, bytes, out);
     case NL_K_PACKED: {
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
@@ -1085,20 +1143,80 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
     }
 }
 
-/* Encodes the entries of a list, one attribute each: of the field's type, or numbered from 1. */
-static int nl_encode_list(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes, int numbered,
+/* Encodes an item of a list as an attribute. */
+static int nl_encode_item(const struct nl_op *item, uint16_t type, const uint8_t *from, const struct nl_bytes *bytes,
                           struct nl_area *out)
+{
+    size_t at;
+    int result = nl_open_attribute(out, type | (item->kind == NL_K_NESTED ? NL_ATTR_NESTED : 0), &at);
+    if (result == 0)
+        result = nl_encode_value(item, from, bytes, out);
+    return result < 0 ? result : nl_close_attribute(out, at);
+}
+
+static int nl_encode_repeated(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
+                              struct nl_area *out)
 {
     struct nl_list list;
     memcpy(&list, from, sizeof list);
-    uint16_t nested = op->item->kind == NL_K_NESTED ? NL_ATTR_NESTED : 0, number = 1;
-    for (uint32_t entry = list.first; entry; entry = nl_load32(bytes->heap + entry), number++) {
-        size_t at;
-        int result = nl_open_attribute(out, (uint16_t)((numbered ? number : op->type) | nested), &at);
+    for (uint32_t entry = list.first; entry; entry = nl_load32(bytes->heap + entry)) {
+        int result = nl_encode_item(op->item, op->type, bytes->heap + entry + 4, bytes, out);
+        if (result < 0)
+            return result;
+    }
+    return 0;
+}
+
+/* The types of the attributes of an array for an item: its keys. Without them the items are numbered, in one attribute
+ * of each level around them. */
+static void nl_item_keys(const struct nl_op *op, const uint8_t *record, uint16_t number, uint16_t *keys)
+{
+    const struct nl_set *set = op->item->kind == NL_K_NESTED ? op->item->set : NULL;
+    for (unsigned level = 0; level < op->depth; level++) {
+        const struct nl_op *key = set ? set->keys[level] : NULL;
+        if (key && nl_present(set, record, key->bit))
+            memcpy(&keys[level], record + key->offset, 2);
+        else
+            keys[level] = level + 1u < op->depth ? 1 : number;
+    }
+}
+
+/* Encodes the attributes of an array. Adjacent items with the same keys of outer levels lie in one attribute. */
+static int nl_encode_array(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
+                           struct nl_area *out)
+{
+    struct nl_list list;
+    uint16_t keys[NL_KEYS_MAX], before[NL_KEYS_MAX], number = 1;
+    size_t at[NL_KEYS_MAX];
+    unsigned outer = op->depth - 1u, open = 0, same;
+    int result = 0;
+    memcpy(&list, from, sizeof list);
+    for (uint32_t entry = list.first; entry && result == 0; entry = nl_load32(bytes->heap + entry)) {
+        const uint8_t *item = bytes->heap + entry + 4;
+        nl_item_keys(op, item, number++, keys);
+        for (same = 0; same < open && keys[same] == before[same];)
+            same++;
+        while (open > same && result == 0)
+            result = nl_close_attribute(out, at[--open]);
+        for (; open < outer && result == 0; open++) {
+            before[open] = keys[open];
+            result = nl_open_attribute(out, keys[open] | NL_ATTR_NESTED, &at[open]);
+        }
         if (result == 0)
-            result = nl_encode_value(op->item, bytes->heap + entry + 4, bytes, out);
-        if (result == 0)
-            result = nl_close_attribute(out, at);
+            result = nl_encode_item(op->item, keys[outer], item, bytes, out);
+    }
+    while (open && result == 0)
+        result = nl_close_attribute(out, at[--open]);
+    return result;
+}
+
+static int nl_encode_structs(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
+                             struct nl_area *out)
+{
+    struct nl_list list;
+    memcpy(&list, from, sizeof list);
+    for (uint32_t entry = list.first; entry; entry = nl_load32(bytes->heap + entry)) {
+        int result = nl_encode_struct(op->item->set, bytes->heap + entry + 4, 1, out);
         if (result < 0)
             return result;
     }
@@ -1137,13 +1255,12 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
     if (op->kind == NL_K_INT && op->width)
         return nl_encode_int(op, from, out);
     if (op->kind == NL_K_REPEATED)
-        return nl_encode_list(op, from, bytes, 0, out);
+        return nl_encode_repeated(op, from, bytes, out);
     int nested =
         op->kind == NL_K_NESTED || op->kind == NL_K_RARE || op->kind == NL_K_ARRAY || op->kind == NL_K_SUBMESSAGE;
     result = nl_open_attribute(out, (uint16_t)(op->type | (nested ? NL_ATTR_NESTED : 0)), &at);
     if (result == 0)
-        result =
-            op->kind == NL_K_ARRAY ? nl_encode_list(op, from, bytes, 1, out) : nl_encode_value(op, from, bytes, out);
+        result = nl_encode_value(op, from, bytes, out);
     return result < 0 ? result : nl_close_attribute(out, at);
 }
 

@@ -21,14 +21,17 @@ cdef extern from "_engine/plan.h" nogil:
         NL_K_STRUCT
         NL_K_REPEATED
         NL_K_ARRAY
+        NL_K_STRUCTS
         NL_K_PACKED
         NL_K_SUBMESSAGE
         NL_K_VIEW
         NL_K_EVENT
+        NL_K_KEY
         NL_K_ANNEX
         NL_ADDRESS
         NL_BIG
         NL_SIGNED
+        NL_KEYS_MAX
         NL_FAULT_WIDTH
         NL_FAULT_ATTRIBUTE
         NL_FAULT_HEADER
@@ -51,6 +54,7 @@ cdef extern from "_engine/plan.h" nogil:
         uint32_t size
         uint32_t at
         uint8_t family
+        uint8_t depth
         const nl_set *set
         const nl_op *item
         const nl_op *sibling
@@ -67,6 +71,7 @@ cdef extern from "_engine/plan.h" nogil:
         uint32_t wire_size
         uint32_t record_size
         uint32_t presence
+        const nl_op *keys[4]
 
     struct nl_ref:
         uint32_t offset
@@ -214,6 +219,7 @@ cdef class Field:
     cdef readonly object on
     cdef readonly object cases
     cdef readonly str time
+    cdef readonly int depth
     cdef readonly object owner
     cdef Table layout                   # the table of owner
     cdef readonly str name
@@ -238,6 +244,8 @@ cdef class Field:
     cdef bytes fixed(self, object value)
     cdef bytes bytes_of(self, object value)
     cdef object items_of(self, object value)
+    cdef bytes array_payload(self, object value)
+    cdef bytes attributes_of(self, list items, int level)
     cdef bytes lladdr(self, object value)
     cdef bytes text(self, object value)
     cdef bytes packed(self, object value, unsigned width)

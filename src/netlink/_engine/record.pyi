@@ -23,13 +23,16 @@ NL_K_RARE: Final[int]
 NL_K_STRUCT: Final[int]
 NL_K_REPEATED: Final[int]
 NL_K_ARRAY: Final[int]
+NL_K_STRUCTS: Final[int]
 NL_K_PACKED: Final[int]
 NL_K_SUBMESSAGE: Final[int]
 NL_K_VIEW: Final[int]
 NL_K_EVENT: Final[int]
+NL_K_KEY: Final[int]
 NL_K_ANNEX: Final[int]
 NL_BIG: Final[int]
 NL_SIGNED: Final[int]
+NL_KEYS_MAX: Final[int]
 FORM_PLAIN: int
 FORM_LLADDR: int
 FORM_BITFIELD32: int
@@ -60,6 +63,7 @@ class Table:
         presence: int,
         *,
         annex: int = -1,
+        keys: dict[int, int] | None = None,
     ) -> Self: ...
 
 @final
@@ -111,9 +115,10 @@ class Field(Generic[_T_co, _V_contra]):
         cls: type[Record] | None = None,
         item: Field[Any] | None = None,
         form: int = 0,
-        on: str | None = None,
+        on: object = None,
         cases: tuple[tuple[Any, type[Record]], ...] | None = None,
         time: str | None = None,
+        depth: int = 0,
     ) -> None: ...
     @property
     def kind(self) -> int: ...
@@ -140,9 +145,11 @@ class Field(Generic[_T_co, _V_contra]):
     @property
     def form(self) -> int: ...
     @property
-    def on(self) -> str | None: ...
+    def on(self) -> Any: ...
     @property
     def cases(self) -> tuple[tuple[Any, type[Record]], ...] | None: ...
+    @property
+    def depth(self) -> int: ...
     @property
     def time(self) -> str | None: ...
     @property

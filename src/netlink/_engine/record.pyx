@@ -60,7 +60,8 @@ globals().update({
     "NL_K_INT": NL_K_INT, "NL_K_FLAG": NL_K_FLAG, "NL_K_STRING": NL_K_STRING, "NL_K_BINARY": NL_K_BINARY,
     "NL_K_FIXED": NL_K_FIXED, "NL_K_ADDRESS": NL_K_ADDRESS, "NL_K_NESTED": NL_K_NESTED,
     "NL_K_CONTAINER": NL_K_CONTAINER, "NL_K_RARE": NL_K_RARE, "NL_K_STRUCT": NL_K_STRUCT,
-    "NL_K_REPEATED": NL_K_REPEATED, "NL_K_ARRAY": NL_K_ARRAY, "NL_K_PACKED": NL_K_PACKED,
+    "NL_K_REPEATED": NL_K_REPEATED, "NL_K_ARRAY": NL_K_ARRAY, "NL_K_STRUCTS": NL_K_STRUCTS,
+    "NL_K_PACKED": NL_K_PACKED, "NL_K_KEY": NL_K_KEY, "NL_KEYS_MAX": NL_KEYS_MAX,
     "NL_K_SUBMESSAGE": NL_K_SUBMESSAGE, "NL_K_VIEW": NL_K_VIEW, "NL_K_EVENT": NL_K_EVENT, "NL_K_ANNEX": NL_K_ANNEX,
     "NL_BIG": NL_BIG, "NL_SIGNED": NL_SIGNED,
 })
@@ -83,13 +84,14 @@ cdef class Table:
         free(self.cases)
 
     def fill(self, list ops, dict index, Py_ssize_t header, uint32_t wire_size, uint32_t record_size,
-             uint32_t presence, *, Py_ssize_t annex=-1):
+             uint32_t presence, *, Py_ssize_t annex=-1, dict keys=None):
         """Fill the table.
 
         ops: dicts of nl_op's members. set: another Table. item: another Table and a position in its ops. sibling: a
         position in ops. cases: pairs of a key and a Table.
         index: positions in ops by attribute type.
         header, annex: the positions in ops of the ops for these, which must be the last ones; -1 for none.
+        keys: the positions of the NL_K_KEY by their levels, which must be the last ones, too.
         """
         cdef Py_ssize_t count = len(ops), i, total = 0
         cdef nl_op *op
@@ -118,6 +120,9 @@ cdef class Table:
             op.size = spec.get("size", 0)
             op.at = spec.get("at", 0)
             op.family = spec.get("family", 0)
+            op.depth = spec.get("depth", 0)
+            if op.depth > NL_KEYS_MAX:
+                raise TypeError(f"{spec['name']} has too many levels")
             if "set" in spec:
                 other = spec["set"]
                 self.parts.append(other)
@@ -128,6 +133,8 @@ cdef class Table:
                 other, position = spec["item"]
                 self.parts.append(other)
                 op.item = &other.ops[<Py_ssize_t>position]
+                if op.kind == NL_K_STRUCTS and (op.item.kind != NL_K_STRUCT or not op.item.set.wire_size):
+                    raise TypeError(f"{spec['name']} has no structs")
             if "sibling" in spec:
                 op.sibling = &self.ops[<Py_ssize_t>spec["sibling"]]
             op.cases = case
@@ -150,8 +157,12 @@ cdef class Table:
         self.set.index = self.index
         self.set.limit = limit
         self.set.ops = self.ops
-        # The ops of header and annex are no attributes.
-        self.set.op_count = count - (header >= 0) - (annex >= 0)
+        # The ops of header, annex and keys are no attributes.
+        self.set.op_count = count - (header >= 0) - (annex >= 0) - (0 if keys is None else len(keys))
+        for level, position in (keys or {}).items():
+            if not 0 <= level < NL_KEYS_MAX:
+                raise TypeError(f"a key has a level from 0 to {NL_KEYS_MAX - 1}")
+            self.set.keys[<Py_ssize_t>level] = &self.ops[<Py_ssize_t>position]
         self.set.header = &self.ops[header] if header >= 0 else NULL
         self.set.annex = &self.ops[annex] if annex >= 0 else NULL
         self.set.wire_size = wire_size
@@ -598,15 +609,15 @@ cdef class Record:
         return restored, (type(self), payload, *beside)
 
     cdef tuple content(self):
-        """The payload, and pairs of the name and the value of an event field, which no payload has."""
+        """The payload, and pairs of the name and the value of an event or a key, which no payload has."""
         cdef Field field
-        cdef list events = []
+        cdef list beside = []
         for field in type(self).__fields__.values():
-            if field.kind == NL_K_EVENT:
+            if field.kind == NL_K_EVENT or field.kind == NL_K_KEY:
                 value = field.load(self)
                 if value is not None:
-                    events.append((field.name, value))
-        return self.encode(), *events
+                    beside.append((field.name, value))
+        return self.encode(), *beside
 
     def __copy__(self):
         """A copy of the record alone, with its unknown attributes."""
@@ -712,7 +723,8 @@ cdef class Field:
     """A declared field: the descriptor that reads it from a record."""
 
     def __init__(self, int kind, types, *, int width=0, int flags=0, uint32_t size=0, enum=None,
-                 bint required=False, cls=None, item=None, int form=0, on=None, cases=None, str time=None):
+                 bint required=False, cls=None, item=None, int form=0, on=None, cases=None, str time=None,
+                 int depth=0):
         if self.name is not None:
             raise TypeError("a Field is declared once")
         self.kind = kind
@@ -733,6 +745,7 @@ cdef class Field:
         self.on = on
         self.cases = cases
         self.time = time
+        self.depth = depth
 
     def __class_getitem__(cls, item):
         return cls  # generic for type checkers
@@ -759,8 +772,8 @@ cdef class Field:
             raise TypeError(f"{self.name} is in the annex of another table")
         if self.presence != set.presence or not (
                 set.header is not NULL and set.header.offset == self.offset and self.is_header()
-                or self.kind == NL_K_EVENT and self.offset < self.presence and self.bit < 8 * (
-                    set.record_size - self.presence)
+                or (self.kind == NL_K_EVENT or self.kind == NL_K_KEY) and self.offset + self.size <= self.presence
+                and self.bit < 8 * (set.record_size - self.presence)
                 or self.op_in(set) is not NULL):
             raise TypeError(f"{self.name} is not in the table")
         self.layout = layout
@@ -811,7 +824,7 @@ cdef class Field:
         cdef nl_sub sub
         cdef uint32_t offset
         cdef const uint8_t *heap = store.heap.data
-        if self.kind == NL_K_INT or self.kind == NL_K_EVENT:
+        if self.kind == NL_K_INT or self.kind == NL_K_EVENT or self.kind == NL_K_KEY:
             return self.number(nl_load_int(at, self.size, self.flags & NL_SIGNED))
         if self.kind == NL_K_ADDRESS:
             return address(at, self.size, heap)
@@ -837,7 +850,7 @@ cdef class Field:
         if self.kind == NL_K_RARE:
             memcpy(&offset, at, 4)
             return outermost(self.cls, self.inner, store, heap + offset)
-        if self.kind == NL_K_REPEATED or self.kind == NL_K_ARRAY:
+        if self.kind == NL_K_REPEATED or self.kind == NL_K_ARRAY or self.kind == NL_K_STRUCTS:
             return self.load_list(store, at)
         if self.kind == NL_K_PACKED:
             memcpy(&ref, at, sizeof(ref))
@@ -859,6 +872,9 @@ cdef class Field:
         while entry:
             if item.kind == NL_K_NESTED:
                 values.append(outermost(item.cls, item.inner, store, store.heap.data + entry + 4))
+            elif item.kind == NL_K_STRUCT:
+                values.append(new_view(item.cls, item.inner, store, store.heap.data + entry + 4,
+                                       store.heap.data + entry + 4, NULL))
             else:
                 values.append(item.load_value(store, store.heap.data + entry + 4))
             memcpy(&entry, store.heap.data + entry, 4)
@@ -901,6 +917,7 @@ cdef class Field:
         cdef const nl_op *op
         cdef nl_sub sub
         cdef uint32_t annex = 0, reference
+        cdef uint64_t number
         cdef int result
         decoder.heap = &store.heap
         decoder.datagrams = &store.datagrams
@@ -917,6 +934,11 @@ cdef class Field:
         if self.kind == NL_K_INT or self.kind == NL_K_EVENT:
             nl_store_int(record + self.offset, self.checked(value, self.size if self.width == 0 else self.width),
                          self.size, 0)
+        elif self.kind == NL_K_KEY:
+            number = self.checked(value, 2)
+            if number > NL_ATTR_TYPE:
+                raise EncodeError(f"{self.name}: {number} is more than {NL_ATTR_TYPE}, the largest attribute type")
+            nl_store_int(record + self.offset, number, 2, 0)
         elif self.kind == NL_K_FLAG:
             if not value:
                 return 0
@@ -1047,27 +1069,64 @@ cdef class Field:
             return [b"".join([self.packed(number, self.width) for number in self.items_of(value)])]
         if self.kind == NL_K_REPEATED:
             return [self.item_payload(item) for item in self.items_of(value)]
+        if self.kind == NL_K_STRUCTS:
+            size = (<Field>self.item).inner.set.wire_size
+            return [b"".join([self.item_payload(item).ljust(size, b"\0") for item in self.items_of(value)])]
         if self.kind == NL_K_ARRAY:
-            out = b""
-            for i, item in enumerate(self.items_of(value)):
-                if i == 65535:
-                    raise EncodeError(f"{self.name}: an array has at most 65535 items")
-                data = self.item_payload(item)
-                if len(data) > 65531:
-                    raise EncodeError(f"{self.name}: an item is longer than 65531 bytes")
-                out += ((len(data) + 4).to_bytes(2, "little" if not NL_HOST_BIG else "big")
-                        + (i + 1).to_bytes(2, "little" if not NL_HOST_BIG else "big")
-                        + data + b"\0\0\0"[:nl_align(len(data)) - len(data)])
-            return [out]
+            return [self.array_payload(value)]
         if isinstance(value, Record):
             if not any(value.__class__ is cls for _, cls in self.cases):
                 raise TypeError(f"{self.name}: {type(value).__name__} is not one of its cases")
             return [value.encode()]
         return [self.bytes_of(value)]
 
+    cdef bytes array_payload(self, object value):
+        """The attributes of an array. Their types are the keys of the items. Items without keys are numbered."""
+        cdef Field item = self.item, key
+        cdef list items = [], types, names = [None] * self.depth
+        cdef int level
+        if item.kind == NL_K_NESTED:
+            for key in item.cls.__fields__.values():
+                if key.kind == NL_K_KEY and key.on < self.depth:
+                    names[<int>key.on] = key.name
+        for i, part in enumerate(self.items_of(value)):
+            if i == 65535:
+                raise EncodeError(f"{self.name}: an array has at most 65535 items")
+            data = self.item_payload(part)
+            types = []
+            for level in range(self.depth):
+                type_ = None if names[level] is None else getattr(part, names[level])
+                if type_ is None:
+                    type_ = i + 1 if level == self.depth - 1 else 1
+                types.append(type_)
+            items.append((types, data))
+        return self.attributes_of(items, 0)
+
+    cdef bytes attributes_of(self, list items, int level):
+        """The attributes of an array at a level. items: pairs of the types at all levels and a payload."""
+        cdef list parts = []
+        cdef list group = None
+        for types, data in items:
+            if level == self.depth - 1:
+                parts.append((types[level], data))
+            elif group is None or types[level] != parts[len(parts) - 1][0]:
+                group = [(types, data)]
+                parts.append((types[level], group))
+            else:
+                group.append((types, data))
+        out = []
+        order = "big" if NL_HOST_BIG else "little"
+        for type_, inner in parts:
+            data = inner if level == self.depth - 1 else self.attributes_of(inner, level + 1)
+            if len(data) > 65531:
+                raise EncodeError(f"{self.name}: an item is longer than 65531 bytes")
+            out += [(len(data) + 4).to_bytes(2, order), type_.to_bytes(2, order), data,
+                    b"\0\0\0"[:nl_align(len(data)) - len(data)]]
+        return b"".join(out)
+
     cdef bytes item_payload(self, object value):
         cdef Field item = self.item
-        if item.kind == NL_K_NESTED:
+        if item.kind == NL_K_NESTED or item.kind == NL_K_STRUCT:
             return self.part(item.cls, value)
         if item.kind == NL_K_INT:
             return item.packed(value, item.size if item.width == 0 else item.width)

@@ -285,6 +285,7 @@ static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set
     case NL_K_SUBMESSAGE:
         return -1;
     case NL_K_ARRAY:
+    case NL_K_STRUCTS:
         if (nl_present(set, nl_model_at(d, place), op->bit))
             return -1;
         nl_set_present(set, nl_model_at(d, place), op->bit);
