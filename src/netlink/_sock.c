@@ -560,7 +560,7 @@ ssize_t nl_sock_receive_reply(struct nl_sock *s, struct nl_buffer *b)
 struct place {
     void *at;
     size_t size;
-    uint32_t sender;
+    uint32_t *sender; /* NULL: not asked for */
 };
 
 static ssize_t to_place(struct nl_sock *s, void *to)
@@ -568,17 +568,17 @@ static ssize_t to_place(struct nl_sock *s, void *to)
     struct place *p = to;
     struct sockaddr_nl from = {0};
     socklen_t length = sizeof from;
-    ssize_t got = recvfrom(s->fd, p->at, p->size, MSG_TRUNC | MSG_DONTWAIT, (struct sockaddr *)&from, &length);
-    p->sender = from.nl_pid;
+    ssize_t got = recvfrom(s->fd, p->at, p->size, MSG_TRUNC | MSG_DONTWAIT, p->sender ? (struct sockaddr *)&from : NULL,
+                           p->sender ? &length : NULL);
+    if (p->sender)
+        *p->sender = from.nl_pid;
     return got < 0 ? -errno : got;
 }
 
 ssize_t nl_sock_receive_at(struct nl_sock *s, void *to, size_t size, uint32_t *sender, int wait)
 {
-    struct place place = {to, size, 0};
-    ssize_t result = receive(s, to_place, &place, wait);
-    *sender = place.sender;
-    return result;
+    struct place place = {to, size, sender};
+    return receive(s, to_place, &place, wait);
 }
 
 static ssize_t to_ring(struct nl_sock *s, void *to)
@@ -600,7 +600,7 @@ int nl_sock_receive_ring(struct nl_sock *s, struct nl_ring *ring, int wait)
     return (int)receive(s, to_ring, ring, wait);
 }
 
-int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size)
+int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size, int named)
 {
     memset(ring, 0, sizeof *ring);
     if (!slots || !slot_size || slot_size > SIZE_MAX / slots)
@@ -620,6 +620,8 @@ int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size)
         ring->vectors[i].iov_len = slot_size;
         ring->headers[i].msg_hdr.msg_iov = &ring->vectors[i];
         ring->headers[i].msg_hdr.msg_iovlen = 1;
+        if (!named)
+            continue;
         ring->headers[i].msg_hdr.msg_name = &ring->senders[i];
         ring->headers[i].msg_hdr.msg_namelen = sizeof ring->senders[i]; /* the kernel writes the same value */
     }
@@ -636,6 +638,22 @@ void nl_ring_free(struct nl_ring *ring)
 }
 
 /* ---- options ---- */
+
+int nl_sock_connect(struct nl_sock *s)
+{
+    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    int result = enter(s);
+    if (result < 0)
+        return result;
+    if (connect(s->fd, (struct sockaddr *)&kernel, sizeof kernel) < 0)
+        result = -errno;
+    /* What others sent before. The limit is far beyond what a queue holds: groups may go on filling it. */
+    for (int i = 0; !result && i < 1 << 16; i++)
+        if (recv(s->fd, NULL, 0, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+            break;
+    leave(s);
+    return result;
+}
 
 int nl_sock_set_option(struct nl_sock *s, int level, int option, int value)
 {

@@ -83,7 +83,7 @@ ssize_t nl_sock_receive(struct nl_sock *s, struct nl_buffer *b, int wait);
 ssize_t nl_sock_receive_reply(struct nl_sock *s, struct nl_buffer *b);
 
 /* Receives one datagram into size bytes: its length, which exceeds size if it was cut, or an error as above. sender:
- * its port, 0 for the kernel. */
+ * its port, 0 for the kernel; NULL if it is of no interest, which saves time. */
 ssize_t nl_sock_receive_at(struct nl_sock *s, void *to, size_t size, uint32_t *sender, int wait);
 
 /* Receives the queued datagrams, at least one and at most ring->slots: their number, or an error as above. Slot i has a
@@ -91,9 +91,14 @@ ssize_t nl_sock_receive_at(struct nl_sock *s, void *to, size_t size, uint32_t *s
  * longer than a slot, headers[i].msg_hdr.msg_flags has MSG_TRUNC. */
 int nl_sock_receive_ring(struct nl_sock *s, struct nl_ring *ring, int wait);
 
-int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size);
+/* named: whether to fill senders; else all are 0, which saves time. */
+int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size, int named);
 void nl_ring_free(struct nl_ring *ring);
 void nl_buffer_free(struct nl_buffer *b);
+
+/* Has the kernel refuse what other processes send to the socket from now on (ECONNREFUSED), and drops what is queued:
+ * 0 or an error. Messages to the socket's groups still come from every process that may send to these. */
+int nl_sock_connect(struct nl_sock *s);
 
 int nl_sock_set_option(struct nl_sock *s, int level, int option, int value);
 int nl_sock_get_option(struct nl_sock *s, int level, int option, int *value);

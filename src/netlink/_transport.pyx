@@ -263,6 +263,10 @@ cdef class Socket:
 
     # Options
 
+    def connect(self):
+        """Refuse what other processes send to this socket, and drop what is queued. Groups are not affected."""
+        self.check("connect", nl_sock_connect(self.s))
+
     def join_group(self, uint32_t group):
         """NETLINK_ADD_MEMBERSHIP."""
         self.set_value("join-group", SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, <int>group)
@@ -505,8 +509,8 @@ cdef void free_buffer(nl_buffer *buffer) noexcept nogil:
     nl_buffer_free(buffer)
 
 
-cdef int init_ring(nl_ring *ring, unsigned slots, size_t slot_size) noexcept nogil:
-    return nl_ring_init(ring, slots, slot_size)
+cdef int init_ring(nl_ring *ring, unsigned slots, size_t slot_size, int named) noexcept nogil:
+    return nl_ring_init(ring, slots, slot_size, named)
 
 
 cdef void free_ring(nl_ring *ring) noexcept nogil:
@@ -550,7 +554,7 @@ cdef class Ring:
     """
 
     def __cinit__(self, unsigned slots, size_t slot_size):
-        cdef int result = nl_ring_init(&self.ring, slots, slot_size)
+        cdef int result = nl_ring_init(&self.ring, slots, slot_size, False)
         if result == -EINVAL:
             raise ValueError("a ring needs at least one slot, of at least one byte")
         if result == -ENOMEM:

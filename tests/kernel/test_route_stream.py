@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import select
+import socket
 import warnings
 from collections.abc import Callable, Iterator
 from enum import IntFlag
@@ -95,6 +97,30 @@ def test_links_and_addresses_in_order(conn: Conn) -> None:
         assert seen[-2] == ("Link", "first", Event.DEL)
         assert stream.lost == 0
         assert repr(stream) == "<netlink.stream.Stream of Link, Address>"
+
+
+def test_no_other_process_can_send_to_it(conn: Conn) -> None:
+    with monitor() as stream, socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, Family.ROUTE) as other:
+        with socket.socket(fileno=os.dup(stream.fileno())) as copy:
+            port: int = copy.getsockname()[0]
+        with pytest.raises(ConnectionRefusedError):
+            other.sendto(Message(Header(length=32, type=netns.RTM_NEWLINK), bytes(16)).marshal_binary(), (port, 0))
+        netns.add_link(conn, "first")
+        assert brief(next(stream)) == ("Link", "first", Event.NEW)
+
+
+def test_to_groups_of_processes_only_the_kernel_counts() -> None:
+    kinds = {0x10: Link}
+    with (
+        netlink.stream.open(Family.USERSOCK, kinds, groups=[1]) as stream,
+        socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, Family.USERSOCK) as other,
+    ):
+        with pytest.raises(ConnectionRefusedError):  # by the kernel, which has no such socket, after the group
+            other.sendto(Message(Header(length=32, type=0x10), bytes(16)).marshal_binary(), (0, 1))
+        assert select.select([stream.fileno()], [], [], 0)[0]
+        stream.stop()
+        assert list(stream) == []
+        assert stream.lost == 0
 
 
 def test_in_an_event_loop(conn: Conn) -> None:

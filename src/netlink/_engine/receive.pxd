@@ -77,6 +77,7 @@ cdef class StreamReader(Receiver):
     cdef object later               # an error to raise after the last batch
     cdef bint views                 # receives into the store, one datagram at a time, unless they are brief
     cdef bint brief                 # the last datagram was: its bytes are copied from the ring
+    cdef bint named                 # whether the senders of datagrams are looked at
     cdef uint32_t sender            # port id whose messages are read
     cdef size_t slot                # bytes of the largest datagram
     cdef nl_ring ring

@@ -393,9 +393,10 @@ cdef class StreamReader(Receiver):
     """A reader of the messages that the kernel sends to a socket without any other reader.
 
     sock: the socket; None: only `feed`, and `read` never waits.
-    kinds: (message type, declaration, event, flag mask, flags) each. All other messages are skipped, as are messages
-    from another port id than sender, the kernel's. event: the value of the field that `schema.event` declares; None for
-    no value.
+    kinds: (message type, declaration, event, flag mask, flags) each. All other messages are skipped. event: the value
+    of the field that `schema.event` declares; None for no value.
+    sender: messages from another port id, the kernel's by default, are skipped. None: the kernel lets nobody else send,
+    and no sender is looked at, which saves time.
     counter: a field with which the kernel numbers messages from 0: `lost` counts its gaps. Without it, `lost` counts
     the drops of the socket, unless count_drops is false.
     matches: select records, for some of the declarations. A match sees the event. The records that it leaves out are no
@@ -405,7 +406,7 @@ cdef class StreamReader(Receiver):
     """
 
     def __cinit__(self, Socket sock, kinds, *, Field counter=None, bint count_drops=True, matches=(),
-                  size_t slot, bint views=False, uint32_t sender=0):
+                  size_t slot, bint views=False, sender=0):
         cdef Kind *kind
         cdef uint8_t number
         cdef Declared declared
@@ -439,7 +440,8 @@ cdef class StreamReader(Receiver):
         self.counts_drops = count_drops and not self.counted and sock is not None
         self.slot = slot
         self.views = views
-        self.sender = sender
+        self.named = sender is not None
+        self.sender = 0 if sender is None else sender
         self.ready = []
         if self.counts_drops:
             self.drops = sock.drops
@@ -638,7 +640,7 @@ cdef class StreamReader(Receiver):
         if self.ring.slot_size < self.slot:
             free_ring(&self.ring)
             slots = min(<size_t>SLOTS, max(<size_t>1, <size_t>RING_SIZE // self.slot))
-            result = init_ring(&self.ring, <unsigned>slots, self.slot)
+            result = init_ring(&self.ring, <unsigned>slots, self.slot, self.named)
             if result < 0:
                 return result
         result = receive_ring(self.sock, &self.ring, wait)
@@ -656,7 +658,8 @@ cdef class StreamReader(Receiver):
         self.store.datagrams.size = start
         if nl_area_reserve(&self.store.datagrams, self.slot) < 0:
             return -ENOMEM
-        got = receive_at(self.sock, self.store.datagrams.data + start, self.slot, &sender, wait)
+        got = receive_at(self.sock, self.store.datagrams.data + start, self.slot, &sender if self.named else NULL,
+                         wait)
         if got < 0 and got != -ENOBUFS:
             return <int>got
         if got <= 0 or sender != self.sender:

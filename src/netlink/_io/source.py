@@ -13,7 +13,7 @@ from netlink._engine.record import NL_K_VIEW, Batch, Field, Record
 from netlink._io.warn import warn
 from netlink._transport import Socket
 from netlink.config import Config
-from netlink.consts import ConnOption
+from netlink.consts import ConnOption, Family
 from netlink.errors import OpError, Overrun
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ _READ_BUFFER = 16 << 20
 _START_BUFFER = 1 << 20
 _READ_BUFFER_MAX = (1 << 31) - 2  # the largest value of SO_RCVBUF
 _PAST = 0.0  # in time.monotonic()
+# Processes without privileges send to the groups of the first, and udev to one of the other. All others need
+# CAP_NET_ADMIN over the network namespace, and may as well have the kernel send.
+_SENT_BY_PROCESSES = (Family.USERSOCK, Family.KOBJECT_UEVENT)
 _START, _STOP = 1, 2  # sequence numbers of the requests
 
 
@@ -142,6 +145,7 @@ def open_source(
     config = Config() if config is None else config
     sock = Socket(protocol, config)
     try:
+        sock.connect()
         groups = [*groups, *(bit + 1 for bit in range(32) if config.groups >> bit & 1)]
         # Without this option the kernel drops all messages after an overrun until the queue is empty, unreported.
         sock.set_option(ConnOption.NO_ENOBUFS, True)
@@ -160,6 +164,7 @@ def open_source(
             matches=matches,
             slot=slot,
             views=any(has_views(kind.declaration, set()) for kind in kinds),
+            sender=0 if groups and protocol in _SENT_BY_PROCESSES else None,
         )
         for group in groups:
             sock.join_group(group)
