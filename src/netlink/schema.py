@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, datacl
 
 from netlink._engine import record as _record
 from netlink._engine.arrow import Column, Columns, dtype
-from netlink._engine.compile import compile_attributes, compile_struct
+from netlink._engine.compile import Pad, compile_attributes, compile_struct
 from netlink._engine.record import Batch, Bitfield32, Field, MissingAttribute, Record, release_memory
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ __all__ = [
     "mac",
     "nested",
     "packed",
+    "pad",
     "release_memory",
     "repeated",
     "s8",
@@ -352,10 +353,17 @@ def nested(type: Path, cls: type[Any], *, required: bool = False, rare: bool = F
     return Field(_record.NL_K_NESTED, _types(type), size=size, cls=cls, required=required)
 
 
-def struct(type: Path, cls: type[_R]) -> Field[_R | None]:  # noqa: A002
-    """A C struct as the payload: a record of a `Struct`."""
+def struct(type: Path | None, cls: type[_R]) -> Field[_R | None]:  # noqa: A002
+    """A C struct as the payload, or with None for the type in another `Struct`: a record of a `Struct`."""
     size = _compiled("struct", cls, Struct)
     return Field(_record.NL_K_STRUCT, _types(type), size=size, cls=cls)
+
+
+def pad(size: int) -> Any:
+    """Padding of a `Struct`: bytes without a field, which are zero when they are encoded."""
+    if not 1 <= size <= 65531:
+        raise TypeError(f"padding has from 1 to 65531 bytes, not {size}")
+    return Pad(size)
 
 
 @overload
@@ -404,12 +412,19 @@ def packed(type: Path, kind: Any) -> Field[Any]:  # noqa: A002
     return Field(_record.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE)
 
 
-def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R | bytes | None]:  # noqa: A002
-    """A record of the class cases[value of the field `on`]; the payload as bytes if no case fits."""
+@overload
+def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R | bytes | None]: ...
+@overload
+def submessage(type: Path, on: str, cases: Mapping[Any, Any]) -> Field[Any]: ...
+def submessage(type: Path, on: str, cases: Mapping[Any, Any]) -> Field[Any]:  # noqa: A002
+    """A record of the class cases[value of the field `on`]; the payload as bytes if no case fits.
+
+    A case is an `AttributeSet`, with its header if it has one, or a `Struct`.
+    """
     if not isinstance(cases, Mapping) or not cases:
         raise TypeError(f"a submessage takes a mapping from values to classes, not {cases!r}")
     for cls in cases.values():
-        _compiled("a case of submessage", cls, AttributeSet)
+        _compiled("a case of submessage", cls, Record)
     return Field(_record.NL_K_SUBMESSAGE, _types(type), size=_SUB_SIZE, on=on, cases=tuple(cases.items()))
 
 
@@ -438,9 +453,8 @@ def _derives(kind: Any, base: type[Record]) -> bool:
 def _compiled(what: str, cls: Any, base: type[Record]) -> int:
     """The size of the records of a declaration. TypeError if cls is not a declaration."""
     if not (_derives(cls, base) and hasattr(cls, "__table__")):
-        raise TypeError(f"{what} takes a class derived from {base.__name__}, not {cls!r}")
-    if what != "nested" and base is AttributeSet and "header" in cls.__fields__ and not cls.__fields__["header"].types:
-        raise TypeError(f"{what} takes attributes without a header struct, but {cls.__name__} has one")
+        want = "AttributeSet or Struct" if base is Record else base.__name__
+        raise TypeError(f"{what} takes a class derived from {want}, not {cls!r}")
     size: int = cls.__size__
     return size
 
@@ -457,18 +471,29 @@ class _Declared(type):
         return super().__new__(mcls, name, bases, namespace, **options)
 
 
-def _fields(cls: type[Record], base: type[Record], header: type[Record] | None = None) -> dict[str, Field[Any]]:
-    """The fields that a class declares, without names for fields of its header."""
-    if cls.__mro__[1] is not base:
-        raise TypeError(f"{cls.__name__}: a declaration must derive from {base.__name__} alone")
-    fields: dict[str, Field[Any]] = {}
+def _members(cls: type[Record], base: type[Record], header: type[Record] | None = None) -> dict[str, Field[Any] | Pad]:
+    """The members that a class inherits and declares, without names for fields of its header."""
+    parent, *others = (kind for kind in cls.__bases__ if issubclass(kind, Record))
+    if others or cls.__mro__[1] is not parent or not issubclass(parent, base):
+        raise TypeError(f"{cls.__name__}: a declaration must derive from {base.__name__}, or first from another one")
+    members: dict[str, Field[Any] | Pad] = {}
+    for source in reversed(cls.__mro__[1:]):
+        for name, value in vars(source).items() if issubclass(source, base) else ():
+            if isinstance(value, Pad):
+                members[name] = value
+            elif isinstance(value, Field) and (value.types or name != "header" or base is Struct):
+                members[name] = value.again()
     for name, value in vars(cls).items():
-        if isinstance(value, Field) and (header is None or value.owner is not header):
+        if isinstance(value, Pad):
+            members[name] = value
+        elif isinstance(value, Field) and (header is None or value.owner is not header):
             if value.owner is not None:
                 raise TypeError(f"{cls.__name__}.{name} is a field of {value.owner.__name__}, not of the header")
-            fields[name] = value
+            members[name] = value
             if not name.isidentifier():
                 raise TypeError(f"{cls.__name__}: {name!r} is not an identifier, so it is no name of a field")
+        elif name in members:
+            raise TypeError(f"{cls.__name__}.{name}: its base has a field with this name")
     if "__new__" in vars(cls):
         raise TypeError(f"{cls.__name__}.__new__: decoding makes records without a call of it")
     for name, value in vars(cls).items():
@@ -476,18 +501,20 @@ def _fields(cls: type[Record], base: type[Record], header: type[Record] | None =
             raise TypeError(f"{cls.__name__}.{name}: call the kind with its attribute type, as in u32(1)")
         if isinstance(value, Field) and hasattr(Record, name):
             raise TypeError(f"{cls.__name__}.{name}: every record already has a {name}; choose another name")
-    if not fields:
-        raise TypeError(f"{cls.__name__} declares no fields")
-    return fields
+    for name, member in members.items():
+        if name not in vars(cls):
+            type.__setattr__(cls, name, member)
+    return members
 
 
 def _header_names(cls: type[Record], header: type[Record]) -> dict[str, Field[Any]]:
     """The header's fields by their names in the records.
 
-    A field has the name that the class gives it, else its own name unless the class uses it for something else.
+    A field has the name that the class or its base gives it, else its own name unless the class uses it for something
+    else.
     """
     own = header.__fields__
-    names: dict[str, Field[Any]] = {}
+    names = {name: field for name, field in cls.__header_fields__.items() if name not in vars(cls)}
     for name, value in vars(cls).items():
         if isinstance(value, Field) and value.owner is header:
             names[name] = value
@@ -510,16 +537,43 @@ class AttributeSet(Record, metaclass=_Declared):
     `rare=` names fields that few records have. All of them together take 4 bytes in a record that has none, so that a
     large `Batch` is small. `Batch.to_numpy` leaves them out unless they are named, and `netlink.match` cannot compare
     them.
+
+    `lenient=True`: an attribute of another width than declared is in `unknown`, and its field is absent. Without it
+    that is a DecodeError.
+
+    `unknown=False`: attributes of types that are not declared are ignored, and take no memory. `ignore=` are types that
+    are always ignored, such as those of padding.
+
+    A declaration that derives from another one has its fields first, and its options. It may declare a field of it
+    anew. `rare=` and `ignore=` add to those of the base.
     """
 
     if TYPE_CHECKING:
         header: Any = None
 
+    __header_fields__ = MappingProxyType({})
+    __options__ = MappingProxyType(
+        {"header": None, "rare": (), "packet": None, "lenient": False, "unknown": True, "ignore": ()}
+    )
+
     def __init_subclass__(
-        cls, header: type[Record] | None = None, rare: Collection[str] = (), packet: Source | None = None
+        cls,
+        header: type[Record] | None = None,
+        rare: Collection[str] = (),
+        packet: Source | None = None,
+        *,
+        lenient: bool | None = None,
+        unknown: bool | None = None,
+        ignore: Collection[int] = (),
     ) -> None:
+        options = _options(cls, header, rare, packet, lenient, unknown, ignore)
+        header = options["header"]
         size = 0 if header is None else _compiled("header=", header, Struct)
-        fields = _fields(cls, AttributeSet, header)
+        fields: dict[str, Field[Any]] = {}
+        for name, member in _members(cls, AttributeSet, header).items():
+            if isinstance(member, Pad):
+                raise TypeError(f"{cls.__name__}.{name}: padding is for a Struct; ignore= has types of attributes")
+            fields[name] = member
         if "header" in vars(cls) and (header is None) == (vars(cls)["header"] is None):
             raise TypeError(f"{cls.__name__}.header: this is the name of the header struct, which header= declares")
         names: dict[str, Field[Any]] = {}
@@ -534,24 +588,68 @@ class AttributeSet(Record, metaclass=_Declared):
         for name in rare:
             if name not in fields or name == "header":
                 raise TypeError(f"{cls.__name__}: rare= names {name!r}, which is no field of it")
-        compile_attributes(cls, fields, None if header is None else fields["header"], rare)
+        compile_attributes(cls, fields, None if header is None else fields["header"], options)
         for name, field in names.items():
             type.__setattr__(cls, name, _record.HeaderField(fields["header"], field))
         type.__setattr__(cls, "__header_fields__", MappingProxyType(names))
-        if packet is not None:
-            packet.bind(cls)
+        type.__setattr__(cls, "__options__", options)
+        if options["packet"] is not None:
+            options["packet"].bind(cls)
+
+
+def _options(
+    cls: type[Record],
+    header: type[Record] | None,
+    rare: Collection[str],
+    packet: Source | None,
+    lenient: bool | None,
+    unknown: bool | None,
+    ignore: Collection[int],
+) -> Mapping[str, Any]:
+    """The options of a class of attributes: those that are given, and those of its base."""
+    base = cls.__options__
+    if header is not None and base["header"] is not None:
+        raise TypeError(f"{cls.__name__}: its base has a header, {base['header'].__name__}")
+    if packet is None and base["packet"] is not None:
+        packet = base["packet"].again()
+    if isinstance(ignore, str) or not all(isinstance(t, int) and 0 <= t <= _TYPE_MAX for t in ignore):
+        raise TypeError(f"ignore= takes attribute types, numbers from 0 to {_TYPE_MAX}, not {ignore!r}")
+    return MappingProxyType(
+        {
+            "header": header or base["header"],
+            "rare": (*base["rare"], *rare),
+            "packet": packet,
+            "lenient": base["lenient"] if lenient is None else lenient,
+            "unknown": base["unknown"] if unknown is None else unknown,
+            "ignore": tuple(dict.fromkeys((*base["ignore"], *ignore))),
+        }
+    )
 
 
 class Struct(Record, metaclass=_Declared):
-    """The base of declarations of C structs: fields in order, without padding. Declare padding as a binary field."""
+    """The base of declarations of C structs: fields in order, without padding. Declare padding by `pad`.
 
-    def __init_subclass__(cls) -> None:
-        fields = _fields(cls, Struct)
-        allowed = {_record.NL_K_INT, _record.NL_K_FIXED, _record.NL_K_ADDRESS}
-        for name, field in fields.items():
+    `aligned=True`: fields lie where a C compiler puts them, and the struct ends there, too: an integer at a multiple of
+    its size, a struct as its largest integer. A declaration that derives from another one has its fields first, as if
+    it declared them.
+    """
+
+    __options__ = MappingProxyType({"aligned": False})
+
+    def __init_subclass__(cls, *, aligned: bool | None = None) -> None:
+        aligned = bool(cls.__options__["aligned"] if aligned is None else aligned)
+        members = _members(cls, Struct)
+        allowed = {_record.NL_K_INT, _record.NL_K_FIXED, _record.NL_K_ADDRESS, _record.NL_K_STRUCT}
+        for name, field in members.items():
+            if isinstance(field, Pad):
+                continue
             if field.types:
                 raise TypeError(f"{cls.__name__}.{name}: a field of a Struct has no attribute type")
-            if field.kind not in allowed or (field.kind != _record.NL_K_FIXED and not field.width):
+            sized = field.width or field.kind in {_record.NL_K_FIXED, _record.NL_K_STRUCT}
+            if field.kind not in allowed or not sized:
                 raise TypeError(f"{cls.__name__}.{name}: a Struct has integers, bytes and addresses of fixed size only")
-        compile_struct(cls, fields)
+        if all(isinstance(member, Pad) for member in members.values()):
+            raise TypeError(f"{cls.__name__} declares no fields")
+        compile_struct(cls, members, aligned=aligned)
         type.__setattr__(cls, "__header_fields__", MappingProxyType({}))
+        type.__setattr__(cls, "__options__", MappingProxyType({"aligned": aligned}))

@@ -212,16 +212,26 @@ PLAIN += (schema.bitfield32,)
 def declare(source: Input, base: type[Record], depth: int) -> type[Record]:
     options: dict[str, Any] = {}
     fields: dict[str, Any] = {}
-    if base is AttributeSet and depth == 3 and source.number() % 2:
+    how = source.number()
+    if base is AttributeSet and how % 2:
         options["header"] = declare(source, Struct, 0)
+    if base is AttributeSet and how & 6:
+        options |= {"lenient": how & 2 > 0, "unknown": how & 4 == 0, "ignore": (how >> 4,)}
+    if base is Struct:
+        options["aligned"] = how % 2 > 0
+    if how & 8 and depth:
+        base = declare(source, base, depth - 1)
     for number in range(source.number() % 6):
-        fields[f"f{number}"] = (structural if base is Struct else attribute)(source, tuple(fields), depth)
+        member = structural if issubclass(base, Struct) else attribute
+        fields[f"f{number}"] = member(source, tuple(fields), depth)
     return type(base)("Made", (base,), fields, **options)
 
 
 def structural(source: Input, names: Sequence[str], depth: int) -> Field[Any]:
-    kind = source.choose((*INTEGERS, schema.binary, schema.mac, schema.ipv4, schema.ipv6))
-    made: Field[Any] = kind(size=source.number()) if kind is schema.binary else kind()
+    kind = source.choose((*INTEGERS, schema.binary, schema.mac, schema.ipv4, schema.ipv6, schema.pad, schema.struct))
+    if kind is schema.struct:
+        return schema.struct(None, declare(source, Struct, 0))
+    made: Field[Any] = kind(size=source.number()) if kind in (schema.binary, schema.pad) else kind()
     return made
 
 
@@ -251,6 +261,8 @@ def attribute(source: Input, names: Sequence[str], depth: int) -> Field[Any]:
             made = schema.nested(path, inner, rare=bool(source.number() % 2))
         else:
             key: Any = source.choose((0, 1, 2, 255, "", "x"))
+            if source.number() % 4 == 0:
+                inner = declare(source, Struct, 0)
             made = schema.submessage(path, on=source.choose(names or ("f0",)), cases={key: inner})
     return made
 

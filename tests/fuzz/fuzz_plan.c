@@ -24,9 +24,11 @@ struct table {
     uint16_t bits;
 };
 
-static struct table head, leaf, stats, other, outer, annex, address_of, ports_of, wide, numbered;
+static struct table head, point, leaf, stats, other, outer, annex, address_of, ports_of, wide, headed, nothing,
+    numbered;
 static struct nl_op items[SETS];
-static struct nl_case by_number[2], by_text[2];
+static struct nl_case by_number[3], by_text[3];
+static struct nl_op skip = {.kind = NL_K_SKIP};
 
 static uint32_t stored(const struct nl_op *op)
 {
@@ -82,7 +84,7 @@ static void finish(struct table *t, const struct table *owner)
     t->set.ops = t->ops;
     t->set.index = t->index;
     t->set.presence = owner->end;
-    t->set.record_size = (uint32_t)nl_align(owner->end + (owner->bits + 7u) / 8);
+    t->set.record_size = (uint32_t)nl_align(owner->end + (owner->bits + 8u) / 8);
 }
 
 /* The number of a record in arrays, at a level of their attributes. */
@@ -105,6 +107,18 @@ static const struct nl_op *item(struct nl_op op)
     to->size = stored(to);
     nl_op_finish(to);
     return to;
+}
+
+/* The header: the last op, which is no attribute. */
+static void set_header(struct table *t)
+{
+    struct nl_op *header = &t->ops[t->set.op_count];
+    *header = (struct nl_op){.kind = NL_K_STRUCT, .set = &head.set, .size = head.set.record_size};
+    header->offset = t->end = (uint32_t)nl_align(t->end);
+    header->bit = t->bits++;
+    t->end += header->size;
+    t->set.header = header;
+    finish(t, t);
 }
 
 #define OP(...) ((struct nl_op){__VA_ARGS__})
@@ -157,13 +171,18 @@ static void make(void)
     add(&head, OP(.kind = NL_K_FIXED, .size = 2, .at = 3));
     head.set.wire_size = 5;
     finish(&head, &head);
+    add(&point, OP(.kind = NL_K_INT, .width = 2, .at = 1));
+    add(&point, OP(.kind = NL_K_INT, .width = 2, .flags = NL_BIG, .at = 3));
+    point.set.wire_size = 6;
+    finish(&point, &point);
     add(&stats, OP(.kind = NL_K_INT, .width = 4, .at = 0));
     add(&stats, OP(.kind = NL_K_INT, .width = 8, .flags = NL_BIG, .at = 4));
     add(&stats, OP(.kind = NL_K_INT, .width = 2, .flags = NL_SIGNED, .at = 12));
     add(&stats, OP(.kind = NL_K_ADDRESS, .width = 4, .at = 14));
     add(&stats, OP(.kind = NL_K_ADDRESS, .width = 16, .at = 18));
     add(&stats, OP(.kind = NL_K_FIXED, .size = 6, .at = 34));
-    stats.set.wire_size = 40;
+    add(&stats, OP(.kind = NL_K_STRUCT, .set = &point.set, .at = 42));
+    stats.set.wire_size = 50;
     finish(&stats, &stats);
     /* sets */
     add(&leaf, INT(1, 2, NL_BIG));
@@ -174,15 +193,28 @@ static void make(void)
         add(&wide, INT((uint16_t)i, 1, 0));
     add(&wide, INT(MORE, 4, NL_BIG));
     add(&wide, KIND(MORE + 1, NL_K_STRING));
+    wide.set.narrow = 1;
     finish(&wide, &wide);
     add_key(&numbered, 1);
     add(&numbered, INT(1, 4, 0));
     add_key(&numbered, 0);
     add(&numbered, OP(.kind = NL_K_STRUCTS, .type = 2, .item = item(OP(.kind = NL_K_STRUCT, .set = &head.set))));
     finish(&numbered, &numbered);
+    finish(&nothing, &nothing);
+    add(&headed, INT(1, 4, 0));
+    add(&headed, OP(.kind = NL_K_NESTED, .type = 2, .set = &nothing.set));
+    headed.set.lenient = 1;
+    set_header(&headed);
     add(&other, OP(.kind = NL_K_NESTED, .type = 1, .set = &leaf.set)); /* at offset 0, as its outer record */
     add(&other, OP(.kind = NL_K_RARE, .type = 2, .set = &leaf.set));
     add(&other, INT(3, 0, 0));
+    add(&other, OP(.kind = NL_K_ARRAY, .type = 4, .item = item(INT(0, 4, 0))));
+    add(&other, KIND(5, NL_K_FLAG));
+    add(&other, INT(6, 2, NL_BIG));
+    by_text[2] = (struct nl_case){.text = "x", .text_size = 1, .set = &headed.set};
+    const struct nl_op *which = add(&other, KIND(7, NL_K_STRING));
+    add(&other, OP(.kind = NL_K_SUBMESSAGE, .type = 8, .sibling = which, .cases = by_text + 2, .case_count = 1));
+    other.set.lenient = 1;
     finish(&other, &other);
 
     static const uint8_t widths[] = {1, 2, 4, 8};
@@ -213,12 +245,13 @@ static void make(void)
     add(&outer, OP(.kind = NL_K_PACKED, .type = type++, .width = 8, .flags = NL_SIGNED));
     by_number[0] = (struct nl_case){.number = 1, .set = &leaf.set};
     by_number[1] = (struct nl_case){.number = (uint64_t)-2, .set = &other.set};
+    by_number[2] = (struct nl_case){.number = 2, .set = &stats.set};
     const struct nl_op *number = add(&outer, INT(type++, 1, NL_SIGNED)); /* 30 */
-    add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .sibling = number, .cases = by_number, .case_count = 2));
+    add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .sibling = number, .cases = by_number, .case_count = 3));
     by_text[0] = (struct nl_case){.text = "vlan", .text_size = 4, .set = &leaf.set};
-    by_text[1] = (struct nl_case){.text = "", .text_size = 0, .set = &other.set};
+    by_text[1] = (struct nl_case){.text = "", .text_size = 0, .set = &nothing.set};
     const struct nl_op *text = add(&outer, KIND(type++, NL_K_STRING));
-    add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .sibling = text, .cases = by_text, .case_count = 2));
+    add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .sibling = text, .cases = by_text, .case_count = 3));
     /* A container with an address of two types, and one whose field has a type beside it. */
     struct nl_op *address =
         add_to(&outer, &address_of, OP(.kind = NL_K_ADDRESS, .type = 1, .width = 4, .size = NL_ADDRESS));
@@ -253,15 +286,10 @@ static void make(void)
     static struct nl_op reference;
     type = add_rare(type, &reference);
     CHECK(type <= LIMIT);
-    /* The header: the last op, which is no attribute. */
-    struct nl_op *header = &outer.ops[outer.set.op_count];
-    *header = OP(.kind = NL_K_STRUCT, .set = &head.set, .size = head.set.record_size);
-    header->offset = outer.end = (uint32_t)nl_align(outer.end);
-    header->bit = outer.bits++;
-    outer.end += header->size;
-    outer.set.header = header;
+    outer.index[type] = &skip;
+    outer.set.limit = (uint16_t)(type + 1);
     outer.set.annex = &reference;
-    finish(&outer, &outer);
+    set_header(&outer);
     finish(&address_of, &outer);
     finish(&ports_of, &outer);
 }
@@ -718,9 +746,14 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
     case NL_K_ANNEX:
         seed_value(op->item, out);
         return;
-    case NL_K_SUBMESSAGE:
-        seed_set(op->cases[next() % op->case_count].set, out);
+    case NL_K_SUBMESSAGE: {
+        const struct nl_set *set = op->cases[next() % op->case_count].set;
+        if (set->wire_size || set->header)
+            CHECK(nl_put(out, bytes, set->wire_size ? next() % (set->wire_size + 2) : next() % 16 ? 8 : 4) == 0);
+        if (!set->wire_size)
+            seed_set(set, out);
         return;
+    }
     case NL_K_ARRAY:
         seed_items(op->item, op->depth, out);
         return;
@@ -750,7 +783,7 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
         size = op->width ? op->width : next() % 2 ? 4 : 16;
         break;
     case NL_K_STRUCT:
-        size = next() % 48;
+        size = next() % 56;
         break;
     case NL_K_PACKED:
         size = next() % 4 * op->width;
@@ -764,15 +797,17 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
 static void seed_set(const struct nl_set *set, struct nl_area *out)
 {
     static uint8_t again[UINT16_MAX / 4];
-    unsigned start = (unsigned)(next() % set->op_count), skip = 1 + (unsigned)(next() % 3);
+    unsigned start = (unsigned)(next() % (set->op_count + 1u)), step = 1 + (unsigned)(next() % 3);
     size_t before = out->size;
-    for (unsigned i = 0; i < set->op_count; i += skip) {
+    for (unsigned i = 0; i < set->op_count; i += step) {
         const struct nl_op *op = &set->ops[(start + i) % set->op_count];
         size_t at;
-        uint16_t type = next() % 32 ? op->type : (uint16_t)next();
+        uint16_t type = next() % 32 ? op->type : (uint16_t)(next() % (next() % 2 ? set->limit + 2u : UINT16_MAX));
         for (unsigned times = next() % 8 ? 1 : 2 + (unsigned)(next() % 2); times; times--) {
             CHECK(nl_open_attribute(out, type, &at) == 0);
             seed_value(op, out);
+            if (set->lenient && !op->set && !op->cases && next() % 8 == 0)
+                CHECK(nl_put(out, "\1", 1) == 0);
             CHECK(nl_close_attribute(out, at) == 0);
         }
     }

@@ -41,6 +41,7 @@ from netlink.schema import (
     mac,
     nested,
     packed,
+    pad,
     repeated,
     s32,
     sint,
@@ -70,7 +71,20 @@ class Header(Struct):
 
 
 class Counters(AttributeSet):
-    packets = u32(1)
+    packets: Int = u32(1)
+
+
+class Derived(Counters, lenient=True, unknown=False, ignore=(4, 5)):
+    more: Int = u32(2)
+
+
+class Inner(Struct, aligned=True):
+    gap = pad(3)
+    head: Field[Header | None] = struct(None, Header)
+
+
+class Empty(AttributeSet):
+    pass
 
 
 class Tuple(AttributeSet):
@@ -106,6 +120,9 @@ class Flow(AttributeSet, header=Header):
     pack = packed(22, u8)
     bits = bitfield32(24)
     sub = submessage(23, on="name", cases={"a": Counters})
+    any_form: Field[Counters | Inner | Empty | bytes | None] = submessage(
+        25, on="name", cases={"a": Counters, "b": Inner, "c": Empty}
+    )
 
 
 class IfInfoMsg(Struct):
@@ -203,6 +220,14 @@ def constructors(link: Link) -> None:
     IfInfoMsg(idx=3)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     link.mtu = 3  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
     link.header = None  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+
+
+def derived(record: Derived) -> None:
+    assert_type(Derived(packets=1, more=2), Derived)
+    assert_type(record.packets, int | None)
+    assert_type(Inner(head=Header()).head, Header | None)
+    Derived(packet=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    Inner(gap=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
 
 
 u64(1, time="h")  # type: ignore[call-overload] # pyright: ignore

@@ -52,6 +52,7 @@ from netlink.schema import (
     mac,
     nested,
     packed,
+    pad,
     repeated,
     s8,
     s16,
@@ -1147,7 +1148,7 @@ def test_batch_has_no_constructor() -> None:
 
 
 def declared(**fields: Any) -> type[AttributeSet]:
-    options = {"header": fields.pop("header_")} if "header_" in fields else {}
+    options = {name[:-1]: fields.pop(name) for name in ("header_", "ignore_") if name in fields}
     return type(AttributeSet)("Declared", (AttributeSet,), fields, **options)
 
 
@@ -1160,7 +1161,10 @@ class WithHeader(AttributeSet, header=NfGenMsg):
 
 
 MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
-    "empty": (lambda: declared(), "Declared"),
+    "empty struct": (lambda: structure(), "Declared"),
+    "padding alone": (lambda: structure(rest=pad(4)), "Declared"),
+    "padding among attributes": (lambda: declared(rest=pad(4), field=u8(1)), "rest"),
+    "an ignored field": (lambda: declared(field=u8(1), ignore_=(1,)), "field"),
     "uncalled integer": (lambda: declared(field=u32), "field"),
     "uncalled kind": (lambda: declared(field=string), "field"),
     "no type": (lambda: declared(field=u32()), "field"),
@@ -1189,7 +1193,10 @@ MISTAKES: dict[str, tuple[Callable[[], Any], str]] = {
     "string in a struct": (lambda: structure(field=string(1)), "field"),
     "uint in a struct": (lambda: structure(field=uint()), "field"),
     "uncalled in a struct": (lambda: structure(field=u8), "field"),
-    "subclass": (lambda: type(AttributeSet)("Declared", (Port,), {"field": u8(3)}), "Declared"),
+    "two bases": (lambda: type(AttributeSet)("Declared", (Port, Eth), {"field": u8(3)}), "Declared"),
+    "a set from a struct": (lambda: type(AttributeSet)("Declared", (AttributeSet, NfGenMsg), {}), "Declared"),
+    "the base has a header": (lambda: type(AttributeSet)("Declared", (WithHeader,), {}, header=Stats), "NfGenMsg"),
+    "the base has the field": (lambda: type(AttributeSet)("Declared", (Port,), {"number": None}), "number"),
 }  # fmt: skip
 
 
@@ -1208,9 +1215,10 @@ def test_declaration_mistakes(mistake: str) -> None:
      lambda: struct(1, Port), lambda: struct(1, Struct), lambda: repeated(1, int), lambda: repeated(1, Struct),
      lambda: repeated(1, "u8"), lambda: array(1, None), lambda: packed(1, string), lambda: packed(1, uint),
      lambda: packed(1, Port), lambda: submessage(1, on="x", cases={}),
-     lambda: submessage(1, on="x", cases={1: NfGenMsg}),
+     lambda: submessage(1, on="x", cases={1: int}), lambda: submessage(1, on="x", cases={1: AttributeSet}),
+     lambda: pad(0), lambda: pad(65532),
      lambda: u8(1, type6=2), lambda: u8(1, of="x"), lambda: u8(1, enum=int), lambda: u8(1, enum=State.NONE),
-     lambda: submessage(1, on="x", cases={1: WithHeader}), lambda: repeated(1, view), lambda: event(int),
+     lambda: repeated(1, view), lambda: event(int),
      lambda: event(State.NONE)],
 )  # fmt: skip
 def test_mistakes_in_a_call(make: Callable[[], Any]) -> None:

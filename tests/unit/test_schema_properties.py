@@ -77,6 +77,18 @@ class Stats(Struct):
     hw = mac()
 
 
+class Both(Struct, aligned=True):
+    one = u8()
+    head = struct(None, Head)
+    wide = u64()
+    end = u16()
+
+
+class Headed(AttributeSet, header=Head, lenient=True):
+    number = be32(1)
+    text = string(2)
+
+
 # Of most kinds one field lies in the record itself, and one in its annex.
 RARE = (
     *("i_u64", "i_s32", "i_be16", "i_be32", "i_sint", "text", "fixed", "v6", "any_ip", "note", "stats", "middles"),
@@ -95,7 +107,7 @@ class Numbered(AttributeSet):
     outer = key()
 
 
-class Middle(AttributeSet, rare=("leaf",)):
+class Middle(AttributeSet, rare=("leaf",), unknown=False, ignore=(9,)):
     leaf = nested(1, Leaf)
     rare_leaf = nested(2, Leaf, rare=True)
     leaves = repeated(3, Leaf)
@@ -135,15 +147,16 @@ class Everything(AttributeSet, header=Head, rare=RARE):
     leaves = array(29, Leaf)
     pack = packed(30, be16)
     kind = u16(31)
-    by_number = submessage(32, on="kind", cases={1: Leaf, 2: Middle})
+    by_number = submessage(32, on="kind", cases={1: Leaf, 2: Middle, 4: Both})
     name = string(33)
-    by_name = submessage(34, on="name", cases={"leaf": Leaf, "middle": Middle})
+    by_name = submessage(34, on="name", cases={"leaf": Leaf, "middle": Middle, "headed": Headed})
     seldom = nested(35, Middle, rare=True)
     link = lladdr(36)
     states = repeated(37, u16(enum=State))
     statistics = packed(38, Stats)
     measured = array(39, Stats)
     table = array(40, Numbered, depth=2)
+    both = struct(41, Both)
 
 
 def integers(width: int, signed: bool = False) -> st.SearchStrategy[int]:
@@ -174,11 +187,18 @@ middles = records(
     Middle, leaf=leaves, rare_leaf=leaves, text=texts, leaves=st.lists(leaves, min_size=1, max_size=3).map(tuple)
 )
 numbered = st.builds(Numbered, inner=integers(1), outer=integers(1), number=st.none() | integers(2))
+wholes = st.fixed_dictionaries({"one": integers(1), "head": heads, "wide": integers(8), "end": integers(2)}).map(
+    lambda values: Both(**values)
+)
+headed = records(Headed, header=heads, number=integers(4), text=texts).map(
+    lambda r: r if r.header is not None else r.replace(family=0, res_id=0, pad=bytes(2))
+)
 cases = st.one_of(
     st.just({}),
     leaves.map(lambda r: {"kind": 1, "by_number": r}),
     middles.map(lambda r: {"kind": 2, "by_number": r, "name": "middle", "by_name": r}),
     leaves.map(lambda r: {"name": "leaf", "by_name": r}),
+    st.tuples(wholes, headed).map(lambda r: {"kind": 4, "by_number": r[0], "name": "headed", "by_name": r[1]}),
     st.binary(max_size=9).map(lambda b: {"kind": 3, "by_number": b, "name": "other", "by_name": b}),
 )
 scalars = optional(
@@ -194,6 +214,7 @@ scalars = optional(
     states=st.lists(integers(2), min_size=1, max_size=3).map(tuple),
     statistics=st.lists(all_stats, max_size=3).map(tuple), measured=st.lists(all_stats, max_size=3).map(tuple),
     table=st.lists(numbered, max_size=4).map(tuple),
+    both=wholes,
 )  # fmt: skip
 values = st.builds(lambda a, b: {**a, **b}, scalars, cases)
 

@@ -9,12 +9,12 @@ from netlink._engine.record import Record, Table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Mapping
     from typing import Any
 
     from netlink._engine.record import Field
 
-__all__ = ["compile_attributes", "compile_struct"]
+__all__ = ["Pad", "compile_attributes", "compile_struct", "struct_width"]
 
 _DEPTH_MAX = 16
 _REFERENCE = 4  # bytes of a reference into the heap
@@ -22,36 +22,83 @@ _ADDRESS_FAMILY = 4  # offset of the family of an address that may have either
 _NEVER_RARE = (_record.NL_K_SUBMESSAGE, _record.NL_K_VIEW, _record.NL_K_EVENT, _record.NL_K_KEY)
 
 
+class Pad:
+    """Bytes between the fields of a struct. No attribute of the class."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        raise AttributeError(f"{self.name} is padding")
+
+
 def compile_attributes(
-    cls: Any, fields: dict[str, Field[Any]], header: Field[Any] | None, rare: Collection[str]
+    cls: Any, fields: dict[str, Field[Any]], header: Field[Any] | None, options: Mapping[str, Any]
 ) -> None:
     """Compile a class of attributes. TypeError for a wrong declaration.
 
-    header: the field of the struct before them. rare: the names of the fields that lie in the annex.
+    header: the field of the struct before them. options: as for the class.
     """
+    rare = options["rare"]
     annex = _Annex(cls, {name: fields[name] for name in fields if name in rare}) if rare else None
     presence, size = _lay_out(cls, {name: field for name, field in fields.items() if name not in rare}, annex)
     level = _Level(cls, fields, "", annex)
     for field in fields.values():
         for i, (path, width) in enumerate(field.types):
             level.add(field, path, width, 6 if i else 4)
+    for type_ in options["ignore"]:
+        level.claim(type_, "ignore=")
     if annex is not None:
         annex.finish()
     last = {"header": None if header is None else _op(header, 0, 0), "annex": None if annex is None else annex.op()}
-    _finish(cls, fields, size, level.table(size, presence, **last, keys=_keys(cls, fields)))
+    _finish(cls, fields, size, level.table(size, presence, options, **last, keys=_keys(cls, fields)))
     if _depth(cls) > _DEPTH_MAX:
         raise TypeError(f"{cls.__name__} is nested more than {_DEPTH_MAX} deep")
 
 
-def compile_struct(cls: Any, fields: dict[str, Field[Any]]) -> None:
-    """Compile a class of a C struct."""
+def compile_struct(cls: Any, members: dict[str, Field[Any] | Pad], *, aligned: bool) -> None:
+    """Compile a class of a C struct.
+
+    aligned: whether the members, and the end, have the alignment that a C compiler gives them.
+    """
+    fields = {name: field for name, field in members.items() if not isinstance(field, Pad)}
     presence, size = _lay_out(cls, fields)
     ops: list[dict[str, Any]] = []
     at = 0
-    for field in fields.values():
-        ops.append({**_op(field, 0, 0), "at": at})
-        at += field.size if field.kind == _record.NL_K_FIXED else field.width
+    for member in members.values():
+        if isinstance(member, Pad):
+            at += member.size
+            continue
+        if aligned:
+            at = _align(at, _alignment(member))
+        ops.append({**_op(member, 0, 0), "at": at})
+        at += struct_width(member)
+    if aligned:
+        at = _align(at, max(map(_alignment, fields.values())))
     _finish(cls, fields, size, Table().fill(ops, {}, -1, at, size, presence))
+
+
+def _align(at: int, alignment: int) -> int:
+    return -(-at // alignment) * alignment
+
+
+def struct_width(field: Field[Any]) -> int:
+    """Bytes of a struct's field on the wire."""
+    if field.cls is not None:
+        return field.cls.__table__.wire_size
+    return field.size if field.kind == _record.NL_K_FIXED else field.width
+
+
+def _alignment(field: Field[Any]) -> int:
+    if field.cls is not None:
+        return max(map(_alignment, field.cls.__fields__.values()))
+    if field.kind == _record.NL_K_INT:
+        return field.width
+    # struct in_addr and in6_addr begin with integers of 32 bits; other bytes are those of an array.
+    return 4 if field.kind == _record.NL_K_ADDRESS else 1
 
 
 def _lay_out(cls: type[Record], fields: dict[str, Field[Any]], annex: _Annex | None = None) -> tuple[int, int]:
@@ -68,7 +115,8 @@ def _lay_out(cls: type[Record], fields: dict[str, Field[Any]], annex: _Annex | N
     for bit, (name, field) in enumerate(fields.items()):
         field.place(cls, name, offset, bit, presence)
         offset += field.size
-    return presence, presence + (len(fields) + 7) // 8
+    # Not without a byte: two records of one place would share their unknown attributes.
+    return presence, presence + max(1, (len(fields) + 7) // 8)
 
 
 def _finish(cls: Any, fields: dict[str, Field[Any]], size: int, table: Table) -> None:
@@ -196,23 +244,40 @@ class _Level:
         self,
         size: int,
         presence: int,
+        options: Mapping[str, Any],
         header: dict[str, Any] | None = None,
         annex: dict[str, Any] | None = None,
         keys: dict[int, dict[str, Any]] | None = None,
     ) -> Table:
         for op in self.ops:
             if op["kind"] == _record.NL_K_CONTAINER:
-                op["set"] = self.inner[op["type"]].table(size, presence)
+                op["set"] = self.inner[op["type"]].table(size, presence, options)
             elif "cases" in op:
                 op["sibling"] = self.sibling(op)
         ops = list(self.ops)
+        index = dict(self.index)
         places: list[int] = []
-        for last in (header, annex):
+        skip = {"kind": _record.NL_K_SKIP} if options["ignore"] and not self.where else None
+        for last in (header, annex, skip):
             places.append(-1 if last is None else len(ops))
             ops += [] if last is None else [last]
+        if skip is not None:
+            index.update(dict.fromkeys(options["ignore"], places[2]))
         numbered = {level: len(ops) + i for i, level in enumerate(keys or ())}
         ops += (keys or {}).values()
-        return Table().fill(ops, self.index, places[0], 0, size, presence, annex=places[1], keys=numbered)
+        return Table().fill(
+            ops,
+            index,
+            places[0],
+            0,
+            size,
+            presence,
+            annex=places[1],
+            skip=places[2],
+            keys=numbered,
+            lenient=options["lenient"],
+            narrow=not options["unknown"],
+        )
 
     def sibling(self, op: dict[str, Any]) -> int:
         on = self.fields[op["name"]].on

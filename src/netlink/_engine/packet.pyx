@@ -59,6 +59,10 @@ cdef class Source:
         self.nodes = []
         self.parts = {}
 
+    def again(self):
+        """The same places in the records of another declaration."""
+        return Source(**self.paths)
+
     cdef const nl_column *column(self, cls, list nodes, str role, tuple kinds) except? NULL:
         cdef Node node
         path = self.paths[role]

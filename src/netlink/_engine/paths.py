@@ -10,6 +10,7 @@ import sys
 from struct import Struct
 
 from netlink._engine import record as _record
+from netlink._engine.compile import struct_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class _Walk:
         self.payload = payload
         self.names: list[str] = []
         self.start, self.end = skip, len(payload)
+        self.declaration = declaration
         self.fields: _Fields = declaration.__fields__
         self.prefix: tuple[int, ...] = ()
         self.item: Field[Any] | None = None
@@ -96,27 +98,38 @@ class _Walk:
 
     def to(self, offset: int) -> bool:
         """Walk to the innermost attribute at an offset of the payload. False if there is none."""
-        header = self.fields.get("header")
-        if header is not None and header.cls is not None and not header.types:
-            start, self.start = self.start, self.start + _aligned(_struct_size(header.cls.__fields__))
-            if start <= offset < self.start:
-                self.names.append("header")
-                self.into_struct(header.cls.__fields__, offset - start)
-                return True
-        elif not any(field.types for field in self.fields.values()):
-            self.into_struct(self.fields, offset - self.start)
+        if self.into_struct_of(self.declaration, offset):
             return bool(self.names)
         found = False
         while at := self.attribute_at(offset):
             found = True
             type_, index, start, end = at
-            field = self.step(type_, index)
+            inside = self.step(type_, index)
             self.start, self.end = start + _ATTRIBUTE.size, end
             if offset < self.start:
                 break
-            if field is not None:
-                self.into_structs(field, offset - self.start)
+            if isinstance(inside, _record.Field):
+                self.into_structs(inside, offset - self.start)
+            elif inside is not None and self.into_struct_of(inside, offset):
+                break
         return found
+
+    def into_struct_of(self, cls: type[Record], offset: int) -> bool:
+        """Whether the offset lies in the struct that a record is, or in that before its attributes. Its field is named
+        then, else the attributes begin behind the struct.
+        """
+        if cls.__table__.wire_size:
+            self.into_struct(cls.__fields__, offset - self.start)
+            return True
+        header = cls.__options__["header"]
+        if header is None:
+            return False
+        start, self.start = self.start, self.start + _aligned(header.__table__.wire_size)
+        if not start <= offset < self.start:
+            return False
+        self.names.append("header")
+        self.into_struct(header.__fields__, offset - start)
+        return True
 
     def attribute_at(self, offset: int) -> tuple[int, int, int, int] | None:
         """Type, index, start and end of the current attribute at an offset, padding included."""
@@ -129,8 +142,9 @@ class _Walk:
             counts[type_] = counts.get(type_, 0) + 1
         return None
 
-    def step(self, type_: int, index: int) -> Field[Any] | None:
-        """Step into an attribute: the attributes inside it become the current ones. Its field, if structs are inside.
+    def step(self, type_: int, index: int) -> Field[Any] | type[Record] | None:
+        """Step into an attribute: the attributes inside it become the current ones. If structs are inside, its field;
+        if a struct may be before the attributes, their class.
 
         index: the number of attributes of its type, or of its array, before it.
         """
@@ -163,8 +177,10 @@ class _Walk:
             self.fields = {}
             return field
         else:
-            cls = self.chosen(field) if field.kind == _record.NL_K_SUBMESSAGE else field.cls
+            chosen = self.chosen(field) if field.kind == _record.NL_K_SUBMESSAGE else None
+            cls = chosen or field.cls
             self.fields = {} if cls is None else cls.__fields__
+            return chosen
         return None
 
     def chosen(self, field: Field[Any]) -> type[Record] | None:
@@ -203,20 +219,18 @@ class _Walk:
         assert one.cls is not None
         fields = one.cls.__fields__
         if field.kind == _record.NL_K_STRUCTS:
-            index, offset = divmod(offset, _struct_size(fields))
+            index, offset = divmod(offset, one.cls.__table__.wire_size)
             self.names[-1] += f"[{index}]"
         self.into_struct(fields, offset)
 
     def into_struct(self, fields: _Fields, offset: int) -> None:
         """Add the name of a struct's field at an offset."""
-        at = 0
         for field in fields.values():
-            if at <= offset < at + _width(field):
+            if field.at <= offset < field.at + struct_width(field):
                 self.names.append(field.name)
-                if field.kind == _record.NL_K_STRUCT and field.cls is not None:
-                    self.into_struct(field.cls.__fields__, offset - at)
+                if field.cls is not None:
+                    self.into_struct(field.cls.__fields__, offset - field.at)
                 return
-            at += _width(field)
 
 
 def _attributes(payload: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
@@ -234,14 +248,3 @@ def _attributes(payload: bytes, start: int, end: int) -> Iterator[tuple[int, int
 
 def _aligned(size: int) -> int:
     return (size + 3) & ~3  # NLA_ALIGN
-
-
-def _struct_size(fields: _Fields) -> int:
-    return sum(map(_width, fields.values()))
-
-
-def _width(field: Field[Any]) -> int:
-    """Bytes of a struct's field on the wire."""
-    if field.kind == _record.NL_K_STRUCT and field.cls is not None:
-        return _struct_size(field.cls.__fields__)
-    return field.size if field.kind == _record.NL_K_FIXED else field.width

@@ -35,11 +35,12 @@ enum nl_kind {
     NL_K_ARRAY,      /* attributes of any type, each an item; stored as nl_list */
     NL_K_STRUCTS,    /* structs side by side, each an item; stored as nl_list */
     NL_K_PACKED,     /* integers of width bytes side by side; stored as nl_ref to them in host order */
-    NL_K_SUBMESSAGE, /* attributes of a set, which the value of a sibling field chooses; stored as nl_sub */
+    NL_K_SUBMESSAGE, /* the payload of a set, which the value of a sibling field chooses; stored as nl_sub */
     NL_K_VIEW,       /* any bytes; stored as nl_ref into the datagrams instead of the heap */
     NL_K_EVENT,      /* no attribute: derived from the message's type and flags; stored as a byte */
     NL_K_KEY,        /* no attribute: the type of the attribute that the record was in an array; stored in 2 bytes */
     NL_K_ANNEX,      /* the field of item, which lies in the annex: offset is that of the reference to it, in 4 bytes */
+    NL_K_SKIP,       /* no field: any bytes, which are ignored */
     NL_KINDS,
 };
 
@@ -108,6 +109,8 @@ struct nl_set {
     uint32_t record_size;       /* bytes; an outermost record has 4 more, the head of the nl_unknown list */
     uint32_t presence;          /* offset of the presence bits */
     const struct nl_op *keys[NL_KEYS_MAX]; /* NL_K_KEY by level of an array, the outermost first; NULL: none */
+    uint8_t lenient;                       /* attributes of another width than declared are unknown ones */
+    uint8_t narrow;                        /* unknown attributes are ignored */
 };
 
 struct nl_ref {
@@ -345,9 +348,35 @@ static inline uint8_t *nl_at(const struct nl_decoder *d, const struct nl_place *
 static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
                          const struct nl_place *place);
 
-/* Decodes a separate record into the heap. `before` bytes of bookkeeping precede it. */
+static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record);
+
+/* Decodes what a payload is as a whole: a struct, or attributes behind the header that the set may have. */
+static int nl_decode_whole(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
+                           const struct nl_place *place)
+{
+    size_t header = 0;
+    if (set->wire_size) {
+        nl_decode_struct(set, payload, size, nl_at(d, place));
+        return 0;
+    }
+    if (set->header) {
+        const struct nl_set *head = set->header->set;
+        uint8_t *record = nl_at(d, place);
+        header = nl_align(head->wire_size);
+        if (size < head->wire_size)
+            return nl_fail(d, NL_FAULT_HEADER, payload, head->wire_size, size);
+        if (header > size)
+            header = size;
+        nl_decode_struct(head, payload, head->wire_size, record + set->header->offset);
+        nl_set_present(set, record, set->header->bit);
+    }
+    return nl_decode_set(d, set, payload + header, size - header, place);
+}
+
+/* Decodes a separate record into the heap. `before` bytes of bookkeeping precede it. whole: as nl_decode_whole does,
+ * else attributes alone. */
 static int nl_decode_heap_record(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
-                                 size_t before, uint32_t *offset)
+                                 size_t before, int whole, uint32_t *offset)
 {
     size_t room = before + set->record_size + 4;
     *offset = nl_heap_alloc_zeroed(d->heap, room);
@@ -355,7 +384,7 @@ static int nl_decode_heap_record(struct nl_decoder *d, const struct nl_set *set,
         return nl_fail_full(d, d->heap, payload, room);
     size_t record = *offset + before;
     struct nl_place place = {NULL, record, record, record + set->record_size};
-    return nl_decode_set(d, set, payload, size, &place);
+    return whole ? nl_decode_whole(d, set, payload, size, &place) : nl_decode_set(d, set, payload, size, &place);
 }
 
 /* Copies bytes to the heap. */
@@ -405,14 +434,25 @@ static inline int nl_view_bytes(struct nl_decoder *d, const uint8_t *bytes, size
 /* Bytes of a struct's field on the wire. */
 static inline size_t nl_struct_width(const struct nl_op *op)
 {
+    if (op->kind == NL_K_STRUCT)
+        return op->set->wire_size;
     return op->kind == NL_K_INT || op->kind == NL_K_ADDRESS ? op->width : op->size;
+}
+
+/* The bytes of a struct's field that must be there for it to be present: of a struct in it the first field. */
+static inline size_t nl_struct_least(const struct nl_op *op)
+{
+    size_t at = 0;
+    for (; op->kind == NL_K_STRUCT; at += op->at)
+        op = op->set->ops;
+    return at + nl_struct_width(op);
 }
 
 static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record)
 {
     for (unsigned i = 0; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
-        if (op->at + nl_struct_width(op) > size)
+        if (op->at + nl_struct_least(op) > size)
             continue; /* the struct of an older kernel is shorter */
         const uint8_t *from = payload + op->at;
         uint8_t *to = record + op->offset;
@@ -433,6 +473,9 @@ static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, s
         case NL_C_SWAP32:
         case NL_C_SWAP64:
             nl_store_int(to, nl_load_int(from, op->width, op->flags), op->size, 0);
+            break;
+        case NL_C_STRUCT:
+            nl_decode_struct(op->set, from, size - op->at, to);
             break;
         default:
             memcpy(to, from, op->size);
@@ -466,7 +509,7 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
     const struct nl_op *item = op->item;
     uint32_t entry;
     if (item->kind == NL_K_NESTED) {
-        if (nl_decode_heap_record(d, item->set, a->payload, a->size, 4, &entry) < 0)
+        if (nl_decode_heap_record(d, item->set, a->payload, a->size, 4, 0, &entry) < 0)
             return -1;
         for (unsigned level = 0; keys && level < op->depth; level++) {
             const struct nl_op *key = item->set->keys[level];
@@ -511,6 +554,8 @@ static int nl_add_unknown(struct nl_decoder *d, const struct nl_set *set, const 
                           const struct nl_place *place)
 {
     size_t room = sizeof(struct nl_unknown) + a->size;
+    if (!place->unknown || set->narrow)
+        return 0;
     uint32_t entry = nl_heap_alloc(d->heap, room);
     if (!entry)
         return nl_fail_full(d, d->heap, a->payload, room);
@@ -614,7 +659,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         break;
     case NL_K_RARE: {
         uint32_t offset;
-        if (nl_decode_heap_record(d, op->set, a->payload, a->size, 0, &offset) < 0)
+        if (nl_decode_heap_record(d, op->set, a->payload, a->size, 0, 0, &offset) < 0)
             return -1;
         memcpy(nl_at(d, place) + op->offset, &offset, 4);
         break;
@@ -638,8 +683,12 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         break;
     case NL_K_ARRAY: {
         uint16_t keys[NL_KEYS_MAX];
-        if (nl_decode_array(d, op, a->payload, a->size, place, 0, keys) < 0)
+        size_t heap = d->heap->size;
+        if (nl_decode_array(d, op, a->payload, a->size, place, 0, keys) < 0) {
+            memset(nl_at(d, place) + op->offset, 0, op->size); /* a lenient set goes on without the field */
+            d->heap->size = heap;
             return -1;
+        }
         break;
     }
     case NL_K_STRUCTS: {
@@ -721,8 +770,12 @@ static int nl_decode_submessage(struct nl_decoder *d, const struct nl_set *set, 
     struct nl_sub sub;
     memcpy(&sub, nl_at(d, place) + op->offset, sizeof sub);
     sub.which = (uint32_t)(chosen - op->cases);
-    if (nl_decode_heap_record(d, chosen->set, payload, size, 0, &sub.record) < 0)
-        return -1;
+    if (nl_decode_heap_record(d, chosen->set, payload, size, 0, 1, &sub.record) < 0) {
+        if (!set->lenient || d->fault->kind != NL_FAULT_HEADER || d->fault->depth)
+            return -1;
+        sub.record = 0; /* the payload stays, as without a case */
+        sub.which = UINT32_MAX;
+    }
     memcpy(nl_at(d, place) + op->offset, &sub, sizeof sub);
     return 0;
 }
@@ -783,6 +836,18 @@ static int nl_counts(struct nl_decoder *d, const struct nl_set *set, const struc
     return nl_decode_aside(d, set, op, &a);
 }
 
+/* Goes on behind an attribute that could not be decoded, if only its width is wrong and the set is lenient: it is an
+ * unknown one then. 0; -1 if the fault stays. */
+static int nl_forgive(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op, struct nl_attribute a,
+                      struct nl_cursor rest, const struct nl_place *place)
+{
+    if (!set->lenient || d->fault->kind != NL_FAULT_WIDTH || d->fault->depth)
+        return -1;
+    if (op->code == NL_C_APART && nl_comes_again(rest, a.type & NL_ATTR_TYPE))
+        return 0; /* it does not count */
+    return nl_add_unknown(d, set, &a, place);
+}
+
 static void nl_write_presence(const struct nl_set *set, uint8_t *record, uint64_t seen)
 {
     for (uint8_t *p = record + set->presence; seen; p++, seen >>= 8)
@@ -807,7 +872,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
         op = type < set->limit ? set->index[type] : NULL;
         if (!op) {
             struct nl_attribute whole = a; /* a itself stays in registers */
-            if (place->unknown && nl_add_unknown(d, set, &whole, place) < 0)
+            if (nl_add_unknown(d, set, &whole, place) < 0)
                 return -1;
             record = nl_at(d, place);
             continue;
@@ -902,7 +967,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
             struct nl_attribute whole = a;
             counts = op->code == NL_C_APART ? nl_counts(d, set, op, a, c, nl_seen_apart(d, set, record, op)) : 1;
             if (counts < 0 || (counts && nl_decode_value(d, set, op, &whole, place) < 0))
-                goto inside;
+                goto unfit;
             record = nl_at(d, place);
             submessages |= op->kind == NL_K_SUBMESSAGE;
             continue;
@@ -912,6 +977,13 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
             seen |= UINT64_C(1) << op->bit;
         else
             nl_set_present(set, record, op->bit);
+        continue;
+    width:
+        nl_fail(d, NL_FAULT_WIDTH, a.payload, want, a.size);
+    unfit:
+        if (nl_forgive(d, set, op, a, c, place) < 0)
+            goto inside;
+        record = nl_at(d, place);
     }
     if (step == NL_BAD)
         return nl_fail(d, NL_FAULT_ATTRIBUTE, c.at, 0, c.left);
@@ -933,29 +1005,10 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
         }
     }
     return 0;
-width:
-    nl_fail(d, NL_FAULT_WIDTH, a.payload, want, a.size);
 inside:
     if (d->fault->depth < NL_PATH_MAX)
         d->fault->path[d->fault->depth++] = op;
     return -1;
-}
-
-static int nl_decode_payload(struct nl_decoder *d, const struct nl_set *set, size_t size, uint8_t *record)
-{
-    const uint8_t *payload = d->start;
-    struct nl_place place = {record, 0, 0, set->record_size};
-    size_t header = 0;
-    if (set->header) {
-        header = nl_align(set->header->set->wire_size);
-        if (size < set->header->set->wire_size)
-            return nl_fail(d, NL_FAULT_HEADER, payload, set->header->set->wire_size, size);
-        if (header > size)
-            header = size;
-        nl_decode_struct(set->header->set, payload, set->header->set->wire_size, record + set->header->offset);
-        nl_set_present(set, record, set->header->bit);
-    }
-    return nl_decode_set(d, set, payload + header, size - header, &place);
 }
 
 /* Decodes a payload, the bytes behind nlmsghdr, into a zeroed record of set->record_size + 4 bytes. 0, or -1 and the
@@ -964,15 +1017,16 @@ static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, si
                             struct nl_area *heap, struct nl_area *datagrams, struct nl_fault *fault)
 {
     struct nl_decoder d = {payload, heap, datagrams, fault, 0};
+    struct nl_place place = {record, 0, 0, set->record_size};
     size_t heap_size = heap->size, datagrams_size = datagrams->size;
-    int result = nl_decode_payload(&d, set, size, record);
+    int result = nl_decode_whole(&d, set, payload, size, &place);
     if (result == 0 || fault->kind != NL_FAULT_AGAIN)
         return result;
     heap->size = heap_size;
     datagrams->size = datagrams_size;
     memset(record, 0, set->record_size + 4);
     d.ahead = 1;
-    return nl_decode_payload(&d, set, size, record);
+    return nl_decode_whole(&d, set, payload, size, &place);
 }
 
 /* ---- encode ---- */
@@ -985,6 +1039,8 @@ struct nl_bytes {
 /* 0, -ENOMEM, or -E2BIG if an attribute's payload is longer than NL_ATTR_MAX. */
 static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes,
                          struct nl_area *out);
+static int nl_encode(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes,
+                     struct nl_area *out);
 
 static int nl_open_attribute(struct nl_area *out, uint16_t type, size_t *at)
 {
@@ -1022,29 +1078,39 @@ static int nl_put(struct nl_area *out, const void *bytes, size_t size)
     return 0;
 }
 
+/* Writes the present fields of a struct over zeros. Returns how many bytes they take: all, with the padding at the end,
+ * if none is missing there. */
+static size_t nl_write_struct(const struct nl_set *set, const uint8_t *record, uint8_t *to)
+{
+    size_t end = 0;
+    for (unsigned i = 0; i < set->op_count; i++) {
+        const struct nl_op *op = &set->ops[i];
+        const uint8_t *from = record + op->offset;
+        size_t width = nl_struct_width(op), used = width;
+        if (!nl_present(set, record, op->bit))
+            continue;
+        if (op->kind == NL_K_INT)
+            nl_store_int(to + op->at, nl_load_int(from, op->size, 0), op->width, op->flags);
+        else if (op->kind == NL_K_STRUCT)
+            used = nl_write_struct(op->set, from, to + op->at);
+        else
+            memcpy(to + op->at, from, op->size);
+        end = i + 1u == set->op_count && used == width ? set->wire_size : op->at + used;
+    }
+    return end;
+}
+
 /* whole: all bytes, zeros where fields are absent; else as many as the present fields take. */
 static int nl_encode_struct(const struct nl_set *set, const uint8_t *record, int whole, struct nl_area *out)
 {
-    size_t end = whole ? set->wire_size : 0;
     if (nl_area_reserve(out, set->wire_size) < 0)
         return -ENOMEM;
     if (!set->wire_size)
         return 0;
     uint8_t *to = out->data + out->size;
     memset(to, 0, set->wire_size);
-    for (unsigned i = 0; i < set->op_count; i++) {
-        const struct nl_op *op = &set->ops[i];
-        const uint8_t *from = record + op->offset;
-        if (!nl_present(set, record, op->bit))
-            continue;
-        if (op->kind == NL_K_INT)
-            nl_store_int(to + op->at, nl_load_int(from, op->size, 0), op->width, op->flags);
-        else
-            memcpy(to + op->at, from, op->size);
-        if (!whole)
-            end = op->at + nl_struct_width(op);
-    }
-    out->size += end;
+    size_t end = nl_write_struct(set, record, to);
+    out->size += whole ? set->wire_size : end;
     return 0;
 }
 
@@ -1135,7 +1201,7 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
         struct nl_sub sub;
         memcpy(&sub, from, sizeof sub);
         if (sub.record)
-            return nl_encode_set(op->cases[sub.which].set, bytes->heap + sub.record, bytes, out);
+            return nl_encode(op->cases[sub.which].set, bytes->heap + sub.record, bytes, out);
         return nl_put(out, sub.raw_size ? bytes->heap + sub.raw : NULL, sub.raw_size);
     }
     default:
@@ -1223,6 +1289,16 @@ static int nl_encode_structs(const struct nl_op *op, const uint8_t *from, const 
     return 0;
 }
 
+/* Whether the payload of a field is attributes alone. */
+static int nl_is_nest(const struct nl_op *op, const uint8_t *from)
+{
+    struct nl_sub sub;
+    if (op->kind != NL_K_SUBMESSAGE)
+        return op->kind == NL_K_NESTED || op->kind == NL_K_RARE || op->kind == NL_K_ARRAY;
+    memcpy(&sub, from, sizeof sub);
+    return !sub.record || !(op->cases[sub.which].set->wire_size || op->cases[sub.which].set->header);
+}
+
 static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const uint8_t *record,
                         const struct nl_bytes *bytes, struct nl_area *out)
 {
@@ -1256,9 +1332,7 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
         return nl_encode_int(op, from, out);
     if (op->kind == NL_K_REPEATED)
         return nl_encode_repeated(op, from, bytes, out);
-    int nested =
-        op->kind == NL_K_NESTED || op->kind == NL_K_RARE || op->kind == NL_K_ARRAY || op->kind == NL_K_SUBMESSAGE;
-    result = nl_open_attribute(out, (uint16_t)(op->type | (nested ? NL_ATTR_NESTED : 0)), &at);
+    result = nl_open_attribute(out, (uint16_t)(op->type | (nl_is_nest(op, from) ? NL_ATTR_NESTED : 0)), &at);
     if (result == 0)
         result = nl_encode_value(op, from, bytes, out);
     return result < 0 ? result : nl_close_attribute(out, at);
@@ -1275,9 +1349,11 @@ static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const 
     return 0;
 }
 
-static inline int nl_encode(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes,
-                            struct nl_area *out)
+/* Encodes a record as a whole: as nl_decode_whole decodes it. */
+static int nl_encode(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes, struct nl_area *out)
 {
+    if (set->wire_size)
+        return nl_encode_struct(set, record, 0, out);
     if (set->header) {
         int result = nl_encode_struct(set->header->set, record + set->header->offset, 1, out);
         size_t padding = nl_align(out->size) - out->size;

@@ -28,6 +28,7 @@ cdef extern from "_engine/plan.h" nogil:
         NL_K_EVENT
         NL_K_KEY
         NL_K_ANNEX
+        NL_K_SKIP
         NL_ADDRESS
         NL_BIG
         NL_SIGNED
@@ -72,6 +73,8 @@ cdef extern from "_engine/plan.h" nogil:
         uint32_t record_size
         uint32_t presence
         const nl_op *keys[4]
+        uint8_t lenient
+        uint8_t narrow
 
     struct nl_ref:
         uint32_t offset
@@ -146,7 +149,6 @@ cdef extern from "_engine/plan.h" nogil:
     int nl_decode_submessage(nl_decoder *d, const nl_set *set, const nl_op *op, const uint8_t *payload, size_t size,
                              const nl_place *place) noexcept
     int nl_encode(const nl_set *set, const uint8_t *record, const nl_bytes *bytes, nl_area *out) noexcept
-    int nl_encode_struct(const nl_set *set, const uint8_t *record, bint whole, nl_area *out) noexcept
     size_t nl_struct_width(const nl_op *op) noexcept
 
 cdef extern from "_engine/shape.h" nogil:
@@ -235,7 +237,7 @@ cdef class Field:
     cdef uint32_t annex_of(self, Store store, uint8_t *record) except 0
     cdef object load_list(self, Store store, const uint8_t *at)
     cdef object number(self, uint64_t value)
-    cdef bint is_header(self)
+    cdef bint is_bare_struct(self)
     cdef object event(self, const uint8_t *record)
     cdef int store_value(self, const nl_set *set, Store store, uint8_t *record, object value) except -1
     cdef const nl_op *op_in(self, const nl_set *set) noexcept

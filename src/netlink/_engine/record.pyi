@@ -30,6 +30,7 @@ NL_K_VIEW: Final[int]
 NL_K_EVENT: Final[int]
 NL_K_KEY: Final[int]
 NL_K_ANNEX: Final[int]
+NL_K_SKIP: Final[int]
 NL_BIG: Final[int]
 NL_SIGNED: Final[int]
 NL_KEYS_MAX: Final[int]
@@ -64,7 +65,12 @@ class Table:
         *,
         annex: int = -1,
         keys: dict[int, int] | None = None,
+        skip: int = -1,
+        lenient: bool = False,
+        narrow: bool = False,
     ) -> Self: ...
+    @property
+    def wire_size(self) -> int: ...
 
 @final
 class DatagramBytes: ...
@@ -81,6 +87,7 @@ class Store:
 class Record:
     __fields__: ClassVar[MappingProxyType[str, Field[Any]]]
     __header_fields__: ClassVar[MappingProxyType[str, Field[Any]]]
+    __options__: ClassVar[MappingProxyType[str, Any]]
     __table__: ClassVar[Table]
     __size__: ClassVar[int]
     def __init__(self, **values: Any) -> None: ...
@@ -162,6 +169,9 @@ class Field(Generic[_T_co, _V_contra]):
     def bit(self) -> int: ...
     @property
     def presence(self) -> int: ...
+    @property
+    def at(self) -> int: ...
+    def again(self) -> Self: ...
     def place(self, owner: Any, name: str, offset: int, bit: int, presence: int) -> None: ...
     def set_layout(self, layout: Table) -> None: ...
     def set_annex(self, annex: Table, reference: int) -> None: ...

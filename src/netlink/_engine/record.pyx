@@ -63,6 +63,7 @@ globals().update({
     "NL_K_REPEATED": NL_K_REPEATED, "NL_K_ARRAY": NL_K_ARRAY, "NL_K_STRUCTS": NL_K_STRUCTS,
     "NL_K_PACKED": NL_K_PACKED, "NL_K_KEY": NL_K_KEY, "NL_KEYS_MAX": NL_KEYS_MAX,
     "NL_K_SUBMESSAGE": NL_K_SUBMESSAGE, "NL_K_VIEW": NL_K_VIEW, "NL_K_EVENT": NL_K_EVENT, "NL_K_ANNEX": NL_K_ANNEX,
+    "NL_K_SKIP": NL_K_SKIP,
     "NL_BIG": NL_BIG, "NL_SIGNED": NL_SIGNED,
 })
 
@@ -84,13 +85,15 @@ cdef class Table:
         free(self.cases)
 
     def fill(self, list ops, dict index, Py_ssize_t header, uint32_t wire_size, uint32_t record_size,
-             uint32_t presence, *, Py_ssize_t annex=-1, dict keys=None):
+             uint32_t presence, *, Py_ssize_t annex=-1, Py_ssize_t skip=-1, dict keys=None, bint lenient=False,
+             bint narrow=False):
         """Fill the table.
 
         ops: dicts of nl_op's members. set: another Table. item: another Table and a position in its ops. sibling: a
         position in ops. cases: pairs of a key and a Table.
         index: positions in ops by attribute type.
-        header, annex: the positions in ops of the ops for these, which must be the last ones; -1 for none.
+        header, annex, skip: the positions in ops of the ops for these, which must be the last ones; -1 for none. skip:
+        the op of the ignored types.
         keys: the positions of the NL_K_KEY by their levels, which must be the last ones, too.
         """
         cdef Py_ssize_t count = len(ops), i, total = 0
@@ -157,8 +160,9 @@ cdef class Table:
         self.set.index = self.index
         self.set.limit = limit
         self.set.ops = self.ops
-        # The ops of header, annex and keys are no attributes.
-        self.set.op_count = count - (header >= 0) - (annex >= 0) - (0 if keys is None else len(keys))
+        # The last ops are no attributes.
+        self.set.op_count = (count - (header >= 0) - (annex >= 0) - (skip >= 0)
+                             - (0 if keys is None else len(keys)))
         for level, position in (keys or {}).items():
             if not 0 <= level < NL_KEYS_MAX:
                 raise TypeError(f"a key has a level from 0 to {NL_KEYS_MAX - 1}")
@@ -168,8 +172,15 @@ cdef class Table:
         self.set.wire_size = wire_size
         self.set.record_size = record_size
         self.set.presence = presence
+        self.set.lenient = lenient
+        self.set.narrow = narrow
         self.names = [spec.get("name") for spec in ops]
         return self
+
+    @property
+    def wire_size(self):
+        """Bytes of a struct on the wire; 0 for attributes."""
+        return self.set.wire_size
 
     cdef object name_of(self, const nl_op *op):
         """The name of an op's field, in this table or one below it; None if it has none."""
@@ -450,10 +461,7 @@ cdef int encode_into(nl_area *out, object cls, Table table, Store store, const u
     bytes.heap = store.heap.data
     bytes.datagrams = store.datagrams.data
     out.size = 0
-    if table.set.wire_size:
-        result = nl_encode_struct(&table.set, record, False, out)
-    else:
-        result = nl_encode(&table.set, record, &bytes, out)
+    result = nl_encode(&table.set, record, &bytes, out)
     if result == -E2BIG:
         raise EncodeError(f"{cls.__name__}: an attribute is longer than 65531 bytes")
     if result < 0:
@@ -604,7 +612,7 @@ cdef class Record:
         cdef Field field
         payload, *beside = self.content()
         for field in type(self).__fields__.values():
-            if field.is_header() and field.load(self) is None:
+            if self.table.set.header is not NULL and field.is_bare_struct() and field.load(self) is None:
                 beside.append((field.name, None))
         return restored, (type(self), payload, *beside)
 
@@ -647,7 +655,7 @@ cdef dict whole(object cls, dict values):
     if header is None:
         if any(value is not None for value in parts.values()):
             own["header"] = (<Field?>fields["header"]).cls(**parts)
-    elif isinstance(header, (<Field?>fields["header"]).cls):
+    elif type(header) is (<Field?>fields["header"]).cls:
         own["header"] = header.replace(**parts)
     return own
 
@@ -750,6 +758,18 @@ cdef class Field:
     def __class_getitem__(cls, item):
         return cls  # generic for type checkers
 
+    def again(self):
+        """The same declaration for another class."""
+        return Field(self.kind, self.types, width=self.width, flags=self.flags, size=self.size, enum=self.enum,
+                     required=self.required, cls=self.cls, item=None if self.item is None else self.item.again(),
+                     form=self.form, on=self.on, cases=self.cases, time=self.time, depth=self.depth)
+
+    @property
+    def at(self):
+        """The field's offset in a struct on the wire."""
+        cdef const nl_op *op = NULL if self.layout is None else self.op_in(&self.layout.set)
+        return 0 if op is NULL else op.at
+
     def place(self, owner, str name, uint32_t offset, uint16_t bit, uint32_t presence):
         """Set the field's place in the records of owner."""
         if self.owner is not None:
@@ -771,7 +791,7 @@ cdef class Field:
                                        or layout.set.annex.set != set):
             raise TypeError(f"{self.name} is in the annex of another table")
         if self.presence != set.presence or not (
-                set.header is not NULL and set.header.offset == self.offset and self.is_header()
+                set.header is not NULL and set.header.offset == self.offset and self.is_bare_struct()
                 or (self.kind == NL_K_EVENT or self.kind == NL_K_KEY) and self.offset + self.size <= self.presence
                 and self.bit < 8 * (set.record_size - self.presence)
                 or self.op_in(set) is not NULL):
@@ -896,8 +916,8 @@ cdef class Field:
         except ValueError:
             return number  # newer than the declaration
 
-    cdef bint is_header(self):
-        """Whether this is the struct before the attributes."""
+    cdef bint is_bare_struct(self):
+        """Whether this is a struct without an attribute type: before the attributes, or in another struct."""
         return self.kind == NL_K_STRUCT and not self.types
 
     cdef object event(self, const uint8_t *record):
@@ -955,7 +975,8 @@ cdef class Field:
                 record[self.offset + 4] = 4 if PyBytes_GET_SIZE(data) == 4 else 6
         elif self.kind == NL_K_STRUCT:
             data = self.part(self.cls, value)
-            if self.is_header():
+            if self.is_bare_struct():
+                memset(record + self.offset, 0, self.size)
                 data = data.ljust(self.inner.set.wire_size, b"\0")
             nl_decode_struct(&self.inner.set, <const uint8_t *>PyBytes_AS_STRING(data),
                              PyBytes_GET_SIZE(data), record + self.offset)
@@ -1150,7 +1171,7 @@ cdef class Field:
         return PyBytes_FromStringAndSize(<char *>data, width)
 
     cdef bytes part(self, object cls, object value):
-        if not isinstance(value, cls):
+        if type(value) is not cls:
             raise TypeError(f"{self.name}: want a {cls.__name__}, got {type(value).__name__}")
         cdef const nl_op *header = table_of(cls).set.header
         data = value.encode()

@@ -214,8 +214,16 @@ static int nl_add_struct(struct nl_shape_builder *d, const struct nl_set *set, c
 {
     for (unsigned i = 0; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
-        if (op->at + nl_struct_width(op) <= size && nl_add_value(d, set, op, payload + op->at, place) < 0)
+        struct nl_model_place inside = {place.part, place.offset + op->offset};
+        if (op->at + nl_struct_least(op) > size)
+            continue;
+        if (op->kind == NL_K_STRUCT) {
+            nl_set_present(set, nl_model_at(d, place), op->bit);
+            if (nl_add_struct(d, op->set, payload + op->at, size - op->at, inside) < 0)
+                return -1;
+        } else if (nl_add_value(d, set, op, payload + op->at, place) < 0) {
             return -1;
+        }
     }
     return 0;
 }
@@ -224,6 +232,8 @@ static int nl_add_deferred(struct nl_shape_builder *d, const struct nl_set *set,
                            const struct nl_attribute *a, struct nl_model_place place)
 {
     struct nl_shape *s = d->shape;
+    if (!op && set->narrow)
+        return 0;
     if (s->deferred_count == NL_SHAPE_DEFERRED)
         return -1;
     if (op && (op->kind == NL_K_STRING || op->kind == NL_K_BINARY))
@@ -284,6 +294,8 @@ static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set
                                        : nl_add_set(d, op->set, a->payload, a->size, inside, 0);
     case NL_K_SUBMESSAGE:
         return -1;
+    case NL_K_SKIP:
+        return 0;
     case NL_K_ARRAY:
     case NL_K_STRUCTS:
         if (nl_present(set, nl_model_at(d, place), op->bit))
