@@ -418,15 +418,15 @@ class Debugger:
             return None
         return cls(family, level=level, fmt=fmt, stream=stream)
 
-    def sent(self, messages: Iterable[Message], declaration: type[Record] | None = None) -> None:
-        """Print messages that were sent; with a declaration also the records that they hold."""
-        self._print("send", messages, declaration)
+    def sent(self, messages: Iterable[Message], declaration: type[Record] | None = None, skip: int = 0) -> None:
+        """Print messages that were sent; with a declaration also the records that they hold, behind skip bytes."""
+        self._print("send", messages, declaration, skip)
 
-    def received(self, messages: Iterable[Message], declaration: type[Record] | None = None) -> None:
-        """Print messages that were received; with a declaration also the records that they hold."""
-        self._print("recv", messages, declaration)
+    def received(self, messages: Iterable[Message], declaration: type[Record] | None = None, skip: int = 0) -> None:
+        """Print messages that were received; with a declaration also the records that they hold, behind skip bytes."""
+        self._print("recv", messages, declaration, skip)
 
-    def _print(self, verb: str, messages: Iterable[Message], declaration: type[Record] | None) -> None:
+    def _print(self, verb: str, messages: Iterable[Message], declaration: type[Record] | None, skip: int) -> None:
         if self.level < 1:
             return
         stream = sys.stderr if self._stream is None else self._stream
@@ -439,7 +439,7 @@ class Debugger:
             else:
                 lines = _format_mnl(self.family, message, colour)
             if declaration is not None and message.header.type >= _NLMSG_MIN_TYPE:
-                lines.append(f"{verb}: {_record(declaration, message.data)}")
+                lines.append(f"{verb}: {_record(declaration, message.data[skip:])}")
             text = "".join([f"{_PREFIX}{line}\n" for line in lines])
             try:
                 stream.write(text)

@@ -27,7 +27,9 @@ from contextlib import ExitStack
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, overload
 
+from netlink._codec import Message
 from netlink._engine.record import Batch, Record
+from netlink._io.address import Address
 from netlink._io.exchange import Call, Method
 from netlink._io.source import kinds_of
 from netlink.config import Config
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import ParamSpec, TypeVar
 
-    from netlink._io.source import Kinds
+    from netlink._io.source import Kind, Kinds
     from netlink.aio import AsyncConn
     from netlink.bpf import Instruction
     from netlink.config import ConfigOptions
@@ -67,12 +69,25 @@ else:
     _R = TypeVar("_R")
     _T = TypeVar("_T")
 
-__all__ = ["Call", "Deferred", "Do", "Dump", "Family", "Listen", "Operation", "Steps", "dial", "dial_async", "verb"]
+__all__ = [
+    "Address",
+    "Call",
+    "Deferred",
+    "Do",
+    "Dump",
+    "Family",
+    "Listen",
+    "Operation",
+    "Steps",
+    "dial",
+    "dial_async",
+    "verb",
+]
 
-Steps: TypeAlias = Generator[Call[Any] | list[Call[Any]], Any, _R | Call[_R]]
+Steps: TypeAlias = Generator[Call[Any] | list[Call[Any]] | Message, Any, _R | Call[_R]]
 """A verb of several requests: a generator that yields a call and is sent its result, or yields a list of calls and is
-sent the list that `Conn.execute_all` returns. Its return value is the verb's result; if that is a `Call`, the result of
-the call."""
+sent the list that `Conn.execute_all` returns, or yields a `netlink.Message` and is sent the messages of its reply. Its
+return value is the verb's result; if that is a `Call`, the result of the call."""
 
 
 class Deferred:
@@ -136,18 +151,27 @@ class Family(Generic[C]):
         """The call of an operation. A protocol that changes all of its calls overrides this method."""
         pattern = self._patterns.get(operation)
         if pattern is None:
-            make: Any = Call
-            pattern = self._patterns[operation] = make(
-                operation.command,
-                b"",
-                operation.reply,
-                dump=operation.many,
-                flags=operation.flags,
-                request=operation.request,
-                hints={**self.hints, **operation.hints},
-                protocol=self.protocol,
-            )
+            pattern = self._patterns[operation] = self.pattern(operation)
         return pattern.with_payload(payload)
+
+    def pattern(self, operation: Operation[Any, ..., Any], **options: Any) -> Call[Any]:
+        """The call of an operation with any payload. A protocol overrides this method to add options of `Call`."""
+        make: Any = Call
+        defaults = {
+            "type": operation.command,
+            "reply": operation.reply,
+            "dump": operation.many,
+            "flags": operation.flags,
+            "request": operation.request,
+            "hints": {**self.hints, **operation.hints},
+            "protocol": self.protocol,
+        }
+        call: Call[Any] = make(**defaults | options)
+        return call
+
+    def source(self, listen: Listen[Any]) -> tuple[Iterable[Kind[Any]], Iterable[int]]:
+        """The kinds and groups of a stream. A protocol whose numbers are looked up overrides this method."""
+        return listen.kinds, listen.groups
 
     @overload
     def iterate(self: Family[Conn], call: Call[Batch[_T]], rows: int = ...) -> Iterator[Batch[_T]]: ...
@@ -208,6 +232,7 @@ if TYPE_CHECKING:
 
     class _OperationOptions(TypedDict, total=False):
         flags: int
+        answer: int | None
         hints: Mapping[int, str] | None
         doc: str | None
 
@@ -263,6 +288,7 @@ class Operation(Method, Generic[_Q, P, _R]):
         reply: Any = None,
         *,
         flags: int = 0,
+        answer: int | None = None,
         hints: Mapping[int, str] | None = None,
         doc: str | None = None,
     ) -> None:
@@ -275,6 +301,7 @@ class Operation(Method, Generic[_Q, P, _R]):
         self.request: Any = request
         self.reply = reply
         self.flags = int(flags)
+        self.answer = answer
         self.hints: Mapping[int, str] = hints or {}
         self.__doc__ = doc
         self.name = ""
@@ -347,8 +374,9 @@ class Do(Operation[_Q, P, _R]):
 
     command: the type of the message, or the command of a generic family. request: the declaration of the request; None
     for no payload. reply: the declaration of the reply; None for an acknowledgement. flags: `HeaderFlags` such as
-    CREATE and EXCL, in addition to those of every request. hints: advice by errno, in addition to that of the family.
-    doc: the docstring.
+    CREATE and EXCL, in addition to those of every request. answer: the command of the messages of the reply, in a
+    generic family; messages with another one are ignored. None for any. hints: advice by errno, in addition to that of
+    the family. doc: the docstring.
     """
 
     if TYPE_CHECKING:
@@ -433,8 +461,8 @@ class Dump(Operation[_Q, P, _R]):
 class Listen(Method, Generic[_T]):
     """The multicast messages of a family: it returns a `netlink.stream.Stream`, for threads and event loops alike.
 
-    kinds, groups: as of `netlink.stream.open`. state: the `Dump` of the same class that reads the entire state, for
-    on_overrun="resync". doc: the docstring.
+    kinds, groups: as of `netlink.stream.open`; in a generic family by command, and by the groups' names. state: the
+    `Dump` of the same class that reads the entire state, for on_overrun="resync". doc: the docstring.
     The stream has a socket of its own, in the network namespace of the family's connection. It takes options of
     `netlink.stream.open`: read_buffer, on_overrun, reliable, matches, bpf.
     """
@@ -443,7 +471,7 @@ class Listen(Method, Generic[_T]):
         self,
         kinds: Kinds[_T],
         *,
-        groups: Iterable[int],
+        groups: Iterable[Any],
         state: Dump[Any, ..., Any] | None = None,
         doc: str | None = None,
     ) -> None:
@@ -494,11 +522,12 @@ class Listen(Method, Generic[_T]):
             if on_overrun == "resync":
                 other = opened.enter_context(dial(type(family), conn.config))
                 options |= {"resync": self.state_of(other), "owns": (other,)}
+            kinds, groups = family.source(self)
             try:
                 found: Stream[_T, Any] = stream.open(
                     family.protocol,
-                    self.kinds,
-                    groups=self.groups,
+                    kinds,
+                    groups=groups,
                     config=conn.config,
                     on_overrun=on_overrun,
                     **options,

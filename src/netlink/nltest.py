@@ -197,7 +197,7 @@ def serve(family: Callable[[Conn], _F], operations: Mapping[Any, Callable[..., A
     that is no operation of the family.
     """
     double = _Double(family, operations)
-    return _served(family(Conn(double, PID)), double)
+    return double.served(family(Conn(double, PID)))
 
 
 def serve_async(family: Callable[[AsyncConn], _F], operations: Mapping[Any, Callable[..., Any]]) -> _F:
@@ -205,17 +205,7 @@ def serve_async(family: Callable[[AsyncConn], _F], operations: Mapping[Any, Call
     from netlink.aio import AsyncConn
 
     double = _Double(family, operations)
-    return _served(family(AsyncConn(double, PID)), double)
-
-
-def _served(family: _F, double: _Double) -> _F:
-    """Connect a double to the calls of a family object, and replace the family's streams."""
-    of: Any = family
-    for each in (of, of.calls):
-        vars(each)["call"] = double.watching(each.call)
-    for listen in double.streams:
-        vars(of)[listen.name] = _opener(of, listen, double.streams[listen], double.operations)
-    return family
+    return double.served(family(AsyncConn(double, PID)))
 
 
 def _opener(
@@ -286,6 +276,8 @@ class _Double:
         self.streams: dict[Any, Callable[[], Iterable[Any]]] = {}  # by Listen
         self._functions: dict[Any, Callable[..., Any]] = {}  # by operation
         self._watched: dict[tuple[int, int, bytes], Any] = {}  # operations by type, flags and payload of their requests
+        self._lookups: dict[tuple[int, int, bytes], Any] = {}  # the calls that look up addresses, likewise
+        self._calls: dict[Any, Any] = {}  # a call of each operation
         self._answers: deque[Iterator[list[Message]]] = deque()
         for key, function in operations.items():
             operation: Any = getattr(family, key, None) if isinstance(key, str) else key
@@ -296,12 +288,26 @@ class _Double:
             else:
                 raise ValueError(f"{family.__name__} has no operation {key!r}")
 
-    def watching(self, call: Callable[[Any, bytes], Any]) -> Callable[[Any, bytes], Any]:
+    def served(self, family: _F) -> _F:
+        """Connect the double to the calls of a family object, and replace the family's streams."""
+        of: Any = family
+        for operation in self._functions:
+            call = of.call(operation, b"")
+            self._calls[operation] = _numbered(call)
+            if call.address is not None:
+                self._lookups[_looks(call.address.lookup.message)] = call.address.lookup
+        for each in (of, of.calls):
+            vars(each)["call"] = self._watching(each.call)
+        for listen, items in self.streams.items():
+            vars(of)[listen.name] = _opener(of, listen, items, self.operations)
+        return family
+
+    def _watching(self, call: Callable[[Any, bytes], Any]) -> Callable[[Any, bytes], Any]:
         """A wrapper of a family's `call` that records the operation of each request, as requests may be equal."""
 
         def watched(operation: Any, payload: bytes) -> Any:
             made = call(operation, payload)
-            self._watched[_looks(made.message)] = operation
+            self._watched[_looks(_numbered(made).message)] = operation
             return made
 
         return watched
@@ -330,16 +336,23 @@ class _Double:
 
     def _answer(self, request: Message) -> Iterator[list[Message]]:
         """The datagrams of the reply to a request."""
+        lookup = self._lookups.get(_looks(request))
+        if lookup is not None:
+            yield [_reply(request, _before(lookup, request) + lookup.reply(id=_NUMBER).encode())]
+            return
         operation, function = self._function_for(request)
+        call = self._calls[operation]
+        before = _before(call, request)
         try:
-            result = function(*([] if operation.request is None else [operation.request.decode(request.data)]))
+            fields = request.data[call.skip :]
+            result = function(*([] if operation.request is None else [operation.request.decode(fields)]))
             if operation.many:
                 for record in result:
-                    yield [_reply(request, _encoded(operation, record), flags=HeaderFlags.MULTI)]
+                    yield [_reply(request, before + _encoded(operation, record), flags=HeaderFlags.MULTI)]
                 yield [_reply(request, int32_bytes(0), type_=HeaderType.DONE, flags=HeaderFlags.MULTI)]
                 return
             if result is not None or operation.reply is not None:
-                yield [_reply(request, _encoded(operation, result))]
+                yield [_reply(request, before + _encoded(operation, result))]
             if request.header.flags & HeaderFlags.ACKNOWLEDGE:
                 yield error(0, [request])
         except OSError as refusal:
@@ -358,8 +371,13 @@ class _Double:
             return made_by, self._functions[made_by]
         many = flags & HeaderFlags.DUMP == HeaderFlags.DUMP
         for operation, function in self._functions.items():
+            sent = self._calls[operation].message
             same = many or flags & _MODIFIERS == operation.flags & _MODIFIERS
-            if operation.command == request.header.type and operation.many == many and same:
+            if (
+                (sent.header.type, operation.many) == (request.header.type, many)
+                and request.data.startswith(sent.data)
+                and same
+            ):
                 return operation, function
         raise AssertionError(f"the double has no function for a request of type {request.header.type!r}, {flags!r}")
 
@@ -373,10 +391,22 @@ def _encoded(operation: Any, record: Any) -> bytes:
     return payload
 
 
+def _numbered(call: Any) -> Any:
+    """A call with a number of the double's, if it has an address."""
+    return call if call.address is None else call.with_type(_NUMBER)
+
+
+def _before(call: Any, request: Message) -> bytes:
+    """What precedes the record of a reply: that of the request, with the command of the answer."""
+    header = request.data[: call.skip]
+    return header if call.answer is None else bytes([call.answer]) + header[1:]
+
+
 def _looks(request: Message) -> tuple[int, int, bytes]:
     return request.header.type, request.header.flags & ~HeaderFlags.ACKNOWLEDGE, request.data
 
 
+_NUMBER = 0x1F  # of the types that are looked up
 _MODIFIERS = HeaderFlags.CREATE | HeaderFlags.EXCL | HeaderFlags.REPLACE | HeaderFlags.APPEND
 
 

@@ -346,7 +346,7 @@ def test_sockets() -> None:
 
 @pytest.mark.parametrize("keeps", [False, True], ids=["ring", "views"])
 def test_streams(keeps: bool) -> None:
-    kinds = ((0x100, Item, 1, 0, 0),)
+    kinds = ((0x100, Item, 1, 0, 0, None),)
 
     def do() -> None:
         sock = Socket(Family.USERSOCK, Config())

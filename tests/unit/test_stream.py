@@ -429,7 +429,7 @@ def test_a_datagram_in_parts_outlives_its_first_batch(sock: Socket, peer: Peer) 
 
 def test_a_reader_needs_declarations(sock: Socket) -> None:
     with pytest.raises(TypeError, match="declares no fields"):
-        StreamReader(sock, [(THING, int, None, 0, 0)], slot=SLOT)  # type: ignore[list-item]
+        StreamReader(sock, [(THING, int, None, 0, 0, None)], slot=SLOT)  # type: ignore[list-item]
     with pytest.raises(TypeError, match="Plain declares no event"):
         StreamReader(sock, [Kinded(THING, Plain, 1)], slot=SLOT)
     with pytest.raises(TypeError, match="a match is for none of the declarations"):

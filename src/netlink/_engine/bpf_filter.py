@@ -18,13 +18,15 @@ if TYPE_CHECKING:
 
     from netlink._engine.match import Condition
 
-    # Message type, declaration, event, mask of the flags, and the flags: as for StreamReader.
-    Kinds = Collection[tuple[int, type[Record], int | None, int, int]]
+    # Message type, declaration, event, mask of the flags, the flags, and the command: as for StreamReader.
+    Kinds = Collection[tuple[int, type[Record], int | None, int, int, int | None]]
 
 __all__ = ["program"]
 
 _HEADER = 16  # struct nlmsghdr
 _TYPE, _FLAGS = 4, 6  # of nlmsghdr
+_GENERIC_HEADER = 4  # struct genlmsghdr
+_COMMAND = _HEADER  # of genlmsghdr
 _ATTRIBUTE = 4  # struct nlattr
 _LOADS = {1: bpf.BPF_B, 2: bpf.BPF_H, 4: bpf.BPF_W}
 
@@ -32,7 +34,7 @@ _LOADS = {1: bpf.BPF_B, 2: bpf.BPF_H, 4: bpf.BPF_W}
 def program(
     clauses: Sequence[Sequence[Condition]], declaration: type[Record], kinds: Kinds, always: int
 ) -> list[bpf.Instruction]:
-    """The program for the clauses of a `Match`. Messages of other types than those of kinds pass.
+    """The program for the clauses of a `Match`. Messages of other kinds than those of the declaration pass.
 
     always: the type of an attribute that every message has. If it is not found the program cannot look for others: the
     message passes. ValueError if the program is longer than BPF_MAXINSNS.
@@ -109,11 +111,12 @@ class _Compiler:
 
     def __init__(self, declaration: type[Record], kinds: Kinds, always: int) -> None:
         self._declaration = declaration
-        self._kinds = kinds
+        self._kinds = [kind for kind in kinds if kind[1] is declaration]
         self._always = always
-        header = declaration.__fields__["header"].cls
-        assert header is not None
-        self._start = _HEADER + (len(header().encode()) + 3) // 4 * 4
+        self._start = _HEADER + _GENERIC_HEADER * any(kind[5] is not None for kind in self._kinds)
+        header = declaration.__fields__.get("header")
+        if header is not None and header.cls is not None and not header.types:
+            self._start += (len(header.cls().encode()) + 3) // 4 * 4
         self._out = _Assembler()
         self._keep, self._drop = self._out.label(), self._out.label()
 
@@ -121,9 +124,11 @@ class _Compiler:
         out = self._out
         wanted, *excluded = clauses
         known = out.label()
-        out.stmt(bpf.BPF_LD | bpf.BPF_H | bpf.BPF_ABS, _TYPE)
-        for type_ in sorted({kind[0] for kind in self._kinds}):
-            out.branch(bpf.BPF_JEQ, _host16(type_), known)
+        for type_, command in sorted({(kind[0], kind[5]) for kind in self._kinds}, key=str):
+            other = out.label()
+            self._is_of(type_, command, other)
+            out.jump(known)
+            out.place(other)
         out.jump(self._keep)
         out.place(known)
         self._find((self._always,), self._keep)
@@ -150,6 +155,15 @@ class _Compiler:
                 f"{bpf.BPF_MAXINSNS}: name fewer addresses, networks and ports"
             )
         return made
+
+    def _is_of(self, type_: int, command: int | None, other: int) -> None:
+        """Jump to other if the message is of another type or command."""
+        out = self._out
+        out.stmt(bpf.BPF_LD | bpf.BPF_H | bpf.BPF_ABS, _TYPE)
+        out.branch(bpf.BPF_JEQ, _host16(type_), other, sense=False)
+        if command is not None:
+            out.stmt(bpf.BPF_LD | bpf.BPF_B | bpf.BPF_ABS, _COMMAND)
+            out.branch(bpf.BPF_JEQ, command, other, sense=False)
 
     def _find(self, path: Iterable[int], absent: int) -> None:
         """Load the offset of an attribute into A. path: the types of the attributes around it, and its own."""
@@ -214,10 +228,9 @@ class _Compiler:
 
     def _event(self, events: set[int], yes: int, no: int) -> None:
         out = self._out
-        for type_, _, event, mask, flags in self._kinds:
+        for type_, _, event, mask, flags, command in self._kinds:
             other = out.label()
-            out.stmt(bpf.BPF_LD | bpf.BPF_H | bpf.BPF_ABS, _TYPE)
-            out.branch(bpf.BPF_JEQ, _host16(type_), other, sense=False)
+            self._is_of(type_, command, other)
             if mask:
                 out.stmt(bpf.BPF_LD | bpf.BPF_H | bpf.BPF_ABS, _FLAGS)
                 out.stmt(bpf.BPF_ALU | bpf.BPF_AND | bpf.BPF_K, _host16(mask))

@@ -49,7 +49,10 @@ cdef class Reader(Receiver):
     cdef nl_buffer buffer
     cdef bint begun                 # the end of the current datagram is not in reply yet
     cdef bint empty                 # that datagram has no messages
+    cdef size_t skip                # bytes of a message before those of its declaration
+    cdef int answer                 # the first of them, or ANY_COMMAND
 
+    cdef int keep(self, const uint8_t *payload, size_t size) noexcept nogil
     cdef void end_datagram(self) noexcept nogil
 
 
@@ -58,6 +61,7 @@ cdef struct Kind:
     uint32_t mask                   # flags under mask must equal flags
     uint32_t flags
     uint16_t event                  # or NO_EVENT
+    uint16_t command                # of genlmsghdr; or ANY_COMMAND, without that header
     int declared                    # index in StreamReader.declared
 
 

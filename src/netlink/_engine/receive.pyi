@@ -21,7 +21,9 @@ class Receiver(Generic[_R]):
 
 @final
 class Reader(Receiver[_R]):
-    def __new__(cls, declaration: type[_R], match: Match[_R] | None = None) -> Self: ...
+    def __new__(
+        cls, declaration: type[_R], match: Match[_R] | None = None, skip: int = 0, answer: int | None = None
+    ) -> Self: ...
     def begin(self, request: Message) -> None: ...
     def end(self) -> None: ...
     def read(self, sock: Socket | None, rows: int, patience: int) -> Batch[_R] | int: ...
@@ -38,7 +40,7 @@ class StreamReader(Receiver[_R]):
     def __new__(
         cls,
         sock: Socket | None,
-        kinds: Collection[tuple[int, type[_R], int | None, int, int]],
+        kinds: Collection[tuple[int, type[_R], int | None, int, int, int | None]],
         *,
         counter: Field[Any] | None = None,
         count_drops: bool = True,

@@ -69,6 +69,8 @@ cdef extern from "Python.h":
     const Py_ssize_t PY_SSIZE_T_MAX
 
 cdef enum:
+    # sizeof(struct genlmsghdr), linux/genetlink.h. Its first byte is the command.
+    GENL_HEADER = 4
     SLOTS = 256
     # Bytes of memory of these, if the slots are long.
     RING_SIZE = 4 << 20
@@ -81,6 +83,7 @@ cdef enum:
     # Lower types are control messages: NLMSG_MIN_TYPE.
     MIN_TYPE = 16
     NO_EVENT = 256
+    ANY_COMMAND = 256
 
 # Reasons for the end of `fill`, in addition to those of the .pxd; negative: an errno.
 cdef enum:
@@ -95,6 +98,8 @@ cdef enum:
     BEHIND
     LOSS
     ACKNOWLEDGED
+    # A message is shorter than the header of its protocol.
+    SHORT
 
 
 nl_area_pool = pool_of_stores()
@@ -250,6 +255,8 @@ cdef class Receiver:
             return fault_error(self.now.cls, self.now.table, &self.fault)
         if result == FRAMING:
             return DecodeError("a message's length field does not fit its datagram")
+        if result == SHORT:
+            return DecodeError("a message is shorter than the header of its protocol, such as genlmsghdr")
         return OpError("receive", -result)
 
 
@@ -257,14 +264,18 @@ cdef class Receiver:
 cdef class Reader(Receiver):
     """A reader of the reply to one request, directly into batches.
 
-    declaration: the class of the bytes after nlmsghdr. match: selects records; None for all.
+    declaration: the class of the bytes after nlmsghdr, and after skip bytes: those of the protocol's header, such as
+    the 4 of genlmsghdr. answer: the first of these in the messages of the reply; all others are ignored. None for any.
+    match: selects records; None for all.
 
     It reads datagrams from the real socket, without the GIL, or from `feed`. A datagram without messages is the end of
     the reply of a test double.
     """
 
-    def __cinit__(self, declaration, Match match=None):
+    def __cinit__(self, declaration, Match match=None, size_t skip=0, answer=None):
         self.now = Declared(declaration, match)
+        self.skip = skip
+        self.answer = ANY_COMMAND if answer is None else answer
 
     def __dealloc__(self):
         free_buffer(&self.buffer)
@@ -342,19 +353,15 @@ cdef class Reader(Receiver):
         return 0
 
     cdef int take(self, const nl_message *m) noexcept nogil:
-        cdef size_t heap
         cdef nl_role role = nl_reply_message(&self.reply, &m.header, m.payload, m.size, &self.verdict)
         if role == NL_ROLE_DATA:
-            if self.now.match is None:
-                # A separate case, as most dumps have no match: the size of the heap is not needed.
-                return MALFORMED if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size,
-                                                   &self.fault) < 0 else 0
-            heap = self.store.heap.size
-            if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size, &self.fault) < 0:
-                return MALFORMED
-            if not self.now.match.matches(self.store.last(&self.now.table.set), self.store.heap.data):
-                self.store.drop_last(&self.now.table.set, heap)
-            return 0
+            if self.skip == 0:
+                return self.keep(m.payload, m.size)
+            if m.size < self.skip:
+                return SHORT
+            if self.answer != ANY_COMMAND and m.payload[0] != self.answer:
+                return 0
+            return self.keep(m.payload + self.skip, m.size - self.skip)
         if role == NL_ROLE_END or role == NL_ROLE_LAST:
             return DONE
         if role == NL_ROLE_BEHIND:
@@ -364,6 +371,20 @@ cdef class Reader(Receiver):
         if role == NL_ROLE_CUT:
             return CUT
         return FOREIGN if role == NL_ROLE_FOREIGN else 0
+
+    cdef inline int keep(self, const uint8_t *payload, size_t size) noexcept nogil:
+        """Add a record to the store if it matches: 0 or MALFORMED."""
+        cdef size_t heap
+        if self.now.match is None:
+            # A separate case, as most dumps have no match: the size of the heap is not needed.
+            return MALFORMED if self.store.add(&self.now.table.set, &self.now.shapes, payload, size,
+                                               &self.fault) < 0 else 0
+        heap = self.store.heap.size
+        if self.store.add(&self.now.table.set, &self.now.shapes, payload, size, &self.fault) < 0:
+            return MALFORMED
+        if not self.now.match.matches(self.store.last(&self.now.table.set), self.store.heap.data):
+            self.store.drop_last(&self.now.table.set, heap)
+        return 0
 
     cdef void end_datagram(self) noexcept nogil:
         """Update the reply at the end of the current datagram."""
@@ -393,8 +414,9 @@ cdef class StreamReader(Receiver):
     """A reader of the messages that the kernel sends to a socket without any other reader.
 
     sock: the socket; None: only `feed`, and `read` never waits.
-    kinds: (message type, declaration, event, flag mask, flags) each. All other messages are skipped. event: the value
-    of the field that `schema.event` declares; None for no value.
+    kinds: (message type, declaration, event, flag mask, flags, command) each. All other messages are skipped. event:
+    the value of the field that `schema.event` declares; None for no value. command: that of genlmsghdr, which the
+    declaration follows; None for no such header.
     sender: messages from another port id, the kernel's by default, are skipped. None: the kernel lets nobody else send,
     and no sender is looked at, which saves time.
     counter: a field with which the kernel numbers messages from 0: `lost` counts its gaps. Without it, `lost` counts
@@ -417,7 +439,7 @@ cdef class StreamReader(Receiver):
         self.kinds = <Kind *>PyMem_Calloc(max(len(kinds), 1), sizeof(Kind))
         if self.kinds == NULL:
             raise MemoryError
-        for type_, declaration, event, mask, flags in kinds:
+        for type_, declaration, event, mask, flags, command in kinds:
             kind = &self.kinds[self.kind_count]
             kind.declared = self.place_of(declaration, counter)
             kind.type, kind.mask, kind.flags = type_, mask, flags
@@ -425,6 +447,10 @@ cdef class StreamReader(Receiver):
             if event is not None:
                 number = event
                 kind.event = number
+            kind.command = ANY_COMMAND
+            if command is not None:
+                number = command
+                kind.command = number
             declared = self.declared[kind.declared]
             if kind.event != NO_EVENT and declared.event is None:
                 raise TypeError(f"{declaration.__name__} declares no event")
@@ -539,6 +565,7 @@ cdef class StreamReader(Receiver):
     cdef int take(self, const nl_message *m) noexcept nogil:
         cdef uint8_t *record
         cdef uint32_t count
+        cdef size_t skip = 0
         cdef size_t heap = self.store.heap.size
         cdef const Kind *kind = self.kinds
         cdef const Kind *end = self.kinds + self.kind_count
@@ -546,14 +573,21 @@ cdef class StreamReader(Receiver):
             return self.answer(m)
         while kind < end:
             if m.header.type == kind.type and m.header.flags & kind.mask == kind.flags:
-                break
+                if kind.command == ANY_COMMAND:
+                    skip = 0
+                    break
+                skip = GENL_HEADER
+                if m.size < skip:
+                    return SHORT
+                if m.payload[0] == kind.command:
+                    break
             kind += 1
         else:
             return 0
         if kind.declared != self.place:
             self.next_place = kind.declared
             return BEHIND
-        if self.store.add(&self.now.table.set, &self.now.shapes, m.payload, m.size, &self.fault) < 0:
+        if self.store.add(&self.now.table.set, &self.now.shapes, m.payload + skip, m.size - skip, &self.fault) < 0:
             return MALFORMED
         record = self.store.last(&self.now.table.set)
         if kind.event != NO_EVENT:

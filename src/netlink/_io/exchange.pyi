@@ -8,6 +8,7 @@ from netlink._codec import Message
 from netlink._engine.match import Match
 from netlink._engine.receive import Reader
 from netlink._engine.record import Batch, Record
+from netlink._io.address import Address
 from netlink._io.locks import Lock, Locks
 from netlink._io.parts import Parts
 from netlink.errors import OpError
@@ -44,6 +45,9 @@ class Call(Generic[_T_co]):
         request: type[Record] | None = None,
         hints: Mapping[int, str] | None = None,
         protocol: int | None = None,
+        skip: int = 0,
+        answer: int | None = None,
+        address: Address | None = None,
     ) -> None: ...
     @overload
     def __init__(
@@ -57,6 +61,9 @@ class Call(Generic[_T_co]):
         request: type[Record] | None = None,
         hints: Mapping[int, str] | None = None,
         protocol: int | None = None,
+        skip: int = 0,
+        answer: int | None = None,
+        address: Address | None = None,
     ) -> None: ...
     @overload
     def __init__(
@@ -71,12 +78,16 @@ class Call(Generic[_T_co]):
         request: type[Record] | None = None,
         hints: Mapping[int, str] | None = None,
         protocol: int | None = None,
+        skip: int = 0,
+        answer: int | None = None,
+        address: Address | None = None,
     ) -> None: ...
     @staticmethod
     def of_steps(steps: Callable[[], Generator[Any, Any, _T | Call[_T]]], protocol: int | None = None) -> Call[_T]: ...
     @staticmethod
     def of_parts(parts: Parts[_R], protocol: int | None = None) -> Call[Batch[_R]]: ...
     def with_payload(self, payload: Buffer) -> Self: ...
+    def with_type(self, type: int) -> Self: ...
     def matching(self, match: Match[Any] | None) -> Self: ...
     def explain(self, error: OpError) -> None: ...
     @property
@@ -91,6 +102,12 @@ class Call(Generic[_T_co]):
     def hints(self) -> Mapping[int, str] | None: ...
     @property
     def protocol(self) -> int | None: ...
+    @property
+    def skip(self) -> int: ...
+    @property
+    def answer(self) -> int | None: ...
+    @property
+    def address(self) -> Address | None: ...
     @property
     def steps(self) -> Callable[[], Generator[Any, Any, _T_co]] | None: ...
     @property
@@ -135,7 +152,7 @@ class Exchange:
     def receive_iter(self) -> Generator[Any, Any]: ...
     def execute(self, m: Message, call: Call[Any] | None = None) -> Generator[Any, Any, Any]: ...
     def dump(
-        self, m: Message, reader: Reader[_R], rows: int, declaration: type[Record] | None = None
+        self, m: Message, reader: Reader[_R], rows: int, call: Call[Any] | None = None
     ) -> Generator[Any, Any, Batch[_R]]: ...
     def parts(
         self, request: Message | Call[Any], declaration: type[Record] | None, rows: int, match: Match[Any] | None

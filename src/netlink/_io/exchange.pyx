@@ -130,6 +130,11 @@ cdef bint refuses_send(error):
     return isinstance(error, EncodeError) or (isinstance(error, OpError) and error.op in ("send", "send-messages"))
 
 
+cdef bint refuses_type(error):
+    """Whether the kernel may have refused the type of a request: the number of a generic family that is gone."""
+    return isinstance(error, OpError) and error.errno == _errno.ENOENT and is_answer(error)
+
+
 cdef bint reports_loss(error):
     """Whether an error is a loss of messages. All other errors of a dropped reply are ignored."""
     return isinstance(error, OpError) and error.errno == _errno.ENOBUFS
@@ -297,6 +302,11 @@ cdef class Call:
     flags: in addition to NLM_F_REQUEST, NLM_F_DUMP for a dump and NLM_F_ACK if there is no reply.
     request: the declaration of the payload, by which errors name attributes.
     hints: advice by errno. protocol: NETLINK_* of its connections; None for any.
+    skip: bytes of the request, and of each message of the reply, before those of its declaration: the header of a
+        protocol, such as the 4 of genlmsghdr.
+    answer: the first of these bytes in the messages of the reply, such as the command of genlmsghdr; messages with
+        another one are ignored. None for any.
+    address: takes the place of type, which each connection looks up: a `netlink.family.Address`.
 
     TypeError and ValueError for invalid arguments.
     """
@@ -307,11 +317,14 @@ cdef class Call:
     cdef readonly object request
     cdef readonly object hints
     cdef readonly object protocol
+    cdef readonly Py_ssize_t skip
+    cdef readonly object answer
+    cdef readonly object address
     cdef readonly object steps      # of a verb of several requests: returns its generator
     cdef readonly object parts      # of a dump that may be read in parts: a netlink._io.parts.Parts
 
     def __init__(self, uint16_t type, payload=b"", reply=None, *, bint dump=False, match=None, uint16_t flags=0,
-                 request=None, hints=None, protocol=None):
+                 request=None, hints=None, protocol=None, uint8_t skip=0, answer=None, address=None):
         cdef nl_header header
         if self.message is not None or self.steps is not None or self.parts is not None:
             raise AttributeError("a Call is immutable")
@@ -323,6 +336,8 @@ cdef class Call:
             match_of(table_of(declared(reply)), match)
         if request is not None:
             declared(request)
+        if answer is not None and not (skip and 0 <= answer <= 255):
+            raise ValueError(f"answer needs skip, and is a byte, not {answer!r}")
         flags |= NL_F_REQUEST
         if dump:
             flags |= NL_F_DUMP
@@ -338,6 +353,9 @@ cdef class Call:
         self.request = request
         self.hints = hints
         self.protocol = protocol
+        self.skip = skip
+        self.answer = answer
+        self.address = address
 
     @staticmethod
     def of_steps(steps, protocol=None):
@@ -359,20 +377,37 @@ cdef class Call:
 
     def matching(self, Match match):
         """The same call of a dump with another match; None for all records."""
-        cdef Call call = Call.__new__(Call)
+        cdef Call call
         if not self.dump:
             raise TypeError("match needs a dump")
-        call.message, call.reply, call.request, call.hints = self.message, self.reply, self.request, self.hints
-        call.protocol, call.match = self.protocol, match
+        call = self.copied(self.message)
+        call.match = match
         return call
 
     def with_payload(self, payload):
         """The same call of another request of its declaration."""
+        return self.copied(message_of(self.message.h, payload))
+
+    def with_type(self, uint16_t type):
+        """The same call of messages of a type, without an address."""
+        cdef nl_header header = self.message.h
+        cdef Call call
+        header.type = type
+        call = self.copied(message_of(header, self.message.payload))
+        call.address = None
+        return call
+
+    cdef Call copied(self, Message message):
         cdef Call call = Call.__new__(Call)
-        call.message = message_of(self.message.h, payload)
+        call.message = message
         call.reply, call.request, call.hints = self.reply, self.request, self.hints
         call.protocol, call.match = self.protocol, self.match
+        call.skip, call.answer, call.address = self.skip, self.answer, self.address
         return call
+
+    cdef Reader reader(self):
+        """A reader of its reply."""
+        return Reader(self.reply, self.match, self.skip, self.answer)
 
     def __class_getitem__(cls, item):
         return cls  # generic for type checkers
@@ -386,11 +421,15 @@ cdef class Call:
         """The result of the call, from the messages of its reply. sequence: of its request."""
         if self.reply is None:
             return None
-        data = [message for message in replies if (<Message>message).h.type >= 16]
+        data = [(<Message>message).payload or b"" for message in replies if (<Message>message).h.type >= 16]
+        if self.skip:
+            if any(len(payload) < self.skip for payload in data):
+                raise DecodeError("a message is shorter than the header of its protocol, such as genlmsghdr")
+            data = [payload[self.skip:] for payload in data if self.answer is None or payload[0] == self.answer]
         if len(data) != 1:
             raise OpError("receive", OSError(_errno.EPROTO, f"want one message in the reply, got {len(data)}"),
                           sequence=sequence)
-        return self.reply.decode((<Message>data[0]).payload or b"")
+        return self.reply.decode(data[0])
 
     def explain(self, error):
         """Add to an error of this call its hint, and the attribute of the request that it concerns."""
@@ -398,7 +437,7 @@ cdef class Call:
             error.hint = self.hints.get(error.errno, "")
         if self.request is not None:
             from netlink._engine.paths import explain as explain_error  # slow to import, and for errors alone
-            explain_error(error, self.request, self.message.payload or b"")
+            explain_error(error, self.request, self.message.payload or b"", skip=self.skip)
 
     cdef size_t size(self):
         """The size of the message in bytes."""
@@ -416,7 +455,8 @@ cdef class Call:
         if self.parts is not None:
             return f"<Call of {self.parts!r}>"
         reply = "" if self.reply is None else f" for {'a batch of ' if self.dump else ''}{self.reply.__name__}"
-        return f"<Call of type {self.message.h.type}{reply}>"
+        of = f"type {self.message.h.type}" if self.address is None else self.address.name
+        return f"<Call of {of}{reply}>"
 
 
 cdef class Method:
@@ -440,6 +480,8 @@ cdef class Exchange:
     cdef readonly object protocol
     cdef readonly object debugger
     cdef object reading             # the declaration of the reply that is being received, for the debugger
+    cdef Py_ssize_t reading_skip    # bytes before it
+    cdef dict found                 # what the look-ups of addresses found, by name
     cdef readonly Inbox inbox
     cdef public uint32_t sequence
     cdef object receive_nowait
@@ -457,6 +499,7 @@ cdef class Exchange:
         self.protocol = protocol
         self.debugger = debugger
         self.inbox = Inbox()
+        self.found = {}
         self.patience = patience
         self.receive_nowait = getattr(sock, "receive_nowait", None)
 
@@ -476,11 +519,14 @@ cdef class Exchange:
         self.sequence = self.sequence % <uint32_t>0xffffffff + 1
         return filled(m, self.sequence, self.pid)
 
-    cdef list prepared(self, ms, declaration=None):
-        """The messages with filled headers, ready to send. declaration: of what they hold, for the debugger."""
+    cdef list prepared(self, ms, Call call=None):
+        """The messages with filled headers, ready to send. call: of which they are, for the debugger."""
         requests = [self.numbered(<Message?>m) for m in ms]
         if self.debugger is not None:
-            self.debugger.sent(requests, declaration)
+            if call is None:
+                self.debugger.sent(requests)
+            else:
+                self.debugger.sent(requests, call.request, call.skip)
         return requests
 
     def send(self, str op not None, ms):
@@ -501,7 +547,7 @@ cdef class Exchange:
                     continue
                 raise
             if self.debugger is not None and messages:
-                self.debugger.received(messages, self.reading)
+                self.debugger.received(messages, self.reading, self.reading_skip)
             return messages
 
     cdef list queued(self):
@@ -519,7 +565,7 @@ cdef class Exchange:
 
         most: datagrams to read. Returns whether there may be more.
         """
-        self.reading = None
+        self.begin_reading(None)
         while self.receive_nowait is not None and self.inbox.abandoned:
             if most == 0:
                 return True
@@ -539,7 +585,7 @@ cdef class Exchange:
     def receive_iter(self):
         """`receive`, but yield the messages of each datagram."""
         cdef Reply reply = Reply(self.inbox)
-        self.reading = None
+        self.begin_reading(None)
         at_hand = iter(())
         try:
             while not reply.state.done:
@@ -595,8 +641,8 @@ cdef class Exchange:
         if sent is None and m is not None:
             while self.inbox.abandoned and self.drop_abandoned(self.patience):
                 yield PAUSE
-            requests = self.prepared((m,), None if call is None else call.request)
-        self.reading = None if call is None else call.reply
+            requests = self.prepared((m,), call)
+        self.begin_reading(call)
         reply = Reply(self.inbox, sent if requests is None else <Message>requests[0])
         replies = []
         try:
@@ -708,17 +754,24 @@ cdef class Exchange:
             call.explain(error)
             raise
 
-    def dump(self, Message m not None, Reader reader not None, Py_ssize_t rows, declaration=None):
+    cdef int begin_reading(self, Call call) except -1:
+        """Tell the debugger, if any, what it receives from now on."""
+        self.reading = None if call is None else call.reply
+        self.reading_skip = 0 if call is None else call.skip
+        return 0
+
+    def dump(self, Message m not None, Reader reader not None, Py_ssize_t rows, Call call=None):
         """Send a request, and yield its reply in batches of rows. If rows is 0, return it as one batch.
 
-        declaration: of the request, for the debugger.
+        call: of which it is, for the debugger.
         """
         cdef Message request
         cdef int datagrams = 0
         while self.inbox.abandoned and self.drop_abandoned(self.patience):
             yield PAUSE
+        self.begin_reading(call)
         self.reading = reader.now.cls
-        requests = self.prepared((m,), declaration)
+        requests = self.prepared((m,), call)
         request = requests[0]
         reader.begin(request)
         try:
@@ -793,7 +846,7 @@ cdef class Exchange:
         if not isinstance(m, Call):
             return self.execute(m)
         call = m
-        if call.message is None or call.dump:
+        if call.message is None or call.dump or call.address is not None:
             return self.call(call)
         self.check_call(call)
         return self.execute(call.message, call)  # the usual call, without a generator around it
@@ -805,13 +858,63 @@ cdef class Exchange:
             return (yield from self.follow(call.steps()))
         if call.parts is not None:
             return (yield from call.parts.read(self, 0))
+        if call.address is not None:
+            sent = yield from self.addressed(call)
+            try:
+                return (yield from self.call(sent))
+            except OpError as error:
+                sent = yield from self.addressed_again(call, sent, error)
+            return (yield from self.call(sent))
         if not call.dump:
             return (yield from self.execute(call.message, call))
         try:
-            return (yield from self.dump(call.message, Reader(call.reply, call.match), 0, call.request))
+            return (yield from self.dump(call.message, call.reader(), 0, call))
         except OpError as error:
             call.explain(error)
             raise
+
+    # Calls by address
+
+    cdef Call known(self, Call call):
+        """The call with the number of its address, or None if that must be looked up."""
+        found = self.found.get(call.address.name)
+        return None if found is None else call.with_type(found.id)
+
+    def addressed(self, Call call):
+        """The call with the number of its address, which is looked up once."""
+        sent = self.known(call)
+        if sent is None:
+            self.found[call.address.name] = yield from self.call(call.address.lookup)
+            sent = self.known(call)
+        return sent
+
+    def addressed_again(self, Call call, Call sent, error):
+        """The call with a new number, if error says that the kernel does not know that of sent. Raises it otherwise."""
+        if not refuses_type(error):
+            raise error
+        again = self.known(call)
+        if again is None or (<Call>again).message.h.type == sent.message.h.type:  # not looked up meanwhile
+            self.found.pop(call.address.name, None)
+            again = yield from self.addressed(call)
+            if (<Call>again).message.h.type == sent.message.h.type:
+                raise error
+        return again
+
+    cdef object at_address(self, Call call):
+        """Do a call by address in the calling thread, as `execute`."""
+        cdef bint returned = False
+        sent = self.known(call)
+        if sent is None or not self.answers_at_once(sent):
+            return step(self, self.call(call), None, &returned)
+        try:
+            return self.at_once((<Call>sent).message, sent)
+        except OpError as raised:
+            error = raised
+        return step(self, self.call_again(call, sent, error), None, &returned)
+
+    def call_again(self, call, sent, error):
+        """Do a call by address again, as `addressed_again`."""
+        return (yield from self.call((yield from self.addressed_again(call, sent, error))))
 
     def call_iter(self, Call call not None, Py_ssize_t rows):
         """Do a call of a dump, and yield its batches of rows."""
@@ -827,14 +930,23 @@ cdef class Exchange:
             return
         if not call.dump:
             raise TypeError(f"{call!r} is no dump: it has no parts")
+        if call.address is not None:
+            sent = yield from self.addressed(call)
+            try:
+                yield from self.call_iter(sent, rows)
+                return
+            except OpError as error:
+                sent = yield from self.addressed_again(call, sent, error)
+            yield from self.call_iter(sent, rows)
+            return
         try:
-            yield from self.dump(call.message, Reader(call.reply, call.match), rows, call.request)
+            yield from self.dump(call.message, call.reader(), rows, call)
         except OpError as error:
             call.explain(error)
             raise
 
     def follow(self, steps, bint leave_last=False):
-        """Do each call, or list of calls, that a verb of several requests yields, and return its result.
+        """Do each call, list of calls or message that a verb of several requests yields, and return its result.
 
         If the result is a call, do it as well, unless leave_last.
         """
@@ -852,6 +964,8 @@ cdef class Exchange:
             try:
                 if isinstance(step, Call):
                     value = yield from self.call(step)
+                elif isinstance(step, Message):
+                    value = yield from self.execute(step)
                 else:
                     value = yield from self.call_all(list(step))
             except Exception as raised:
@@ -872,6 +986,7 @@ cdef class Exchange:
             if not isinstance(item, Call):
                 raise TypeError(f"execute_all takes calls, not {item!r}")
             self.check_call(<Call>item)
+        by_address = yield from self.address_all(calls)
         answers = Answers(calls)
         try:
             # If one reply may fill the read buffer, its acknowledgement would be lost: it is not requested.
@@ -894,17 +1009,53 @@ cdef class Exchange:
                         raise
                     answers.results[i] = error
                 i += 1
+            if by_address:
+                yield from self.repair(answers, by_address)
         except BaseException as error:
             error.answers = {n: result for n, result in enumerate(answers.results) if result is not PENDING}
             error.add_note(f"{len(error.answers)} of {len(calls)} calls are done: see answers")
             raise
         return answers.results
 
+    def address_all(self, list calls):
+        """Put calls with numbers in the place of those with addresses, which are returned by their positions.
+
+        A call whose address is not found stays: it has the error as its answer.
+        """
+        by_address = {i: call for i, call in enumerate(calls) if (<Call>call).address is not None}
+        missing = set()
+        for i, call in by_address.items():
+            if call.address.name in missing:
+                continue
+            try:
+                calls[i] = yield from self.addressed(call)
+            except OpError as error:
+                if not is_answer(error):
+                    raise
+                missing.add(call.address.name)
+        return by_address
+
+    def repair(self, Answers answers, dict by_address):
+        """Do the calls again that failed as the number of their address has changed."""
+        unchanged = set()
+        for i, call in by_address.items():
+            error, sent = answers.results[i], answers.calls[i]
+            if (<Call>sent).address is not None or call.address.name in unchanged or not refuses_type(error):
+                continue
+            try:
+                answers.results[i] = yield from self.call_again(call, sent, error)
+            except OpError as raised:
+                if not is_answer(raised):
+                    raise
+                answers.results[i] = raised
+                if raised is error:
+                    unchanged.add(call.address.name)
+
     def window(self, Answers answers not None, Py_ssize_t first, Py_ssize_t end):
         """Send requests, many in a datagram, while their replies fit the read buffer, and receive these replies."""
         cdef Py_ssize_t upto, unsent, i, room = answers.datagram_max
         cdef Call call
-        self.reading = None
+        self.begin_reading(None)
         if self.real is not None:
             room = max(self.real.write_buffer() // 4, room)
             answers.budget = self.real.read_buffer() // 4 * 3
@@ -928,7 +1079,7 @@ cdef class Exchange:
                             requests = []
                             for i in range(answers.sent, upto):
                                 call = answers.calls[i]
-                                requests += self.prepared((call.acknowledged(),), call.request)
+                                requests += self.prepared((call.acknowledged(),), call)
                         unsent = answers.sent
                         answers.sent = upto
                         yield "send-messages", requests
@@ -1026,7 +1177,7 @@ cdef object foreign(const nl_header *header):
 
 cdef bint goes_with_others(Call call, bint roomy):
     """Whether a call may share a datagram."""
-    return call.message is not None and (call.reply is None or (roomy and not call.dump))
+    return call.message is not None and call.address is None and (call.reply is None or (roomy and not call.dump))
 
 
 cdef object PENDING = object()
@@ -1307,6 +1458,9 @@ def execute(Exchange exchange not None, Lock lock not None, m):
     cdef bint returned = False
     lock.take()
     try:
+        if isinstance(m, Call) and (<Call>m).address is not None:
+            exchange.check_call(<Call>m)
+            return exchange.at_address(<Call>m)
         if exchange.answers_at_once(m):
             if isinstance(m, Call):
                 return exchange.at_once((<Call>m).message, <Call>m)

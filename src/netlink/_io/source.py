@@ -50,6 +50,7 @@ class Kind(NamedTuple, Generic[_R_co]):
     type: of nlmsghdr. mask, flags: nlmsghdr's flags under mask must equal flags; 0 for any.
     declaration: the class of the records.
     event: the value of the field that `schema.event` declares; None for no value.
+    command: for generic netlink, that of genlmsghdr: the declaration is of the bytes after that header.
     """
 
     type: int
@@ -57,6 +58,7 @@ class Kind(NamedTuple, Generic[_R_co]):
     event: int | None = None
     mask: int = 0
     flags: int = 0
+    command: int | None = None
 
 
 if TYPE_CHECKING:
