@@ -17,9 +17,9 @@ PACKAGE = Path(__file__).parents[2] / "src/netlink"
 SOURCES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".pyx", ".pxd", ".pyi"})
 # What engine and input-output stand on.
 FOUNDATION = {"_codec", "_transport", "_wire", "bpf", "config", "consts", "errors"}
-PROTOCOLS = {"netfilter"}
+PROTOCOLS = {"generic", "netfilter"}
 # What the families of a protocol share.
-LAYERS = {"netfilter.nfnetlink"}
+LAYERS = {"generic.genetlink", "netfilter.nfnetlink"}
 # A logged packet may bring its flow; files are of logged packets.
 BESIDE = {("netfilter.nflog", "netfilter.conntrack"), ("netfilter.pcapng", "netfilter.nflog")}
 # What families must not use: they declare, and the engine encodes.
@@ -102,9 +102,10 @@ def test_no_family_uses_another_one() -> None:
 def test_declarations_stand_alone() -> None:
     for path in PACKAGE.rglob("records.py"):
         used = {m for m in imported(path) if family_of(m) != family_of(name_of(path))}
-        assert all(m in {"schema", "packet", "consts"} or m.split(".")[-1] in {"nfnetlink", "records"} for m in used), (
-            used
-        )
+        assert all(
+            m in {"schema", "packet", "consts"} or m.split(".")[-1] in {"genetlink", "nfnetlink", "records"}
+            for m in used
+        ), used
 
 
 # Families

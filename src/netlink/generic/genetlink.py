@@ -1,0 +1,197 @@
+"""The base of all generic netlink families: linux/genetlink.h.
+
+    class Conn(Family[C], name="wireguard", version=1, needs="CONFIG_WIREGUARD"):
+        devices = Dump(Command.GET_DEVICE, Device)
+        set = Do(Command.SET_DEVICE, Device)
+
+The kernel gives a family its number when its module is loaded. Each connection looks the number up by the name, once.
+"""
+
+from __future__ import annotations
+
+import errno as _errno
+from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from netlink import family as _family
+from netlink.conn import dial as _dial
+from netlink.consts import Family as _Protocol
+from netlink.consts import GenericID
+from netlink.errors import DecodeError, OpError
+from netlink.family import Address, Call
+from netlink.schema import AttributeSet, Int, Items, Member, Str, array, event, string, u16, u32
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Self
+
+    from netlink.family import Listen, Operation
+    from netlink.stream import Kind
+
+__all__ = ["Command", "Family", "FamilyInfo", "GroupInfo", "Message", "OperationFlags", "OperationInfo", "lookup"]
+
+
+class Message(NamedTuple):
+    """A message of generic netlink: struct genlmsghdr, and what follows it.
+
+    command, version: numbers from 0 to 255. data: attributes as bytes, or what else the family has there.
+    """
+
+    command: int
+    version: int = 1
+    data: bytes = b""
+
+    def marshal(self) -> bytes:
+        """The message as the data of a `netlink.Message`. ValueError for a number out of range."""
+        return bytes((self.command, self.version, 0, 0)) + self.data
+
+    @classmethod
+    def unmarshal(cls, data: bytes) -> Self:
+        """The message in the data of a `netlink.Message`.
+
+        DecodeError if there are fewer than 4 bytes, or if the reserved ones are not 0.
+        """
+        if len(data) < HEADER_SIZE or data[2:HEADER_SIZE] != b"\0\0":
+            raise DecodeError(f"no generic netlink message begins with {data[:HEADER_SIZE].hex(' ') or 'nothing'}")
+        return cls(data[0], data[1], data[HEADER_SIZE:])
+
+
+HEADER_SIZE = 4
+"""The size of struct genlmsghdr in bytes."""
+
+
+# The controller, which has the names of the families
+
+
+class Command(IntEnum):
+    """Commands of the controller (CTRL_CMD_*)."""
+
+    NEWFAMILY = 1  # CTRL_CMD_NEWFAMILY
+    DELFAMILY = 2  # CTRL_CMD_DELFAMILY
+    GETFAMILY = 3  # CTRL_CMD_GETFAMILY
+    NEWOPS = 4  # CTRL_CMD_NEWOPS
+    DELOPS = 5  # CTRL_CMD_DELOPS
+    GETOPS = 6  # CTRL_CMD_GETOPS
+    NEWMCAST_GRP = 7  # CTRL_CMD_NEWMCAST_GRP
+    DELMCAST_GRP = 8  # CTRL_CMD_DELMCAST_GRP
+    GETMCAST_GRP = 9  # CTRL_CMD_GETMCAST_GRP
+    GETPOLICY = 10  # CTRL_CMD_GETPOLICY
+
+
+class OperationFlags(IntFlag):
+    """What an operation can do, and what it needs (GENL_*)."""
+
+    ADMIN_PERM = 0x01  # GENL_ADMIN_PERM
+    DO = 0x02  # GENL_CMD_CAP_DO
+    DUMP = 0x04  # GENL_CMD_CAP_DUMP
+    HAS_POLICY = 0x08  # GENL_CMD_CAP_HASPOL
+    UNS_ADMIN_PERM = 0x10  # GENL_UNS_ADMIN_PERM
+
+
+class OperationInfo(AttributeSet):
+    """An operation of a family (CTRL_ATTR_OP_*)."""
+
+    id: Int = u32(1)  # CTRL_ATTR_OP_ID
+    flags: Member[OperationFlags] = u32(2, enum=OperationFlags)  # CTRL_ATTR_OP_FLAGS
+
+
+class GroupInfo(AttributeSet):
+    """A multicast group of a family (CTRL_ATTR_MCAST_GRP_*)."""
+
+    name: Str = string(1)  # CTRL_ATTR_MCAST_GRP_NAME
+    id: Int = u32(2)  # CTRL_ATTR_MCAST_GRP_ID
+
+
+class FamilyInfo(AttributeSet):
+    """A family (CTRL_ATTR_*).
+
+    header_size: bytes of the family's own header, behind genlmsghdr. event: what a stream reports.
+    """
+
+    id: Int = u16(1)  # CTRL_ATTR_FAMILY_ID
+    name: Str = string(2)  # CTRL_ATTR_FAMILY_NAME
+    version: Int = u32(3)  # CTRL_ATTR_VERSION
+    header_size: Int = u32(4)  # CTRL_ATTR_HDRSIZE
+    max_attribute: Int = u32(5)  # CTRL_ATTR_MAXATTR
+    operations: Items[OperationInfo] = array(6, OperationInfo)  # CTRL_ATTR_OPS
+    groups: Items[GroupInfo] = array(7, GroupInfo)  # CTRL_ATTR_MCAST_GROUPS
+    event: Member[Command] = event(Command)
+
+
+def lookup(name: str, needs: str = "") -> Call[FamilyInfo]:
+    """The call for the family of a name. needs: what the kernel has it from, for the error that it is not there."""
+    provided = f"needs {needs}" if needs else "may be in a module that is not loaded"
+    return Call(
+        GenericID.CTRL,
+        Message(Command.GETFAMILY, 2, FamilyInfo(name=name).encode()).marshal(),
+        FamilyInfo,
+        request=FamilyInfo,
+        hints={_errno.ENOENT: f"the kernel has no generic netlink family {name!r} here, which {provided}"},
+        protocol=_Protocol.GENERIC,
+        skip=HEADER_SIZE,
+        answer=Command.NEWFAMILY,
+    )
+
+
+class Family(_family.Family[_family.C], protocol=_Protocol.GENERIC):
+    """The base of generic netlink families. Commands are those of genlmsghdr, which declarations do not have.
+
+    In the class statement:
+    name: the family's name. version: that of its requests, 1 by default.
+    needs: what the kernel has the family from, such as "CONFIG_WIREGUARD", for the error that it is not there.
+    id: its number, if that is the same in every kernel.
+
+    `Listen` takes commands in the place of message types, and names of groups.
+    FileNotFoundError, which is an OpError, from every operation if the kernel has no such family.
+    """
+
+    hints = {  # noqa: RUF012
+        _errno.EPERM: "it needs CAP_NET_ADMIN",
+        _errno.EOPNOTSUPP: "the kernel's family does not have this operation, or not for this object",
+    }
+    name: ClassVar[str] = ""
+    version: ClassVar[int] = 1
+    needs: ClassVar[str] = ""
+    id: ClassVar[int | None] = None
+    address: ClassVar[Address | None] = None
+
+    def __init_subclass__(
+        cls,
+        *,
+        name: str | None = None,
+        version: int | None = None,
+        needs: str = "",
+        id: int | None = None,  # noqa: A002
+    ) -> None:
+        super().__init_subclass__()
+        if name is not None:
+            cls.name = name
+            cls.id = id
+            cls.needs = needs
+            cls.address = None if id is not None else Address(name, lookup(name, needs))
+        if version is not None:
+            cls.version = version
+
+    def call(self, operation: Operation[Any, ..., Any], payload: bytes) -> Call[Any]:
+        """The call of an operation."""
+        return super().call(operation, bytes((operation.command, self.version, 0, 0)) + payload)
+
+    def pattern(self, operation: Operation[Any, ..., Any], **options: Any) -> Call[Any]:
+        """The call of an operation with any payload. TypeError if the class has no name."""
+        if not self.name:
+            raise TypeError(f"{type(self).__qualname__} has no name: the class statement needs name=")
+        options = {"skip": HEADER_SIZE, "answer": operation.answer, "address": self.address} | options
+        return super().pattern(operation, type=self.id or 0, **options)
+
+    def source(self, listen: Listen[Any]) -> tuple[Iterable[Kind[Any]], Iterable[int]]:
+        """The kinds and groups of a stream: numbers that are looked up by a connection of their own."""
+        with _dial(self.protocol, self.conn.config) as conn:
+            info = conn.execute(lookup(self.name, self.needs))
+        groups = {group.name: group.id for group in info.groups or ()}
+        for name in listen.groups:
+            if name not in groups:
+                there = ", ".join(str(name) for name in groups) or "none"
+                hint = f"the family {self.name!r} of this kernel has no multicast group {name!r}; it has {there}"
+                raise OpError("join-group", _errno.ENOENT, hint=hint)
+        kinds = [kind._replace(type=info.id or 0, command=kind.type) for kind in listen.kinds]
+        return kinds, [groups[name] or 0 for name in listen.groups]
