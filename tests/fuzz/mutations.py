@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any, TypeAlias
 
 if __name__ == "__main__":
     sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -25,16 +26,27 @@ from kernel.tools import Peer
 from netlink import Config, DecodeError, Family
 from netlink._engine.receive import StreamReader
 from netlink._transport import Socket
+from netlink.generic import FamilyInfo
+from netlink.generic.genetlink import HEADER_SIZE, Command
 from netlink.netfilter import nflog
 from netlink.netfilter.conntrack import Flow, events
 from netlink.netfilter.nflog import Packet
 from netlink.schema import Batch
+from netlink.stream import Kind
 
-FILES: tuple[tuple[str, type[Flow] | type[Packet]], ...] = (
+Declaration: TypeAlias = type[Flow] | type[Packet] | type[FamilyInfo]
+
+FILES: tuple[tuple[str, Declaration], ...] = (
     ("conntrack_flows", Flow),
     ("conntrack_events", Flow),
     ("nflog_packets", Packet),
+    ("families", FamilyInfo),
 )
+KINDS: dict[Declaration, tuple[Kind[Any], ...]] = {
+    Flow: events._KINDS,
+    Packet: nflog._KINDS,
+    FamilyInfo: (Kind(16, FamilyInfo, Command.NEWFAMILY, command=Command.NEWFAMILY),),
+}
 # Lengths where something changes: none, less than a header, a header, the largest.
 LENGTHS = (0, 1, 3, 4, 5, 7, 8, 12, 15, 16, 17, 20, 0x7FFF, 0x8000, 0xFFFC, 0xFFFF)
 
@@ -82,7 +94,7 @@ class Mutator:
             data[at & ~3 :] = other[start:]
 
 
-def use(batch: Batch[Flow] | Batch[Packet]) -> None:
+def use(batch: Batch[Any]) -> None:
     """Look at everything that a batch has."""
     for record in batch:
         record.to_dict()
@@ -97,7 +109,11 @@ def use(batch: Batch[Flow] | Batch[Packet]) -> None:
 def of_payloads(count: int, choice: random.Random) -> Counter[str]:
     """Payloads, alone and in batches."""
     outcomes: Counter[str] = Counter()
-    mutators = [(declaration, Mutator(recorded.payloads(name), choice)) for name, declaration in FILES]
+    mutators = [
+        (declaration, Mutator([seed[HEADER_SIZE * (declaration is FamilyInfo) :] for seed in seeds], choice))
+        for name, declaration in FILES
+        if (seeds := recorded.payloads(name))
+    ]
     done = 0
     while done < count:
         declaration, mutator = choice.choice(mutators)
@@ -128,9 +144,9 @@ def of_datagrams(count: int, choice: random.Random) -> Counter[str]:
     return outcomes
 
 
-def through_a_reader(declaration: type[Flow] | type[Packet], mutator: Mutator, count: int) -> Counter[str]:
+def through_a_reader(declaration: Declaration, mutator: Mutator, count: int) -> Counter[str]:
     outcomes: Counter[str] = Counter()
-    kinds = events._KINDS if declaration is Flow else nflog._KINDS
+    kinds = KINDS[declaration]
     counter = Packet.seq if declaration is Packet else None
     with closing(Socket(Family.USERSOCK, Config())) as sock, Peer(sock.pid) as peer:
         peer.sock.bind((0, 0))
@@ -143,7 +159,9 @@ def through_a_reader(declaration: type[Flow] | type[Packet], mutator: Mutator, c
             sender=peer.sock.getsockname()[0],
         )
         # A message that is in order, to see that the reader still reads: a header alone.
-        intact = struct.pack("=IHHII", 20, kinds[0].type, kinds[0].flags, 0, 0) + bytes(4)
+        intact = struct.pack("=IHHII", 20, kinds[0].type, kinds[0].flags, 0, 0) + bytes(
+            [kinds[0].command or 0, 0, 0, 0]
+        )
         for _ in range(count):
             # The kernel has no datagram without a byte.
             data = mutator.next() or b"\0"
@@ -161,12 +179,12 @@ def through_a_reader(declaration: type[Flow] | type[Packet], mutator: Mutator, c
     return outcomes
 
 
-def read_all(reader: StreamReader[Flow] | StreamReader[Packet], outcomes: Counter[str]) -> int:
+def read_all(reader: StreamReader[Any], outcomes: Counter[str]) -> int:
     """What is queued, by some rows at a time: how many records."""
     return sum(len(batch) for batch in batches(reader, outcomes))
 
 
-def batches(reader: StreamReader[Flow] | StreamReader[Packet], outcomes: Counter[str]) -> Iterator[Batch[Flow]]:
+def batches(reader: StreamReader[Any], outcomes: Counter[str]) -> Iterator[Batch[Any]]:
     while True:
         try:
             batch = reader.read(3, False)

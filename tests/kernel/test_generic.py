@@ -280,6 +280,98 @@ def test_the_families_are_those_of_genl() -> None:
             ctrl.get_family(999)
 
 
+Limits = tuple[tuple[int, int] | None, int | None, int | None, int | None, int | None]
+
+
+def genl_policies(name: str) -> tuple[dict[int, dict[str, int]], dict[int, dict[int, tuple[str, Limits]]]]:
+    """What `genl ctrl policy` prints: numbers of policies by operation, and attributes by policy and type."""
+    tool = shutil.which("genl", path="/usr/sbin:/sbin:/usr/bin")
+    if tool is None:
+        pytest.skip("genl(8) of iproute2 is not installed")
+    text = subprocess.run([tool, "ctrl", "policy", "name", name], check=False, capture_output=True, text=True).stdout
+    operations: dict[int, dict[str, int]] = {}
+    attributes: dict[int, dict[int, tuple[str, Limits]]] = {}
+    for number, policies in re.findall(r"op (\d+) policies:(.*)", text):
+        # The kernel has 0 for each that only dumps.
+        operations.setdefault(int(number), {}).update({k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", policies)})
+
+    def number_in(pattern: str, line: str) -> int | None:
+        match = re.search(pattern, line)
+        return None if match is None else int(match[1])
+
+    for policy, attribute, line in re.findall(r"policy\[(\d+)\]:attr\[(\d+)\]: type=(.*)", text):
+        span = re.search(r"range:\[(-?\d+),(-?\d+)\]", line)
+        limits = (
+            None if span is None else (int(span[1]), int(span[2])),
+            number_in(r"min len:(\d+)", line),
+            number_in(r"max len:(\d+)", line),
+            number_in(r"policy:(\d+)", line),
+            number_in(r"maxattr:(\d+)", line),
+        )
+        attributes.setdefault(int(policy), {})[int(attribute)] = line.split()[0], limits
+    return operations, attributes
+
+
+def test_the_policies_are_those_of_genl() -> None:
+    seen = 0
+    refusals: list[OpError] = []
+    with nlctrl.dial() as ctrl:
+        for family in ctrl.list_families():
+            assert family.name is not None
+            try:
+                found = ctrl.policies(family.name)
+            except OpError as error:
+                refusals.append(error)
+                assert genl_policies(family.name) == ({}, {})
+                continue
+            operations, attributes = genl_policies(family.name)
+            numbers: dict[int | None, dict[str, int | None]] = {}
+            for each in found.operations:
+                known = {k: v for k, v in (("do", each.do), ("dump", each.dump)) if v is not None}
+                numbers.setdefault(each.operation, {}).update(known)
+            assert numbers == operations
+            assert {k: v.keys() for k, v in found.attributes.items()} == {k: v.keys() for k, v in attributes.items()}
+            for policy, theirs in attributes.items():
+                for type_, (kind, (span, least, most, inner, greatest)) in theirs.items():
+                    one = found.attributes[policy][type_]
+                    # genl may be older than the kernel, and not know a type.
+                    assert kind in ("unknown", getattr(one.type, "name", None)), (family.name, policy, type_)
+                    low = one.min_value if one.min_signed is None else one.min_signed
+                    high = one.max_value if one.max_signed is None else one.max_signed
+                    assert span in (None, (low, high))
+                    assert (least, most, inner, greatest) == (
+                        one.min_length,
+                        one.max_length,
+                        one.nested,
+                        one.max_nested,
+                    )
+                    seen += 1
+    assert seen > 5
+    for refusal in refusals:
+        assert (refusal.errno, refusal.hint) == (errno.ENODATA, "the family or operation has no policies")
+
+
+def test_the_policy_of_one_operation() -> None:
+    with nlctrl.dial() as ctrl:
+        found = ctrl.policies("nlctrl", Command.GETFAMILY)
+        assert [each.operation for each in found.operations] == [Command.GETFAMILY]
+        assert found.of(Command.GETFAMILY)[2].max_length == 15
+        assert found.of(Command.GETFAMILY, dump=True).keys() == {1, 2}
+        assert ctrl.policies(16, Command.GETFAMILY) == found
+        with pytest.raises(KeyError):
+            found.of(Command.GETPOLICY)
+        with pytest.raises(FileNotFoundError, match="no generic netlink family of that name or number here"):
+            ctrl.policies("NOTEXISTS")
+
+
+def test_policies_in_an_event_loop() -> None:
+    async def main() -> None:
+        async with nlctrl.dial_async() as ctrl:
+            assert (await ctrl.policies("nlctrl")).of(Command.GETFAMILY)
+
+    run(main)
+
+
 def test_no_privilege_is_needed() -> None:
     def names() -> list[str | None]:
         with nlctrl.dial() as ctrl:

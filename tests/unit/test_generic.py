@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import io
+import re
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from enum import IntFlag
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,13 +34,14 @@ from netlink._engine.bpf_filter import program
 from netlink._engine.match import Condition, Match
 from netlink._engine.receive import Reader, StreamReader
 from netlink._transport import Socket
-from netlink.consts import GenericID
+from netlink.consts import GenericID, PolicyType
 from netlink.debug import Debugger
 from netlink.family import Address, C, Call, Deferred, Do, Dump, Listen, Steps, verb
-from netlink.generic import FamilyInfo, nlctrl
+from netlink.generic import FamilyInfo, genetlink, nlctrl
 from netlink.generic.genetlink import GroupInfo
 from netlink.schema import AttributeSet, Batch, Field, Int, Member, Str, be16, event, nested, string, u32
 from netlink.stream import Kind
+from probe import c_names, c_values
 from unit.test_filter import run as run_program
 
 REQUEST, ACK, DUMP, MULTI = HeaderFlags.REQUEST, HeaderFlags.ACKNOWLEDGE, HeaderFlags.DUMP, HeaderFlags.MULTI
@@ -632,6 +635,64 @@ def test_the_controller_over_a_double() -> None:
         for name in ("other", 41):
             with pytest.raises(FileNotFoundError, match="no generic netlink family"):
                 ctrl.get_family(name)
+
+
+def test_policies_over_a_double() -> None:
+    def dump(wanted: nlctrl.PolicyRequest) -> list[nlctrl.PolicyInfo]:
+        assert wanted == nlctrl.PolicyRequest(name="devices", operation=1)
+        attributes = [
+            nlctrl.AttributePolicy(policy=2, attribute=n, type=PolicyType.U32, min_value=1, max_value=n) for n in (5, 6)
+        ]
+        return [
+            nlctrl.PolicyInfo(operations=(nlctrl.OperationPolicy(operation=1, do=2),)),
+            *(nlctrl.PolicyInfo(attributes=(each,)) for each in attributes),
+        ]
+
+    with nltest.serve(nlctrl.Conn, {"dump_policies": dump}) as ctrl:
+        policies = ctrl.policies("devices", 1)
+    assert policies.of(1).keys() == {5, 6}
+    assert policies.attributes[2][6].max_value == 6
+    assert policies.operations == (nlctrl.OperationPolicy(operation=1, do=2),)
+    for wrong in ((1, True), (2, False)):
+        with pytest.raises(KeyError):
+            policies.of(wrong[0], dump=wrong[1])
+
+
+# The numbers of linux/genetlink.h
+
+HEADERS = ["linux/genetlink.h", "linux/netlink.h"]
+
+
+def named() -> Iterator[tuple[str, int]]:
+    """The UAPI names beside fields and members of enums, and their numbers."""
+    for module in (genetlink, nlctrl):
+        assert module.__file__ is not None
+        scope: Any = None
+        for line in Path(module.__file__).read_text(encoding="utf-8").splitlines():
+            if match := re.match(r"class (\w+)", line):
+                scope = getattr(module, match[1])
+            if match := re.match(r"    (\w+)(?:: .*)? = .*  # ([A-Z]\w+)$", line):
+                if issubclass(scope, AttributeSet):
+                    ((path, _),) = scope.__fields__[match[1]].types
+                    yield match[2], path[-1]
+                else:
+                    yield match[2], scope[match[1]]
+
+
+def test_numbers() -> None:
+    wanted = dict(named())
+    assert len(wanted) > 35
+    known = c_names(HEADERS, r"(CTRL|GENL|NL_POLICY)_\w+")
+    names = sorted(wanted.keys() & known)
+    assert wanted.keys() - known <= {"CTRL_ATTR_OP"}  # Linux 5.10
+    assert c_values(HEADERS, names) == {name: wanted[name] for name in names}
+    # All commands of the controller, and all that a policy has.
+    missing = known - wanted.keys() - {"NL_POLICY_TYPE_ATTR_PAD"}
+    assert not {
+        name
+        for name in missing
+        if re.match(r"CTRL_(CMD|ATTR)_|NL_POLICY_", name) and "UNSPEC" not in name and not name.endswith("_MAX")
+    }
 
 
 def test_an_address_is_public() -> None:
