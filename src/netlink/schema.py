@@ -40,7 +40,7 @@ from netlink._engine.compile import Pad, compile_attributes, compile_struct
 from netlink._engine.record import Batch, Bitfield32, Field, MissingAttribute, Record, release_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from enum import IntEnum, IntFlag
     from ipaddress import IPv4Address, IPv6Address
 
@@ -339,14 +339,25 @@ def ip(type: Path, type6: Path | None = None, *, required: bool = False) -> Fiel
 
 
 @overload
-def nested(type: Path, cls: type[_R], *, required: Literal[False] = False, rare: bool = False) -> Field[_R | None]: ...
+def nested(
+    type: Path, cls: type[_R] | Callable[[], type[_R]], *, required: Literal[False] = False, rare: bool = False
+) -> Field[_R | None]: ...
 @overload
-def nested(type: Path, cls: type[_R], *, required: Literal[True], rare: bool = False) -> Field[_R, _R | None]: ...
-def nested(type: Path, cls: type[Any], *, required: bool = False, rare: bool = False) -> Field[Any]:  # noqa: A002
+def nested(
+    type: Path, cls: type[_R] | Callable[[], type[_R]], *, required: Literal[True], rare: bool = False
+) -> Field[_R, _R | None]: ...
+def nested(type: Path, cls: Any, *, required: bool = False, rare: bool = False) -> Field[Any]:  # noqa: A002
     """Attributes in an attribute (NLA_NESTED): a record of another `AttributeSet`, without its header if it has one.
 
-    rare: few records have it, as the `rare=` of `AttributeSet`.
+    cls: or a function that returns it, `lambda: Rule`, for one that is declared later or that contains itself. It is
+        called when the declaration is first used, which is a TypeError if it fails. Records inside each other through
+        such fields end at a depth of 32, with a DecodeError.
+    rare: few records have it, as the `rare=` of `AttributeSet`. A field with a function is as rare.
     """
+    if _is_function(cls):
+        return Field(
+            _record.NL_K_RARE, _types(type), size=4, cls=_later("nested", cls, AttributeSet), required=required
+        )
     size = _compiled("nested", cls, AttributeSet)
     if rare:
         return Field(_record.NL_K_RARE, _types(type), size=4, cls=cls, required=required)
@@ -367,7 +378,7 @@ def pad(size: int) -> Any:
 
 
 @overload
-def repeated(type: Path, kind: type[_R]) -> Items[_R]: ...
+def repeated(type: Path, kind: type[_R] | Callable[[], type[_R]]) -> Items[_R]: ...
 @overload
 def repeated(type: Path, kind: Field[_T | None, Any]) -> Items[_T]: ...
 @overload
@@ -375,13 +386,14 @@ def repeated(type: Path, kind: Any) -> Items[Any]: ...
 def repeated(type: Path, kind: Any) -> Field[Any]:  # noqa: A002
     """A tuple of the values of all attributes of one type.
 
-    kind: such as `u32` or `u32(enum=State)`, an `AttributeSet`, or a `Struct`.
+    kind: such as `u32` or `u32(enum=State)`, an `AttributeSet`, a function that returns one (see `nested`), or a
+        `Struct`.
     """
     return Field(_record.NL_K_REPEATED, _types(type), size=_LIST_SIZE, item=_item("repeated", kind))
 
 
 @overload
-def array(type: Path, kind: type[_R], *, depth: int = 1) -> Items[_R]: ...
+def array(type: Path, kind: type[_R] | Callable[[], type[_R]], *, depth: int = 1) -> Items[_R]: ...
 @overload
 def array(type: Path, kind: Field[_T | None, Any], *, depth: int = 1) -> Items[_T]: ...
 @overload
@@ -415,23 +427,33 @@ def packed(type: Path, kind: Any) -> Field[Any]:  # noqa: A002
 @overload
 def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R | bytes | None]: ...
 @overload
+def submessage(type: Path, on: str, cases: Mapping[Any, Callable[[], type[_R]]]) -> Field[_R | bytes | None]: ...
+@overload
 def submessage(type: Path, on: str, cases: Mapping[Any, Any]) -> Field[Any]: ...
 def submessage(type: Path, on: str, cases: Mapping[Any, Any]) -> Field[Any]:  # noqa: A002
     """A record of the class cases[value of the field `on`]; the payload as bytes if no case fits.
 
-    A case is an `AttributeSet`, with its header if it has one, or a `Struct`.
+    A case is an `AttributeSet`, with its header if it has one, a `Struct`, or a function that returns one, as for
+    `nested`.
     """
     if not isinstance(cases, Mapping) or not cases:
         raise TypeError(f"a submessage takes a mapping from values to classes, not {cases!r}")
-    for cls in cases.values():
-        _compiled("a case of submessage", cls, Record)
-    return Field(_record.NL_K_SUBMESSAGE, _types(type), size=_SUB_SIZE, on=on, cases=tuple(cases.items()))
+    choices: list[tuple[Any, Any]] = []
+    for key, cls in cases.items():
+        if _is_function(cls):
+            choices.append((key, _later("a case of submessage", cls, Record)))
+        else:
+            _compiled("a case of submessage", cls, Record)
+            choices.append((key, cls))
+    return Field(_record.NL_K_SUBMESSAGE, _types(type), size=_SUB_SIZE, on=on, cases=tuple(choices))
 
 
 def _item(what: str, kind: Any) -> Field[Any]:
     """The field for one item of a list."""
     if _derives(kind, AttributeSet):
         return nested(0, kind)
+    if _is_function(kind):
+        return Field(_record.NL_K_NESTED, _types(0), cls=_later(what, kind, AttributeSet))
     if _derives(kind, Struct):
         return struct(0, kind)
     if _is_element(kind):
@@ -444,6 +466,22 @@ def _item(what: str, kind: Any) -> Field[Any]:
 def _is_element(kind: object) -> bool:
     """Whether this is a field without an attribute type, such as `u32(enum=State)`, for the items of a list."""
     return isinstance(kind, Field) and not kind.types and not kind.required and kind.kind in _ITEMS
+
+
+def _is_function(kind: Any) -> bool:
+    """Whether this is a function that returns a declaration, and no declaration or kind."""
+    return callable(kind) and not isinstance(kind, (type, _Integer)) and kind.__module__ != __name__
+
+
+def _later(what: str, function: Any, base: type[Record]) -> Callable[[], type[Record]]:
+    """The function, with a check of what it returns."""
+
+    def declared() -> type[Record]:
+        cls: type[Record] = function()
+        _compiled(what, cls, base)
+        return cls
+
+    return declared
 
 
 def _derives(kind: Any, base: type[Record]) -> bool:

@@ -44,6 +44,7 @@ enum {
     SUB,
     RARE,
     CASE,
+    RECORD,
     COLUMNS,
     PROTOTYPES = 6
 };
@@ -55,6 +56,10 @@ static const uint64_t term_values[] = {1, (uint64_t)-2};
 static const char *term_names[] = {"one", "minus two"};
 static const struct nl_hop rare_hop = {offsetof(struct row, rare), NL_HOP_RARE};
 static const struct nl_hop case_hop = {offsetof(struct row, sub), 1};
+static const struct nl_op item_op = {
+    .code = NL_C_SWAP16, .kind = NL_K_INT, .width = 2, .flags = NL_BIG, .type = 5, .size = 2};
+static const struct nl_set item_set = {
+    .op_count = 1, .ops = &item_op, .record_size = sizeof(struct item), .presence = offsetof(struct item, present)};
 static const struct nl_column list_item = {.name = "item", .format = "S", .kind = NL_COL_FIXED, .width = 2, ITEM};
 static const struct nl_column packed_item = {.name = "item", .format = "S", .kind = NL_COL_FIXED, .width = 2};
 static const struct nl_column *list_items[] = {&list_item}, *packed_items[] = {&packed_item};
@@ -87,6 +92,7 @@ static const struct nl_column columns[COLUMNS] = {
     {.name = "raw", .format = "z", .kind = NL_COL_RAW, AT(sub, SUB)},
     {.name = "rare", .format = "S", .kind = NL_COL_FIXED, .width = 2, ITEM, .hop_count = 1, .hops = &rare_hop},
     {.name = "case", .format = "S", .kind = NL_COL_FIXED, .width = 2, ITEM, .hop_count = 1, .hops = &case_hop},
+    {.name = "record", .format = "z", .kind = NL_COL_RECORD, .set = &item_set, .hop_count = 1, .hops = &rare_hop},
 };
 static const struct nl_column *parts[COLUMNS];
 static const struct nl_column root = {
@@ -287,6 +293,7 @@ static void check_row(const struct ArrowArray *all, int64_t i, const struct row 
     uint8_t present[COLUMNS];
     memcpy(present, row->present, COLUMNS);
     present[SUB] = row->present[SUB] && !row->sub.record;
+    present[RECORD] = row->present[RARE];
     present[CASE] = row->sub.record && row->sub.which == 1;
     for (unsigned c = 0; c < COLUMNS; c++)
         CHECK(is_valid(a[c], i) == present[c]);
@@ -313,6 +320,12 @@ static void check_row(const struct ArrowArray *all, int64_t i, const struct row 
         CHECK(!memcmp((const uint16_t *)a[RARE]->buffers[1] + i, heap + row->rare, 2));
     if (present[CASE])
         CHECK(!memcmp((const uint16_t *)a[CASE]->buffers[1] + i, heap + row->sub.record, 2));
+    if (present[RECORD]) {
+        size_t encoded;
+        const char *attribute = bytes_of(a[RECORD], i, &encoded);
+        CHECK(encoded == 8 && !memcmp(attribute, "\6\0\5\0", 4) && !attribute[6] && !attribute[7]);
+        CHECK(attribute[4] == (char)heap[row->rare + 1] && attribute[5] == (char)heap[row->rare]);
+    }
     check_lists(a[PACKED], a[LIST], i, row, heap);
 }
 

@@ -13,7 +13,7 @@
 #include "../../src/netlink/_engine/shape.h"
 #include "target.h"
 
-enum { LIMIT = 64, SETS = 16, MORE = 70 };
+enum { LIMIT = 64, SETS = 32, MORE = 70 };
 
 /* A set while it is made: what the compiler in schema.py and _engine/record.pyx does. */
 struct table {
@@ -25,9 +25,9 @@ struct table {
 };
 
 static struct table head, point, leaf, stats, other, outer, annex, address_of, ports_of, wide, headed, nothing,
-    numbered;
+    numbered, loop;
 static struct nl_op items[SETS];
-static struct nl_case by_number[3], by_text[3];
+static struct nl_case by_number[3], by_text[3], by_loop[2];
 static struct nl_op skip = {.kind = NL_K_SKIP};
 
 static uint32_t stored(const struct nl_op *op)
@@ -90,9 +90,10 @@ static void finish(struct table *t, const struct table *owner)
 /* The number of a record in arrays, at a level of their attributes. */
 static void add_key(struct table *t, unsigned level)
 {
-    static struct nl_op keys[NL_KEYS_MAX];
-    struct nl_op *to = &keys[level];
-    CHECK(level < NL_KEYS_MAX);
+    static struct nl_op keys[8];
+    static unsigned count;
+    struct nl_op *to = &keys[count++];
+    CHECK(level < NL_KEYS_MAX && count <= 8);
     *to = (struct nl_op){.kind = NL_K_KEY, .size = 2, .offset = t->end, .bit = t->bits++};
     t->end += 2;
     t->set.keys[level] = to;
@@ -217,6 +218,19 @@ static void make(void)
     other.set.lenient = 1;
     finish(&other, &other);
 
+    /* a set that leads to itself in all ways */
+    by_loop[0] = (struct nl_case){.number = 1, .set = &loop.set};
+    by_loop[1] = (struct nl_case){.number = 2, .set = &loop.set};
+    const struct nl_op *again = item(OP(.kind = NL_K_NESTED, .set = &loop.set));
+    add(&loop, OP(.kind = NL_K_RARE, .type = 1, .set = &loop.set));
+    add(&loop, OP(.kind = NL_K_REPEATED, .type = 2, .item = again));
+    add(&loop, OP(.kind = NL_K_ARRAY, .type = 3, .item = again));
+    const struct nl_op *turn = add(&loop, INT(4, 1, 0));
+    add(&loop, OP(.kind = NL_K_SUBMESSAGE, .type = 5, .sibling = turn, .cases = by_loop, .case_count = 2));
+    add(&loop, KIND(6, NL_K_BINARY));
+    add_key(&loop, 0);
+    finish(&loop, &loop);
+
     static const uint8_t widths[] = {1, 2, 4, 8};
     uint16_t type = 1;
     for (unsigned i = 0; i < 4; i++) {
@@ -283,6 +297,8 @@ static void make(void)
     const struct nl_op *counted = item(OP(.kind = NL_K_NESTED, .set = &numbered.set));
     add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = counted));
     add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = counted, .depth = 2));
+    add(&outer, OP(.kind = NL_K_RARE, .type = type++, .set = &loop.set));
+    add(&outer, OP(.kind = NL_K_NESTED, .type = type++, .set = &loop.set));
     static struct nl_op reference;
     type = add_rare(type, &reference);
     CHECK(type <= LIMIT);
@@ -713,6 +729,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 static const char *const texts[] = {"vlan", "", "eth0", "x"};
 
 static void seed_set(const struct nl_set *set, struct nl_area *out);
+static void seed_fields(const struct nl_set *set, struct nl_area *out);
 
 static void seed_value(const struct nl_op *op, struct nl_area *out);
 
@@ -794,7 +811,40 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
     CHECK(nl_put(out, bytes, size) == 0);
 }
 
+/* Records of loop inside each other, about as deep as they may be. */
+static void seed_chain(unsigned depth, struct nl_area *out)
+{
+    size_t at, inner;
+    uint16_t type = (uint16_t)(1 + next() % 3);
+    if (!depth)
+        return;
+    if (next() % 4 == 0) {
+        CHECK(nl_open_attribute(out, 4, &at) == 0 && nl_put(out, "\1", 1) == 0 && nl_close_attribute(out, at) == 0);
+        type = 5;
+    }
+    CHECK(nl_open_attribute(out, type, &at) == 0);
+    if (type == 3)
+        CHECK(nl_open_attribute(out, (uint16_t)(next() % 9), &inner) == 0);
+    seed_chain(depth - 1, out);
+    if (type == 3)
+        CHECK(nl_close_attribute(out, inner) == 0);
+    CHECK(nl_close_attribute(out, at) == 0);
+}
+
 static void seed_set(const struct nl_set *set, struct nl_area *out)
+{
+    static unsigned depth;
+    if (set == &loop.set && (next() % 8 == 0 || depth > 3)) {
+        seed_chain((unsigned)(next() % 128 ? next() % 4 : NL_DEPTH_MAX - 2 + next() % 5), out);
+        return;
+    }
+    depth++;
+    seed_fields(set, out);
+    depth--;
+}
+
+/* Some attributes of a set. */
+static void seed_fields(const struct nl_set *set, struct nl_area *out)
 {
     static uint8_t again[UINT16_MAX / 4];
     unsigned start = (unsigned)(next() % (set->op_count + 1u)), step = 1 + (unsigned)(next() % 3);

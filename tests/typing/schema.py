@@ -1,5 +1,7 @@
 """What type checkers must know of declarations and their records. Checked by mypy and pyright, never run."""
 
+from __future__ import annotations
+
 import copy
 from collections.abc import Iterator
 from enum import IntEnum, IntFlag
@@ -171,6 +173,37 @@ class Link(AttributeSet, header=IfInfoMsg):
     place: Int = key()
     sub: Field[Port | bytes | None] = submessage(24, on="name", cases={"a": Port})
     event: Member[State] = event(State)
+
+
+class Rule(AttributeSet):
+    """Functions in the place of classes."""
+
+    inner: Field[Rule | None] = nested(1, lambda: Rule)
+    needed: Field[Rule] = nested(2, lambda: Rule, required=True)
+    rules: Items[Rule] = repeated(3, lambda: Rule)
+    listed: Items[Late] = array(4, lambda: Late)
+    data: Field[Rule | bytes | None] = submessage(5, on="kind", cases={1: lambda: Rule})
+    mixed: Field[Rule | Late | Port | bytes | None] = submessage(
+        6, on="kind", cases={1: lambda: Rule, 2: lambda: Late, 3: Port}
+    )
+    kind: Int = u8(7)
+
+
+class Late(AttributeSet):
+    number: Int = u8(1)
+
+
+nested(1, lambda: 3)  # type: ignore[arg-type, return-value] # pyright: ignore
+
+
+def rules(rule: Rule) -> None:
+    assert_type(rule.inner, Rule | None)
+    assert_type(rule.needed, Rule)
+    assert_type(rule.rules, tuple[Rule, ...] | None)
+    assert_type(rule.listed, tuple[Late, ...] | None)
+    assert_type(rule.data, Rule | bytes | None)
+    Rule(inner=Rule(), rules=[Rule()], listed=[Late(number=1)], data=b"", kind=1, needed=rule)
+    Rule(listed=[Rule()])  # type: ignore[list-item] # pyright: ignore
 
 
 def reads(link: Link) -> None:

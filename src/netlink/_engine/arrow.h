@@ -80,6 +80,7 @@ enum nl_column_kind {
     NL_COL_LIST,    /* nl_list; the child is the item */
     NL_COL_PACKED,  /* nl_ref to integers in the heap; the child is the integer */
     NL_COL_PART,    /* an address of nl_headers: becomes text */
+    NL_COL_RECORD,  /* a record: becomes its attributes, encoded again */
 };
 
 #define NL_HOP_RARE UINT32_MAX
@@ -93,8 +94,8 @@ struct nl_hop {
 struct nl_column {
     const char *name, *format;
     uint8_t kind;
-    uint8_t mask; /* of the presence bit */
-    uint8_t flags;
+    uint8_t mask;      /* of the presence bit */
+    uint8_t flags;     /* of an integer; of a record, whether it is whole: as nl_decode_whole decodes it */
     uint32_t presence; /* offset of its byte */
     uint32_t offset;
     uint32_t width;
@@ -103,6 +104,7 @@ struct nl_column {
     const struct nl_column **children;
     const uint64_t *term_values;
     const char **term_names;
+    const struct nl_set *set;       /* of a record */
     const struct nl_source *source; /* the packet in whose nl_headers the values lie; NULL: they lie in the record */
 };
 
@@ -599,6 +601,10 @@ static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl
         return nl_put_lladdr(&b->data, at, 6);
     case NL_COL_LIST:
         return nl_gather_list(&b->children[0], at, bytes);
+    case NL_COL_RECORD: {
+        int result = (b->column->flags ? nl_encode : nl_encode_set)(b->column->set, at, bytes, &b->data);
+        return result == -E2BIG ? E2BIG : result < 0 ? ENOMEM : 0;
+    }
     }
     memcpy(&ref, at, sizeof ref); /* an nl_sub begins with an nl_ref */
     if (!ref.size)
@@ -627,7 +633,10 @@ static size_t nl_locate(const struct nl_column *c, const uint8_t *const *rows, s
         rows = at;
     }
     for (size_t i = 0; i < n; i++) {
-        at[i] = rows[i] && rows[i][c->presence] & c->mask ? rows[i] + c->offset : NULL;
+        if (c->kind == NL_COL_RECORD)
+            at[i] = rows[i];
+        else
+            at[i] = rows[i] && rows[i][c->presence] & c->mask ? rows[i] + c->offset : NULL;
         if (at[i] && c->kind == NL_COL_RAW) {
             struct nl_sub sub;
             memcpy(&sub, at[i], sizeof sub);
@@ -738,8 +747,8 @@ static int nl_gather_values(struct nl_builder *b, const uint8_t *const *at, size
     return 0;
 }
 
-/* Gathers a column's values in up to NL_BLOCK records; a NULL row is an absent record. 0, ENOMEM, or EOVERFLOW if an
- * array would need offsets above INT32_MAX. */
+/* Gathers a column's values in up to NL_BLOCK records; a NULL row is an absent record. 0, ENOMEM, EOVERFLOW if an
+ * array would need offsets above INT32_MAX, or E2BIG if an attribute of an encoded record is too long. */
 static int nl_gather(struct nl_builder *b, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes)
 {
     const struct nl_column *c = b->column;
@@ -1143,7 +1152,9 @@ static int nl_array_stream_next(struct ArrowArrayStream *s, struct ArrowArray *o
         return 0;
     }
     memset(out, 0, sizeof *out);
-    stream->error = result == EOVERFLOW ? "a record has more than 2 GiB in one field" : "no memory for the columns";
+    stream->error = result == EOVERFLOW ? "a record has more than 2 GiB in one field"
+                    : result == E2BIG   ? "an attribute of a record is longer than 65531 bytes"
+                                        : "no memory for the columns";
     return result;
 }
 

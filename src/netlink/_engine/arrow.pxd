@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint8_t, uint32_t, uint64_t
 
 cimport cython
-from netlink._engine.record cimport nl_bytes
+from netlink._engine.record cimport nl_bytes, nl_set
 
 cdef extern from "_engine/packet.h" nogil:
     enum:
@@ -39,6 +39,7 @@ cdef extern from "_engine/arrow.h" nogil:
         NL_COL_LIST
         NL_COL_PACKED
         NL_COL_PART
+        NL_COL_RECORD
 
     const uint32_t NL_HOP_RARE
     uint64_t nl_term_secret
@@ -72,6 +73,7 @@ cdef extern from "_engine/arrow.h" nogil:
         const nl_column **children
         const uint64_t *term_values
         const char **term_names
+        const nl_set *set
         const nl_source *source
 
     struct nl_source:

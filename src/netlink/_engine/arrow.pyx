@@ -9,7 +9,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.buffer cimport PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
 from cpython.pycapsule cimport PyCapsule_GetPointer, PyCapsule_New
 from cpython.ref cimport Py_DECREF, Py_INCREF
-from libc.errno cimport EOVERFLOW
+from libc.errno cimport E2BIG, EOVERFLOW
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 
@@ -35,14 +35,18 @@ from netlink._engine.record cimport (
     Batch,
     Field,
     Record,
+    Table,
     nl_area_pool,
     pool_of_stores,
+    table_of,
 )
 
 import enum as _enum
 import os as _os
 
 from netlink._engine import record as _record
+from netlink._engine.record import attributes_of
+from netlink.errors import EncodeError
 
 cdef extern from "Python.h":
     int Py_IsInitialized() nogil
@@ -137,12 +141,16 @@ cdef list of_class(object cls, tuple path, tuple steps, uint32_t base, tuple hop
 cdef list of_field(Field field, tuple path, tuple steps, uint32_t base, tuple hops, bint binary):
     cdef uint32_t offset
     cdef Node column
+    if field.later:
+        return []  # its declaration is still made, for `Source.bind` alone
     if field.annex is not None:
         hops = (*hops, (base + field.reference, NL_HOP_RARE))
         base = 0
     offset = base + field.offset
     if field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT:
         return of_class(field.cls, path, steps, offset, hops, binary)
+    if field.kind == NL_K_RARE and field.forward and leads_to(field.cls, field.owner):
+        return [of_recursive(field.cls, path, steps, (*hops, (offset, NL_HOP_RARE)), False)]
     if field.kind == NL_K_RARE:
         return of_class(field.cls, path, steps, 0, (*hops, (offset, NL_HOP_RARE)), binary)
     if field.kind == NL_K_FIXED and field.form == _record.FORM_BITFIELD32:
@@ -164,8 +172,42 @@ cdef list of_field(Field field, tuple path, tuple steps, uint32_t base, tuple ho
         place(column, field, base, hops)
     if field.kind == NL_K_SUBMESSAGE:
         for which, (key, cls) in enumerate(field.cases):
-            columns += of_class(cls, (*path, label(key)), (*steps, cls), 0, (*hops, (offset, which)), binary)
+            path_, steps_, hops_ = (*path, label(key)), (*steps, cls), (*hops, (offset, which))
+            if field.forward and leads_to(cls, field.owner):
+                columns.append(of_recursive(cls, path_, steps_, hops_, True))
+            else:
+                columns += of_class(cls, path_, steps_, 0, hops_, binary)
     return columns
+
+
+cdef bint leads_to(object start, object owner) except -1:
+    """Whether records of a class may have some of owner inside."""
+    cdef list found = [start]
+    seen = {start}
+    for cls in found:
+        if cls is owner:
+            return True
+        for field in cls.__fields__.values():
+            inner = [case for _, case in field.cases or ()]
+            inner += [each.cls for each in (field, field.item) if each is not None]
+            for each in inner:
+                if each is not None and each not in seen:
+                    seen.add(each)
+                    found.append(each)
+    return False
+
+
+cdef Node of_recursive(object cls, tuple path, tuple steps, tuple hops, bint whole):
+    """The column of a record that may have others of its kind inside: its attributes, encoded."""
+    cdef Node column = new_column("_".join(path), "z", NL_COL_RECORD)
+    cdef Table table = table_of(cls)
+    column.parts.append(table)
+    column.c.set = &table.set
+    column.path = path
+    column.steps = (*steps, Record.encode if whole else attributes_of)
+    column.c.flags = whole
+    set_hops(column, hops)
+    return column
 
 
 cdef list of_record(object cls, bint binary):
@@ -227,16 +269,18 @@ cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
         item = new_column("item", integer_format(field.width, field.flags), NL_COL_FIXED, 0, field.width)
     elif field.kind == NL_K_REPEATED or field.kind == NL_K_ARRAY or field.kind == NL_K_STRUCTS:
         column = new_column(name, "+l", NL_COL_LIST, offset)
-        item = of_item(field.item, binary)
+        item = of_item(field.item, field.owner, binary)
     else:
         raise AssertionError(f"{name} has kind {field.kind}, which has no column")
     column.set_children([item])
     return column
 
 
-cdef Node of_item(Field item, bint binary):
-    """The column of a list's items."""
+cdef Node of_item(Field item, object owner, bint binary):
+    """The column of the items of a list in a record of owner."""
     cdef Node column
+    if item.forward and leads_to(item.cls, owner):
+        return of_recursive(item.cls, ("item",), (), (), False)
     if item.kind == NL_K_NESTED or item.kind == NL_K_STRUCT or item.form == _record.FORM_BITFIELD32:
         column = new_column("item", "+s", NL_COL_STRUCT)
         column.set_children(of_field(item, (), (), 0, (), binary))
@@ -246,14 +290,19 @@ cdef Node of_item(Field item, bint binary):
 
 cdef int place(Node column, Field field, uint32_t base, tuple hops) except -1:
     """Set a column's presence bit, and its hops to the record."""
+    set_hops(column, hops)
+    column.c.presence = base + field.presence + (field.bit >> 3)
+    column.c.mask = 1 << (field.bit & 7)
+    return 0
+
+
+cdef int set_hops(Node column, tuple hops) except -1:
     cdef Py_ssize_t i
     cdef nl_hop *steps = <nl_hop *>alloc(len(hops), sizeof(nl_hop))
     column.c.hops = steps
     column.c.hop_count = len(hops)
     for i in range(len(hops)):
         steps[i].offset, steps[i].which = hops[i]
-    column.c.presence = base + field.presence + (field.bit >> 3)
-    column.c.mask = 1 << (field.bit & 7)
     return 0
 
 
@@ -364,6 +413,8 @@ cdef class Exported:
         if result:
             if result == EOVERFLOW:
                 raise OverflowError("a column is larger than the 2 GiB of an array: take the stream, or slices")
+            if result == E2BIG:
+                raise EncodeError(f"{self.batch.cls.__name__}: an attribute is longer than 65531 bytes")
             raise MemoryError
         return self.__arrow_c_schema__(), capsule
 

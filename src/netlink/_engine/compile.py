@@ -140,14 +140,16 @@ def _op(field: Field[Any], type_: int, width: int) -> dict[str, Any]:
         "size": field.size,
         "depth": field.depth,
     }
-    if field.cls is not None:
+    if field.later:
+        op["later"] = field
+    elif field.cls is not None:
         op["set"] = field.cls.__table__
     if field.item is not None:
         item = field.item
         item.place(type(None), field.name, 0, 0, item.size)
         op["item"] = (Table().fill([_op(item, 0, item.width)], {}, -1, 0, item.size + 1, item.size), 0)
-    if field.cases is not None:
-        op["cases"] = [(key, case.__table__) for key, case in field.cases]
+    if field.choices is not None:
+        op["cases"] = [(key, None if field.later else case.__table__) for key, case in field.choices]
     return op
 
 
@@ -281,7 +283,7 @@ class _Level:
 
     def sibling(self, op: dict[str, Any]) -> int:
         on = self.fields[op["name"]].on
-        keys = [key for key, _ in self.fields[op["name"]].cases or ()]
+        keys = [key for key, _ in self.fields[op["name"]].choices or ()]
         for position, other in enumerate(self.ops):
             if other["name"] == on and other["kind"] in (_record.NL_K_INT, _record.NL_K_STRING):
                 kind = str if other["kind"] == _record.NL_K_STRING else int
@@ -292,10 +294,11 @@ class _Level:
 
 
 def _depth(cls: type[Record]) -> int:
+    """Levels of attributes, without those of declarations of later: the decoder counts these."""
     fields = cls.__fields__
     inner: list[type[Record]] = []
     for field in fields.values():
-        inner += [part for part in (field.cls, field.item and field.item.cls) if part]
-        inner += [case for _, case in field.cases or ()]
+        inner += [part.cls for part in (field, field.item) if part and not part.forward and part.cls]
+        inner += [case for _, case in field.choices or () if not field.forward]
     paths = max((len(path) for field in fields.values() for path, _ in field.types), default=1)
     return paths + max(map(_depth, inner), default=0)

@@ -1,8 +1,7 @@
 /* Copies of records, each with all that it refers to and nothing else, and moves of records with their heap.
  *
  * Plain C without Python, as plan.h. The records have been decoded: their
- * offsets are those of the decoder, and recursion is no deeper than the
- * declaration.
+ * offsets are those of the decoder, and they are nested no deeper than it permits.
  */
 #ifndef NETLINK_COPY_H
 #define NETLINK_COPY_H

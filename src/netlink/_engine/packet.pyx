@@ -25,7 +25,7 @@ from netlink._engine.arrow cimport (
     nl_source,
     of_class,
 )
-from netlink._engine.record cimport Record, Store, Table, nl_bytes, nl_load_int, table_of
+from netlink._engine.record cimport Record, Store, Table, nl_bytes, nl_load_int, declared_table
 
 import ipaddress as _ipaddress
 
@@ -86,7 +86,7 @@ cdef class Source:
         self.c.protocol = self.column(cls, nodes, "protocol", (NL_COL_FIXED,))
         self.c.hook = self.column(cls, nodes, "hook", (NL_COL_FIXED,))
         self.c.link = self.column(cls, nodes, "link", (NL_COL_BINARY,))
-        self.table = table_of(cls)
+        self.table = declared_table(cls)
         for base in cls.__mro__:
             for name, value in list(vars(base).items()):
                 if isinstance(value, Part) and getattr(cls, name) is value:

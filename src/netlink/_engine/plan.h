@@ -12,7 +12,9 @@
  * offset 0 means none. The bytes of a view stay in the received datagram; the
  * datagrams lie side by side in a third area.
  *
- * Sets form a tree: recursion is no deeper than a declaration, for any input.
+ * A set may lead to itself, through records in the heap. These are nested no
+ * deeper than NL_DEPTH_MAX in each other, for any input, so that recursion over
+ * records ends. Without such records sets form a tree.
  */
 #ifndef NETLINK_PLAN_H
 #define NETLINK_PLAN_H
@@ -126,7 +128,7 @@ struct nl_list {
 };
 
 struct nl_sub {
-    uint32_t raw, raw_size; /* the payload in the heap */
+    uint32_t raw, raw_size; /* the payload in the heap, if no case fits */
     uint32_t record;        /* in the heap; 0 if no case fits */
     uint32_t which;         /* index of the case */
 };
@@ -288,13 +290,17 @@ static inline const uint8_t *nl_address_bytes(const uint8_t *at, uint32_t size, 
 
 /* ---- decode ---- */
 
-enum { NL_PATH_MAX = 16 };
+enum {
+    NL_DEPTH_MAX = 32, /* records in the heap inside each other */
+    NL_PATH_MAX = 40,  /* fields of a path, which lacks the outer ones if it is longer */
+};
 
 enum nl_fault_kind {
     NL_FAULT_NONE,
     NL_FAULT_WIDTH,     /* a value has got bytes instead of want */
     NL_FAULT_ATTRIBUTE, /* an attribute's length field is wrong, or its header is cut off */
     NL_FAULT_HEADER,    /* the payload is shorter than its header struct */
+    NL_FAULT_DEPTH,     /* records are nested deeper than NL_DEPTH_MAX */
     NL_FAULT_MEMORY,    /* no memory */
     NL_FAULT_LIMIT,     /* an area has reached the limit of 32-bit offsets */
     NL_FAULT_AGAIN,     /* an attribute comes again, and the decoder does not look ahead; no caller sees it */
@@ -313,7 +319,8 @@ struct nl_decoder {
     struct nl_area *heap;
     struct nl_area *datagrams; /* if the payload lies in it, it does not move */
     struct nl_fault *fault;
-    int ahead; /* whether to look ahead for attributes that come again */
+    int ahead;      /* whether to look ahead for attributes that come again */
+    unsigned depth; /* records in the heap around the current one */
 };
 
 static int nl_fail(struct nl_decoder *d, enum nl_fault_kind kind, const uint8_t *at, size_t want, size_t got)
@@ -384,7 +391,12 @@ static int nl_decode_heap_record(struct nl_decoder *d, const struct nl_set *set,
         return nl_fail_full(d, d->heap, payload, room);
     size_t record = *offset + before;
     struct nl_place place = {NULL, record, record, record + set->record_size};
-    return whole ? nl_decode_whole(d, set, payload, size, &place) : nl_decode_set(d, set, payload, size, &place);
+    if (d->depth == NL_DEPTH_MAX)
+        return nl_fail(d, NL_FAULT_DEPTH, payload, NL_DEPTH_MAX, size);
+    d->depth++;
+    int result = whole ? nl_decode_whole(d, set, payload, size, &place) : nl_decode_set(d, set, payload, size, &place);
+    d->depth--;
+    return result;
 }
 
 /* Copies bytes to the heap. */
@@ -720,16 +732,8 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         memcpy(to, &ref, sizeof ref);
         break;
     }
-    case NL_K_SUBMESSAGE: {
-        struct nl_ref ref;
-        struct nl_sub sub = {0, 0, 0, UINT32_MAX};
-        if (nl_heap_copy(d, a->payload, a->size, &ref) < 0)
-            return -1;
-        sub.raw = ref.offset;
-        sub.raw_size = ref.size;
-        memcpy(nl_at(d, place) + op->offset, &sub, sizeof sub);
+    case NL_K_SUBMESSAGE: /* its content: nl_decode_submessage */
         break;
-    }
     case NL_K_CONTAINER:
         return nl_decode_set(d, op->set, a->payload, a->size, place);
     default:
@@ -765,16 +769,19 @@ static int nl_decode_submessage(struct nl_decoder *d, const struct nl_set *set, 
                                 const uint8_t *payload, size_t size, const struct nl_place *place)
 {
     const struct nl_case *chosen = nl_choose_case(op, set, nl_at(d, place), d->heap->data);
-    if (!chosen)
-        return 0;
-    struct nl_sub sub;
-    memcpy(&sub, nl_at(d, place) + op->offset, sizeof sub);
-    sub.which = (uint32_t)(chosen - op->cases);
-    if (nl_decode_heap_record(d, chosen->set, payload, size, 0, 1, &sub.record) < 0) {
+    struct nl_sub sub = {0, 0, 0, UINT32_MAX};
+    if (chosen && nl_decode_heap_record(d, chosen->set, payload, size, 0, 1, &sub.record) < 0) {
         if (!set->lenient || d->fault->kind != NL_FAULT_HEADER || d->fault->depth)
             return -1;
-        sub.record = 0; /* the payload stays, as without a case */
-        sub.which = UINT32_MAX;
+        chosen = NULL; /* too short for its header: bytes, as without a case */
+    }
+    if (chosen) {
+        sub.which = (uint32_t)(chosen - op->cases);
+    } else {
+        struct nl_ref ref;
+        if (nl_heap_copy(d, payload, size, &ref) < 0)
+            return -1;
+        sub = (struct nl_sub){ref.offset, ref.size, 0, UINT32_MAX};
     }
     memcpy(nl_at(d, place) + op->offset, &sub, sizeof sub);
     return 0;
@@ -1006,7 +1013,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
     }
     return 0;
 inside:
-    if (d->fault->depth < NL_PATH_MAX)
+    if (d->fault->depth < NL_PATH_MAX && op->kind != NL_K_CONTAINER)
         d->fault->path[d->fault->depth++] = op;
     return -1;
 }
@@ -1016,7 +1023,7 @@ inside:
 static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record,
                             struct nl_area *heap, struct nl_area *datagrams, struct nl_fault *fault)
 {
-    struct nl_decoder d = {payload, heap, datagrams, fault, 0};
+    struct nl_decoder d = {payload, heap, datagrams, fault, 0, 0};
     struct nl_place place = {record, 0, 0, set->record_size};
     size_t heap_size = heap->size, datagrams_size = datagrams->size;
     int result = nl_decode_whole(&d, set, payload, size, &place);

@@ -36,7 +36,10 @@ cdef extern from "_engine/plan.h" nogil:
         NL_FAULT_WIDTH
         NL_FAULT_ATTRIBUTE
         NL_FAULT_HEADER
+        NL_FAULT_DEPTH
         NL_FAULT_MEMORY
+        NL_DEPTH_MAX
+        NL_PATH_MAX
         NL_FAULT_LIMIT
 
     struct nl_case:
@@ -107,7 +110,7 @@ cdef extern from "_engine/plan.h" nogil:
         uint32_t got
         size_t offset
         unsigned depth
-        const nl_op *path[16]
+        const nl_op *path[40]
 
     struct nl_decoder:
         const uint8_t *start
@@ -115,6 +118,7 @@ cdef extern from "_engine/plan.h" nogil:
         nl_area *datagrams
         nl_fault *fault
         int ahead
+        unsigned depth
 
     struct nl_bytes:
         const uint8_t *heap
@@ -167,8 +171,12 @@ cdef class Table:
     cdef nl_case *cases
     cdef list parts                 # owners of the memory that the C arrays point to
     cdef list names                 # of the fields, by op
+    cdef list later                 # pairs of a position in ops and a Field whose classes are declared later
+    cdef int complete               # whether all ops that it leads to have their sets; atomic
 
     cdef object name_of(self, const nl_op *op)
+    cdef int complete_all(self) except -1
+    cdef int complete_op(self, nl_op *op, Field field) except -1
 
 
 cdef class Recycler:
@@ -214,12 +222,16 @@ cdef class Field:
     cdef readonly uint32_t size
     cdef readonly object enum
     cdef readonly bint required
-    cdef readonly object cls
-    cdef Table inner                    # the table of cls
+    cdef object declared                # its class, or a function that returns it
+    cdef object given                   # the same before it is called
+    cdef Table inner                    # the table of its class
     cdef readonly object item
     cdef readonly int form
     cdef readonly object on
-    cdef readonly object cases
+    cdef readonly tuple choices         # pairs of a key and a class, or a function that returns it
+    cdef tuple given_cases              # the same before they are called
+    cdef readonly bint forward          # whether there are or were functions
+    cdef int resolved                   # whether they have been called; atomic
     cdef readonly str time
     cdef readonly int depth
     cdef readonly object owner
@@ -232,6 +244,8 @@ cdef class Field:
     cdef readonly uint32_t reference    # offset of the reference to the annex
     cdef dict members
 
+    cdef int resolve(self) except -1
+    cdef object called(self, object declared)
     cdef object load(self, Record record)
     cdef object load_value(self, Store store, const uint8_t *at)
     cdef uint32_t annex_of(self, Store store, uint8_t *record) except 0
@@ -269,6 +283,7 @@ cdef class Batch:
 
 
 cdef nl_pool *pool_of_stores() noexcept
+cdef Table declared_table(object cls)
 cdef Table table_of(object cls)
 cdef object fault_error(object cls, Table table, const nl_fault *fault)
 cdef Batch make_batch(object cls, Store store)

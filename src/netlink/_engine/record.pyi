@@ -1,4 +1,4 @@
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Never, Self, final, overload
 
@@ -42,6 +42,7 @@ class Bitfield32(NamedTuple):
     value: int
     selector: int
 
+def attributes_of(record: Record) -> bytes: ...
 def restored(cls: type[_R], payload: Buffer, *beside: tuple[str, Any]) -> _R: ...
 def restored_batch(
     cls: type[_R], payloads: list[bytes], events: dict[str, list[int | None]], interrupted: bool
@@ -119,11 +120,11 @@ class Field(Generic[_T_co, _V_contra]):
         size: int = ...,
         enum: type[Any] | None = None,
         required: bool = False,
-        cls: type[Record] | None = None,
+        cls: type[Record] | Callable[[], type[Record]] | None = None,
         item: Field[Any] | None = None,
         form: int = 0,
         on: object = None,
-        cases: tuple[tuple[Any, type[Record]], ...] | None = None,
+        cases: tuple[tuple[Any, type[Record] | Callable[[], type[Record]]], ...] | None = None,
         time: str | None = None,
         depth: int = 0,
     ) -> None: ...
@@ -155,6 +156,12 @@ class Field(Generic[_T_co, _V_contra]):
     def on(self) -> Any: ...
     @property
     def cases(self) -> tuple[tuple[Any, type[Record]], ...] | None: ...
+    @property
+    def choices(self) -> tuple[tuple[Any, Any], ...] | None: ...
+    @property
+    def forward(self) -> bool: ...
+    @property
+    def later(self) -> bool: ...
     @property
     def depth(self) -> int: ...
     @property

@@ -35,8 +35,21 @@ cdef extern from *:
     {
         return ((PyTypeObject *)base)->tp_new((PyTypeObject *)cls, args, NULL);
     }
+
+    /* A flag that one thread sets and others read: what was written before it is set is there after it is read. */
+    static inline int nl_flag(const int *flag)
+    {
+        return __atomic_load_n(flag, __ATOMIC_ACQUIRE);
+    }
+
+    static inline void nl_set_flag(int *flag)
+    {
+        __atomic_store_n(flag, 1, __ATOMIC_RELEASE);
+    }
     """
     object new_object "nl_new_object"(object base, object cls, tuple args)
+    int nl_flag(const int *flag) noexcept
+    void nl_set_flag(int *flag) noexcept
     void PyObject_GC_UnTrack(PyObject *op)
 
 cdef extern from "_engine/copy.h" nogil:
@@ -49,6 +62,10 @@ cdef extern from "_engine/copy.h" nogil:
 
     int nl_copy_record(nl_copier *c, const nl_set *set, const uint8_t *record, uint32_t unknown, size_t shift,
                        nl_area *records) noexcept
+
+cdef enum:
+    # Tables that declarations of later may lead to.
+    TABLES_MAX = 8192
 
 cdef tuple NOTHING = ()
 
@@ -74,10 +91,14 @@ class MissingAttribute(AttributeError):
 
 @cython.final
 cdef class Table:
-    """The table of a declaration: an nl_set and its C arrays. `Table.fill` fills it once; then any thread reads it."""
+    """The table of a declaration: an nl_set and its C arrays. `Table.fill` fills it once; then any thread reads it.
+
+    Sets of declarations of later are missing in its ops. `table_of` completes them before a table is used.
+    """
 
     def __cinit__(self):
         self.parts = []
+        self.later = []
 
     def __dealloc__(self):
         free(self.ops)
@@ -90,7 +111,8 @@ cdef class Table:
         """Fill the table.
 
         ops: dicts of nl_op's members. set: another Table. item: another Table and a position in its ops. sibling: a
-        position in ops. cases: pairs of a key and a Table.
+        position in ops. cases: pairs of a key and a Table, None for one of later. later: the Field, if its set or one
+        of its cases is declared later.
         index: positions in ops by attribute type.
         header, annex, skip: the positions in ops of the ops for these, which must be the last ones; -1 for none. skip:
         the op of the ignored types.
@@ -142,9 +164,10 @@ cdef class Table:
                 op.sibling = &self.ops[<Py_ssize_t>spec["sibling"]]
             op.cases = case
             for key, part in spec.get("cases", ()):
-                other = part
-                self.parts.append(other)
-                case.set = &other.set
+                if part is not None:
+                    other = part
+                    self.parts.append(other)
+                    case.set = &other.set
                 if isinstance(key, str):
                     text = key.encode()
                     self.parts.append(text)
@@ -155,6 +178,8 @@ cdef class Table:
                 case += 1
                 op.case_count += 1
             nl_op_finish(op)
+            if "later" in spec:
+                self.later.append((i, spec["later"]))
         for type_, position in index.items():
             self.index[<Py_ssize_t>type_] = &self.ops[<Py_ssize_t>position]
         self.set.index = self.index
@@ -185,15 +210,62 @@ cdef class Table:
     cdef object name_of(self, const nl_op *op):
         """The name of an op's field, in this table or one below it; None if it has none."""
         cdef Py_ssize_t i
-        for i in range(len(self.names)):
-            if &self.ops[i] == op:
-                return self.names[i]
-        for part in self.parts:
-            if isinstance(part, Table):
-                name = (<Table>part).name_of(op)
-                if name is not None:
-                    return name
+        cdef Table table
+        for each in reached_from(self):
+            table = each
+            for i in range(len(table.names)):
+                if &table.ops[i] == op and table.names[i] is not None:
+                    return table.names[i]
         return None
+
+    cdef int complete_all(self) except -1:
+        """Complete the ops of this table and of all that it leads to."""
+        cdef Table table
+        cdef list reached = [self]
+        seen = {self}
+        for each in reached:
+            table = each
+            if nl_flag(&table.complete):
+                continue
+            for i, field in table.later:
+                table.complete_op(&table.ops[<Py_ssize_t>i], field)
+            for part in table.parts:
+                if isinstance(part, Table) and part not in seen:
+                    seen.add(part)
+                    reached.append(part)
+            if len(reached) > TABLES_MAX:
+                raise TypeError("the declarations refer to ever more others: a function has to return the same class "
+                                "each time")
+        for each in reached:
+            nl_set_flag(&(<Table>each).complete)
+        return 0
+
+    cdef int complete_op(self, nl_op *op, Field field) except -1:
+        """Give an op the sets of its field's classes."""
+        cdef Py_ssize_t i
+        cdef Table table
+        cdef nl_case *cases = <nl_case *>op.cases
+        field.resolve()
+        if field.inner is not None:
+            self.parts.append(field.inner)
+            op.set = &field.inner.set
+        for i in range(op.case_count):
+            table = declared_table(field.choices[i][1])
+            self.parts.append(table)
+            cases[i].set = &table.set
+        return 0
+
+
+cdef list reached_from(Table table):
+    """A table and all that its ops lead to."""
+    cdef list found = [table]
+    seen = {table}
+    for each in found:
+        for part in (<Table>each).parts:
+            if isinstance(part, Table) and part not in seen:
+                seen.add(part)
+                found.append(part)
+    return found
 
 
 cdef object limit_error():
@@ -214,6 +286,8 @@ cdef object fault_error(object cls, Table table, const nl_fault *fault):
     where = ".".join(path)
     if fault.kind == NL_FAULT_WIDTH:
         return DecodeError(f"{where}: want {fault.want} bytes, got {fault.got}, at byte {fault.offset}")
+    if fault.kind == NL_FAULT_DEPTH:
+        return DecodeError(f"{where}: records are nested more than {fault.want} deep, at byte {fault.offset}")
     if fault.kind == NL_FAULT_HEADER:
         return DecodeError(f"{where}: want a header of {fault.want} bytes, got {fault.got}, at byte {fault.offset}")
     return DecodeError(f"{where}: an attribute's length does not fit the {fault.got} remaining bytes, "
@@ -391,11 +465,20 @@ cdef Record outermost(object cls, Table table, Store store, const uint8_t *base)
     return new_view(cls, table, store, base, base, base + table.set.record_size)
 
 
-cdef Table table_of(object cls):
+cdef Table declared_table(object cls):
+    """The table of a declaration, as complete as it is."""
     table = getattr(cls, "__table__", None)
     if table is None or not (isinstance(cls, type) and issubclass(cls, Record)):
         raise TypeError(f"{getattr(cls, '__name__', cls)} declares no fields")
     return <Table?>table
+
+
+cdef Table table_of(object cls):
+    """The table of a declaration. TypeError if one that it refers to is missing."""
+    cdef Table table = declared_table(cls)
+    if not nl_flag(&table.complete):
+        table.complete_all()
+    return table
 
 
 cdef Store fill_store(object cls, object payloads):
@@ -660,6 +743,13 @@ cdef dict whole(object cls, dict values):
     return own
 
 
+def attributes_of(Record record not None):
+    """The payload of a record without the header before its attributes, as it lies in another record."""
+    cdef const nl_op *header = record.checked_table().set.header
+    data = record.encode()
+    return data if header is NULL else data[nl_align(header.set.wire_size):]
+
+
 def restored(cls, payload, *beside):
     """The record of a pickle. beside: pairs of name and value of the fields of which the payload does not tell."""
     record = cls.decode(payload)
@@ -746,12 +836,15 @@ cdef class Field:
             raise TypeError(f"enum takes an IntEnum or IntFlag, not {enum!r}")
         self.members = None if enum is None else enum._value2member_map_
         self.required = required
-        self.cls = cls
-        self.inner = None if cls is None else table_of(cls)
+        self.declared = self.given = cls
+        self.choices = self.given_cases = cases
+        self.forward = (cls is not None and not isinstance(cls, type)
+                        or cases is not None and any([not isinstance(case, type) for _, case in cases]))
+        self.resolved = not self.forward
+        self.inner = None if cls is None or self.forward else declared_table(cls)
         self.item = item
         self.form = form
         self.on = on
-        self.cases = cases
         self.time = time
         self.depth = depth
 
@@ -761,14 +854,61 @@ cdef class Field:
     def again(self):
         """The same declaration for another class."""
         return Field(self.kind, self.types, width=self.width, flags=self.flags, size=self.size, enum=self.enum,
-                     required=self.required, cls=self.cls, item=None if self.item is None else self.item.again(),
-                     form=self.form, on=self.on, cases=self.cases, time=self.time, depth=self.depth)
+                     required=self.required, cls=self.given, item=None if self.item is None else self.item.again(),
+                     form=self.form, on=self.on, cases=self.given_cases, time=self.time, depth=self.depth)
 
     @property
     def at(self):
         """The field's offset in a struct on the wire."""
         cdef const nl_op *op = NULL if self.layout is None else self.op_in(&self.layout.set)
         return 0 if op is NULL else op.at
+
+    @property
+    def cls(self):
+        """The class of the field's records, or None. TypeError if it is missing."""
+        self.resolve()
+        return self.declared
+
+    @property
+    def cases(self):
+        """Pairs of a key and the class of a case of a submessage, or None. TypeError if one is missing."""
+        self.resolve()
+        return self.choices
+
+    @property
+    def later(self):
+        """Whether the classes come from functions that have not been called yet."""
+        return not nl_flag(&self.resolved)
+
+    cdef int resolve(self) except -1:
+        """Call the functions for the classes."""
+        cdef Table inner
+        if nl_flag(&self.resolved):
+            return 0
+        declared = self.called(self.declared)
+        choices = None if self.choices is None else tuple([(key, self.called(case)) for key, case in self.choices])
+        inner = None if declared is None else declared_table(declared)
+        before = self.declared, self.choices
+        with cython.critical_section(self):
+            # The first thread counts. Records of another class would be laid out in another way.
+            if not nl_flag(&self.resolved):
+                self.declared = declared
+                self.choices = choices
+                self.inner = inner
+                nl_set_flag(&self.resolved)
+        del before  # may run code
+        return 0
+
+    cdef object called(self, object declared):
+        """A class, or that which a function returns."""
+        if declared is None or isinstance(declared, type):
+            return declared
+        try:
+            return declared()
+        except RecursionError:
+            raise
+        except Exception as error:
+            raise TypeError(f"{self.name} refers to a declaration that is missing: {error}") from error
 
     def place(self, owner, str name, uint32_t offset, uint16_t bit, uint32_t presence):
         """Set the field's place in the records of owner."""
@@ -836,7 +976,7 @@ cdef class Field:
         if not base[self.presence + (self.bit >> 3)] >> (self.bit & 7) & 1:
             return None
         if self.kind == NL_K_NESTED or self.kind == NL_K_STRUCT:
-            return new_view(self.cls, self.inner, record.store, base + self.offset, outer, unknown)
+            return new_view(self.declared, self.inner, record.store, base + self.offset, outer, unknown)
         return self.load_value(record.store, base + self.offset)
 
     cdef object load_value(self, Store store, const uint8_t *at):
@@ -869,7 +1009,7 @@ cdef class Field:
             return True
         if self.kind == NL_K_RARE:
             memcpy(&offset, at, 4)
-            return outermost(self.cls, self.inner, store, heap + offset)
+            return outermost(self.declared, self.inner, store, heap + offset)
         if self.kind == NL_K_REPEATED or self.kind == NL_K_ARRAY or self.kind == NL_K_STRUCTS:
             return self.load_list(store, at)
         if self.kind == NL_K_PACKED:
@@ -878,7 +1018,7 @@ cdef class Field:
                           for i in range(0, ref.size, self.width)])
         memcpy(&sub, at, sizeof(sub))
         if sub.record:
-            cls = self.cases[sub.which][1]
+            cls = self.choices[sub.which][1]
             return outermost(cls, table_of(cls), store, heap + sub.record)
         return PyBytes_FromStringAndSize(<const char *>heap + sub.raw, sub.raw_size)
 
@@ -891,9 +1031,9 @@ cdef class Field:
         entry = entries.first
         while entry:
             if item.kind == NL_K_NESTED:
-                values.append(outermost(item.cls, item.inner, store, store.heap.data + entry + 4))
+                values.append(outermost(item.declared, item.inner, store, store.heap.data + entry + 4))
             elif item.kind == NL_K_STRUCT:
-                values.append(new_view(item.cls, item.inner, store, store.heap.data + entry + 4,
+                values.append(new_view(item.declared, item.inner, store, store.heap.data + entry + 4,
                                        store.heap.data + entry + 4, NULL))
             else:
                 values.append(item.load_value(store, store.heap.data + entry + 4))
@@ -943,6 +1083,7 @@ cdef class Field:
         decoder.datagrams = &store.datagrams
         decoder.fault = &fault
         decoder.ahead = 1
+        decoder.depth = 0
         memset(&place, 0, sizeof(place))
         place.fixed = record
         if self.annex is not None:
@@ -974,7 +1115,7 @@ cdef class Field:
             if self.size == NL_ADDRESS:
                 record[self.offset + 4] = 4 if PyBytes_GET_SIZE(data) == 4 else 6
         elif self.kind == NL_K_STRUCT:
-            data = self.part(self.cls, value)
+            data = self.part(self.declared, value)
             if self.is_bare_struct():
                 memset(record + self.offset, 0, self.size)
                 data = data.ljust(self.inner.set.wire_size, b"\0")
@@ -996,12 +1137,14 @@ cdef class Field:
                 if result == 0 and self.kind == NL_K_SUBMESSAGE:
                     result = nl_decode_submessage(&decoder, set, op, attribute.payload, attribute.size, &place)
                 if result < 0:
+                    if fault.kind == NL_FAULT_DEPTH:
+                        raise EncodeError(f"{self.name}: records are nested more than {NL_DEPTH_MAX} deep")
                     if fault.kind >= NL_FAULT_MEMORY:
                         raise fault_error(self.owner, self.layout, &fault)
                     raise EncodeError(f"{self.name}: {value!r}")
             if self.kind == NL_K_SUBMESSAGE and isinstance(value, Record):
                 memcpy(&sub, record + self.offset, sizeof(sub))
-                if not sub.record or self.cases[sub.which][1] is not type(value):
+                if not sub.record or self.choices[sub.which][1] is not type(value):
                     raise EncodeError(f"{self.name}: the value of {self.on!r} does not choose {type(value).__name__}")
         record = store.heap.data + annex if annex else record
         record[self.presence + (self.bit >> 3)] |= 1 << (self.bit & 7)
@@ -1085,7 +1228,7 @@ cdef class Field:
         if self.kind == NL_K_BINARY or self.kind == NL_K_VIEW:
             return [self.bytes_of(value)]
         if self.kind == NL_K_NESTED or self.kind == NL_K_RARE:
-            return [self.part(self.cls, value)]
+            return [self.part(self.declared, value)]
         if self.kind == NL_K_PACKED:
             return [b"".join([self.packed(number, self.width) for number in self.items_of(value)])]
         if self.kind == NL_K_REPEATED:
@@ -1096,7 +1239,7 @@ cdef class Field:
         if self.kind == NL_K_ARRAY:
             return [self.array_payload(value)]
         if isinstance(value, Record):
-            if not any(value.__class__ is cls for _, cls in self.cases):
+            if not any(value.__class__ is cls for _, cls in self.choices):
                 raise TypeError(f"{self.name}: {type(value).__name__} is not one of its cases")
             return [value.encode()]
         return [self.bytes_of(value)]
@@ -1107,7 +1250,7 @@ cdef class Field:
         cdef list items = [], types, names = [None] * self.depth
         cdef int level
         if item.kind == NL_K_NESTED:
-            for key in item.cls.__fields__.values():
+            for key in item.declared.__fields__.values():
                 if key.kind == NL_K_KEY and key.on < self.depth:
                     names[<int>key.on] = key.name
         for i, part in enumerate(self.items_of(value)):
@@ -1148,7 +1291,7 @@ cdef class Field:
     cdef bytes item_payload(self, object value):
         cdef Field item = self.item
         if item.kind == NL_K_NESTED or item.kind == NL_K_STRUCT:
-            return self.part(item.cls, value)
+            return self.part(item.declared, value)
         if item.kind == NL_K_INT:
             return item.packed(value, item.size if item.width == 0 else item.width)
         if item.kind == NL_K_ADDRESS:
@@ -1173,9 +1316,7 @@ cdef class Field:
     cdef bytes part(self, object cls, object value):
         if type(value) is not cls:
             raise TypeError(f"{self.name}: want a {cls.__name__}, got {type(value).__name__}")
-        cdef const nl_op *header = table_of(cls).set.header
-        data = value.encode()
-        return data if header is NULL else data[nl_align(header.set.wire_size):]
+        return attributes_of(value)
 
     cdef uint64_t checked(self, object value, unsigned width) except? 0xdead:
         """An integer of width bytes as its bit pattern."""
@@ -1482,7 +1623,8 @@ cdef class Batch:
 
         An IntEnum becomes a dictionary of the members' names and of the numbers without one, an IntFlag an integer. An
         integer with a time becomes a timestamp in UTC, an Ethernet address text. A repeated field becomes a list, and a
-        list of records a list of structs. Malformed UTF-8 in a string becomes U+FFFD.
+        list of records a list of structs. Malformed UTF-8 in a string becomes U+FFFD. A record of a field that is
+        declared by a function, and that may have records of the field's own kind inside, becomes its payload as bytes.
 
         addresses: "text", or "binary" for 16 bytes. An IPv4 address then equals the IPv6 address ::ffff:a.b.c.d.
 

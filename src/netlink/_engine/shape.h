@@ -61,6 +61,7 @@ struct nl_deferred {
     uint16_t part, offset; /* the record that has the field */
     uint16_t at, size;     /* its payload */
     uint16_t length, type;
+    uint16_t depth; /* as in nl_decoder */
 };
 
 struct nl_shape {
@@ -103,7 +104,7 @@ struct nl_shape_builder {
 
 /* The place of a record in the model, as nl_place is in memory. */
 struct nl_model_place {
-    unsigned part, offset;
+    unsigned part, offset, depth;
 };
 
 static inline uint8_t *nl_model_at(struct nl_shape_builder *d, struct nl_model_place place)
@@ -214,7 +215,7 @@ static int nl_add_struct(struct nl_shape_builder *d, const struct nl_set *set, c
 {
     for (unsigned i = 0; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
-        struct nl_model_place inside = {place.part, place.offset + op->offset};
+        struct nl_model_place inside = {place.part, place.offset + op->offset, place.depth};
         if (op->at + nl_struct_least(op) > size)
             continue;
         if (op->kind == NL_K_STRUCT) {
@@ -245,7 +246,8 @@ static int nl_add_deferred(struct nl_shape_builder *d, const struct nl_set *set,
                                                             .at = (uint16_t)(a->payload - d->start),
                                                             .size = (uint16_t)a->size,
                                                             .length = a->length,
-                                                            .type = a->type};
+                                                            .type = a->type,
+                                                            .depth = (uint16_t)place.depth};
     return 0;
 }
 
@@ -289,6 +291,7 @@ static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set
             if (nl_add_part(d, op->set->record_size + 4, inside, &inside.part) < 0)
                 return -1;
             inside.offset = 0;
+            inside.depth++; /* less than NL_DEPTH_MAX: there are few parts */
         }
         return op->kind == NL_K_STRUCT ? nl_add_struct(d, op->set, a->payload, a->size, inside)
                                        : nl_add_set(d, op->set, a->payload, a->size, inside, 0);
@@ -367,13 +370,13 @@ static void nl_sort_moves(struct nl_shape_builder *d)
 static int nl_build_shape(struct nl_shape_builder *d, const struct nl_set *set, size_t size)
 {
     struct nl_shape *s = d->shape;
-    struct nl_model_place place = {0, 0};
+    struct nl_model_place place = {0, 0, 0};
     unsigned outermost;
     size_t header = 0;
     if (nl_add_part(d, set->record_size + 4, place, &outermost) < 0)
         return -1;
     if (set->header) {
-        struct nl_model_place inside = {0, set->header->offset};
+        struct nl_model_place inside = {0, set->header->offset, 0};
         header = nl_align(set->header->set->wire_size);
         if (size < set->header->set->wire_size)
             return -1;
@@ -528,6 +531,7 @@ static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, c
             .length = deferred->length, .type = deferred->type, .payload = from, .size = deferred->size};
         struct nl_place place = {deferred->part ? NULL : record, at[deferred->part] + deferred->offset,
                                  at[deferred->part], at[deferred->part] + s->part[deferred->part].size - 4};
+        d->depth = deferred->depth;
         if ((op ? nl_decode_value(d, deferred->set, op, &a, &place) : nl_add_unknown(d, deferred->set, &a, &place)) < 0)
             return -1;
     }
@@ -578,7 +582,7 @@ static inline int nl_decode_shaped(struct nl_shapes *all, const struct nl_set *s
         if (s->parts == 1 && !s->deferred_count && !s->rest)
             return 0;
         size_t heap_size = heap->size, datagrams_size = datagrams->size;
-        struct nl_decoder d = {payload, heap, datagrams, fault, 0};
+        struct nl_decoder d = {payload, heap, datagrams, fault, 0, 0};
         if (nl_shape_finish(s, set, payload, size, record, &d) == 0)
             return 0;
         heap->size = heap_size; /* a fault, attributes that come again, or another rest: nl_decode tells */
