@@ -106,6 +106,7 @@ PARALLEL = (
     Contender("fastnetlink dump", "fastnetlink", ("dump", "batch"), BATCH),
     Contender("fastnetlink dump, parallel=2", "fastnetlink-parallel", ("dump", "parallel"), "doubles left out"),
     Contender("fastnetlink dump, again", "fastnetlink", ("dump", "batch", "loops=4"), "4 times, the last one dropped"),
+    Contender("fastnetlink dump, 3 fields, again", "fastnetlink", ("dump", "fields", "loops=4"), FIELDS),
     Contender(
         "fastnetlink dump, parallel=2, again",
         "fastnetlink-parallel",

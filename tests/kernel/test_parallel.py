@@ -21,7 +21,7 @@ import pytest
 
 import netns
 from kernel.flows import varied
-from kernel.tools import Worker, eventually, in_child, interrupted_at_random, passed, soon
+from kernel.tools import Worker, eventually, in_child, interrupted_at_random, on_signal, passed, soon
 from netlink import Conn, OpError, nltest
 from netlink._io import parts
 from netlink.netfilter import conntrack
@@ -427,18 +427,20 @@ def test_an_interrupt_while_it_waits(large: conntrack.Conn) -> None:
         signal.pthread_kill(main, signal.SIGINT)
 
     main = threading.get_ident()
-    for _ in range(50):
-        shooter = Worker(shoot)
-        try:
-            large.dump(parallel=2)
-        except KeyboardInterrupt:
-            shooter.result()
-            break
-        finally:
-            with contextlib.suppress(KeyboardInterrupt):
-                shooter.join()
-    else:
-        raise AssertionError("no interrupt")
+    # Python has no such handler of its own if SIGINT was ignored at its start, as in a shell's background.
+    with on_signal(signal.SIGINT, signal.default_int_handler):
+        for _ in range(50):
+            shooter = Worker(shoot)
+            try:
+                large.dump(parallel=2)
+            except KeyboardInterrupt:
+                shooter.result()
+                break
+            finally:
+                with contextlib.suppress(KeyboardInterrupt):
+                    shooter.join()
+        else:
+            raise AssertionError("no interrupt")
     eventually(lambda: not begun(), "all threads have ended")
     assert len(large.dump(parallel=2)) == COUNT
 
