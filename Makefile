@@ -49,13 +49,13 @@ build: $(VENV)/.built ## make the virtual environment and build the extension mo
 demo: build ## conntrack table, events and firewall log of a private network namespace
 	$(bin)/python tools/demo.py
 
-test: build $(call groups,test columns) ## all tests
+test: build $(call groups,test columns yaml) ## all tests
 	$(bin)/python -m pytest tests
 
-test-userns: build $(call groups,test columns) ## the kernel tests as an unprivileged user sees them: in a user namespace
+test-userns: build $(call groups,test columns yaml) ## the kernel tests as an unprivileged user sees them: in a user namespace
 	NETLINK_TEST_USERNS=1 $(bin)/python -m pytest tests/kernel
 
-test-vm: build $(call groups,test columns) ## the kernel tests on other kernels, in qemu; KERNELS="5.10 newest" or all, TESTS=tests/kernel for all tests
+test-vm: build $(call groups,test columns yaml) ## the kernel tests on other kernels, in qemu; KERNELS="5.10 newest" or all, TESTS=tests/kernel for all tests
 	$(bin)/python tools/guest/matrix.py --kernels "$(KERNELS)" --limit $(VM_SECONDS) $(TESTS)
 
 test-freethreaded: ## all tests on a free-threaded CPython, which is built first, once
@@ -92,17 +92,17 @@ instructions: build $(call groups,test) ## count what recorded messages take, ag
 sanitize: $(VENV)/.made ## unit tests, kernel tests and mutations with AddressSanitizer and UndefinedBehaviorSanitizer
 	$(PYTHON) -m venv --clear $(VENV)-sanitize
 	$(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --upgrade pip
-	$(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --group test --group columns
+	$(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet --group test --group columns --group yaml
 	NETLINK_SANITIZE=1 CC=gcc $(VENV)-sanitize/bin/pip --disable-pip-version-check install --quiet .
 	LD_PRELOAD="$$(gcc -print-file-name=libasan.so) $$(gcc -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 UBSAN_OPTIONS=print_stacktrace=1 PYTHONMALLOC=malloc \
 	  $(VENV)-sanitize/bin/python -m pytest tests/unit tests/kernel tests/fuzz/test_mutations.py \
 	  --ignore tests/kernel/test_soak.py
 
-memcheck: build $(call groups,test columns) ## unit tests, Hypothesis's left out, under valgrind; errors and leaks of the extension modules count
+memcheck: build $(call groups,test columns yaml) ## unit tests, Hypothesis's left out, under valgrind; errors and leaks of the extension modules count
 	$(bin)/python tools/memcheck.py
 
-coverage: build $(call groups,test columns coverage) ## which lines of Python, Cython and C the tests reach
+coverage: build $(call groups,test columns yaml coverage) ## which lines of Python, Cython and C the tests reach
 	$(bin)/python tools/coverage.py
 
 fuzz: build $(call groups,test) ## FUZZ_MUTATIONS of recorded kernel messages; libFuzzer on the C that reads them, FUZZ_SECONDS for each target

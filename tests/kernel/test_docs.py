@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import netns
-from netlink import Family, dial
+from netlink import Family, dial, ynl
 from netlink.netfilter import conntrack
 from pace import SLOWNESS
 
@@ -30,7 +30,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
 FENCE = re.compile(r"^```(?!\{)(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # and no directive
 ELSEWHERE = ("changelog.md", "benchmarks.md")  # texts that are not written for this folder, or by hand
-COMMANDS = {"install.md", "tour.md", "namespaces.md", "kernels.md"}  # have console blocks
+COMMANDS = {"install.md", "tour.md", "namespaces.md", "kernels.md", "ynl.md"}  # have console blocks
 
 
 class Block(NamedTuple):
@@ -120,6 +120,14 @@ def services() -> None:
             ct.create(conntrack.Flow(orig=orig, reply=reply, timeout=300, mark=i % 5))
 
 
+def specs() -> None:
+    """Specifications of rtnetlink, and an interface eth0."""
+    pytest.importorskip("yaml")
+    if "rt-link" not in ynl.available():
+        pytest.skip("there are no specs: install linux-doc-6.12, or set YNL_SPECS")
+    link()
+
+
 GIVEN: dict[str, Callable[[], None]] = {
     "asyncio.md": logged_and_tracked,
     "batches.md": services,
@@ -133,6 +141,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "performance.md": lambda: flows(300),
     "schema.md": link,
     "tour.md": conntrack_sysctls,
+    "ynl.md": specs,
 }
 
 

@@ -87,8 +87,16 @@ def test_wire_and_socket_use_nothing_above_them() -> None:
 
 def test_no_public_module_uses_a_family() -> None:
     for path in SOURCES:
-        if name_of(path).split(".")[0] not in PROTOCOLS:
+        if name_of(path).split(".")[0] not in {*PROTOCOLS, "ynl"}:
             assert not {m for m in imported(path) if m.split(".")[0] in PROTOCOLS}, path
+
+
+def test_nothing_uses_families_from_specifications() -> None:
+    for path in SOURCES:
+        if name_of(path).split(".")[0] != "ynl":
+            assert not {m for m in imported(path) if m.split(".")[0] == "ynl"}, path
+    used = {module for path in (PACKAGE / "ynl").glob("*.py") for module in imported(path)}
+    assert {module for module in used if module.split(".")[0] in PROTOCOLS} <= {"generic"}
 
 
 def test_no_family_uses_another_one() -> None:

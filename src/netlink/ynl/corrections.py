@@ -1,0 +1,145 @@
+"""Changes to the content of a spec: those of the user, and those for mistakes of the kernel's specs.
+
+A change has the form of the spec, with a mapping by name for a list of named things:
+
+    {"attribute-sets": {"link-attrs": {"attributes": {"mtu": {"type": "u32"}}}}}
+"""
+
+# The content of a spec has no types.
+# pyright: reportUnknownVariableType=false, reportUnknownMemberType=false, reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from netlink.ynl.errors import SpecError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["corrected", "merged"]
+
+
+def _attributes(of: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"attribute-sets": {of: {"attributes": changes}}}
+
+
+_ADDRESS4 = {"display-hint": "ipv4"}
+_ADDRESS6 = {"display-hint": "ipv6"}
+_EITHER = {"type": "binary", "display-hint": "ipv4-or-v6"}
+_U8 = {"type": "u8"}
+# Of the kernel's specs by family, where they differ from the kernel. A change to what a spec lacks has no effect, as
+# specs of older kernels have less.
+_MISTAKES: Final[dict[str, list[dict[str, Any]]]] = {
+    "conntrack": [
+        _attributes(
+            "nat-attrs",
+            {
+                "nat-v4-minip": _ADDRESS4,
+                "nat-v4-maxip": _ADDRESS4,
+                "nat-v6-minip": _ADDRESS6,
+                "nat-v6-maxip": _ADDRESS6,
+            },
+        )
+    ],
+    "ethtool": [
+        # Entries that the spec lacks lie before these.
+        {"definitions": {"c33-pse-ext-state": {"entries": {"power-not-available": {"value": 8}}}}},
+        {"definitions": {"module-fw-flash-status": {"value-start": 1}}},
+    ],
+    "mptcp_pm": [
+        _attributes("address", {"addr4": _ADDRESS4, "addr6": _ADDRESS6}),
+        _attributes("event-attr", {"saddr4": _ADDRESS4, "saddr6": _ADDRESS6, "daddr4": _ADDRESS4, "daddr6": _ADDRESS6}),
+    ],
+    "nftables": [
+        # NFTA_TABLE_PAD lies before NFTA_TABLE_USERDATA.
+        _attributes("table-attrs", {"userdata": {"value": 6}}),
+        {"mcast-groups": {"list": {"mgmt": {"value": 7}}}},  # NFNLGRP_NFTABLES
+    ],
+    # NL_POLICY_TYPE_ATTR_PAD lies before NL_POLICY_TYPE_ATTR_MASK.
+    "nlctrl": [_attributes("policy-attrs", {"mask": {"value": 12}, "pad": {"value": 11}})],
+    "ovs_flow": [
+        _attributes("action-attrs", {"psample": {"value": 25}}),  # OVS_ACTION_ATTR_DROP lies before it
+        {"definitions": {"ovs-action-add-mpls": {"members": {"mpls-ethertype": {"type": "u16"}}}}},
+    ],
+    # br_port_fill_attrs sends each of these flags as a u8.
+    "rt-link": [
+        _attributes(
+            "linkinfo-brport-attrs",
+            dict.fromkeys(
+                (
+                    *("mode", "guard", "protect", "fast-leave", "learning", "unicast-flood", "proxyarp"),
+                    *("learning-sync", "proxyarp-wifi", "mcast-flood", "mcast-to-ucast", "vlan-tunnel", "bcast-flood"),
+                    *("neigh-suppress", "isolated", "mrp-ring-open", "mrp-in-open", "locked", "mab"),
+                    "neigh-vlan-suppress",
+                ),
+                _U8,
+            ),
+        )
+    ],
+    "rt-rule": [_attributes("fib-rule-attrs", {"src": _EITHER, "dst": _EITHER})],
+    # struct tc_ratespec
+    "tc": [
+        {
+            "definitions": {
+                "tc-ratespec": {
+                    "members": {
+                        "overhead": {"type": "u16"},
+                        "cell-align": {"type": "s16"},
+                        "mpu": {"type": "u16"},
+                    }
+                }
+            }
+        }
+    ],
+}
+
+
+def corrected(content: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The content of a spec without the known mistakes."""
+    for change in _MISTAKES.get(str(content.get("name")), ()):
+        content = cast("Mapping[str, Any]", _merge(content, change, None, ()))
+    return content
+
+
+def merged(content: Mapping[str, Any], changes: Mapping[str, Any], file: str) -> Mapping[str, Any]:
+    """The content with changes: keys of mappings are set, or removed by None; named things are added if need be.
+
+    SpecError for a change of another form.
+    """
+    return cast("Mapping[str, Any]", _merge(content, changes, file, ()))
+
+
+def _merge(old: Any, change: Any, file: str | None, key: tuple[str, ...]) -> Any:
+    """A changed copy; what has no change is shared. file: for errors; None to ignore what is not there."""
+    if isinstance(change, dict):
+        changes = cast("dict[str, Any]", change)
+        if isinstance(old, list):
+            return _merge_list(old, changes, file, key)
+        if isinstance(old, dict) or (old is None and file is not None):
+            new: dict[str, Any] = dict(cast("dict[str, Any]", old or {}))
+            for name, value in changes.items():
+                if file is None and isinstance(value, dict) and name not in new:
+                    continue
+                new[name] = _merge(new.get(name), value, file, (*key, name))
+            return {name: value for name, value in new.items() if value is not None or name not in changes}
+        if file is not None:
+            raise SpecError(file, ".".join(("overrides", *key)), "there is no mapping and no list to change")
+        return old
+    return change
+
+
+def _merge_list(old: list[Any], changes: dict[str, Any], file: str | None, key: tuple[str, ...]) -> list[Any]:
+    label = "value" if key[:1] == ("sub-messages",) and key[-1:] == ("formats",) else "name"
+    new: list[Any] = []
+    left = dict(changes)
+    for one in old:
+        name = one.get(label) if isinstance(one, dict) else one
+        if name in left:
+            named: dict[str, Any] = one if isinstance(one, dict) else {label: one}
+            new.append(_merge(named, left.pop(name), file, (*key, name)))
+        else:
+            new.append(one)
+    if file is not None:
+        new += [{label: name, **value} for name, value in left.items() if isinstance(value, dict)]
+    return new

@@ -1,0 +1,326 @@
+"""Python source that declares the family of a spec, for a person to go on from."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from netlink.consts import Family as Protocol
+from netlink.schema import Record, Struct
+from netlink.ynl.declarations import Later, Recipe
+from netlink.ynl.names import constant, identifier
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from netlink.ynl.family import SpecFamily
+    from netlink.ynl.spec import Entry, Operation
+
+__all__ = ["source"]
+
+_WIDTH = 120
+_CASES_WIDTH = 60  # of the types of a submessage on one line
+_ANNOTATIONS = {
+    **dict.fromkeys(("string", "mac", "lladdr"), ("Str", "str")),
+    "binary": ("Bytes", "bytes"),
+    "flag": ("Flag", "bool"),
+    "ipv4": ("IPv4", "IPv4Address"),
+    "ipv6": ("IPv6", "IPv6Address"),
+    "ip": ("IP", "IPv4Address | IPv6Address"),
+    "bitfield32": ("Bits", "Bitfield32"),
+}
+
+
+def source(family: type[SpecFamily[Any]]) -> str:
+    """The source of a module: enums, structs, sets, commands and the family with its operations and groups.
+
+    It has the names and numbers of the spec. Each line has the name of the kernel's headers, as the spec's prefixes
+    give it.
+    """
+    return _Writer(family).module()
+
+
+class _Writer:
+    def __init__(self, family: type[SpecFamily[Any]]) -> None:
+        self.family = family
+        self.spec = family.spec
+        self.declarations = family.declarations
+        self.imports: dict[str, set[str]] = {}
+        self.fields: set[str] = set()  # of the class that is being written: they hide names of the vocabulary
+        self.asked: dict[str, Any] = {}
+        for name, operation in self.spec.operations.items():
+            made = self.declarations.message(operation.set, operation.header)
+            if not operation.is_event:
+                self.asked[name] = made
+
+    def use(self, name: str, module: str = "netlink.schema") -> str:
+        """A name of a module, which is imported."""
+        self.imports.setdefault(module, set()).add(name)
+        return name.rpartition(" as ")[2]
+
+    def kind(self, name: str) -> str:
+        """The name of a function of the vocabulary in the class that is being written."""
+        if name in self.fields:
+            self.use("schema", "netlink")
+            return f"schema.{name}"
+        return self.use(name)
+
+    def module(self) -> str:
+        enums = [self.enum(made, entries) for made, entries in self.declarations.entries.items()]
+        classes = [self.declared(made, fields) for made, fields in self.declarations.recipes.items()]
+        numbers = [*self.numbers()]
+        family = self.family_class()
+        parts = [self.head(), *enums, *classes, *numbers, family]
+        return "\n\n\n".join(parts) + "\n"
+
+    def head(self) -> str:
+        lines = [f'"""The family {self.spec.name}, declared from its specification."""', "", _FUTURE, ""]
+        groups: list[list[str]] = [[], []]
+        for module in sorted(self.imports):
+            names = sorted(self.imports[module], key=_import_order)
+            line = f"from {module} import {', '.join(names)}"
+            if len(line) > _WIDTH:
+                line = f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
+            groups[module.startswith("netlink")].append(line)
+        return "\n".join([*lines, "\n\n".join("\n".join(group) for group in groups if group)])
+
+    # Enums
+
+    def enum(self, made: type[Any], entries: list[Entry]) -> str:
+        base = self.use(made.__mro__[1].__name__, "enum")
+        prefix = self.enum_prefix(made)
+        lines = [f"class {made.__name__}({base}):"]
+        values = {entry.value: entry.name for entry in reversed(entries)}
+        for name, member in made.__members__.items():
+            value = f"{member.value:#x}" if base == "IntFlag" else str(member.value)
+            lines.append(f"    {name} = {value}  # {_upper(prefix + values[member.value])}")
+        if not entries:
+            lines.append("    pass")
+        return "\n".join(lines)
+
+    def enum_prefix(self, made: type[Any]) -> str:
+        name = self.declarations.definition_of(made)
+        if name is None:  # the enum of events
+            return self.operation_prefix()
+        definition = self.spec.definitions[name]
+        own = f"{name}-" if self.spec.is_raw else f"{self.spec.name}-{name}-"
+        return str(definition.get("name-prefix", own))
+
+    def operation_prefix(self) -> str:
+        operations: Mapping[str, Any] = self.spec.content["operations"]
+        return str(operations.get("name-prefix", "" if self.spec.is_raw else f"{self.spec.name}-cmd-"))
+
+    def numbers(self) -> Iterator[str]:
+        """The enums of commands and of groups."""
+        members: dict[str, str] = {}
+        lines = [f"class Command({self.use('IntEnum', 'enum')}):"]
+        for name in self.asked:
+            member = constant(name, members)
+            members[member] = name
+            comment = _upper(self.operation_prefix() + name)
+            lines.append(f"    {member} = {self.spec.operations[name].request}  # {comment}")
+        if len(lines) > 1:
+            yield "\n".join(lines)
+        numbered = {name: number for name, number in self.spec.groups.items() if number is not None}
+        if numbered and self.spec.is_raw:
+            lines = ["class Group(IntEnum):"]
+            lines += [f"    {constant(name)} = {number}  # {_upper(name)}" for name, number in numbered.items()]
+            yield "\n".join(lines)
+
+    # Structs and sets
+
+    def declared(self, made: type[Any], fields: Mapping[str, Recipe]) -> str:
+        options = [f"{name}={self.text(value)}" for name, value in self.declarations.options[made].items()]
+        bases = ", ".join([self.use(made.__mro__[1].__name__), *options])
+        lines = [f"class {made.__name__}({bases}):"]
+        header = made.__fields__.get("header")
+        if header is not None and not header.types and header.cls is not None:
+            lines.append(f"    header: {header.cls.__name__} | None = None")
+        comments = self.comments(made)
+        self.fields = fields.keys() - {"event"}
+        for name, recipe in fields.items():
+            left = f"    {name}"
+            if recipe.kind != "pad":
+                left += f": {self.annotation(recipe)}"
+            width = len(left.rpartition("\n")[2])
+            comment = f"  # {comments[name]}" if name in comments else ""
+            lines.append(f"{left} = {self.call(recipe, width + len(comment))}{comment}")
+        if len(lines) == 1:
+            lines.append("    pass")
+        return "\n".join(lines)
+
+    def comments(self, made: type[Any]) -> dict[str, str]:
+        """The names of the kernel's headers for the fields of a class."""
+        names = self.declarations.names[made]
+        if issubclass(made, Struct):
+            return {}
+        variant = self.declarations.variant_of(made)
+        if variant is None:
+            return {}
+        one = self.spec.sets[variant.set]
+        base = one.get("subset-of", variant.set)
+        named: Mapping[str, Any] = self.spec.sets[base]
+        prefix = named.get("name-prefix")
+        if prefix is None:
+            prefix = f"{base.removesuffix('-attrs')}-" if self.spec.is_raw else f"{self.spec.name}-a-"
+            if not self.spec.is_raw and base != self.spec.name:
+                prefix += f"{base}-"
+        found: dict[str, str] = {}
+        attributes = self.spec.attributes(variant.set)
+        for field, name in names.items():
+            if name in attributes and field not in variant.keys:
+                own = attributes[name].keys.get("name-prefix", prefix)
+                found[field] = _upper(own + name)
+        return found
+
+    def annotation(self, recipe: Recipe) -> str:
+        kind = recipe.kind
+        if kind in ("nested", "struct"):
+            return f"{self.use('Field')}[{self.name(recipe.args[1])} | None]"
+        if kind in ("repeated", "array", "packed"):
+            item = recipe.args[1]
+            if kind == "packed" and isinstance(item, Recipe) and recipe.options:
+                item = Recipe(item.kind, (), recipe.options)
+            return f"{self.use('Items')}[{self.item(item)}]"
+        if kind == "submessage":
+            cases = [*dict.fromkeys(self.name(case) for case in recipe.options["cases"].values()), "bytes", "None"]
+            short = " | ".join(cases)
+            return f"{self.use('Field')}[{short if len(short) < _CASES_WIDTH else _rows(cases)}]"
+        if kind in _ANNOTATIONS:
+            return self.use(_ANNOTATIONS[kind][0])
+        enum = recipe.args[0] if kind == "event" else recipe.options.get("enum")
+        return self.use("Int") if enum is None else f"{self.use('Member')}[{enum.__name__}]"
+
+    def item(self, item: Any) -> str:
+        """The type of an item of a list."""
+        if not isinstance(item, Recipe):
+            return self.name(item)
+        if item.kind in _ANNOTATIONS:
+            name = _ANNOTATIONS[item.kind][1]
+            for address in ("IPv4Address", "IPv6Address"):
+                if address in name:
+                    self.use(address, "ipaddress")
+            return self.use(name) if name == "Bitfield32" else name
+        enum = item.options.get("enum")
+        return "int" if enum is None else str(enum.__name__)
+
+    @staticmethod
+    def name(declaration: Any) -> str:
+        return declaration.name if isinstance(declaration, Later) else str(declaration.__name__)
+
+    def call(self, recipe: Recipe, beside: int) -> str:
+        """The source of a recipe. beside: the width of the rest of its line."""
+        arguments = [self.text(arg) for arg in recipe.args]
+        if recipe.kind == "submessage":
+            on, cases = recipe.options["on"], recipe.options["cases"]
+            rows = "".join(f"            {self.key(key)}: {self.text(case)},\n" for key, case in cases.items())
+            head = ",\n        ".join([*arguments, f"on={self.text(on)}"])
+            return f"{self.kind('submessage')}(\n        {head},\n        cases={{\n{rows}        }},\n    )"
+        arguments += [f"{name}={self.text(value)}" for name, value in recipe.options.items()]
+        kind = self.kind(recipe.kind)
+        text = f"{kind}({', '.join(arguments)})"
+        if len(text) + beside + 3 <= _WIDTH:
+            return text
+        return f"{kind}(\n        {', '.join(arguments)}\n    )"
+
+    def key(self, value: Any) -> str:
+        return _quoted(value) if isinstance(value, str) else repr(value)
+
+    def text(self, value: Any) -> str:
+        if isinstance(value, Recipe):
+            return self.call(value, 0) if value.args or value.options else self.kind(value.kind)
+        if isinstance(value, Later):
+            return f"lambda: {value.name}"
+        if isinstance(value, type):
+            return str(value.__name__)
+        return _quoted(value) if isinstance(value, str) else repr(value)
+
+    # The family
+
+    def family_class(self) -> str:
+        spec = self.spec
+        name = self.family.__name__
+        if name in self.declarations.class_names:
+            name += "Family"
+        if spec.is_raw:
+            base = self.use("Family", "netlink.family")
+            known = spec.protocol in set(Protocol)
+            protocol = f"Protocol.{Protocol(spec.protocol).name}" if known else str(spec.protocol)
+            if known:
+                self.use("Family as Protocol", "netlink.consts")
+            options = f"protocol={protocol}"
+        else:
+            base = "generic." + "Family"
+            self.use("generic", "netlink")
+            options = f"name={_quoted(spec.name)}, version={spec.version}"
+        self.use("TYPE_CHECKING", "typing")
+        lines = [f"class {name}({base}[{self.use('C', 'netlink.family')}], {options}):"]
+        lines += [
+            "    if TYPE_CHECKING:",
+            "",
+            "        @property",
+            f"        def calls(self) -> {name}[{self.use('Deferred', 'netlink.family')}]: ...",
+            "",
+        ]
+        taken = set(dir(self.family.__mro__[2])) | {"calls"}
+        commands: dict[str, str] = {}
+        for name, made in self.asked.items():
+            member = constant(name, commands)
+            commands[member] = name
+            lines += [f"    {line}" for line in self.operation(self.spec.operations[name], member, made, taken)]
+        lines += self.groups(taken)
+        return "\n".join(lines)
+
+    def operation(self, operation: Operation, member: str, made: type[Record] | None, taken: set[str]) -> Iterator[str]:
+        name = identifier(operation.name, taken)
+        taken.add(name)
+        request = "" if made is None else f", {made.__name__}"
+        if operation.do is not None:
+            reply = request if "reply" in operation.do else ""
+            yield f"{name} = {self.use('Do', 'netlink.family')}(Command.{member}{request}{reply})"
+        if operation.dump is not None and made is not None:
+            if operation.do is not None:
+                name = identifier(f"{operation.name}-dump", taken)
+                taken.add(name)
+            yield f"{name} = {self.use('Dump', 'netlink.family')}(Command.{member}{request})"
+
+    def groups(self, taken: set[str]) -> Iterator[str]:
+        for group, number in self.spec.groups.items():
+            events = {n: op for n, op in self.spec.unasked.items() if op.group in (None, group)}
+            if not events or (self.spec.is_raw and number is None):
+                continue
+            name = identifier(group, taken)
+            taken.add(name)
+            where = f"Group.{constant(group)}" if self.spec.is_raw else _quoted(group)
+            listen, kind = self.use("Listen", "netlink.family"), self.use("Kind", "netlink.stream")
+            event = {number: name for name, number in self.declarations.event.__members__.items()}
+            yield f"    {name} = {listen}("
+            yield "        ["
+            for value, operation in events.items():
+                made: Any = self.declarations.message(operation.set, operation.header)
+                of = f"Event.{event[value & 0xFF]}"
+                yield f"            {kind}({of if value < 256 else value}, {made.__name__}, {of}),"
+            yield "        ],"
+            yield f"        groups=[{where}],"
+            yield "    )"
+
+
+_FUTURE = "from __future__ import annotations"
+
+
+def _rows(cases: list[str]) -> str:
+    return "\n        " + "\n        | ".join(cases) + "\n    "
+
+
+def _import_order(name: str) -> tuple[bool, bool, list[tuple[int, str]]]:
+    """Constants, classes and functions, by name and number: the order of ruff."""
+    parts = [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in re.split(r"(\d+)", name)]
+    return not name.isupper(), name.islower(), parts
+
+
+def _quoted(text: str) -> str:
+    return '"' + repr(text)[1:-1].replace('"', '\\"') + '"'
+
+
+def _upper(name: str) -> str:
+    return name.upper().replace("-", "_").replace(" ", "_")

@@ -1,0 +1,105 @@
+"""The kernel's own specs, those of this machine: each loads whole, and decodes what another encoder makes of it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from netlink import schema, ynl
+from netlink._engine.record import FORM_PLAIN, NL_K_BINARY
+from netlink.schema import Field, Record, Struct
+from ynl_messages import Messages
+
+SPECS = ynl.available()
+TIMES = 25  # messages of each set
+
+if not SPECS:
+    pytest.skip("there are no specs: install linux-doc-6.12, or set YNL_SPECS", allow_module_level=True)
+
+
+@pytest.fixture(params=SPECS, scope="module")
+def family(request: pytest.FixtureRequest) -> Any:
+    pytest.importorskip("yaml")
+    if request.param == "nftables" and not hasattr(schema, "sbe32"):
+        pytest.skip("big-endian signed integers are not known yet")
+    if request.param == "devlink" and "enum" not in schema.bitfield32.__code__.co_varnames:
+        pytest.skip("enums of bitfields are not known yet")
+    if request.param == "tc" and not hasattr(schema, "outer"):
+        pytest.skip("a choice by an outer attribute is not known yet")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a SpecWarning is a part that stays bytes
+        loaded = ynl.load(SPECS[request.param])
+        for operation in loaded.operations.values():
+            assert operation.record is None or issubclass(operation.record, Record)
+        for made in (*loaded.types.values(), *loaded.enums.values()):
+            assert isinstance(made, type)
+    return loaded
+
+
+def fields(family: Any) -> Iterator[tuple[str, str, Field[Any]]]:
+    """Sets, attributes and fields of all sets."""
+    for name in family.spec.sets:
+        declared = family.types[name]
+        names = family.declarations.names[declared]
+        for field in declared.__fields__.values():
+            if field.name in names:
+                yield name, names[field.name], field
+
+
+def test_nothing_that_a_spec_describes_stays_bytes(family: Any) -> None:
+    raw = Messages(family.spec.content)
+    for of, name, field in fields(family):
+        one = field.item or field
+        keys = next(keys for _, keys in raw.attributes(of) if keys["name"] == name)
+        described = keys["type"] != "binary" or {"struct", "sub-type"} & keys.keys()
+        if "mac" in keys.get("display-hint", "") or "ip" in keys.get("display-hint", ""):
+            described = True
+        if keys["type"] == "indexed-array":
+            described = keys["sub-type"] != "binary" or "display-hint" in keys
+        assert not described or (one.kind, one.form) != (NL_K_BINARY, FORM_PLAIN), f"{of}.{name}"
+
+
+def test_every_attribute_has_its_number(family: Any) -> None:
+    raw = Messages(family.spec.content)
+    for of in family.spec.sets:
+        declared = family.types[of]
+        wanted = {number for number, keys in raw.attributes(of) if keys["type"] not in ("pad", "unused")}
+        assert wanted == {field.types[0][0][0] for field in declared.__fields__.values() if field.types}
+
+
+def test_messages_say_what_another_encoder_put_in(family: Any) -> None:
+    messages = Messages(family.spec.content, seed=12)
+    tops = {(op.set, op.header) for op in family.spec.operations.values()} | {(of, None) for of in family.spec.sets}
+    for of, header in sorted(tops, key=str):
+        declared = family.declarations.message(of, header)
+        for _ in range(TIMES if declared is not None else 0):
+            payload, said = messages.message(of, header)
+            record = declared.decode(payload)
+            assert family.to_dict(record) == said
+            # And the same mapping is a request.
+            again = family.values.record(declared, said)
+            assert family.to_dict(declared.decode(again.encode())) == said
+
+
+def test_source_of_every_family_declares_it(family: Any) -> None:
+    from netlink.ynl.declare import source
+
+    text = source(family)
+    found: dict[str, Any] = {"__name__": "declared"}
+    exec(compile(text, f"{family.spec.name}.py", "exec", dont_inherit=True), found)
+    for name, made in found.items():
+        if isinstance(made, type) and issubclass(made, Record) and made.__module__ == "declared":
+            twin = next(each for each in family.declarations.recipes if each.__name__ == name)
+            assert made.__size__ == twin.__size__
+            assert [*made.__fields__] == [*twin.__fields__]
+            if not issubclass(made, Struct):
+                assert [f.types for f in made.__fields__.values()] == [f.types for f in twin.__fields__.values()]
+
+
+def test_every_operation_has_help(family: Any) -> None:
+    for name, operation in family.operations.items():
+        assert (operation.__doc__ or "").startswith(name)
+    assert family.spec.name in (family.__doc__ or "")
