@@ -37,7 +37,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, datacl
 from netlink._engine import record as _record
 from netlink._engine.arrow import Column, Columns, dtype
 from netlink._engine.compile import Pad, compile_attributes, compile_struct
-from netlink._engine.record import Batch, Bitfield32, Field, MissingAttribute, Record, release_memory
+from netlink._engine.record import Batch, Bitfield32, Field, MissingAttribute, Record, SocketAddress, release_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -64,6 +64,8 @@ __all__ = [
     "Member",
     "MissingAttribute",
     "Record",
+    "Sockaddr",
+    "SocketAddress",
     "Str",
     "Struct",
     "View",
@@ -87,11 +89,16 @@ __all__ = [
     "pad",
     "release_memory",
     "repeated",
+    "rest",
     "s8",
     "s16",
     "s32",
     "s64",
+    "sbe16",
+    "sbe32",
+    "sbe64",
     "sint",
+    "sockaddr",
     "string",
     "struct",
     "submessage",
@@ -132,10 +139,12 @@ IPv6: TypeAlias = Field["IPv6Address | None", "IPv6Address | str | None"]
 """The annotation of an `ipv6`."""
 IP: TypeAlias = Field["IPv4Address | IPv6Address | None", "IPv4Address | IPv6Address | str | None"]
 """The annotation of an `ip`."""
+Sockaddr: TypeAlias = Field["SocketAddress | None", "SocketAddress | tuple[Any, ...] | str | None"]
+"""The annotation of a `sockaddr`."""
 Items: TypeAlias = Field["tuple[_T, ...] | None", "Iterable[_T] | None"]
 """The annotation of a `repeated`, `array` or `packed` field: `Items[int]`."""
 
-_BESIDE = (_record.NL_K_EVENT, _record.NL_K_KEY)  # fields without an attribute
+_BESIDE = (_record.NL_K_EVENT, _record.NL_K_KEY, _record.NL_K_REST)  # fields without an attribute
 _TYPE_MAX = 0x3FFF  # NLA_TYPE_MASK
 _ITEMS = (_record.NL_K_INT, _record.NL_K_ADDRESS, _record.NL_K_FIXED)  # items of lists, as fields without a type
 _ADDRESS_SIZE, _REF_SIZE, _LIST_SIZE, _SUB_SIZE = 5, 8, 8, 16
@@ -244,6 +253,12 @@ be32 = _Integer("be32", 4, _record.NL_BIG)
 """An unsigned integer of 4 bytes in network byte order."""
 be64 = _Integer("be64", 8, _record.NL_BIG)
 """An unsigned integer of 8 bytes in network byte order."""
+sbe16 = _Integer("sbe16", 2, _record.NL_BIG | _record.NL_SIGNED)
+"""A signed integer of 2 bytes in network byte order."""
+sbe32 = _Integer("sbe32", 4, _record.NL_BIG | _record.NL_SIGNED)
+"""A signed integer of 4 bytes in network byte order."""
+sbe64 = _Integer("sbe64", 8, _record.NL_BIG | _record.NL_SIGNED)
+"""A signed integer of 8 bytes in network byte order."""
 uint = _Integer("uint", 0, 0)
 """An unsigned integer of 1, 2, 4 or 8 bytes in host byte order (NLA_UINT); encoded in 4 bytes if it fits, else in 8."""
 sint = _Integer("sint", 0, _record.NL_SIGNED)
@@ -311,9 +326,29 @@ def lladdr(type: Path) -> Str:  # noqa: A002
     return Field(_record.NL_K_BINARY, _types(type), size=_REF_SIZE, form=_record.FORM_LLADDR)
 
 
-def bitfield32(type: Path) -> Bits:  # noqa: A002
-    """struct nla_bitfield32 of linux/netlink.h: a value, and a selector of its valid bits."""
-    return Field(_record.NL_K_FIXED, _types(type), size=8, form=_record.FORM_BITFIELD32)
+def bitfield32(type: Path, *, enum: type[IntFlag] | None = None) -> Bits:  # noqa: A002
+    """struct nla_bitfield32 of linux/netlink.h: a value, and a selector of its valid bits. enum: an IntFlag of both."""
+    return Field(_record.NL_K_FIXED, _types(type), size=8, form=_record.FORM_BITFIELD32, enum=enum)
+
+
+def sockaddr(type: Path) -> Sockaddr:  # noqa: A002
+    """A `SocketAddress`: struct sockaddr_in or sockaddr_in6, also as the beginning of struct sockaddr_storage.
+
+    It takes text, "192.0.2.1:51820" or "[2001:db8::1]:51820", or a tuple of address and port, too.
+    """
+    return Field(_record.NL_K_SOCKADDR, _types(type), size=_record.SOCKADDR_SIZE)
+
+
+@overload
+def rest(*, texts: Literal[False] = False) -> Bytes: ...
+@overload
+def rest(*, texts: Literal[True]) -> Items[str]: ...
+def rest(*, texts: bool = False) -> Field[Any]:
+    """All bytes behind the header, for an `AttributeSet` whose payload is no attributes. None if there are none.
+
+    texts: a tuple of texts with a NUL behind each, as in the uevents of devices.
+    """
+    return Field(_record.NL_K_REST, (), size=_REF_SIZE, form=_record.FORM_TEXTS if texts else _record.FORM_PLAIN)
 
 
 def ipv4(type: Path | None = None) -> IPv4:  # noqa: A002
@@ -327,13 +362,39 @@ def ipv6(type: Path | None = None) -> IPv6:  # noqa: A002
 
 
 @overload
-def ip(type: Path, type6: Path | None = None, *, required: Literal[False] = False) -> IP: ...
+def ip(
+    type: Path, type6: Path | None = None, *, size: None = None, family: None = None, required: Literal[False] = False
+) -> IP: ...
 @overload
 def ip(
-    type: Path, type6: Path | None = None, *, required: Literal[True]
+    type: Path, type6: Path | None = None, *, size: None = None, family: None = None, required: Literal[True]
 ) -> Field[IPv4Address | IPv6Address, IPv4Address | IPv6Address | str | None]: ...
-def ip(type: Path, type6: Path | None = None, *, required: bool = False) -> Field[Any]:  # noqa: A002
-    """An IPv4 or IPv6 address. Its length (4 or 16 bytes) decides; with type6, an attribute type for IPv6, its type."""
+@overload
+def ip(type: Path | None = None, *, size: Literal[16], family: str, required: Literal[False] = False) -> IP: ...
+def ip(
+    type: Path | None = None,  # noqa: A002
+    type6: Path | None = None,
+    *,
+    size: int | None = None,
+    family: str | None = None,
+    required: bool = False,
+) -> Field[Any]:
+    """An IPv4 or IPv6 address. Its length (4 or 16 bytes) decides; with type6, an attribute type for IPv6, its type.
+
+    size, family: it always has 16 bytes, as xfrm_address_t, and the field with the name family tells: if that is
+    AF_INET (2), the first 4 bytes are an IPv4 address, else all are an IPv6 address. The field is in the same struct or
+    set; one of the set's header is "header.family".
+    """
+    if size is not None or family is not None:
+        if size != 16 or not isinstance(family, str) or type6 is not None:
+            raise TypeError(
+                f"size= is 16, and needs family=, the name of a field, and no type6; not {size!r}, {family!r}"
+            )
+        return Field(
+            _record.NL_K_ADDRESS_BY, _types(type), width=16, size=_record.ADDRESS_SIZE, on=family, required=required
+        )
+    if type is None:
+        raise TypeError("an address of either length has an attribute type")
     types = _types(type) if type6 is None else _types(type, 4) + _types(type6, 16)
     return Field(_record.NL_K_ADDRESS, types, size=_ADDRESS_SIZE, required=required)
 
@@ -359,6 +420,8 @@ def nested(type: Path, cls: Any, *, required: bool = False, rare: bool = False) 
             _record.NL_K_RARE, _types(type), size=4, cls=_later("nested", cls, AttributeSet), required=required
         )
     size = _compiled("nested", cls, AttributeSet)
+    if any(field.kind == _record.NL_K_REST for field in cls.__fields__.values()):
+        raise TypeError(f"nested takes a set of attributes, but {cls.__name__} has a rest")
     if rare:
         return Field(_record.NL_K_RARE, _types(type), size=4, cls=cls, required=required)
     return Field(_record.NL_K_NESTED, _types(type), size=size, cls=cls, required=required)
@@ -409,19 +472,21 @@ def array(type: Path, kind: Any, *, depth: int = 1) -> Field[Any]:  # noqa: A002
 
 
 @overload
-def packed(type: Path, kind: _Integer) -> Items[int]: ...
+def packed(type: Path, kind: _Integer, *, enum: None = None) -> Items[int]: ...
 @overload
-def packed(type: Path, kind: type[_S]) -> Items[_S]: ...
-def packed(type: Path, kind: Any) -> Field[Any]:  # noqa: A002
+def packed(type: Path, kind: _Integer, *, enum: type[_E]) -> Field[tuple[_E, ...] | None, Iterable[int] | None]: ...
+@overload
+def packed(type: Path, kind: type[_S], *, enum: None = None) -> Items[_S]: ...
+def packed(type: Path, kind: Any, *, enum: type[Any] | None = None) -> Field[Any]:  # noqa: A002
     """A tuple of integers or structs side by side in one payload.
 
-    kind: one of fixed width, such as `u32`, or a `Struct`.
+    kind: one of fixed width, such as `u32`, or a `Struct`. enum: an IntEnum or IntFlag of the integers.
     """
-    if _derives(kind, Struct):
+    if _derives(kind, Struct) and enum is None:
         return Field(_record.NL_K_STRUCTS, _types(type), size=_LIST_SIZE, item=_item("packed", kind))
     if not isinstance(kind, _Integer) or not kind.width:
         raise TypeError(f"packed takes a Struct or an integer kind of fixed width such as u32, not {kind!r}")
-    return Field(_record.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE)
+    return Field(_record.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE, enum=enum)
 
 
 @overload
@@ -458,7 +523,7 @@ def _item(what: str, kind: Any) -> Field[Any]:
         return struct(0, kind)
     if _is_element(kind):
         return cast("Field[Any]", kind)
-    if isinstance(kind, _Integer) or kind in (string, binary, lladdr, mac, bitfield32, ipv4, ipv6, ip, flag):
+    if isinstance(kind, _Integer) or kind in (string, binary, lladdr, mac, bitfield32, ipv4, ipv6, ip, flag, sockaddr):
         return cast("Field[Any]", kind(0))
     raise TypeError(f"{what} takes a kind such as u32 or string, an AttributeSet or a Struct, not {kind!r}")
 
@@ -623,6 +688,13 @@ class AttributeSet(Record, metaclass=_Declared):
         for name, field in fields.items():
             if not (field.types or field.kind in _BESIDE or (name == "header" and header is not None)):
                 raise TypeError(f"{cls.__name__}.{name}: a field of an AttributeSet must have an attribute type")
+        if any(field.kind == _record.NL_K_REST for field in fields.values()):
+            extra = [name for name, field in fields.items() if field.types or field.kind == _record.NL_K_KEY]
+            rests = [name for name, field in fields.items() if field.kind == _record.NL_K_REST]
+            if extra or len(rests) > 1:
+                raise TypeError(
+                    f"{cls.__name__}: {rests[0]} is all behind the header, so there is no {[*extra, *rests[1:]][0]}"
+                )
         for name in rare:
             if name not in fields or name == "header":
                 raise TypeError(f"{cls.__name__}: rare= names {name!r}, which is no field of it")
@@ -678,6 +750,7 @@ class Struct(Record, metaclass=_Declared):
         aligned = bool(cls.__options__["aligned"] if aligned is None else aligned)
         members = _members(cls, Struct)
         allowed = {_record.NL_K_INT, _record.NL_K_FIXED, _record.NL_K_ADDRESS, _record.NL_K_STRUCT}
+        allowed.add(_record.NL_K_ADDRESS_BY)
         for name, field in members.items():
             if isinstance(field, Pad):
                 continue

@@ -203,10 +203,27 @@ def declarations(source: Input) -> None:
 
 INTEGERS = tuple(
     getattr(schema, name)
-    for name in ("u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64", "be16", "be32", "be64", "uint", "sint")
+    for name in (
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "s8",
+        "s16",
+        "s32",
+        "s64",
+        "be16",
+        "be32",
+        "be64",
+        "uint",
+        "sint",
+        "sbe16",
+        "sbe32",
+        "sbe64",
+    )
 )
 PLAIN = (schema.string, schema.flag, schema.binary, schema.lladdr, schema.mac, schema.ipv4, schema.ipv6, schema.ip)
-PLAIN += (schema.bitfield32,)
+PLAIN += (schema.bitfield32, schema.sockaddr)
 
 
 def declare(source: Input, base: type[Record], depth: int) -> type[Record]:
@@ -228,7 +245,11 @@ def declare(source: Input, base: type[Record], depth: int) -> type[Record]:
 
 
 def structural(source: Input, names: Sequence[str], depth: int) -> Field[Any]:
-    kind = source.choose((*INTEGERS, schema.binary, schema.mac, schema.ipv4, schema.ipv6, schema.pad, schema.struct))
+    kind = source.choose(
+        (*INTEGERS, schema.binary, schema.mac, schema.ipv4, schema.ipv6, schema.pad, schema.struct, schema.ip)
+    )
+    if kind is schema.ip:
+        return schema.ip(size=16, family=source.choose(names or ("f0",)))
     if kind is schema.struct:
         return schema.struct(None, declare(source, Struct, 0))
     made: Field[Any] = kind(size=source.number()) if kind in (schema.binary, schema.pad) else kind()
@@ -246,9 +267,13 @@ def attribute(source: Input, names: Sequence[str], depth: int) -> Field[Any]:
     elif how == 4:
         made = schema.view(path)
     elif how == 5:
-        made = schema.packed(path, kind)
+        made = schema.packed(path, kind, enum=Number) if source.number() % 2 else schema.packed(path, kind)
     elif how == 6:
         made = schema.binary(path, size=source.number(2))
+        if source.number() % 4 == 0:
+            made = schema.ip(path, size=16, family=source.choose((*names, "header.f0", "f0")))
+        elif source.number() % 4 == 0:
+            made = schema.rest(texts=True) if source.number() % 2 else schema.rest()
     elif how == 7:
         made = schema.struct(path, declare(source, Struct, 0))
     else:

@@ -19,7 +19,7 @@ struct row {
     struct nl_list list;
     struct nl_sub sub;
     uint32_t rare;
-    uint8_t present[16];
+    uint8_t present[24];
 };
 
 /* A list's item, and a record that lies apart. */
@@ -45,6 +45,8 @@ enum {
     RARE,
     CASE,
     RECORD,
+    TEXTS,
+    TERMS,
     COLUMNS,
     PROTOTYPES = 6
 };
@@ -62,6 +64,16 @@ static const struct nl_set item_set = {
     .op_count = 1, .ops = &item_op, .record_size = sizeof(struct item), .presence = offsetof(struct item, present)};
 static const struct nl_column list_item = {.name = "item", .format = "S", .kind = NL_COL_FIXED, .width = 2, ITEM};
 static const struct nl_column packed_item = {.name = "item", .format = "S", .kind = NL_COL_FIXED, .width = 2};
+static const struct nl_column text_item = {
+    .name = "item", .format = "u", .kind = NL_COL_TEXT, .presence = offsetof(struct nl_one_text, present), .mask = 1};
+static const struct nl_column term_item = {.name = "item",
+                                           .format = "i",
+                                           .kind = NL_COL_TERM,
+                                           .width = 2,
+                                           .term_count = 1,
+                                           .term_values = term_values,
+                                           .term_names = term_names};
+static const struct nl_column *text_items[] = {&text_item}, *term_items[] = {&term_item};
 static const struct nl_column *list_items[] = {&list_item}, *packed_items[] = {&packed_item};
 static const struct nl_column columns[COLUMNS] = {
     {.name = "number", .format = "I", .kind = NL_COL_FIXED, .width = 4, AT(number, NUMBER)},
@@ -93,6 +105,13 @@ static const struct nl_column columns[COLUMNS] = {
     {.name = "rare", .format = "S", .kind = NL_COL_FIXED, .width = 2, ITEM, .hop_count = 1, .hops = &rare_hop},
     {.name = "case", .format = "S", .kind = NL_COL_FIXED, .width = 2, ITEM, .hop_count = 1, .hops = &case_hop},
     {.name = "record", .format = "z", .kind = NL_COL_RECORD, .set = &item_set, .hop_count = 1, .hops = &rare_hop},
+    {.name = "texts", .format = "+l", .kind = NL_COL_TEXTS, AT(text, TEXTS), .child_count = 1, .children = text_items},
+    {.name = "terms",
+     .format = "+l",
+     .kind = NL_COL_PACKED,
+     AT(packed, TERMS),
+     .child_count = 1,
+     .children = term_items},
 };
 static const struct nl_column *parts[COLUMNS];
 static const struct nl_column root = {
@@ -128,7 +147,7 @@ static void make_row(struct input *in, struct row *row, struct nl_area *heap, st
     unsigned present = byte(in) | (unsigned)byte(in) << 8;
     memset(row, 0, sizeof *row);
     for (unsigned i = 0; i < COLUMNS; i++)
-        row->present[i] = present >> i & 1;
+        row->present[i] = present >> i % 16 & 1;
     row->number = byte(in) * 0x01020304u;
     row->term = (int8_t)byte(in);
     for (unsigned i = 0; i < 6; i++)
@@ -275,6 +294,39 @@ static void check_lists(const struct ArrowArray *packed, const struct ArrowArray
     CHECK(at == offsets[i + 1] && at <= list->children[0]->length);
 }
 
+static void check_texts(const struct ArrowArray *a, int64_t i, const struct row *row, const uint8_t *heap)
+{
+    const int32_t *offsets = a->buffers[1];
+    uint32_t at = 0;
+    for (int32_t n = offsets[i]; n < offsets[i + 1]; n++) {
+        struct row one = {.text = {row->text.offset + at, 0}};
+        CHECK(at < row->text.size && is_valid(a->children[0], n));
+        while (at + one.text.size < row->text.size && heap[one.text.offset + one.text.size])
+            one.text.size++;
+        check_text(a->children[0], n, &one, heap);
+        at += one.text.size + 1;
+    }
+    CHECK(at >= row->text.size);
+}
+
+static void check_terms(const struct ArrowArray *a, int64_t i, const struct row *row, const uint8_t *heap)
+{
+    const int32_t *offsets = a->buffers[1], *indices = a->children[0]->buffers[1];
+    CHECK(offsets[i + 1] - offsets[i] == (int32_t)row->packed.size / 2);
+    for (int32_t n = 0; n < offsets[i + 1] - offsets[i]; n++) {
+        uint16_t number;
+        char text[24];
+        size_t size;
+        const char *value = bytes_of(a->children[0]->dictionary, indices[offsets[i] + n], &size);
+        memcpy(&number, heap + row->packed.offset + 2 * n, 2);
+        if (number == 1)
+            snprintf(text, sizeof text, "%s", term_names[0]);
+        else
+            snprintf(text, sizeof text, "%u", number);
+        CHECK(size == strlen(text) && !memcmp(value, text, size));
+    }
+}
+
 static void check_lladdr(const struct ArrowArray *a, int64_t i, const uint8_t *bytes, size_t n)
 {
     size_t size;
@@ -326,6 +378,10 @@ static void check_row(const struct ArrowArray *all, int64_t i, const struct row 
         CHECK(encoded == 8 && !memcmp(attribute, "\6\0\5\0", 4) && !attribute[6] && !attribute[7]);
         CHECK(attribute[4] == (char)heap[row->rare + 1] && attribute[5] == (char)heap[row->rare]);
     }
+    if (present[TEXTS])
+        check_texts(a[TEXTS], i, row, heap);
+    if (present[TERMS])
+        check_terms(a[TERMS], i, row, heap);
     check_lists(a[PACKED], a[LIST], i, row, heap);
 }
 

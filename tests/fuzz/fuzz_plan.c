@@ -25,9 +25,9 @@ struct table {
 };
 
 static struct table head, point, leaf, stats, other, outer, annex, address_of, ports_of, wide, headed, nothing,
-    numbered, loop;
+    numbered, loop, remainder_of;
 static struct nl_op items[SETS];
-static struct nl_case by_number[3], by_text[3], by_loop[2];
+static struct nl_case by_number[3], by_text[4], by_loop[2];
 static struct nl_op skip = {.kind = NL_K_SKIP};
 
 static uint32_t stored(const struct nl_op *op)
@@ -39,6 +39,10 @@ static uint32_t stored(const struct nl_op *op)
         return 1;
     case NL_K_FIXED:
         return op->size;
+    case NL_K_ADDRESS_BY:
+        return NL_WHOLE_ADDRESS;
+    case NL_K_SOCKADDR:
+        return sizeof(struct nl_socket_address);
     case NL_K_KEY:
         return 2;
     case NL_K_ADDRESS:
@@ -172,9 +176,9 @@ static void make(void)
     add(&head, OP(.kind = NL_K_FIXED, .size = 2, .at = 3));
     head.set.wire_size = 5;
     finish(&head, &head);
-    add(&point, OP(.kind = NL_K_INT, .width = 2, .at = 1));
-    add(&point, OP(.kind = NL_K_INT, .width = 2, .flags = NL_BIG, .at = 3));
-    point.set.wire_size = 6;
+    struct nl_op *by_family = add(&point, OP(.kind = NL_K_ADDRESS_BY, .width = 16, .at = 1));
+    by_family->sibling = add(&point, OP(.kind = NL_K_INT, .width = 2, .flags = NL_BIG, .at = 17));
+    point.set.wire_size = 20;
     finish(&point, &point);
     add(&stats, OP(.kind = NL_K_INT, .width = 4, .at = 0));
     add(&stats, OP(.kind = NL_K_INT, .width = 8, .flags = NL_BIG, .at = 4));
@@ -183,7 +187,7 @@ static void make(void)
     add(&stats, OP(.kind = NL_K_ADDRESS, .width = 16, .at = 18));
     add(&stats, OP(.kind = NL_K_FIXED, .size = 6, .at = 34));
     add(&stats, OP(.kind = NL_K_STRUCT, .set = &point.set, .at = 42));
-    stats.set.wire_size = 50;
+    stats.set.wire_size = 64;
     finish(&stats, &stats);
     /* sets */
     add(&leaf, INT(1, 2, NL_BIG));
@@ -202,6 +206,10 @@ static void make(void)
     add(&numbered, OP(.kind = NL_K_STRUCTS, .type = 2, .item = item(OP(.kind = NL_K_STRUCT, .set = &head.set))));
     finish(&numbered, &numbered);
     finish(&nothing, &nothing);
+    remainder_of.set.rest = add(&remainder_of, KIND(0, NL_K_REST));
+    remainder_of.index[0] = NULL;
+    remainder_of.set.limit = 0;
+    set_header(&remainder_of);
     add(&headed, INT(1, 4, 0));
     add(&headed, OP(.kind = NL_K_NESTED, .type = 2, .set = &nothing.set));
     headed.set.lenient = 1;
@@ -212,6 +220,9 @@ static void make(void)
     add(&other, OP(.kind = NL_K_ARRAY, .type = 4, .item = item(INT(0, 4, 0))));
     add(&other, KIND(5, NL_K_FLAG));
     add(&other, INT(6, 2, NL_BIG));
+    by_family = add(&other, OP(.kind = NL_K_ADDRESS_BY, .type = 9, .width = 16));
+    by_family->sibling = add(&other, INT(10, 1, NL_BIG));
+    add(&other, KIND(11, NL_K_SOCKADDR));
     by_text[2] = (struct nl_case){.text = "x", .text_size = 1, .set = &headed.set};
     const struct nl_op *which = add(&other, KIND(7, NL_K_STRING));
     add(&other, OP(.kind = NL_K_SUBMESSAGE, .type = 8, .sibling = which, .cases = by_text + 2, .case_count = 1));
@@ -264,8 +275,9 @@ static void make(void)
     add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .sibling = number, .cases = by_number, .case_count = 3));
     by_text[0] = (struct nl_case){.text = "vlan", .text_size = 4, .set = &leaf.set};
     by_text[1] = (struct nl_case){.text = "", .text_size = 0, .set = &nothing.set};
+    by_text[3] = (struct nl_case){.text = "eth0", .text_size = 4, .set = &remainder_of.set};
     const struct nl_op *text = add(&outer, KIND(type++, NL_K_STRING));
-    add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .sibling = text, .cases = by_text, .case_count = 3));
+    add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .sibling = text, .cases = by_text, .case_count = 4));
     /* A container with an address of two types, and one whose field has a type beside it. */
     struct nl_op *address =
         add_to(&outer, &address_of, OP(.kind = NL_K_ADDRESS, .type = 1, .width = 4, .size = NL_ADDRESS));
@@ -292,6 +304,8 @@ static void make(void)
     add(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(INT(0, 0, NL_SIGNED))));
     add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = item(OP(.kind = NL_K_FIXED, .size = 6))));
     add(&outer, KIND(type++, NL_K_VIEW));
+    add(&outer, KIND(type++, NL_K_SOCKADDR));
+    add(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(KIND(0, NL_K_SOCKADDR))));
     add(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(OP(.kind = NL_K_STRUCT, .set = &stats.set))));
     add(&outer, OP(.kind = NL_K_STRUCTS, .type = type++, .item = item(OP(.kind = NL_K_STRUCT, .set = &stats.set))));
     const struct nl_op *counted = item(OP(.kind = NL_K_NESTED, .set = &numbered.set));
@@ -368,12 +382,18 @@ static void walk_value(const struct nl_op *op, const uint8_t *from, const struct
             touch(datagrams->data + ref.offset, ref.size);
         break;
     }
+    case NL_K_ADDRESS_BY:
+    case NL_K_SOCKADDR:
+        CHECK(from[16] == 6 || (from[16] == 4 && !memcmp(from, nl_mapped, sizeof nl_mapped)));
+        break;
     case NL_K_STRING:
     case NL_K_BINARY:
+    case NL_K_REST:
     case NL_K_PACKED: {
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
         CHECK(!ref.size == !ref.offset);
+        CHECK(op->kind != NL_K_REST || ref.size);
         if (ref.size)
             inside(heap, ref.offset, ref.size);
         CHECK(op->kind != NL_K_PACKED || ref.size % op->width == 0);
@@ -579,7 +599,7 @@ static void move(const struct result *from)
     struct nl_area heap = {0}, out = {0};
     size_t stride = outer.set.record_size + 4, before = 8 + from->heap.size % 40;
     uint8_t *record = malloc(stride);
-    CHECK(record && nl_area_reserve(&heap, before + from->heap.size) == 0);
+    CHECK(record && nl_area_reserve(&heap, before + from->heap.size) == 0 && heap.data);
     memset(heap.data, 0, before);
     if (from->heap.size)
         memcpy(heap.data + before, from->heap.data, from->heap.size);
@@ -750,7 +770,7 @@ static void seed_items(const struct nl_op *item, unsigned levels, struct nl_area
 static void seed_value(const struct nl_op *op, struct nl_area *out)
 {
     static const uint8_t widths[] = {1, 2, 4, 8};
-    uint8_t bytes[160];
+    uint8_t bytes[256];
     size_t size = next() % 12;
     for (unsigned i = 0; i < sizeof bytes; i++)
         bytes[i] = next() % 3 ? (uint8_t)next() : (uint8_t)(next() % 3);
@@ -765,9 +785,13 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
         return;
     case NL_K_SUBMESSAGE: {
         const struct nl_set *set = op->cases[next() % op->case_count].set;
-        if (set->wire_size || set->header)
+        if (set->rest)
+            size += 8;
+        if (set->rest)
+            CHECK(nl_put(out, bytes, size) == 0);
+        else if (set->wire_size || set->header)
             CHECK(nl_put(out, bytes, set->wire_size ? next() % (set->wire_size + 2) : next() % 16 ? 8 : 4) == 0);
-        if (!set->wire_size)
+        if (!set->wire_size && !set->rest)
             seed_set(set, out);
         return;
     }
@@ -788,7 +812,7 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
     case NL_K_INT:
         size = op->width ? op->width : widths[next() % 4];
         if (op->width == 1 && next() % 2)
-            bytes[0] = next() % 2 ? 1 : 0xfe;
+            bytes[0] = op->flags & NL_BIG ? NL_AF_INET : next() % 2 ? 1 : 0xfe;
         break;
     case NL_K_FLAG:
         size = 0;
@@ -799,8 +823,17 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
     case NL_K_ADDRESS:
         size = op->width ? op->width : next() % 2 ? 4 : 16;
         break;
+    case NL_K_ADDRESS_BY:
+        size = 16;
+        break;
+    case NL_K_SOCKADDR:
+        bytes[0] = next() % 2 ? NL_AF_INET : NL_AF_INET6;
+        bytes[1] = next() % 64 == 0;
+        size = next() % 64 ? 28 : 16 + next() % 16;
+        break;
     case NL_K_STRUCT:
-        size = next() % 56;
+        size = next() % 70;
+        bytes[42 + 18] = next() % 2 ? NL_AF_INET : 0;
         break;
     case NL_K_PACKED:
         size = next() % 4 * op->width;

@@ -25,6 +25,8 @@ from netlink.schema import (
     Items,
     Member,
     MissingAttribute,
+    Sockaddr,
+    SocketAddress,
     Str,
     Struct,
     View,
@@ -45,8 +47,11 @@ from netlink.schema import (
     packed,
     pad,
     repeated,
+    rest,
     s32,
+    sbe16,
     sint,
+    sockaddr,
     string,
     struct,
     submessage,
@@ -87,6 +92,36 @@ class Inner(Struct, aligned=True):
 
 class Empty(AttributeSet):
     pass
+
+
+class Uevent(AttributeSet):
+    texts: Items[str] = rest(texts=True)
+
+
+class Payload(AttributeSet, header=Header):
+    data: Bytes = rest()
+
+
+class Peer(AttributeSet):
+    endpoint: Sockaddr = sockaddr(1)
+    family: Int = u8(2)
+    source: IP = ip(3, size=16, family="family")
+    skew: Int = sbe16(4)
+    states: Items[State] = packed(5, u32, enum=State)
+    flags: Bits = bitfield32(6, enum=Status)
+
+
+def addresses(peer: Peer, event: Uevent, payload: Payload) -> None:
+    assert_type(peer.endpoint, SocketAddress | None)
+    assert_type(peer.source, IPv4Address | IPv6Address | None)
+    assert_type(peer.states, tuple[State, ...] | None)
+    assert_type(event.texts, tuple[str, ...] | None)
+    assert_type(payload.data, bytes | None)
+    if peer.endpoint is not None:
+        assert_type(peer.endpoint.port, int)
+    Peer(endpoint="192.0.2.1:7", source="::1")
+    Peer(endpoint=("192.0.2.1", 7))
+    Peer(endpoint=7)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 class Tuple(AttributeSet):

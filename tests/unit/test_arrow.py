@@ -36,6 +36,7 @@ from netlink.schema import (
     AttributeSet,
     Bitfield32,
     Record,
+    SocketAddress,
     Struct,
     array,
     be16,
@@ -168,13 +169,13 @@ def expected(record: Record, address: Any, prefix: str = "") -> dict[str, Any]:
                 if type(value) is cls:
                     name += f"_{key.name.lower() if isinstance(key, IntEnum) else key}"
             out |= expected(value, address, f"{name}_")
-        elif isinstance(value, Bitfield32):
-            out |= {f"{name}_value": value.value, f"{name}_selector": value.selector}
+        elif isinstance(value, (Bitfield32, SocketAddress)):
+            out |= {f"{name}_{part}": item(one, address) for part, one in value._asdict().items()}
+        elif isinstance(value, tuple):
+            names = (field if field.item is None else field.item).enum is not None
+            out[name] = [named(part) if names else item(part, address) for part in value]
         elif field.enum is not None and issubclass(field.enum, IntEnum):
             out[name] = named(value)
-        elif isinstance(value, tuple):
-            names = field.item is not None and field.item.enum is not None
-            out[name] = [named(part) if names else item(part, address) for part in value]
         else:
             out[name] = item(value, address)
     return out
@@ -187,8 +188,8 @@ def named(value: int) -> str:
 def item(value: Any, address: Any) -> Any:
     if isinstance(value, Record):
         return expected(value, address)
-    if isinstance(value, Bitfield32):
-        return value._asdict()
+    if isinstance(value, (Bitfield32, SocketAddress)):
+        return {part: item(one, address) for part, one in value._asdict().items()}
     if isinstance(value, (ipaddress.IPv4Address, ipaddress.IPv6Address)):
         return address(value)
     return bytes(value) if isinstance(value, memoryview) else value

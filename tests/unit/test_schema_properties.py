@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netlink import DecodeError
+from netlink import DecodeError, schema
 from netlink.schema import (
     AttributeSet,
     Record,
@@ -37,7 +37,9 @@ from netlink.schema import (
     s16,
     s32,
     s64,
+    sbe32,
     sint,
+    sockaddr,
     string,
     struct,
     submessage,
@@ -79,6 +81,7 @@ class Stats(Struct):
 
 class Both(Struct, aligned=True):
     one = u8()
+    told = ip(size=16, family="end")
     head = struct(None, Head)
     wide = u64()
     end = u16()
@@ -157,6 +160,11 @@ class Everything(AttributeSet, header=Head, rare=RARE):
     measured = array(39, Stats)
     table = array(40, Numbered, depth=2)
     both = struct(41, Both)
+    peer = sockaddr(42)
+    peers = repeated(43, sockaddr)
+    told = ip(44, size=16, family="i_u16")
+    i_sbe = sbe32(45)
+    states_packed = packed(46, u16, enum=State)
 
 
 def integers(width: int, signed: bool = False) -> st.SearchStrategy[int]:
@@ -187,11 +195,21 @@ middles = records(
     Middle, leaf=leaves, rare_leaf=leaves, text=texts, leaves=st.lists(leaves, min_size=1, max_size=3).map(tuple)
 )
 numbered = st.builds(Numbered, inner=integers(1), outer=integers(1), number=st.none() | integers(2))
-wholes = st.fixed_dictionaries({"one": integers(1), "head": heads, "wide": integers(8), "end": integers(2)}).map(
-    lambda values: Both(**values)
+wholes = st.fixed_dictionaries({"one": integers(1), "head": heads, "wide": integers(8), "told": st.ip_addresses()}).map(
+    lambda values: Both(**values, end=2 if values["told"].version == 4 else 10)
+)
+peers = st.one_of(
+    st.builds(schema.SocketAddress, v4s, integers(2)),
+    st.builds(schema.SocketAddress, v6s, integers(2), integers(4), integers(4)),
 )
 headed = records(Headed, header=heads, number=integers(4), text=texts).map(
     lambda r: r if r.header is not None else r.replace(family=0, res_id=0, pad=bytes(2))
+)
+told = st.one_of(
+    st.just({}),
+    v6s.map(lambda a: {"told": a}),
+    v4s.map(lambda a: {"told": a, "i_u16": 2}),
+    v6s.map(lambda a: {"told": a, "i_u16": 10}),
 )
 cases = st.one_of(
     st.just({}),
@@ -214,9 +232,12 @@ scalars = optional(
     states=st.lists(integers(2), min_size=1, max_size=3).map(tuple),
     statistics=st.lists(all_stats, max_size=3).map(tuple), measured=st.lists(all_stats, max_size=3).map(tuple),
     table=st.lists(numbered, max_size=4).map(tuple),
-    both=wholes,
+    both=wholes, peer=peers, peers=st.lists(peers, min_size=1, max_size=3).map(tuple), i_sbe=integers(4, True),
+    states_packed=st.lists(integers(2), max_size=4).map(tuple),
 )  # fmt: skip
-values = st.builds(lambda a, b: {**a, **b}, scalars, cases)
+values = st.builds(lambda a, b, c: {**a, **b, **c} if c else {**a, **b}, scalars, cases, told).map(
+    lambda v: {**v, "i_u16": 10} if v.get("i_u16") == 2 and "told" in v and v["told"].version == 6 else v
+)
 
 
 @many

@@ -78,8 +78,9 @@ enum nl_column_kind {
     NL_COL_VIEW,    /* nl_ref into the datagrams */
     NL_COL_RAW,     /* nl_sub: the payload if no case fits, else null */
     NL_COL_LIST,    /* nl_list; the child is the item */
+    NL_COL_TEXTS,   /* nl_ref to texts in the heap, with a NUL between them; the child is the text */
     NL_COL_PACKED,  /* nl_ref to integers in the heap; the child is the integer */
-    NL_COL_PART,    /* an address of nl_headers: becomes text */
+    NL_COL_PART,    /* an address of nl_headers, or another stored as a whole: becomes text */
     NL_COL_RECORD,  /* a record: becomes its attributes, encoded again */
 };
 
@@ -195,9 +196,6 @@ static int nl_schema_export(const struct nl_column *column, struct ArrowSchema *
 }
 
 /* ---- text ---- */
-
-/* The bytes before an IPv4 address in an IPv6 address. */
-static const uint8_t nl_mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 static inline char *nl_text_u8(char *to, unsigned value)
 {
@@ -424,6 +422,11 @@ static int nl_has_offsets(const struct nl_column *c)
     return c->kind >= NL_COL_ADDRESS;
 }
 
+static int nl_has_items(const struct nl_column *c)
+{
+    return c->kind == NL_COL_LIST || c->kind == NL_COL_TEXTS || c->kind == NL_COL_PACKED;
+}
+
 /* Bytes of a value of fixed size, else 0. */
 static size_t nl_value_size(const struct nl_column *c)
 {
@@ -549,6 +552,7 @@ static void nl_follow(const struct nl_column *c, const uint8_t *const *rows, siz
 }
 
 static int nl_gather(struct nl_builder *b, const uint8_t *const *rows, size_t n, const struct nl_bytes *bytes);
+static int nl_gather_terms(struct nl_builder *b, const uint8_t *const *at, size_t n);
 
 /* Appends the items of one list. */
 static int nl_gather_list(struct nl_builder *child, const uint8_t *at, const struct nl_bytes *bytes)
@@ -569,14 +573,47 @@ static int nl_gather_list(struct nl_builder *child, const uint8_t *at, const str
     return n ? nl_gather(child, items, n, bytes) : 0;
 }
 
+/* A text of many, as a record. */
+struct nl_one_text {
+    struct nl_ref text;
+    uint8_t present;
+};
+
+static int nl_gather_texts(struct nl_builder *child, const struct nl_ref *ref, const struct nl_bytes *bytes)
+{
+    uint32_t at = ref->offset, end = at + ref->size;
+    int result = 0;
+    while (at < end && !result) {
+        const uint8_t *from = bytes->heap + at, *stop = (const uint8_t *)memchr(from, 0, end - at);
+        struct nl_one_text one = {{at, stop ? (uint32_t)(stop - from) : end - at}, 1};
+        const uint8_t *row = (const uint8_t *)&one;
+        result = nl_gather(child, &row, 1, bytes);
+        at += one.text.size + 1;
+    }
+    return result;
+}
+
 static int nl_gather_packed(struct nl_builder *child, const struct nl_ref *ref, const struct nl_bytes *bytes)
 {
     if (!ref->size)
         return 0;
     if (!child->started && nl_builder_start(child))
         return ENOMEM;
-    if (nl_put(&child->data, bytes->heap + ref->offset, ref->size) < 0)
+    if (child->column->kind == NL_COL_TERM) {
+        const uint8_t *at[NL_BLOCK];
+        size_t n = 0;
+        for (uint32_t i = 0; i < ref->size; i += child->column->width) {
+            at[n++] = bytes->heap + ref->offset + i;
+            if (n < NL_BLOCK && i + child->column->width < ref->size)
+                continue;
+            int result = nl_gather_terms(child, at, n);
+            if (result)
+                return result;
+            n = 0;
+        }
+    } else if (nl_put(&child->data, bytes->heap + ref->offset, ref->size) < 0) {
         return ENOMEM;
+    }
     child->length += ref->size / child->column->width;
     return 0;
 }
@@ -610,6 +647,8 @@ static int nl_put_value(struct nl_builder *b, const uint8_t *at, const struct nl
     if (!ref.size)
         return 0;
     switch (b->column->kind) {
+    case NL_COL_TEXTS:
+        return nl_gather_texts(&b->children[0], &ref, bytes);
     case NL_COL_PACKED:
         return nl_gather_packed(&b->children[0], &ref, bytes);
     case NL_COL_TEXT:
@@ -730,7 +769,7 @@ static int nl_gather_terms(struct nl_builder *b, const uint8_t *const *at, size_
 static int nl_gather_values(struct nl_builder *b, const uint8_t *const *at, size_t n, const struct nl_bytes *bytes)
 {
     const struct nl_column *c = b->column;
-    int lists = c->kind == NL_COL_LIST || c->kind == NL_COL_PACKED;
+    int lists = nl_has_items(c);
     if (nl_area_reserve(&b->offsets, n * sizeof(int32_t)) < 0)
         return ENOMEM;
     for (size_t i = 0; i < n; i++) {
@@ -996,7 +1035,7 @@ static int nl_export_terms(const struct nl_builder *b, struct ArrowArray *out)
 static int nl_export(struct nl_builder *b, struct nl_zeros *zeros, struct ArrowArray *out)
 {
     const struct nl_column *c = b->column;
-    int offsets = nl_has_offsets(c), lists = c->kind == NL_COL_LIST || c->kind == NL_COL_PACKED;
+    int offsets = nl_has_offsets(c), lists = nl_has_items(c);
     int result = nl_array_make(out, c->child_count, zeros);
     if (result)
         return result;

@@ -37,6 +37,7 @@ cdef extern from "_engine/arrow.h" nogil:
         NL_COL_VIEW
         NL_COL_RAW
         NL_COL_LIST
+        NL_COL_TEXTS
         NL_COL_PACKED
         NL_COL_PART
         NL_COL_RECORD

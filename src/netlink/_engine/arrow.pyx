@@ -15,6 +15,7 @@ from libc.stdlib cimport calloc, free
 
 from netlink._engine.record cimport (
     NL_K_ADDRESS,
+    NL_K_ADDRESS_BY,
     NL_K_ARRAY,
     NL_K_BINARY,
     NL_K_EVENT,
@@ -26,6 +27,8 @@ from netlink._engine.record cimport (
     NL_K_PACKED,
     NL_K_RARE,
     NL_K_REPEATED,
+    NL_K_REST,
+    NL_K_SOCKADDR,
     NL_K_STRING,
     NL_K_STRUCT,
     NL_K_STRUCTS,
@@ -153,10 +156,14 @@ cdef list of_field(Field field, tuple path, tuple steps, uint32_t base, tuple ho
         return [of_recursive(field.cls, path, steps, (*hops, (offset, NL_HOP_RARE)), False)]
     if field.kind == NL_K_RARE:
         return of_class(field.cls, path, steps, 0, (*hops, (offset, NL_HOP_RARE)), binary)
-    if field.kind == NL_K_FIXED and field.form == _record.FORM_BITFIELD32:
+    if has_parts(field):
         columns = []
-        for i, part in enumerate(("value", "selector")):
-            column = new_column("_".join((*path, part)), "I", NL_COL_FIXED, offset + 4 * i, 4)
+        for i, (part, at, format_) in enumerate(parts_of(field)):
+            name = "_".join((*path, part))
+            if format_ == "u":
+                column = whole_address(name, offset + at, binary)
+            else:
+                column = new_column(name, format_, NL_COL_FIXED, offset + at, 2 if format_ == "S" else 4)
             column.path = (*path, part)
             column.steps = (*steps, i)
             columns.append(column)
@@ -210,6 +217,25 @@ cdef Node of_recursive(object cls, tuple path, tuple steps, tuple hops, bint who
     return column
 
 
+cdef bint has_parts(Field field):
+    """Whether a field has several columns, one for each item of its tuple."""
+    return field.kind == NL_K_SOCKADDR or field.form == _record.FORM_BITFIELD32
+
+
+cdef tuple parts_of(Field field):
+    """The names of these items, their places in the record and their formats."""
+    if field.kind == NL_K_SOCKADDR:
+        return ("address", 0, "u"), ("port", 17, "S"), ("flow_info", 19, "I"), ("scope_id", 23, "I")
+    return ("value", 0, "I"), ("selector", 4, "I")
+
+
+cdef Node whole_address(str name, uint32_t offset, bint binary):
+    """The column of an address that is stored as a whole."""
+    if binary:
+        return new_column(name, "w:16", NL_COL_FIXED, offset, 16)
+    return new_column(name, "u", NL_COL_PART, offset, 16)
+
+
 cdef list of_record(object cls, bint binary):
     """The columns of all fields of a record of its own, and of the headers of its packet."""
     packet = getattr(cls, "__packet__", None)
@@ -234,31 +260,45 @@ cdef object value_of(Record record, tuple steps):
     return value
 
 
+cdef Node of_integer(Field field, str name, uint32_t offset, uint32_t size):
+    """The column of an integer of a field, which has so many bytes in the record."""
+    cdef Node column
+    if field.enum is not None and not issubclass(field.enum, _enum.Flag):
+        column = new_column(name, "i", NL_COL_TERM, offset, size)
+        column.c.flags = field.flags
+        set_terms(column, field.enum)
+        return column
+    if field.time is not None:
+        return new_column(name, TIMES[field.time], NL_COL_FIXED, offset, 8)
+    return new_column(name, integer_format(size, field.flags), NL_COL_FIXED, offset, size)
+
+
 cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
     """The column of a field with exactly one column."""
     cdef Node column
     if field.kind == NL_K_INT or field.kind == NL_K_EVENT or field.kind == NL_K_KEY:
-        if field.enum is not None and not issubclass(field.enum, _enum.Flag):
-            column = new_column(name, "i", NL_COL_TERM, offset, field.size)
-            column.c.flags = field.flags
-            set_terms(column, field.enum)
-            return column
-        if field.time is not None:
-            return new_column(name, TIMES[field.time], NL_COL_FIXED, offset, 8)
-        return new_column(name, integer_format(field.size, field.flags), NL_COL_FIXED, offset, field.size)
+        return of_integer(field, name, offset, field.size)
     if field.kind == NL_K_FLAG:
         return new_column(name, "b", NL_COL_TRUE)
     if field.kind == NL_K_ADDRESS:
         if binary:
             return new_column(name, "w:16", NL_COL_MAPPED, offset, field.size)
         return new_column(name, "u", NL_COL_ADDRESS, offset, field.size)
+    if field.kind == NL_K_ADDRESS_BY:
+        return whole_address(name, offset, binary)
     if field.kind == NL_K_FIXED:
         if field.form == _record.FORM_LLADDR:
             return new_column(name, "u", NL_COL_MAC, offset, field.size)
         return new_column(name, f"w:{field.size}", NL_COL_FIXED, offset, field.size)
     if field.kind == NL_K_STRING:
         return new_column(name, "u", NL_COL_TEXT, offset)
-    if field.kind == NL_K_BINARY:
+    if field.kind == NL_K_REST and field.form == _record.FORM_TEXTS:
+        column = new_column(name, "+l", NL_COL_TEXTS, offset)
+        item = new_column("item", "u", NL_COL_TEXT)
+        item.c.presence, item.c.mask = 8, 1  # of an nl_one_text
+        column.set_children([item])
+        return column
+    if field.kind == NL_K_BINARY or field.kind == NL_K_REST:
         if field.form == _record.FORM_LLADDR:
             return new_column(name, "u", NL_COL_LLADDR, offset)
         return new_column(name, "z", NL_COL_BINARY, offset)
@@ -266,7 +306,7 @@ cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
         return new_column(name, "z", NL_COL_VIEW, offset)
     if field.kind == NL_K_PACKED:
         column = new_column(name, "+l", NL_COL_PACKED, offset)
-        item = new_column("item", integer_format(field.width, field.flags), NL_COL_FIXED, 0, field.width)
+        item = of_integer(field, "item", 0, field.width)
     elif field.kind == NL_K_REPEATED or field.kind == NL_K_ARRAY or field.kind == NL_K_STRUCTS:
         column = new_column(name, "+l", NL_COL_LIST, offset)
         item = of_item(field.item, field.owner, binary)
@@ -281,7 +321,7 @@ cdef Node of_item(Field item, object owner, bint binary):
     cdef Node column
     if item.forward and leads_to(item.cls, owner):
         return of_recursive(item.cls, ("item",), (), (), False)
-    if item.kind == NL_K_NESTED or item.kind == NL_K_STRUCT or item.form == _record.FORM_BITFIELD32:
+    if item.kind == NL_K_NESTED or item.kind == NL_K_STRUCT or has_parts(item):
         column = new_column("item", "+s", NL_COL_STRUCT)
         column.set_children(of_field(item, (), (), 0, (), binary))
         return column

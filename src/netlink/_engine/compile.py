@@ -19,7 +19,7 @@ __all__ = ["Pad", "compile_attributes", "compile_struct", "struct_width"]
 _DEPTH_MAX = 16
 _REFERENCE = 4  # bytes of a reference into the heap
 _ADDRESS_FAMILY = 4  # offset of the family of an address that may have either
-_NEVER_RARE = (_record.NL_K_SUBMESSAGE, _record.NL_K_VIEW, _record.NL_K_EVENT, _record.NL_K_KEY)
+_NEVER_RARE = (_record.NL_K_REST, _record.NL_K_SUBMESSAGE, _record.NL_K_VIEW, _record.NL_K_EVENT, _record.NL_K_KEY)
 
 
 class Pad:
@@ -49,6 +49,8 @@ def compile_attributes(
     for field in fields.values():
         for i, (path, width) in enumerate(field.types):
             level.add(field, path, width, 6 if i else 4)
+        if field.kind == _record.NL_K_REST:
+            level.ops.append(_op(field, 0, 0))
     for type_ in options["ignore"]:
         level.claim(type_, "ignore=")
     if annex is not None:
@@ -76,6 +78,9 @@ def compile_struct(cls: Any, members: dict[str, Field[Any] | Pad], *, aligned: b
             at = _align(at, _alignment(member))
         ops.append({**_op(member, 0, 0), "at": at})
         at += struct_width(member)
+    for op in ops:
+        if op["kind"] == _record.NL_K_ADDRESS_BY:
+            op["sibling"] = list(fields).index(_family(cls, fields, fields[op["name"]]).name)
     if aligned:
         at = _align(at, max(map(_alignment, fields.values())))
     _finish(cls, fields, size, Table().fill(ops, {}, -1, at, size, presence))
@@ -92,13 +97,25 @@ def struct_width(field: Field[Any]) -> int:
     return field.size if field.kind == _record.NL_K_FIXED else field.width
 
 
+def _family(cls: type[Record], fields: Mapping[str, Field[Any]], address: Field[Any]) -> Field[Any]:
+    """The field that tells the family of an address."""
+    name = str(address.on)
+    found = fields.get(name.removeprefix("header."))
+    if name.startswith("header."):
+        header = fields.get("header")
+        found = None if header is None or header.cls is None else header.cls.__fields__.get(name[7:])
+    if found is None or found.kind != _record.NL_K_INT or not found.width:
+        raise TypeError(f"{cls.__name__}.{address.name}: family={name!r} is not the name of an integer beside it")
+    return found
+
+
 def _alignment(field: Field[Any]) -> int:
     if field.cls is not None:
         return max(map(_alignment, field.cls.__fields__.values()))
     if field.kind == _record.NL_K_INT:
         return field.width
     # struct in_addr and in6_addr begin with integers of 32 bits; other bytes are those of an array.
-    return 4 if field.kind == _record.NL_K_ADDRESS else 1
+    return 4 if field.kind in (_record.NL_K_ADDRESS, _record.NL_K_ADDRESS_BY) else 1
 
 
 def _lay_out(cls: type[Record], fields: dict[str, Field[Any]], annex: _Annex | None = None) -> tuple[int, int]:
@@ -267,6 +284,10 @@ class _Level:
             index.update(dict.fromkeys(options["ignore"], places[2]))
         numbered = {level: len(ops) + i for i, level in enumerate(keys or ())}
         ops += (keys or {}).values()
+        addresses = [op for op in self.ops if op["kind"] == _record.NL_K_ADDRESS_BY]
+        for op in addresses:
+            op["sibling"] = len(ops)
+            ops.append(self.family(self.fields[op["name"]]))
         return Table().fill(
             ops,
             index,
@@ -277,9 +298,22 @@ class _Level:
             annex=places[1],
             skip=places[2],
             keys=numbered,
+            rest=next((i for i, op in enumerate(ops) if op["kind"] == _record.NL_K_REST), -1),
+            selectors=len(addresses),
             lenient=options["lenient"],
             narrow=not options["unknown"],
         )
+
+    def family(self, address: Field[Any]) -> dict[str, Any]:
+        """The op of the field that tells the family of an address: by its place in the record, also of the header."""
+        found = _family(self.cls, self.fields, address)
+        header = found.owner is not self.cls
+        if not header and (self.where or (self.annex is not None and found.name in self.annex.fields)):
+            raise TypeError(
+                f"{self.cls.__name__}.{address.name}: family={address.on!r} must be beside it, and not rare"
+            )
+        offset = found.offset + (self.fields["header"].offset if header else 0)
+        return {"kind": _record.NL_K_INT, "offset": offset, "size": found.size}
 
     def sibling(self, op: dict[str, Any]) -> int:
         on = self.fields[op["name"]].on

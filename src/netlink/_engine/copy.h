@@ -190,7 +190,7 @@ static int nl_copy_fields(struct nl_copier *c, const struct nl_set *set, const u
             result = nl_copy_fields(c, op->set, from, fixed, at + op->offset);
         else if (op->kind == NL_K_ADDRESS)
             result = nl_copy_address(c, op, from, fixed, at + op->offset);
-        else if (op->kind == NL_K_STRING || op->kind == NL_K_BINARY || op->kind == NL_K_PACKED)
+        else if (op->kind == NL_K_STRING || op->kind == NL_K_BINARY || op->kind == NL_K_REST || op->kind == NL_K_PACKED)
             result = nl_copy_ref(c, from, fixed, at + op->offset);
         else if (op->kind == NL_K_VIEW)
             result = nl_copy_view(c, from, fixed, at + op->offset);
@@ -289,8 +289,8 @@ static void nl_move_fields(const struct nl_mover *m, const struct nl_set *set, u
             continue;
         else if (op->kind == NL_K_NESTED)
             nl_move_fields(m, op->set, at);
-        else if (op->kind == NL_K_STRING || op->kind == NL_K_BINARY || op->kind == NL_K_PACKED ||
-                 (op->kind == NL_K_ADDRESS && nl_is_in_heap(op, at)))
+        else if (op->kind == NL_K_STRING || op->kind == NL_K_BINARY || op->kind == NL_K_REST ||
+                 op->kind == NL_K_PACKED || (op->kind == NL_K_ADDRESS && nl_is_in_heap(op, at)))
             nl_move_reference(m, at);
         else if (op->kind == NL_K_RARE)
             nl_move_rare(m, op->set, at);

@@ -29,6 +29,8 @@ enum nl_kind {
     NL_K_BINARY,     /* any bytes; stored as nl_ref */
     NL_K_FIXED,      /* size bytes, stored unchanged */
     NL_K_ADDRESS,    /* 4 or 16 bytes (width 0: either); stored in size bytes: see nl_address_bytes */
+    NL_K_ADDRESS_BY, /* 16 bytes, an address whose family the sibling tells; stored as by nl_store_whole_address */
+    NL_K_SOCKADDR,   /* struct sockaddr_in or sockaddr_in6; stored as nl_socket_address */
     NL_K_NESTED,     /* attributes of set; the nested record lies inside this one */
     NL_K_CONTAINER,  /* attributes of set, which are fields of this record itself */
     NL_K_RARE,       /* attributes of set; the nested record lies in the heap, stored as its offset */
@@ -39,6 +41,7 @@ enum nl_kind {
     NL_K_PACKED,     /* integers of width bytes side by side; stored as nl_ref to them in host order */
     NL_K_SUBMESSAGE, /* the payload of a set, which the value of a sibling field chooses; stored as nl_sub */
     NL_K_VIEW,       /* any bytes; stored as nl_ref into the datagrams instead of the heap */
+    NL_K_REST,       /* no attribute: all bytes behind the header; stored as nl_ref */
     NL_K_EVENT,      /* no attribute: derived from the message's type and flags; stored as a byte */
     NL_K_KEY,        /* no attribute: the type of the attribute that the record was in an array; stored in 2 bytes */
     NL_K_ANNEX,      /* the field of item, which lies in the annex: offset is that of the reference to it, in 4 bytes */
@@ -92,7 +95,7 @@ struct nl_op {
     uint8_t depth;   /* an array: levels of attributes that only number, the items included */
     const struct nl_set *set;
     const struct nl_op *item;
-    const struct nl_op *sibling; /* a submessage: the field that chooses the case */
+    const struct nl_op *sibling; /* a submessage: the field that chooses the case. NL_K_ADDRESS_BY: its family */
     const struct nl_case *cases;
     uint16_t case_count;
 };
@@ -105,6 +108,7 @@ struct nl_set {
     uint16_t op_count;
     const struct nl_op *ops;    /* in the order of declaration */
     const struct nl_op *header; /* NULL, or the struct before the attributes */
+    const struct nl_op *rest;   /* NULL, or the field of all bytes behind the header, which are no attributes */
     const struct nl_op *annex;  /* NULL, or the reference to the record in the heap with the fields that few records
                                    have: as NL_K_RARE, but without an attribute and a presence bit. 0: no such record */
     uint32_t wire_size;         /* bytes of a struct on the wire; 0 for attributes */
@@ -122,6 +126,16 @@ struct nl_ref {
 /* Bytes of an address that may have either family: an IPv4 address or the offset of an IPv6 one in the heap, then 4
  * or 6. An address of one family is stored as it is. */
 enum { NL_ADDRESS = 5 };
+
+/* An address stored as a whole: 16 bytes, an IPv4 address as ::ffff:a.b.c.d, then 4 or 6. As those of packet.h. */
+enum { NL_WHOLE_ADDRESS = 17 };
+
+/* Not aligned. */
+struct __attribute__((packed)) nl_socket_address {
+    uint8_t address[NL_WHOLE_ADDRESS];
+    uint16_t port;
+    uint32_t flow_info, scope_id;
+};
 
 struct nl_list {
     uint32_t first, last; /* entries in the heap: the offset of the next entry, then the item */
@@ -288,6 +302,33 @@ static inline const uint8_t *nl_address_bytes(const uint8_t *at, uint32_t size, 
     return at[4] == 6 ? heap + nl_load32(at) : at;
 }
 
+enum { NL_AF_INET = 2, NL_AF_INET6 = 10 };
+
+/* The bytes before an IPv4 address in an IPv6 address. */
+static const uint8_t nl_mapped[12] = {[10] = 0xff, [11] = 0xff};
+
+/* Stores an address of 4 or 16 bytes as a whole. */
+static inline void nl_store_whole_address(uint8_t *to, const uint8_t *bytes, unsigned count)
+{
+    memcpy(to, nl_mapped, sizeof nl_mapped);
+    memcpy(to + 16 - count, bytes, count);
+    to[16] = count == 4 ? 4 : 6;
+}
+
+/* The bytes of an address that is stored as a whole, and their number. */
+static inline const uint8_t *nl_whole_address_bytes(const uint8_t *at, unsigned *count)
+{
+    *count = at[16] == 4 ? 4 : 16;
+    return at + 16 - *count;
+}
+
+/* Stores the 16 bytes of an address whose family is in the record already. One of IPv4 has the first 4. */
+static inline void nl_decode_address_by(const struct nl_op *op, const uint8_t *bytes, uint8_t *record)
+{
+    int v4 = nl_load_int(record + op->sibling->offset, op->sibling->size, 0) == NL_AF_INET;
+    nl_store_whole_address(record + op->offset, bytes, v4 ? 4 : 16);
+}
+
 /* ---- decode ---- */
 
 enum {
@@ -299,6 +340,7 @@ enum nl_fault_kind {
     NL_FAULT_NONE,
     NL_FAULT_WIDTH,     /* a value has got bytes instead of want */
     NL_FAULT_ATTRIBUTE, /* an attribute's length field is wrong, or its header is cut off */
+    NL_FAULT_FAMILY,    /* a socket address has another family, got */
     NL_FAULT_HEADER,    /* the payload is shorter than its header struct */
     NL_FAULT_DEPTH,     /* records are nested deeper than NL_DEPTH_MAX */
     NL_FAULT_MEMORY,    /* no memory */
@@ -355,6 +397,8 @@ static inline uint8_t *nl_at(const struct nl_decoder *d, const struct nl_place *
 static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
                          const struct nl_place *place);
 
+static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
+                           const struct nl_attribute *a, const struct nl_place *place);
 static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record);
 
 /* Decodes what a payload is as a whole: a struct, or attributes behind the header that the set may have. */
@@ -376,6 +420,10 @@ static int nl_decode_whole(struct nl_decoder *d, const struct nl_set *set, const
             header = size;
         nl_decode_struct(head, payload, head->wire_size, record + set->header->offset);
         nl_set_present(set, record, set->header->bit);
+    }
+    if (set->rest) {
+        struct nl_attribute rest = {.payload = payload + header, .size = size - header};
+        return rest.size ? nl_decode_value(d, set, set->rest, &rest, place) : 0;
     }
     return nl_decode_set(d, set, payload + header, size - header, place);
 }
@@ -448,7 +496,7 @@ static inline size_t nl_struct_width(const struct nl_op *op)
 {
     if (op->kind == NL_K_STRUCT)
         return op->set->wire_size;
-    return op->kind == NL_K_INT || op->kind == NL_K_ADDRESS ? op->width : op->size;
+    return op->kind == NL_K_INT || op->kind == NL_K_ADDRESS || op->kind == NL_K_ADDRESS_BY ? op->width : op->size;
 }
 
 /* The bytes of a struct's field that must be there for it to be present: of a struct in it the first field. */
@@ -462,6 +510,7 @@ static inline size_t nl_struct_least(const struct nl_op *op)
 
 static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record)
 {
+    int by_family = 0;
     for (unsigned i = 0; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
         if (op->at + nl_struct_least(op) > size)
@@ -490,15 +539,18 @@ static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, s
             nl_decode_struct(op->set, from, size - op->at, to);
             break;
         default:
-            memcpy(to, from, op->size);
+            if (op->kind == NL_K_ADDRESS_BY)
+                by_family = 1; /* the family may follow */
+            else
+                memcpy(to, from, op->size);
             break;
         }
         nl_set_present(set, record, op->bit);
     }
+    for (unsigned i = 0; by_family && i < set->op_count; i++)
+        if (set->ops[i].kind == NL_K_ADDRESS_BY && nl_present(set, record, set->ops[i].bit))
+            nl_decode_address_by(&set->ops[i], payload + set->ops[i].at, record);
 }
-
-static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
-                           const struct nl_attribute *a, const struct nl_place *place);
 
 /* Appends an entry to the nl_list that lies `at` bytes into the record. */
 static void nl_list_append(struct nl_decoder *d, const struct nl_place *place, size_t at, uint32_t entry)
@@ -608,6 +660,28 @@ static inline int nl_widths(struct nl_decoder *d, const struct nl_attribute *a, 
     return rest ? nl_fail(d, NL_FAULT_WIDTH, a->payload, a->size - rest + width, a->size) : 0;
 }
 
+static int nl_decode_sockaddr(struct nl_decoder *d, const struct nl_attribute *a, uint8_t *to)
+{
+    struct nl_socket_address address = {.flow_info = 0};
+    const uint8_t *p = a->payload;
+    if (a->size < 2)
+        return nl_fail(d, NL_FAULT_WIDTH, p, 16, a->size);
+    unsigned family = nl_load16(p);
+    size_t want = family == NL_AF_INET ? 16 : 28;
+    if (family != NL_AF_INET && family != NL_AF_INET6)
+        return nl_fail(d, NL_FAULT_FAMILY, p, 0, family);
+    if (a->size < want) /* struct sockaddr_storage is longer */
+        return nl_fail(d, NL_FAULT_WIDTH, p, want, a->size);
+    address.port = (uint16_t)nl_load_int(p + 2, 2, NL_BIG);
+    nl_store_whole_address(address.address, p + (want == 16 ? 4 : 8), want == 16 ? 4 : 16);
+    if (want == 28) {
+        address.flow_info = (uint32_t)nl_load_int(p + 4, 4, NL_BIG);
+        address.scope_id = nl_load32(p + 24);
+    }
+    memcpy(to, &address, sizeof address);
+    return 0;
+}
+
 /* Decodes a value of any kind. nl_decode_set handles the common kinds itself. Lists and the constructor
  * call this for them. */
 static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
@@ -634,7 +708,8 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         *to = 1;
         break;
     case NL_K_STRING:
-    case NL_K_BINARY: {
+    case NL_K_BINARY:
+    case NL_K_REST: {
         struct nl_ref ref;
         if (nl_heap_copy(d, a->payload, nl_text_size(op, a->payload, a->size), &ref) < 0)
             return -1;
@@ -658,6 +733,15 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         } else if (nl_decode_address6(d, a->payload, op, place) < 0) {
             return -1;
         }
+        break;
+    case NL_K_ADDRESS_BY:
+        if (nl_width(d, a, 16) < 0)
+            return -1;
+        nl_store_whole_address(to, a->payload, 16); /* nl_decode_set looks at the family in the end */
+        break;
+    case NL_K_SOCKADDR:
+        if (nl_decode_sockaddr(d, a, to) < 0)
+            return -1;
         break;
     case NL_K_NESTED: {
         struct nl_place inside = *place;
@@ -848,7 +932,7 @@ static int nl_counts(struct nl_decoder *d, const struct nl_set *set, const struc
 static int nl_forgive(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op, struct nl_attribute a,
                       struct nl_cursor rest, const struct nl_place *place)
 {
-    if (!set->lenient || d->fault->kind != NL_FAULT_WIDTH || d->fault->depth)
+    if (!set->lenient || (d->fault->kind != NL_FAULT_WIDTH && d->fault->kind != NL_FAULT_FAMILY) || d->fault->depth)
         return -1;
     if (op->code == NL_C_APART && nl_comes_again(rest, a.type & NL_ATTR_TYPE))
         return 0; /* it does not count */
@@ -867,7 +951,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
     struct nl_cursor c = {payload, size};
     struct nl_attribute a;
     enum nl_step step;
-    int submessages = 0;
+    int late = 0;            /* whether there are fields that others tell about */
     uint64_t seen = 0;       /* the first 64 presence bits: written at the end */
     uint64_t containers = 0; /* of these types modulo 64; a false alarm only costs time */
     size_t want;
@@ -976,7 +1060,7 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
             if (counts < 0 || (counts && nl_decode_value(d, set, op, &whole, place) < 0))
                 goto unfit;
             record = nl_at(d, place);
-            submessages |= op->kind == NL_K_SUBMESSAGE;
+            late |= op->kind == NL_K_SUBMESSAGE || op->kind == NL_K_ADDRESS_BY;
             continue;
         }
         }
@@ -995,11 +1079,13 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
     if (step == NL_BAD)
         return nl_fail(d, NL_FAULT_ATTRIBUTE, c.at, 0, c.left);
     nl_write_presence(set, record, seen);
-    if (submessages) {
+    if (late) {
         struct nl_cursor again = {payload, size};
         while (nl_next_attribute(&again, &a) == NL_ITEM) {
             unsigned type = a.type & NL_ATTR_TYPE;
             op = type < set->limit ? set->index[type] : NULL;
+            if (op && op->kind == NL_K_ADDRESS_BY && a.size == 16)
+                nl_decode_address_by(op, a.payload, nl_at(d, place));
             if (!op || op->kind != NL_K_SUBMESSAGE)
                 continue;
             size_t heap = d->heap->size, datagrams = d->datagrams->size;
@@ -1085,6 +1171,31 @@ static int nl_put(struct nl_area *out, const void *bytes, size_t size)
     return 0;
 }
 
+/* Writes an address over 16 zeros. */
+static void nl_write_address_by(const uint8_t *from, uint8_t *to)
+{
+    unsigned count;
+    const uint8_t *address = nl_whole_address_bytes(from, &count);
+    memcpy(to, address, count);
+}
+
+static int nl_encode_sockaddr(const uint8_t *from, struct nl_area *out)
+{
+    uint8_t wire[28] = {0};
+    struct nl_socket_address address;
+    unsigned count;
+    memcpy(&address, from, sizeof address);
+    const uint8_t *bytes = nl_whole_address_bytes(address.address, &count);
+    nl_store_int(wire, count == 4 ? NL_AF_INET : NL_AF_INET6, 2, 0);
+    nl_store_int(wire + 2, address.port, 2, NL_BIG);
+    if (count == 16) {
+        nl_store_int(wire + 4, address.flow_info, 4, NL_BIG);
+        nl_store_int(wire + 24, address.scope_id, 4, 0);
+    }
+    memcpy(wire + (count == 4 ? 4 : 8), bytes, count);
+    return nl_put(out, wire, count == 4 ? 16 : 28);
+}
+
 /* Writes the present fields of a struct over zeros. Returns how many bytes they take: all, with the padding at the end,
  * if none is missing there. */
 static size_t nl_write_struct(const struct nl_set *set, const uint8_t *record, uint8_t *to)
@@ -1100,6 +1211,8 @@ static size_t nl_write_struct(const struct nl_set *set, const uint8_t *record, u
             nl_store_int(to + op->at, nl_load_int(from, op->size, 0), op->width, op->flags);
         else if (op->kind == NL_K_STRUCT)
             used = nl_write_struct(op->set, from, to + op->at);
+        else if (op->kind == NL_K_ADDRESS_BY)
+            nl_write_address_by(from, to + op->at);
         else
             memcpy(to + op->at, from, op->size);
         end = i + 1u == set->op_count && used == width ? set->wire_size : op->at + used;
@@ -1162,11 +1275,12 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
     case NL_K_FLAG:
         return 0;
     case NL_K_STRING:
-    case NL_K_BINARY: {
+    case NL_K_BINARY:
+    case NL_K_REST: {
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
         int result = nl_put(out, ref.size ? bytes->heap + ref.offset : NULL, ref.size);
-        return result < 0 || op->kind == NL_K_BINARY ? result : nl_put(out, "", 1);
+        return result < 0 || op->kind != NL_K_STRING ? result : nl_put(out, "", 1);
     }
     case NL_K_VIEW: {
         struct nl_ref ref;
@@ -1180,6 +1294,13 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
         const uint8_t *address = nl_address_bytes(from, op->size, bytes->heap, &count);
         return nl_put(out, address, count);
     }
+    case NL_K_ADDRESS_BY: {
+        uint8_t wire[16] = {0};
+        nl_write_address_by(from, wire);
+        return nl_put(out, wire, sizeof wire);
+    }
+    case NL_K_SOCKADDR:
+        return nl_encode_sockaddr(from, out);
     case NL_K_NESTED:
         return nl_encode_set(op->set, from, bytes, out);
     case NL_K_RARE: {
@@ -1337,6 +1458,8 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
         return 0;
     if (op->kind == NL_K_INT && op->width)
         return nl_encode_int(op, from, out);
+    if (op->kind == NL_K_REST)
+        return nl_encode_value(op, from, bytes, out);
     if (op->kind == NL_K_REPEATED)
         return nl_encode_repeated(op, from, bytes, out);
     result = nl_open_attribute(out, (uint16_t)(op->type | (nl_is_nest(op, from) ? NL_ATTR_NESTED : 0)), &at);

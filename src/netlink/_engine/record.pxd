@@ -15,6 +15,8 @@ cdef extern from "_engine/plan.h" nogil:
         NL_K_BINARY
         NL_K_FIXED
         NL_K_ADDRESS
+        NL_K_ADDRESS_BY
+        NL_K_SOCKADDR
         NL_K_NESTED
         NL_K_CONTAINER
         NL_K_RARE
@@ -25,16 +27,21 @@ cdef extern from "_engine/plan.h" nogil:
         NL_K_PACKED
         NL_K_SUBMESSAGE
         NL_K_VIEW
+        NL_K_REST
         NL_K_EVENT
         NL_K_KEY
         NL_K_ANNEX
         NL_K_SKIP
         NL_ADDRESS
+        NL_WHOLE_ADDRESS
+        NL_AF_INET
+        NL_AF_INET6
         NL_BIG
         NL_SIGNED
         NL_KEYS_MAX
         NL_FAULT_WIDTH
         NL_FAULT_ATTRIBUTE
+        NL_FAULT_FAMILY
         NL_FAULT_HEADER
         NL_FAULT_DEPTH
         NL_FAULT_MEMORY
@@ -71,6 +78,7 @@ cdef extern from "_engine/plan.h" nogil:
         uint16_t op_count
         const nl_op *ops
         const nl_op *header
+        const nl_op *rest
         const nl_op *annex
         uint32_t wire_size
         uint32_t record_size
@@ -82,6 +90,12 @@ cdef extern from "_engine/plan.h" nogil:
     struct nl_ref:
         uint32_t offset
         uint32_t size
+
+    struct nl_socket_address:
+        uint8_t address[17]
+        uint16_t port
+        uint32_t flow_info
+        uint32_t scope_id
 
     struct nl_list:
         uint32_t first
@@ -132,6 +146,8 @@ cdef extern from "_engine/plan.h" nogil:
 
     void nl_op_finish(nl_op *op) noexcept
     const uint8_t *nl_address_bytes(const uint8_t *at, uint32_t size, const uint8_t *heap, unsigned *count) noexcept
+    void nl_store_whole_address(uint8_t *to, const uint8_t *bytes, unsigned count) noexcept
+    const uint8_t *nl_whole_address_bytes(const uint8_t *at, unsigned *count) noexcept
     uint32_t nl_heap_alloc(nl_area *heap, size_t n) noexcept
     uint32_t nl_heap_alloc_zeroed(nl_area *heap, size_t n) noexcept
     uint32_t nl_load32(const uint8_t *p) noexcept
@@ -264,6 +280,7 @@ cdef class Field:
     cdef bytes attributes_of(self, list items, int level)
     cdef bytes lladdr(self, object value)
     cdef bytes text(self, object value)
+    cdef bytes sockaddr(self, object value)
     cdef bytes packed(self, object value, unsigned width)
     cdef bytes part(self, object cls, object value)
     cdef uint64_t checked(self, object value, unsigned width) except? 0xdead

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable, Iterator
+from ipaddress import IPv4Address, IPv6Address
 from types import MappingProxyType
 from typing import Any, ClassVar, Final, Generic, Literal, NamedTuple, Never, Self, final, overload
 
@@ -17,6 +18,8 @@ NL_K_STRING: Final[int]
 NL_K_BINARY: Final[int]
 NL_K_FIXED: Final[int]
 NL_K_ADDRESS: Final[int]
+NL_K_ADDRESS_BY: Final[int]
+NL_K_SOCKADDR: Final[int]
 NL_K_NESTED: Final[int]
 NL_K_CONTAINER: Final[int]
 NL_K_RARE: Final[int]
@@ -27,6 +30,7 @@ NL_K_STRUCTS: Final[int]
 NL_K_PACKED: Final[int]
 NL_K_SUBMESSAGE: Final[int]
 NL_K_VIEW: Final[int]
+NL_K_REST: Final[int]
 NL_K_EVENT: Final[int]
 NL_K_KEY: Final[int]
 NL_K_ANNEX: Final[int]
@@ -37,10 +41,19 @@ NL_KEYS_MAX: Final[int]
 FORM_PLAIN: int
 FORM_LLADDR: int
 FORM_BITFIELD32: int
+FORM_TEXTS: int
+SOCKADDR_SIZE: Final[int]
+ADDRESS_SIZE: Final[int]
 
 class Bitfield32(NamedTuple):
     value: int
     selector: int
+
+class SocketAddress(NamedTuple):
+    address: IPv4Address | IPv6Address
+    port: int
+    flow_info: int = 0
+    scope_id: int = 0
 
 def attributes_of(record: Record) -> bytes: ...
 def restored(cls: type[_R], payload: Buffer, *beside: tuple[str, Any]) -> _R: ...
@@ -48,7 +61,7 @@ def restored_batch(
     cls: type[_R], payloads: list[bytes], events: dict[str, list[int | None]], interrupted: bool
 ) -> Batch[_R]: ...
 def release_memory() -> int: ...
-def is_submessage(field: Field[Any]) -> bool: ...
+def is_late(field: Field[Any]) -> bool: ...
 
 class MissingAttribute(AttributeError): ...
 
@@ -67,6 +80,8 @@ class Table:
         annex: int = -1,
         keys: dict[int, int] | None = None,
         skip: int = -1,
+        rest: int = -1,
+        selectors: int = 0,
         lenient: bool = False,
         narrow: bool = False,
     ) -> Self: ...

@@ -81,6 +81,8 @@ globals().update({
     "NL_K_PACKED": NL_K_PACKED, "NL_K_KEY": NL_K_KEY, "NL_KEYS_MAX": NL_KEYS_MAX,
     "NL_K_SUBMESSAGE": NL_K_SUBMESSAGE, "NL_K_VIEW": NL_K_VIEW, "NL_K_EVENT": NL_K_EVENT, "NL_K_ANNEX": NL_K_ANNEX,
     "NL_K_SKIP": NL_K_SKIP,
+    "NL_K_ADDRESS_BY": NL_K_ADDRESS_BY, "NL_K_SOCKADDR": NL_K_SOCKADDR, "NL_K_REST": NL_K_REST,
+    "SOCKADDR_SIZE": sizeof(nl_socket_address), "ADDRESS_SIZE": NL_WHOLE_ADDRESS,
     "NL_BIG": NL_BIG, "NL_SIGNED": NL_SIGNED,
 })
 
@@ -106,8 +108,8 @@ cdef class Table:
         free(self.cases)
 
     def fill(self, list ops, dict index, Py_ssize_t header, uint32_t wire_size, uint32_t record_size,
-             uint32_t presence, *, Py_ssize_t annex=-1, Py_ssize_t skip=-1, dict keys=None, bint lenient=False,
-             bint narrow=False):
+             uint32_t presence, *, Py_ssize_t annex=-1, Py_ssize_t skip=-1, dict keys=None, Py_ssize_t rest=-1,
+             Py_ssize_t selectors=0, bint lenient=False, bint narrow=False):
         """Fill the table.
 
         ops: dicts of nl_op's members. set: another Table. item: another Table and a position in its ops. sibling: a
@@ -117,6 +119,8 @@ cdef class Table:
         header, annex, skip: the positions in ops of the ops for these, which must be the last ones; -1 for none. skip:
         the op of the ignored types.
         keys: the positions of the NL_K_KEY by their levels, which must be the last ones, too.
+        rest: the position of the field of all bytes behind the header, or -1.
+        selectors: how many of the last ops are only siblings of others.
         """
         cdef Py_ssize_t count = len(ops), i, total = 0
         cdef nl_op *op
@@ -187,7 +191,8 @@ cdef class Table:
         self.set.ops = self.ops
         # The last ops are no attributes.
         self.set.op_count = (count - (header >= 0) - (annex >= 0) - (skip >= 0)
-                             - (0 if keys is None else len(keys)))
+                             - (0 if keys is None else len(keys)) - selectors)
+        self.set.rest = &self.ops[rest] if rest >= 0 else NULL
         for level, position in (keys or {}).items():
             if not 0 <= level < NL_KEYS_MAX:
                 raise TypeError(f"a key has a level from 0 to {NL_KEYS_MAX - 1}")
@@ -288,6 +293,9 @@ cdef object fault_error(object cls, Table table, const nl_fault *fault):
         return DecodeError(f"{where}: want {fault.want} bytes, got {fault.got}, at byte {fault.offset}")
     if fault.kind == NL_FAULT_DEPTH:
         return DecodeError(f"{where}: records are nested more than {fault.want} deep, at byte {fault.offset}")
+    if fault.kind == NL_FAULT_FAMILY:
+        return DecodeError(f"{where}: want a socket address of AF_INET or AF_INET6, got address family {fault.got}, "
+                           f"at byte {fault.offset}")
     if fault.kind == NL_FAULT_HEADER:
         return DecodeError(f"{where}: want a header of {fault.want} bytes, got {fault.got}, at byte {fault.offset}")
     return DecodeError(f"{where}: an attribute's length does not fit the {fault.got} remaining bytes, "
@@ -587,8 +595,7 @@ cdef class Record:
             blank = bytes(struct_size(table, values))
             nl_decode_struct(&table.set, <const uint8_t *>PyBytes_AS_STRING(blank), PyBytes_GET_SIZE(blank),
                              store.records.data)
-        # A submessage is stored after the sibling that chooses its case.
-        for field in sorted(map(fields.__getitem__, values), key=is_submessage):
+        for field in sorted(map(fields.__getitem__, values), key=is_late):
             if field.layout is not table:
                 raise TypeError(f"{field.name!r} is not a field of {type(self).__name__}")
             value = values[field.name]
@@ -790,13 +797,16 @@ cdef list events_of(object cls, Table table):
     return [field for field in cls.__fields__.values() if field.kind == NL_K_EVENT and field.layout is table]
 
 
-def is_submessage(Field field not None):
-    return field.kind == NL_K_SUBMESSAGE
+def is_late(Field field not None):
+    """Whether the field is stored after the one that tells about it."""
+    return field.kind == NL_K_SUBMESSAGE or field.kind == NL_K_ADDRESS_BY
 
 
 cdef object plain(object value, bint json):
     if isinstance(value, Record):
         return value.to_dict(json=json)
+    if isinstance(value, SocketAddress):
+        return str(value) if json else value
     if isinstance(value, tuple):
         return [plain(item, json) for item in value]
     if isinstance(value, memoryview):
@@ -811,10 +821,26 @@ cdef object plain(object value, bint json):
 
 
 # The Python value of a field, if its kind allows several.
-FORM_PLAIN, FORM_LLADDR, FORM_BITFIELD32 = range(3)
+FORM_PLAIN, FORM_LLADDR, FORM_BITFIELD32, FORM_TEXTS = range(4)
 
 Bitfield32 = _collections.namedtuple("Bitfield32", ["value", "selector"])
 Bitfield32.__doc__ = """struct nla_bitfield32: value has the bits that selector selects; 32 bits each."""
+
+
+class SocketAddress(_collections.namedtuple("SocketAddress", ["address", "port", "flow_info", "scope_id"],
+                                            defaults=(0, 0))):
+    """An address and a port, as in struct sockaddr_in and sockaddr_in6: flow_info and scope_id are those of IPv6.
+
+    As text it is "192.0.2.1:51820", "[2001:db8::1]:51820" or "[fe80::1%2]:51820".
+    """
+
+    __slots__ = ()
+
+    def __str__(self):
+        if self.address.version == 4:
+            return f"{self.address}:{self.port}"
+        scope = f"%{self.scope_id}" if self.scope_id else ""
+        return f"[{self.address}{scope}]:{self.port}"
 
 
 cdef class Field:
@@ -982,20 +1008,30 @@ cdef class Field:
     cdef object load_value(self, Store store, const uint8_t *at):
         cdef nl_ref ref
         cdef nl_sub sub
+        cdef nl_socket_address socket_address
         cdef uint32_t offset
         cdef const uint8_t *heap = store.heap.data
         if self.kind == NL_K_INT or self.kind == NL_K_EVENT or self.kind == NL_K_KEY:
             return self.number(nl_load_int(at, self.size, self.flags & NL_SIGNED))
         if self.kind == NL_K_ADDRESS:
             return address(at, self.size, heap)
+        if self.kind == NL_K_ADDRESS_BY:
+            return whole_address(at)
+        if self.kind == NL_K_SOCKADDR:
+            memcpy(&socket_address, at, sizeof(socket_address))
+            return SocketAddress(whole_address(at), socket_address.port, socket_address.flow_info,
+                                 socket_address.scope_id)
         if self.kind == NL_K_STRING:
             memcpy(&ref, at, sizeof(ref))
             if not ref.size:
                 return ""
             return PyUnicode_DecodeUTF8(<const char *>heap + ref.offset, ref.size, "surrogateescape")
-        if self.kind == NL_K_BINARY:
+        if self.kind == NL_K_BINARY or self.kind == NL_K_REST:
             memcpy(&ref, at, sizeof(ref))
             value = PyBytes_FromStringAndSize(<const char *>heap + ref.offset, ref.size) if ref.size else b""
+            if self.form == FORM_TEXTS:
+                texts = value.removesuffix(b"\0").split(b"\0")
+                return tuple([text.decode("utf-8", "surrogateescape") for text in texts])
             return value.hex(":") if self.form == FORM_LLADDR else value
         if self.kind == NL_K_VIEW:
             memcpy(&ref, at, sizeof(ref))
@@ -1004,7 +1040,9 @@ cdef class Field:
             value = PyBytes_FromStringAndSize(<const char *>at, self.size)
             if self.form == FORM_LLADDR:
                 return value.hex(":")
-            return value if self.form == FORM_PLAIN else Bitfield32(nl_load_int(at, 4, 0), nl_load_int(at + 4, 4, 0))
+            if self.form == FORM_PLAIN:
+                return value
+            return Bitfield32(self.number(nl_load_int(at, 4, 0)), self.number(nl_load_int(at + 4, 4, 0)))
         if self.kind == NL_K_FLAG:
             return True
         if self.kind == NL_K_RARE:
@@ -1114,6 +1152,15 @@ cdef class Field:
                 memcpy(record + self.offset, PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
             if self.size == NL_ADDRESS:
                 record[self.offset + 4] = 4 if PyBytes_GET_SIZE(data) == 4 else 6
+        elif self.kind == NL_K_ADDRESS_BY:
+            data = parse_address(self, value).packed
+            op = self.op_in(set).sibling
+            family = nl_load_int(record + op.offset, op.size, 0)
+            if (PyBytes_GET_SIZE(data) == 4) != (family == NL_AF_INET):
+                want = 4 if family == NL_AF_INET else 6
+                raise EncodeError(f"{self.name}: {self.on} is {family}, so want an IPv{want} address, got {value}")
+            nl_store_whole_address(record + self.offset, <const uint8_t *>PyBytes_AS_STRING(data),
+                                   PyBytes_GET_SIZE(data))
         elif self.kind == NL_K_STRUCT:
             data = self.part(self.declared, value)
             if self.is_bare_struct():
@@ -1146,6 +1193,8 @@ cdef class Field:
                 memcpy(&sub, record + self.offset, sizeof(sub))
                 if not sub.record or self.choices[sub.which][1] is not type(value):
                     raise EncodeError(f"{self.name}: the value of {self.on!r} does not choose {type(value).__name__}")
+            if self.kind == NL_K_REST:
+                return 0  # it is absent if it has no bytes
         record = store.heap.data + annex if annex else record
         record[self.presence + (self.bit >> 3)] |= 1 << (self.bit & 7)
         return 0
@@ -1225,8 +1274,19 @@ cdef class Field:
             return [self.text(value)]
         if self.kind == NL_K_BINARY and self.form == FORM_LLADDR:
             return [self.lladdr(value)]
+        if self.form == FORM_TEXTS:
+            texts = [self.text(text) for text in self.items_of(value)]
+            if any(b"\0" in text for text in texts):
+                raise EncodeError(f"{self.name}: a text has a NUL in it")
+            data = b"".join([text + b"\0" for text in texts])
+            return [data] if data else []
+        if self.kind == NL_K_REST:
+            data = self.bytes_of(value)
+            return [data] if data else []
         if self.kind == NL_K_BINARY or self.kind == NL_K_VIEW:
             return [self.bytes_of(value)]
+        if self.kind == NL_K_SOCKADDR:
+            return [self.sockaddr(value)]
         if self.kind == NL_K_NESTED or self.kind == NL_K_RARE:
             return [self.part(self.declared, value)]
         if self.kind == NL_K_PACKED:
@@ -1298,6 +1358,8 @@ cdef class Field:
             return parse_address(item, value).packed
         if item.kind == NL_K_STRING:
             return item.text(value)
+        if item.kind == NL_K_SOCKADDR:
+            return item.sockaddr(value)
         if item.kind == NL_K_FIXED:
             return item.fixed(value)
         if item.kind == NL_K_BINARY and item.form == FORM_LLADDR:
@@ -1307,6 +1369,40 @@ cdef class Field:
                 raise TypeError(f"{self.name}: a flag in a list is True, not {value!r}")
             return b""
         return item.bytes_of(value)
+
+    cdef bytes sockaddr(self, object value):
+        """A socket address as the struct of its family."""
+        cdef object host, port, flow_info = 0, scope_id = 0, order = "big" if NL_HOST_BIG else "little"
+        if isinstance(value, str):
+            host, _, port = value.rpartition(":")
+            bracketed = host.startswith("[") and host.endswith("]")
+            if not port.isdecimal() or not port.isascii() or (":" in host) != bracketed:
+                raise EncodeError(f"{self.name}: {value!r} is not a socket address such as 192.0.2.1:80 or [::1]:80")
+            host, port = host[1:-1] if bracketed else host, int(port)
+        else:
+            try:
+                host, port, *more = value
+                flow_info, scope_id = (*more, 0, 0)[:2]
+            except (TypeError, ValueError):
+                more = None
+            if more is None or len(more) > 2:
+                kind = type(value).__name__
+                raise TypeError(f"{self.name}: want a SocketAddress, a pair of address and port, or text, got {kind}")
+        parsed = parse_address(self, host)
+        scope = getattr(parsed, "scope_id", None)
+        if scope is not None:
+            if not scope.isdecimal() or not scope.isascii():
+                raise EncodeError(f"{self.name}: the scope of {host} is not the number of an interface")
+            scope_id = int(scope)
+        if parsed.version == 4 and (flow_info or scope_id):
+            raise EncodeError(f"{self.name}: an IPv4 address has neither flow_info nor scope_id")
+        for number, width in ((port, 2), (flow_info, 4), (scope_id, 4)):
+            self.checked(number, width)
+        head = port.to_bytes(2, "big")
+        if parsed.version == 4:
+            return (<object>NL_AF_INET).to_bytes(2, order) + head + parsed.packed + bytes(8)
+        return ((<object>NL_AF_INET6).to_bytes(2, order) + head + flow_info.to_bytes(4, "big") + parsed.packed
+                + scope_id.to_bytes(4, order))
 
     cdef bytes packed(self, object value, unsigned width):
         cdef uint8_t data[8]
@@ -1369,6 +1465,12 @@ cdef object address(const uint8_t *at, uint32_t size, const uint8_t *heap):
     return IPv6Address(PyBytes_FromStringAndSize(<const char *>at, 16))
 
 
+cdef object whole_address(const uint8_t *at):
+    cdef unsigned count
+    at = nl_whole_address_bytes(at, &count)
+    return address(at, count, NULL)
+
+
 cdef object parse_address(Field field, object value):
     parsed = value
     if not isinstance(value, (IPv4Address, IPv6Address)):
@@ -1378,7 +1480,7 @@ cdef object parse_address(Field field, object value):
             parsed = _ipaddress.ip_address(value)
         except ValueError as error:
             raise EncodeError(f"{field.name}: {error}") from None
-    if field.width and parsed.max_prefixlen != 8 * field.width:
+    if field.kind == NL_K_ADDRESS and field.width and parsed.max_prefixlen != 8 * field.width:
         raise EncodeError(f"{field.name}: want an IPv{4 if field.width == 4 else 6} address, got {parsed}")
     return parsed
 

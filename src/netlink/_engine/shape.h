@@ -209,6 +209,9 @@ static int nl_add_value(struct nl_shape_builder *d, const struct nl_set *set, co
     return nl_add_move(d, kind, from, place, at);
 }
 
+static int nl_add_deferred(struct nl_shape_builder *d, const struct nl_set *set, const struct nl_op *op,
+                           const struct nl_attribute *a, struct nl_model_place place);
+
 /* As nl_decode_struct. */
 static int nl_add_struct(struct nl_shape_builder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
                          struct nl_model_place place)
@@ -221,6 +224,10 @@ static int nl_add_struct(struct nl_shape_builder *d, const struct nl_set *set, c
         if (op->kind == NL_K_STRUCT) {
             nl_set_present(set, nl_model_at(d, place), op->bit);
             if (nl_add_struct(d, op->set, payload + op->at, size - op->at, inside) < 0)
+                return -1;
+        } else if (op->kind == NL_K_ADDRESS_BY) {
+            struct nl_attribute a = {.payload = payload + op->at, .size = op->width};
+            if (nl_add_deferred(d, set, op, &a, place) < 0)
                 return -1;
         } else if (nl_add_value(d, set, op, payload + op->at, place) < 0) {
             return -1;
@@ -237,7 +244,7 @@ static int nl_add_deferred(struct nl_shape_builder *d, const struct nl_set *set,
         return 0;
     if (s->deferred_count == NL_SHAPE_DEFERRED)
         return -1;
-    if (op && (op->kind == NL_K_STRING || op->kind == NL_K_BINARY))
+    if (op && (op->kind == NL_K_STRING || op->kind == NL_K_BINARY || op->kind == NL_K_ADDRESS_BY))
         nl_set_present(set, nl_model_at(d, place), op->bit);
     s->deferred[s->deferred_count++] = (struct nl_deferred){.set = set,
                                                             .op = op,
@@ -306,6 +313,8 @@ static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set
         nl_set_present(set, nl_model_at(d, place), op->bit);
         return nl_add_deferred(d, set, op, a, place);
     default:
+        if (op->kind == NL_K_ADDRESS_BY && a->size != op->width)
+            return -1;
         if (op->code == NL_C_OTHER && op->kind != NL_K_FIXED)
             return nl_add_deferred(d, set, op, a, place);
         if (a->size != (op->kind == NL_K_FIXED ? op->size : op->width))
@@ -373,7 +382,7 @@ static int nl_build_shape(struct nl_shape_builder *d, const struct nl_set *set, 
     struct nl_model_place place = {0, 0, 0};
     unsigned outermost;
     size_t header = 0;
-    if (nl_add_part(d, set->record_size + 4, place, &outermost) < 0)
+    if (set->rest || nl_add_part(d, set->record_size + 4, place, &outermost) < 0)
         return -1;
     if (set->header) {
         struct nl_model_place inside = {0, set->header->offset, 0};
@@ -519,6 +528,11 @@ static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, c
         const struct nl_deferred *deferred = &s->deferred[i];
         const struct nl_op *op = deferred->op;
         const uint8_t *from = payload + deferred->at;
+        if (op && op->kind == NL_K_ADDRESS_BY) { /* its family is there: a move of the same part */
+            nl_decode_address_by(op, from,
+                                 (deferred->part ? d->heap->data + at[deferred->part] : record) + deferred->offset);
+            continue;
+        }
         if (op && (op->kind == NL_K_STRING || op->kind == NL_K_BINARY)) { /* the model has its presence bit */
             struct nl_ref ref;
             if (nl_heap_copy(d, from, nl_text_size(op, from, deferred->size), &ref) < 0)
