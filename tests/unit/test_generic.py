@@ -38,7 +38,7 @@ from netlink.consts import GenericID, PolicyType
 from netlink.debug import Debugger
 from netlink.family import Address, C, Call, Deferred, Do, Dump, Listen, Steps, verb
 from netlink.generic import FamilyInfo, genetlink, nlctrl
-from netlink.generic.genetlink import GroupInfo
+from netlink.generic.genetlink import GroupInfo, lookup
 from netlink.schema import AttributeSet, Batch, Field, Int, Member, Str, be16, event, nested, string, u32
 from netlink.stream import Kind
 from probe import c_names, c_values
@@ -347,6 +347,12 @@ def test_offsets_of_extended_acknowledgements_count_from_nlmsghdr() -> None:
         assert error.attribute == attribute
 
 
+def test_a_look_up_without_a_number_is_refused() -> None:
+    devices = Devices(nltest.dial(lambda requests: [m.replace(length=0, flags=0, data=b"\1\2\0\0") for m in requests]))
+    with pytest.raises(OpError, match="the reply about devices has no number"):
+        devices.get(number=1)
+
+
 # Numbers that change
 
 
@@ -605,6 +611,24 @@ def test_the_program_of_a_filter_looks_behind_the_header() -> None:
 
 
 # Messages to any family
+
+
+def test_a_verb_may_yield_a_message() -> None:
+    class Raw(generic.Family[C], name="devices", version=3):
+        @verb
+        def get(self: Raw[Deferred], number: int) -> Steps[list[int]]:
+            found = yield lookup("devices")
+            data = generic.Message(GET, 3, Device(number=number).encode()).marshal()
+            replies = yield Message(Header(type=found.id, flags=REQUEST), data)
+            try:
+                yield Message(Header(type=found.id + 1, flags=REQUEST), data)
+            except FileNotFoundError:
+                return [Device.decode(reply.data[4:]).number or 0 for reply in replies]
+            return []
+
+    raw = Raw(nltest.dial(Kernel()))
+    assert raw.get(3) == [3]
+    assert raw.conn.execute_all([raw.calls.get(2)]) == [[2]]
 
 
 def test_a_message_as_bytes() -> None:

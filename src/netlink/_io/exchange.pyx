@@ -102,6 +102,8 @@ cdef extern from "Python.h":
 
 cdef enum:
     ABANDONED_MAX = 1024
+    # Lower types are control messages: NLMSG_MIN_TYPE.
+    MIN_TYPE = 16
     # Outstanding requests of `execute_all` at a time. More of them need memory and are no faster.
     WINDOW = 512
     # The acknowledgement of a failed request has the request, and the attributes of an extended acknowledgement.
@@ -419,17 +421,29 @@ cdef class Call:
 
     cdef object result(self, list replies, uint32_t sequence):
         """The result of the call, from the messages of its reply. sequence: of its request."""
+        cdef Message message
         if self.reply is None:
             return None
-        data = [(<Message>message).payload or b"" for message in replies if (<Message>message).h.type >= 16]
-        if self.skip:
-            if any(len(payload) < self.skip for payload in data):
-                raise DecodeError("a message is shorter than the header of its protocol, such as genlmsghdr")
-            data = [payload[self.skip:] for payload in data if self.answer is None or payload[0] == self.answer]
-        if len(data) != 1:
-            raise OpError("receive", OSError(_errno.EPROTO, f"want one message in the reply, got {len(data)}"),
+        found = []
+        for item in replies:
+            message = <Message>item
+            if message.h.type >= MIN_TYPE:
+                payload = message.payload or b""
+                data = self.data_of(<const uint8_t *>PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
+                if data is not None:
+                    found.append(data)
+        if len(found) != 1:
+            raise OpError("receive", OSError(_errno.EPROTO, f"want one message in the reply, got {len(found)}"),
                           sequence=sequence)
-        return self.reply.decode(data[0])
+        return self.reply.decode(found[0])
+
+    cdef object data_of(self, const uint8_t *payload, Py_ssize_t size):
+        """The bytes of the reply's declaration in a message; None if the message is no part of the reply."""
+        if size < self.skip:
+            raise DecodeError("a message is shorter than the header of its protocol, such as genlmsghdr")
+        if self.answer is not None and payload[0] != <uint8_t>self.answer:
+            return None
+        return PyBytes_FromStringAndSize(<const char *>payload + self.skip, size - self.skip)
 
     def explain(self, error):
         """Add to an error of this call its hint, and the attribute of the request that it concerns."""
@@ -481,7 +495,7 @@ cdef class Exchange:
     cdef readonly object debugger
     cdef object reading             # the declaration of the reply that is being received, for the debugger
     cdef Py_ssize_t reading_skip    # bytes before it
-    cdef dict found                 # what the look-ups of addresses found, by name
+    cdef dict numbers               # of addresses, by name
     cdef readonly Inbox inbox
     cdef public uint32_t sequence
     cdef object receive_nowait
@@ -499,7 +513,7 @@ cdef class Exchange:
         self.protocol = protocol
         self.debugger = debugger
         self.inbox = Inbox()
-        self.found = {}
+        self.numbers = {}
         self.patience = patience
         self.receive_nowait = getattr(sock, "receive_nowait", None)
 
@@ -748,6 +762,10 @@ cdef class Exchange:
             return [parsed(message)]
         if call.reply is None:
             return None
+        if message.header.type >= MIN_TYPE:
+            data = call.data_of(message.payload, message.size)
+            if data is not None:
+                return call.reply.decode(data)
         try:
             return call.result([parsed(message)], message.header.sequence)
         except OpError as error:
@@ -877,14 +895,17 @@ cdef class Exchange:
 
     cdef Call known(self, Call call):
         """The call with the number of its address, or None if that must be looked up."""
-        found = self.found.get(call.address.name)
-        return None if found is None else call.with_type(found.id)
+        number = self.numbers.get(call.address.name)
+        return None if number is None else call.with_type(number)
 
     def addressed(self, Call call):
         """The call with the number of its address, which is looked up once."""
         sent = self.known(call)
         if sent is None:
-            self.found[call.address.name] = yield from self.call(call.address.lookup)
+            found = yield from self.call(call.address.lookup)
+            if found.id is None:
+                raise OpError("receive", OSError(_errno.EPROTO, f"the reply about {call.address.name} has no number"))
+            self.numbers[call.address.name] = found.id
             sent = self.known(call)
         return sent
 
@@ -894,7 +915,7 @@ cdef class Exchange:
             raise error
         again = self.known(call)
         if again is None or (<Call>again).message.h.type == sent.message.h.type:  # not looked up meanwhile
-            self.found.pop(call.address.name, None)
+            self.numbers.pop(call.address.name, None)
             again = yield from self.addressed(call)
             if (<Call>again).message.h.type == sent.message.h.type:
                 raise error
