@@ -366,9 +366,9 @@ def test_streams(keeps: bool) -> None:
             peer.send(refusal(7))
             fails(OpError, stream.take_acknowledgement, 7, 1 << 20)
             assert first[1].kind == 1
-        fails(TypeError, StreamReader, sock, (("x", Item, 1, 0, 0),), slot=1)
-        fails(OverflowError, StreamReader, sock, ((1, Item, 256, 0, 0),), slot=1)
-        fails(TypeError, StreamReader, sock, ((0x100, AttributeSet, 1, 0, 0),), slot=1)
+        fails(TypeError, StreamReader, sock, (("x", Item, 1, 0, 0, None),), slot=1)
+        fails(OverflowError, StreamReader, sock, ((1, Item, 256, 0, 0, None),), slot=1)
+        fails(TypeError, StreamReader, sock, ((0x100, AttributeSet, 1, 0, 0, None),), slot=1)
         sock.close()
 
     leaves_nothing(do, 200)
