@@ -58,8 +58,10 @@ class Messages:
         payload, said = b"", {}
         if of is not None:
             payload, said = self.set(of, {}, 0)
-        if header is None:
-            return payload, said
+        return (payload, said) if header is None else self.behind(header, of, payload, said)
+
+    def behind(self, header: str, of: str | None, payload: bytes, said: dict[str, Any]) -> tuple[bytes, dict[str, Any]]:
+        """A struct before attributes. Its members lie beside them, in "header" those with the name of an attribute."""
         data, members = self.struct(header)
         names = {keys["name"] for _, keys in self.attributes(of)} if of else set()
         same = {name: value for name, value in members.items() if name in names}
@@ -140,13 +142,11 @@ class Messages:
             one = next((one for one in formats if one["value"] == around.get(keys["selector"])), None)
             if one is None:
                 return None
-            data, said = b"", {}
+            data, said, inner = b"", {}, one.get("attribute-set")
+            if inner is not None:
+                data, said = self.set(inner, around, depth + 1)
             if "fixed-header" in one:
-                data, said = self.struct(one["fixed-header"])
-            if "attribute-set" in one:
-                inner, of_set = self.set(one["attribute-set"], around, depth + 1)
-                data += bytes(-len(data) % 4) + inner
-                said = said | of_set
+                data, said = self.behind(one["fixed-header"], inner, data, said)
             return attribute(number, data), said
         data, value = self.value(keys, around, depth)
         return attribute(number, data, NESTED if kind == "nest" else 0), value

@@ -206,7 +206,7 @@ def test_qdiscs_are_those_of_tc() -> None:
     known = {one["handle"]: one for one in tool("tc", "-j", "-s", "qdisc", "show", "dev", "d0")}
     with dial(family) as opened:
         index = next(one["ifindex"] for one in tool("ip", "-j", "link") if one["ifname"] == "d0")
-        found = {f"{one.tcm_handle >> 16:x}:": one for one in opened.getqdisc.dump() if one.tcm_ifindex == index}
+        found = {f"{one.handle >> 16:x}:": one for one in opened.getqdisc.dump() if one.ifindex == index}
         (htb,) = [one for one in opened.gettclass.dump({"ifindex": index}) if one.kind == "htb"]
     assert {handle: one.kind for handle, one in found.items()} == {h: one["kind"] for h, one in known.items()}
     assert found["10:"].options.limit == known["10:"]["options"]["limit"] == 77

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import gzip
 import io
@@ -10,7 +11,7 @@ import json
 import pydoc
 import runpy
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import IntEnum, IntFlag
 from ipaddress import ip_address
 from pathlib import Path
@@ -18,13 +19,12 @@ from typing import Any
 
 import pytest
 
-from netlink import EncodeError, HeaderFlags, Message, OpError, nltest, schema, ynl
+from netlink import EncodeError, HeaderFlags, Message, OpError, nltest, ynl
 from netlink.family import Deferred, Do
 from netlink.schema import Bitfield32
 from netlink.ynl import __main__ as command
 from netlink.ynl import files, names
 
-BITS_ENUM = {"enum": "marks"} if "enum" in schema.bitfield32.__code__.co_varnames else {}
 SHOP: dict[str, Any] = {
     "name": "my-shop",
     "doc": "Goods and  their\nprices.",
@@ -77,7 +77,7 @@ SHOP: dict[str, Any] = {
                 {"name": "is new", "type": "flag"},
                 {"name": "blob", "type": "binary"},
                 {"name": "numbers", "type": "binary", "sub-type": "u16"},
-                {"name": "bits", "type": "bitfield32", **BITS_ENUM},
+                {"name": "bits", "type": "bitfield32", "enum": "marks"},
                 {"name": "hardware", "type": "binary", "display-hint": "mac"},
             ],
         },
@@ -168,8 +168,9 @@ def test_names_of_specs_are_names_of_python() -> None:
     ):
         assert names.identifier(name, {"encode"}) == wanted
     assert names.constant("802.1q") == "_802_1Q"
-    assert names.constant("old", {"OLD"}) == "OLD_"
-    assert names.constant("mro") == "MRO_"  # which an enum cannot have
+    assert names.constant("old", {"OLD", "OLD_2"}) == "OLD_3"
+    assert names.constant("4-", {"_4"}) == "_4_2"
+    assert names.constant("mro") == "MRO_2"  # MRO is an enum's own
     assert [names.class_name(name) for name in ("link-attrs", "if_stats msg", "4addr", "none")] == [
         "Link",
         "IfStatsMsg",
@@ -382,10 +383,6 @@ VALUES: list[tuple[str, Any, Any]] = [
 ]
 
 
-if not BITS_ENUM:
-    VALUES = [one for one in VALUES if one[0] != "bits"]
-
-
 @pytest.mark.parametrize(("name", "given", "wanted"), VALUES, ids=[f"{name}-{given}" for name, given, _ in VALUES])
 def test_values_are_taken_as_text(name: str, given: Any, wanted: Any) -> None:
     record = Shop.values.record(Good, {name: given})
@@ -433,7 +430,7 @@ def test_records_are_mappings_for_json() -> None:
         "marks": ["new", "gone", 64],
         "address": "192.0.2.1",
         "blob": "00ff",
-        "bits": {"value": ["new"], "selector": ["new", "old"]} if BITS_ENUM else {"value": 1, "selector": 3},
+        "bits": {"value": ["new"], "selector": ["new", "old"]},
         "prices": [{"amount": 1 << 40, "change": -1}],
         "label": {"code": "616263", "weight": 0, "mac": "00:00:00:00:00:00", "address": "0.0.0.0"},
         "hardware": "02:00",
@@ -623,6 +620,31 @@ def test_a_wrong_spec_is_an_error_with_its_key(path: str, value: Any, key: str, 
     assert str(caught.value).startswith(f"mapping: {key}: ")
 
 
+def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The places of all things in a spec."""
+    parts: Any = content.items() if isinstance(content, dict) else enumerate(content)
+    for name, value in parts:
+        yield (*path, name)
+        if isinstance(value, (dict, list)):
+            yield from places(value, (*path, name))
+
+
+@pytest.mark.filterwarnings("ignore::netlink.ynl.SpecWarning")
+@pytest.mark.parametrize(
+    "junk", [None, -1, 1 << 70, "", "number", "4-green", [], ["a"], {}, {"name": "x"}, True], ids=repr
+)
+def test_any_wrong_thing_in_a_spec_is_one_kind_of_error(junk: Any) -> None:
+    from netlink.ynl.declare import source
+
+    for path in places(SHOP):
+        content = changed(put("/".join(map(str, path)), junk))
+        with contextlib.suppress(ynl.SpecError):
+            family = ynl.load(content)
+            assert len([*family.types.values(), *family.enums.values()]) > 5
+            assert all(operation.__doc__ for operation in family.operations.values())
+            assert source(family)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "text"),
     [
@@ -663,7 +685,7 @@ def test_overrides_change_the_spec() -> None:
             "good-attrs": {"attributes": {"number": {"type": "string"}, "colour": {"enum": None}}},
             "price": {"attributes": {"tax": {"type": "u8", "value": 9}}},
         },
-        "definitions": {"colour": {"entries": {"red": {"value": 1}, "black": {"value": 90}}}},
+        "definitions": {"colour": {"entries": {"red": {"value": 1}, "black": {"value": 60}}}},
         "sub-messages": {"good-data": {"formats": {"tree": {"attribute-set": "price"}}}},
         "operations": {"list": {"get-good": {"doc": "Other."}}},
     }
@@ -671,7 +693,7 @@ def test_overrides_change_the_spec() -> None:
     good: Any = family.types.Good
     assert good(number="one").number == "one"
     assert good.colour.enum is None
-    assert [m.value for m in family.enums.Colour] == [1, 5, 6, 90]
+    assert [m.value for m in family.enums.Colour] == [1, 5, 6, 60]
     assert family.types.Price(tax=3).tax == 3  # type: ignore[attr-defined]
     assert family.values.record(good, {"kind": "tree", "data": {"amount": 3}}).data.amount == 3  # type: ignore[attr-defined]
     assert family.spec.operations["get-good"].doc == "Other."
@@ -767,7 +789,7 @@ def test_yaml_and_json_say_the_same(folder: Path) -> None:
     for path, data in ((folder / "s.yaml", text.encode()), (folder / "s.yaml.gz", gzip.compress(text.encode()))):
         path.write_bytes(data)
         assert files.read(path) == SHOP
-    (folder / "t.yaml").write_text('a: &x [1, 0x1f, "1", 1a, -3, true, ~, on, {b: c}]\nd: *x\n? e\n: |\n  f\n  g\n')
+    (folder / "t.yaml").write_text('a: &x [1, 0x1f, "1", 1a, -3, True, ~, on, {b: c}]\nd: *x\n? e\n: |\n  f\n  g\n')
     assert files.read(folder / "t.yaml") == (
         {"a": [1, 31, "1", "1a", -3, True, None, "on", {"b": "c"}]}
         | {"d": [1, 31, "1", "1a", -3, True, None, "on", {"b": "c"}], "e": "f\ng\n"}
@@ -803,7 +825,7 @@ def test_the_command_lists_and_shows(folder: Path, capsys: pytest.CaptureFixture
     assert status == 0
     assert "  prices: list of nest\n    amount: uint\n" in out
     assert "    kind tree:\n      leaves: u8\n" in out
-    assert "  bits: bitfield32" in out
+    assert "  bits: bitfield32, some of new | old | gone\n" in out
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ class _Checker:
         self.definitions = self.named(content.get("definitions"), "definitions")
         of_type: dict[Any, set[str]] = {}
         for name, each in self.definitions.items():
-            of_type.setdefault(each.get("type"), set()).add(name)
+            of_type.setdefault(self.text(each, "type", "definitions", name), set()).add(name)
         self.constants, self.structs = of_type.get("const", set()), of_type.get("struct", set())
         self.enums = of_type.get("enum", set()) | of_type.get("flags", set())
         for name, each in self.definitions.items():
@@ -187,14 +187,15 @@ class _Checker:
 
     def entries(self, one: dict[str, Any], kind: str, *key: str) -> None:
         found = self.listed(one.get("entries"), *key, "entries")
-        most = 63 if kind == "flags" else (1 << 64) - 1
+        least, most = (0, 63) if kind == "flags" else (-1 << 63, (1 << 64) - 1)
         for position, entry in enumerate(found):
             if isinstance(entry, dict):
                 each: dict[str, Any] = entry
                 self.text(each, "name", *key, "entries", str(position))
                 value = each.get("value", 0)
-                if type(value) is not int or not -1 << 63 <= value <= most:
-                    self.fail(f"want a number up to {most}, not {value!r}", *key, "entries", each["name"], "value")
+                if type(value) is not int or not least <= value <= most:
+                    reason = f"want a number from {least} to {most}, not {value!r}"
+                    self.fail(reason, *key, "entries", each["name"], "value")
             elif not isinstance(entry, (str, int)):
                 self.fail("want a name or a mapping", *key, "entries", str(position))
 
@@ -214,8 +215,21 @@ class _Checker:
         elif kind not in INTEGERS:
             self.fail(f"{kind!r} is no type of a struct's member{near(kind, INTEGERS)}", *key, "type")
         self.byte_order(one, *key)
-        if "enum" in one:
-            self.refer(one, "enum", self.enums, *key)
+        self.enum(one, *key)
+
+    def enum(self, one: dict[str, Any], *key: str) -> None:
+        """Check the enum of an attribute or a member."""
+        for what in ("enum-as-flags", "multi-attr"):
+            if type(one.get(what, False)) is not bool:
+                self.fail(f"want true or false, not {one[what]!r}", *key, what)
+        if "enum" not in one:
+            return
+        definition = self.definitions[self.refer(one, "enum", self.enums, *key)]
+        if one.get("enum-as-flags"):
+            entries = self.listed(definition.get("entries"), *key, "enum")
+            values = [entry.get("value", 0) for entry in entries if isinstance(entry, dict)]
+            if any(type(value) is not int or not 0 <= value < 64 for value in values):
+                self.fail("the numbers of its entries are no numbers of bits", *key, "enum")
 
     def byte_order(self, one: dict[str, Any], *key: str) -> bool:
         """Whether the byte order is that of the host or the network."""
@@ -280,7 +294,7 @@ class _Checker:
             reason = f"the type {kind!r} is not known"
         if not self.byte_order(one, *key):
             reason = "little-endian integers are not known"
-        item = one.get("sub-type")
+        item = self.text(one, "sub-type", *key) if "sub-type" in one else None
         if kind == "indexed-array" and self.text(one, "sub-type", *key) not in _ITEMS:
             reason = f"the sub-type {item!r} is not known"
         if kind == "binary" and item is not None and item not in INTEGERS:
@@ -294,8 +308,7 @@ class _Checker:
         if kind == "sub-message":
             self.refer(one, "sub-message", self.messages, *key)
             self.text(one, "selector", *key)
-        if "enum" in one:
-            self.refer(one, "enum", self.enums, *key)
+        self.enum(one, *key)
         if kind == "binary" and "struct" in one:
             self.refer(one, "struct", self.structs, *key)
         if reason:
@@ -345,4 +358,7 @@ class _Checker:
             for way in ("do", "dump"):
                 mode = self.mapped(one.get(way), *key, way)
                 for side in ("request", "reply"):
-                    self.number(self.mapped(mode.get(side), *key, way, side), "value", most, *key, way, side)
+                    part = self.mapped(mode.get(side), *key, way, side)
+                    self.number(part, "value", most, *key, way, side)
+                    if not all(isinstance(name, str) for name in self.listed(part.get("attributes"), *key, way, side)):
+                        self.fail("want a list of names", *key, way, side, "attributes")

@@ -29,9 +29,9 @@ _BIG = {
     "u32": "be32",
     "u64": "be64",
     "s8": "s8",
-    "s16": "sbe16" if hasattr(schema, "sbe16") else "be16",
-    "s32": "sbe32" if hasattr(schema, "sbe32") else "be32",
-    "s64": "sbe64" if hasattr(schema, "sbe64") else "be64",
+    "s16": "sbe16",
+    "s32": "sbe32",
+    "s64": "sbe64",
 }
 _ADDRESSES = ("ipv4", "ipv6", "ipv4-or-v6")
 
@@ -306,8 +306,6 @@ class Declarations:
             if kind == "u32" and is_big and hint == "ipv4":
                 return Recipe("ipv4")
             return Recipe(_BIG[kind] if is_big else kind, (), self.enum_for(keys))
-        if kind == "bitfield32" and "enum" not in schema.bitfield32.__code__.co_varnames:
-            return Recipe(kind)
         if kind in ("uint", "sint", "bitfield32"):
             return Recipe(kind, (), self.enum_for(keys))
         return Recipe(kind)  # flag and string
@@ -350,22 +348,17 @@ class Declarations:
         return self._nothing
 
     def outer(self, of: str, selector: str) -> Attribute | None:
-        """The attribute by which sets around a set choose; None without one of one number."""
+        """The attribute by which the sets around a set choose; None without one of one number."""
         if not self._around:
             for name in self.spec.sets:
                 for attribute in self.spec.attributes(name).values():
                     for inner in self.sets_in(attribute):
                         self._around.setdefault(inner, set()).add(name)
-        seen, left = {of}, [of]
         found: dict[int, Attribute] = {}
-        while left:
-            for name in self._around.get(left.pop(), set()) - seen:
-                seen.add(name)
-                chooser = self.spec.attributes(name).get(selector)
-                if chooser is None:
-                    left.append(name)
-                else:
-                    found[chooser.number] = chooser
+        for name in self._around.get(of, ()):
+            chooser = self.spec.attributes(name).get(selector)
+            if chooser is not None:
+                found[chooser.number] = chooser
         return found.popitem()[1] if len(found) == 1 else None
 
     def sets_in(self, attribute: Attribute) -> list[str]:

@@ -86,7 +86,11 @@ def read(path: Path) -> dict[str, Any]:
     return content
 
 
-_CONSTANTS = {"true": True, "false": False, "null": None, "~": None, "": None}
+_CONSTANTS: dict[str, bool | None] = {
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys(("null", "Null", "NULL", "~", "")),
+}
 
 
 def _from_yaml(path: Path, data: bytes) -> Any:

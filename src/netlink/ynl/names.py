@@ -38,8 +38,12 @@ def constant(name: str, taken: Container[str] = ()) -> str:
     found = _OTHER.sub("_", name).upper()
     if not found or found[0].isdigit():
         found = "_" + found
-    while found in taken or found in {"MRO"}:
-        found += "_"
+    if found[0] == "_":
+        found = found.rstrip("_") or "_0"  # names with underscores at both ends are an enum's own
+    first, number = found, 1
+    while found in taken or found == "MRO":
+        number += 1
+        found = f"{first}_{number}"
     return found
 
 

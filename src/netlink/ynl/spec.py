@@ -114,7 +114,7 @@ class Spec:
         is_flags = as_flags or definition["type"] == "flags"
         found: list[Entry] = []
         value = definition.get("value-start", 0)
-        for one in definition["entries"]:
+        for one in definition.get("entries") or ():
             entry: Mapping[str, Any] = one if isinstance(one, dict) else {"name": str(one)}
             value = entry.get("value", value)
             doc = " ".join(str(entry.get("doc", "")).split())

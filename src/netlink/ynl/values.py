@@ -25,15 +25,19 @@ __all__ = ["Values"]
 _LISTS = (engine.NL_K_REPEATED, engine.NL_K_ARRAY)
 
 
-Path: TypeAlias = "tuple[Path, str | int] | None"
-"""The place of a value in a request: that of what is around it, and its name or index."""
+Plan: TypeAlias = "dict[str, tuple[str, Field[Any], Any]]"
+"""For each name that an attribute may have, the name of the field, the field, and the conversion of its values."""
+
+Path: TypeAlias = "tuple[Path, str | int, Mapping[Any, Any] | None, Plan] | None"
+"""The place of a value in a request: that of what is around it, its name or index, and the mapping that it is in, with
+the plan of that; None for a list."""
 
 
 def _at(path: Path, default: str = "") -> str:
     """A path as text: "linkinfo.data.id" or "prices[1].amount"."""
     text = ""
     while path is not None:
-        path, name = path
+        path, name = path[:2]
         text = f"[{name}]{text}" if isinstance(name, int) else f".{name}{text}"
     return text.removeprefix(".") or default
 
@@ -47,7 +51,7 @@ class Values:
 
     def __init__(self, declarations: Declarations) -> None:
         self._declarations = declarations
-        self._plans: dict[type[Any], dict[str, tuple[str, Field[Any], Any]]] = {}
+        self._plans: dict[type[Any], Plan] = {}
         self._members: dict[type[Any], dict[str, int]] = {}
         self._texts: dict[type[Any], dict[int, str]] = {}
 
@@ -69,14 +73,14 @@ class Values:
                 if name == "unknown":  # attributes without a name, which a dump may have, are not sent
                     continue
                 known = near(str(name), self._spelled(cls))
-                raise TypeError(f"{_at((path, str(name)))}: there is no such attribute{known}")
+                raise TypeError(f"{_at((path, str(name), given, plan))}: there is no such attribute{known}")
             if value is None:
                 continue
             field_name, field, convert = entry
             if convert is None:
-                cases.append((field_name, field, value, (path, name)))
+                cases.append((field_name, field, value, (path, name, given, plan)))
             else:
-                made[field_name] = convert(field, value, (path, name))
+                made[field_name] = convert(field, value, (path, name, given, plan))
         # The case of a submessage depends on the field that chooses it.
         for field_name, field, value, where in cases:
             made[field_name] = self._case(field, value, where, made)
@@ -96,10 +100,10 @@ class Values:
         shared = [name for name, field in cls.__fields__.items() if field.types and name in type(record).__fields__]
         return cls(**{name: getattr(record, name) for name in shared})
 
-    def _plan(self, cls: type[Record]) -> dict[str, tuple[str, Field[Any], Any]]:
+    def _plan(self, cls: type[Record]) -> Plan:
         """The fields of a class, and of its header, by the names that they may have, with their conversions."""
         names = self._declarations.names
-        plan: dict[str, tuple[str, Field[Any], Any]] = {}
+        plan: Plan = {}
         header = self._header(cls)
         if header is not None and header.cls is not None:
             for name, field in cls.__header_fields__.items():
@@ -157,13 +161,13 @@ class Values:
         item = cast("Field[Any]", field.item)
         convert = self._conversion(item)
         many: Iterable[Any] = value
-        return [convert(item, one, (path, i)) for i, one in enumerate(many)]
+        return [convert(item, one, (path, i, None, {})) for i, one in enumerate(many)]
 
     def _packed(self, field: Field[Any], value: Any, path: Path) -> list[Any]:
         if isinstance(value, (str, Mapping)) or not isinstance(value, Iterable):
             raise TypeError(f"{_at(path)}: want a list of numbers, not {value!r}")
         many: Iterable[Any] = value
-        return [self._number(field, one, (path, i)) for i, one in enumerate(many)]
+        return [self._number(field, one, (path, i, None, {})) for i, one in enumerate(many)]
 
     def _case(self, field: Field[Any], value: Any, path: Path, beside: Mapping[str, Any]) -> Any:
         """What the constructor takes for a submessage. beside: the values of the fields beside it."""
@@ -173,17 +177,32 @@ class Values:
             return _bytes(field, value, path)
         cases = dict(field.cases or ())
         on = cast("Any", field.on)
-        if not isinstance(on, str):  # the choosing field lies in a set around it, which is not there yet
-            raise TypeError(f"{_at(path)}: want a record or bytes, as it depends on an attribute around it")
-        spelled = self._declarations.names[cast("Any", field.owner)][on]
-        chosen = beside.get(on)
+        is_beside = isinstance(on, str)
+        if is_beside:
+            spelled, chosen = self._declarations.names[cast("Any", field.owner)][on], beside.get(on)
+        else:
+            spelled, chosen = self._around(on.selector, path)
         if chosen is None:
-            raise EncodeError(f"{_at(path)}: it needs {spelled} beside it, which says what it has")
+            place = "beside" if is_beside else "around"
+            raise EncodeError(f"{_at(path)}: it needs {spelled} {place} it, which says what it has")
         cls = cases.get(chosen)
         if cls is None:
             known = ", ".join(str(key) for key in cases)
             raise EncodeError(f"{_at(path)}: {spelled} {chosen!r} has no such part; there are {known}")
-        return self.record(_declared(cls), value, path)
+        record = self.record(_declared(cls), value, path)
+        return record if is_beside else record.encode()  # a record on its own does not know what is around it
+
+    def _around(self, number: int, path: Path) -> tuple[str, Any]:
+        """Name and value of the attribute of a number in the mapping around that of a path."""
+        path = path and path[0]
+        while path is not None and path[2] is None:
+            path = path[0]
+        if path is not None and path[2] is not None:
+            for name, value in path[2].items():
+                entry = path[3].get(name) or path[3].get(normal(str(name)))
+                if entry is not None and entry[1].types[:1] and entry[1].types[0][0] == (number,):
+                    return str(name), entry[2](entry[1], value, path)
+        return f"attribute {number}", None
 
     def _number(self, field: Field[Any], value: Any, path: Path) -> Any:
         if isinstance(value, int):
