@@ -356,7 +356,8 @@ def test_the_policy_of_one_operation() -> None:
         found = ctrl.policies("nlctrl", Command.GETFAMILY)
         assert [each.operation for each in found.operations] == [Command.GETFAMILY]
         assert found.of(Command.GETFAMILY)[2].max_length == 15
-        assert found.of(Command.GETFAMILY, dump=True).keys() == {1, 2}
+        if found.operations[0].dump is not None:  # Linux 6.1 does not tell
+            assert found.of(Command.GETFAMILY, dump=True).keys() == {1, 2}
         assert ctrl.policies(16, Command.GETFAMILY) == found
         with pytest.raises(KeyError):
             found.of(Command.GETPOLICY)
@@ -417,7 +418,7 @@ def test_a_field_may_be_named_header(ethtool: Ethtool) -> None:
         ethtool.get(header=EthtoolHeader(name="lo"))
     assert caught.value.errno == errno.EOPNOTSUPP
     assert caught.value.hint == "the kernel's family does not have this operation, or not for this object"
-    assert len(ethtool.dump()) == 0
+    assert len(ethtool.dump(header=EthtoolHeader())) == 0  # Linux 6.1 needs the header
 
 
 def test_an_error_names_the_attribute_behind_the_header() -> None:
