@@ -35,7 +35,7 @@ from netlink.schema import Record
 
 _PARAMETER = re.compile(r"(?!https?:)([a-z_]\w*(?:, [a-z_]\w*)*|\"\w+\"): (.*)", re.IGNORECASE)
 _MEMBER = re.compile(r"    ([A-Za-z]\w*)(?:: [^=\n]+)? = ([^#\n]*?) *(?:# (.*))?")
-_RESULT = re.compile(r"(?:Call|Steps)\[(.*)\]")
+_RESULT = re.compile(r"_?(?:Call|Steps)\[(.*)\]")
 _OPTIONS = "*, on_overrun='raise', read_buffer=None, reliable=False, matches=(), bpf=None"
 
 
