@@ -253,6 +253,8 @@ def test_a_refusal_names_what_is_missing() -> None:
     with opened(load("ethtool")) as ethtool:
         with pytest.raises(OpError) as caught:
             ethtool.features_get.do()
+        if caught.value.missing is None:
+            pytest.skip("the kernel does not report which attribute is missing")
         assert caught.value.attribute == "header"
         with pytest.raises(OpError) as caught:
             ethtool.features_get.do(header={"dev-name": "none"})
@@ -279,7 +281,10 @@ def test_endpoints_are_those_of_ip() -> None:
     family = load("mptcp-pm")
     with opened(family) as endpoints:
         new = {"addr": {"family": 2, "addr4": "192.0.2.1", "id": 7, "flags": 2}}  # MPTCP_PM_ADDR_FLAG_SUBFLOW
-        endpoints.add_addr.do(new)
+        try:
+            endpoints.add_addr.do(new)
+        except PermissionError:
+            pytest.skip("the kernel lets nobody in a user namespace add endpoints")
         found = [family.to_dict(one)["addr"] for one in endpoints.get_addr.dump()]
     known = tool("ip", "-j", "mptcp", "endpoint", "show")
     assert [(one["address"], one["id"], one["subflow"]) for one in known] == [("192.0.2.1", 7, True)]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from netlink import schema, ynl
 from netlink._engine.record import FORM_PLAIN, NL_K_BINARY
 from netlink.schema import Field, Record, Struct
+from probe import c_names, c_values
 from ynl_messages import Messages
 
 SPECS = ynl.available()
@@ -93,6 +96,59 @@ def test_source_of_every_family_declares_it(family: Any) -> None:
             assert [*made.__fields__] == [*twin.__fields__]
             if not issubclass(made, Struct):
                 assert [f.types for f in made.__fields__.values()] == [f.types for f in twin.__fields__.values()]
+
+
+HEADERS = {
+    "conntrack": ["linux/netfilter/nf_conntrack_common.h", "linux/netfilter/nf_conntrack_tcp.h"],
+    "devlink": ["linux/devlink.h"],
+    "dpll": ["linux/dpll.h"],
+    "ethtool": ["linux/ethtool.h", "linux/ethtool_netlink.h"],
+    "fou": ["linux/fou.h"],
+    "handshake": ["linux/handshake.h"],
+    "mptcp_pm": ["linux/mptcp.h", "linux/mptcp_pm.h"],
+    "netdev": ["linux/netdev.h"],
+    "nfsd": ["linux/nfsd_netlink.h"],
+    "nl80211": ["linux/nl80211.h"],
+    "nlctrl": ["linux/genetlink.h", "linux/netlink.h"],
+    "ovs_datapath": ["linux/openvswitch.h"],
+    "ovs_flow": ["linux/openvswitch.h"],
+    "ovs_vport": ["linux/openvswitch.h"],
+    "rt-addr": ["linux/rtnetlink.h"],
+    "rt-link": ["linux/if_link.h", "linux/if_tunnel.h", "linux/rtnetlink.h"],
+    "rt-neigh": ["linux/neighbour.h", "linux/rtnetlink.h"],
+    "rt-route": ["linux/rtnetlink.h"],
+    "rt-rule": ["linux/fib_rules.h", "linux/rtnetlink.h"],
+    "tc": ["linux/rtnetlink.h", "linux/pkt_sched.h", "linux/pkt_cls.h", "linux/gen_stats.h"],
+    "tcp_metrics": ["linux/tcp_metrics.h"],
+    "team": ["linux/if_team.h"],
+}
+# Places in arrays that begin with 0, for names that begin with 1; and a number of 32 bits that C has as negative.
+OTHERWISE = re.compile(r"IPV4_DEVCONF_\w+|RXH_DISCARD")
+
+
+def test_numbers_are_those_of_the_kernels_headers(family: Any) -> None:
+    from netlink.ynl.declare import source
+
+    headers = [name for name in HEADERS.get(family.spec.name, ()) if Path("/usr/include", name).exists()]
+    if not headers:
+        pytest.skip(f"there are no headers of {family.spec.name}")
+    bits = {made.__name__ for made in family.declarations.entries if made.__name__.endswith("Flags")}
+    numbers: dict[str, tuple[int, bool]] = {}
+    declared = ""
+    for line in source(family).splitlines():
+        declared = match[1] if (match := re.match(r"class (\w+)", line)) else declared
+        match = re.match(r"    \w+(?:: .*)? = (?:[\w.]+\()?(\w+)\b.*  # (\w+)$", line)
+        if match is not None and declared != "Event" and match[1][0].isdigit():
+            numbers[match[2]] = int(match[1], 0), declared in bits
+    known = c_names(headers, "|".join(numbers)) if numbers else set()
+    found = c_values(headers, sorted(known))
+    wrong = {
+        name: (numbers[name][0], value)
+        for name, value in found.items()
+        if numbers[name][0] not in ((value, 1 << value if value < 64 else value) if numbers[name][1] else (value,))
+        and not OTHERWISE.fullmatch(name)
+    }
+    assert not wrong
 
 
 def test_every_operation_has_help(family: Any) -> None:
