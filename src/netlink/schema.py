@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast, datacl
 
 from netlink._engine import record as _record
 from netlink._engine.arrow import Column, Columns, dtype
-from netlink._engine.compile import Pad, compile_attributes, compile_struct
+from netlink._engine.compile import Outer, Pad, compile_attributes, compile_struct
 from netlink._engine.record import Batch, Bitfield32, Field, MissingAttribute, Record, SocketAddress, release_memory
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ __all__ = [
     "lladdr",
     "mac",
     "nested",
+    "outer",
     "packed",
     "pad",
     "release_memory",
@@ -490,14 +491,17 @@ def packed(type: Path, kind: Any, *, enum: type[Any] | None = None) -> Field[Any
 
 
 @overload
-def submessage(type: Path, on: str, cases: Mapping[Any, type[_R]]) -> Field[_R | bytes | None]: ...
+def submessage(type: Path, on: str | Outer, cases: Mapping[Any, type[_R]]) -> Field[_R | bytes | None]: ...
 @overload
-def submessage(type: Path, on: str, cases: Mapping[Any, Callable[[], type[_R]]]) -> Field[_R | bytes | None]: ...
+def submessage(
+    type: Path, on: str | Outer, cases: Mapping[Any, Callable[[], type[_R]]]
+) -> Field[_R | bytes | None]: ...
 @overload
-def submessage(type: Path, on: str, cases: Mapping[Any, Any]) -> Field[Any]: ...
-def submessage(type: Path, on: str, cases: Mapping[Any, Any]) -> Field[Any]:  # noqa: A002
+def submessage(type: Path, on: str | Outer, cases: Mapping[Any, Any]) -> Field[Any]: ...
+def submessage(type: Path, on: str | Outer, cases: Mapping[Any, Any]) -> Field[Any]:  # noqa: A002
     """A record of the class cases[value of the field `on`]; the payload as bytes if no case fits.
 
+    on: the name of an integer or string field beside it, the name of one in the header, "header.family", or an `outer`.
     A case is an `AttributeSet`, with its header if it has one, a `Struct`, or a function that returns one, as for
     `nested`.
     """
@@ -511,6 +515,20 @@ def submessage(type: Path, on: str, cases: Mapping[Any, Any]) -> Field[Any]:  # 
             _compiled("a case of submessage", cls, Record)
             choices.append((key, cls))
     return Field(_record.NL_K_SUBMESSAGE, _types(type), size=_SUB_SIZE, on=on, cases=tuple(choices))
+
+
+def outer(selector: int | Field[Any]) -> Outer:
+    """A field of the record around that of a `submessage`, which chooses its case: `on=outer(1)`.
+
+    selector: its attribute type, or a field of the header there, such as `IfInfoMsg.family`.
+    A record that is in no other one has bytes in the place of the submessage.
+    """
+    if isinstance(selector, Field):
+        if selector.types or selector.kind != _record.NL_K_INT or not _derives(selector.owner, Struct):
+            raise TypeError(f"outer takes an integer field of a Struct, not {selector.name!r}")
+    elif not (isinstance(selector, int) and 0 <= selector <= _TYPE_MAX):
+        raise TypeError(f"outer takes an attribute type or a field of a Struct, not {selector!r}")
+    return Outer(selector)
 
 
 def _item(what: str, kind: Any) -> Field[Any]:

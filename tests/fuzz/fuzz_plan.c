@@ -25,9 +25,9 @@ struct table {
 };
 
 static struct table head, point, leaf, stats, other, outer, annex, address_of, ports_of, wide, headed, nothing,
-    numbered, loop, remainder_of;
+    numbered, loop, remainder_of, asks;
 static struct nl_op items[SETS];
-static struct nl_case by_number[3], by_text[4], by_loop[2];
+static struct nl_case by_number[3], by_text[4], by_loop[2], by_outer[2], by_head[2];
 static struct nl_op skip = {.kind = NL_K_SKIP};
 
 static uint32_t stored(const struct nl_op *op)
@@ -153,6 +153,7 @@ static uint16_t add_rare(uint16_t type, struct nl_op *reference)
     add_annexed(&outer,
                 OP(.kind = NL_K_ARRAY, .type = type++, .item = item(OP(.kind = NL_K_NESTED, .set = &leaf.set))));
     add_annexed(&outer, OP(.kind = NL_K_RARE, .type = type++, .set = &other.set));
+    add_annexed(&outer, OP(.kind = NL_K_NESTED, .type = type++, .set = &asks.set));
     add_annexed(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = item(INT(0, 2, 0))));
     add_annexed(&ports_of, OP(.kind = NL_K_ADDRESS, .type = 6, .width = 16));
     finish(&annex, &annex);
@@ -242,6 +243,18 @@ static void make(void)
     add_key(&loop, 0);
     finish(&loop, &loop);
 
+    /* a set whose submessages others decide about: a field of outer, and one of its header */
+    by_outer[0] = (struct nl_case){.number = 1, .set = &leaf.set};
+    by_outer[1] = (struct nl_case){.number = (uint64_t)-2, .set = &nothing.set};
+    by_head[0] = (struct nl_case){.number = 1, .set = &leaf.set};
+    by_head[1] = (struct nl_case){.number = 0, .set = &nothing.set};
+    add(&asks, INT(1, 4, 0));
+    add(&asks, OP(.kind = NL_K_SUBMESSAGE, .type = 2, .outer = 1, .by = 30, .cases = by_outer, .case_count = 2));
+    add(&asks, OP(.kind = NL_K_SUBMESSAGE, .type = 3, .outer = 1, .in_header = 1, .sibling = &head.ops[0],
+                  .cases = by_head, .case_count = 2));
+    asks.set.asks = 1;
+    finish(&asks, &asks);
+
     static const uint8_t widths[] = {1, 2, 4, 8};
     uint16_t type = 1;
     for (unsigned i = 0; i < 4; i++) {
@@ -313,6 +326,13 @@ static void make(void)
     add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = counted, .depth = 2));
     add(&outer, OP(.kind = NL_K_RARE, .type = type++, .set = &loop.set));
     add(&outer, OP(.kind = NL_K_NESTED, .type = type++, .set = &loop.set));
+    add(&outer, OP(.kind = NL_K_NESTED, .type = type++, .set = &asks.set));
+    add(&outer, OP(.kind = NL_K_RARE, .type = type++, .set = &asks.set));
+    const struct nl_op *asking = item(OP(.kind = NL_K_NESTED, .set = &asks.set));
+    add(&outer, OP(.kind = NL_K_REPEATED, .type = type++, .item = asking));
+    add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = asking));
+    add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .in_header = 1, .sibling = &head.ops[0], .cases = by_head,
+                   .case_count = 2));
     static struct nl_op reference;
     type = add_rare(type, &reference);
     CHECK(type <= LIMIT);
@@ -649,7 +669,7 @@ static void strip(const struct nl_set *set, const uint8_t *payload, size_t size,
         const struct nl_set *inside = NULL;
         size_t at;
         if (op && (op->code == NL_C_STRUCT || op->code == NL_C_NESTED || op->code == NL_C_CONTAINER ||
-                   op->code == NL_C_APART)) {
+                   op->code == NL_C_APART || (op->code == NL_C_LATE && field->kind != NL_K_REPEATED))) {
             if (nl_comes_again(c, type))
                 continue;
             inside = field->kind == NL_K_STRUCT ? NULL : field->set;

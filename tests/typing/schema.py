@@ -44,6 +44,7 @@ from netlink.schema import (
     lladdr,
     mac,
     nested,
+    outer,
     packed,
     pad,
     repeated,
@@ -222,6 +223,8 @@ class Rule(AttributeSet):
         6, on="kind", cases={1: lambda: Rule, 2: lambda: Late, 3: Port}
     )
     kind: Int = u8(7)
+    around: Field[Rule | bytes | None] = submessage(8, on=outer(1), cases={1: lambda: Rule})
+    by_header: Field[Port | bytes | None] = submessage(9, on=outer(IfInfoMsg.family), cases={1: Port})
 
 
 class Late(AttributeSet):

@@ -14,12 +14,25 @@ if TYPE_CHECKING:
 
     from netlink._engine.record import Field
 
-__all__ = ["Pad", "compile_attributes", "compile_struct", "struct_width"]
+__all__ = ["Outer", "Pad", "compile_attributes", "compile_struct", "struct_width"]
 
 _DEPTH_MAX = 16
 _REFERENCE = 4  # bytes of a reference into the heap
 _ADDRESS_FAMILY = 4  # offset of the family of an address that may have either
 _NEVER_RARE = (_record.NL_K_REST, _record.NL_K_SUBMESSAGE, _record.NL_K_VIEW, _record.NL_K_EVENT, _record.NL_K_KEY)
+
+
+class Outer:
+    """A field that chooses the case of a submessage, in the record around that of the submessage.
+
+    selector: its attribute type, or a field of the header there.
+    """
+
+    def __init__(self, selector: int | Field[Any]) -> None:
+        self.selector = selector
+
+    def __repr__(self) -> str:
+        return f"outer({getattr(self.selector, 'name', self.selector)})"
 
 
 class Pad:
@@ -272,7 +285,7 @@ class _Level:
             if op["kind"] == _record.NL_K_CONTAINER:
                 op["set"] = self.inner[op["type"]].table(size, presence, options)
             elif "cases" in op:
-                op["sibling"] = self.sibling(op)
+                op.update(self.selector(op, options["header"]))
         ops = list(self.ops)
         index = dict(self.index)
         places: list[int] = []
@@ -315,16 +328,42 @@ class _Level:
         offset = found.offset + (self.fields["header"].offset if header else 0)
         return {"kind": _record.NL_K_INT, "offset": offset, "size": found.size}
 
-    def sibling(self, op: dict[str, Any]) -> int:
+    def selector(self, op: dict[str, Any], header: type[Record] | None) -> dict[str, Any]:
+        """The members of a submessage's op for the field that chooses its case."""
+        where = f"{self.cls.__name__}.{op['name']}"
         on = self.fields[op["name"]].on
         keys = [key for key, _ in self.fields[op["name"]].choices or ()]
-        for position, other in enumerate(self.ops):
-            if other["name"] == on and other["kind"] in (_record.NL_K_INT, _record.NL_K_STRING):
-                kind = str if other["kind"] == _record.NL_K_STRING else int
-                if not all(isinstance(key, kind) for key in keys):
-                    raise TypeError(f"{self.cls.__name__}.{op['name']}: the cases of {on!r} must be {kind.__name__}s")
-                return position
-        raise TypeError(f"{self.cls.__name__}.{op['name']}: no integer or string field {on!r} is beside it")
+        kinds: tuple[type, ...] = (int,)
+        if isinstance(on, Outer):
+            out: dict[str, Any] = {"outer": True}
+            if isinstance(on.selector, int):
+                out["by"] = on.selector
+                kinds = (int, str)
+            else:
+                out["selector"] = _place_in_header(on.selector.owner, on.selector.name)
+        elif on.startswith("header."):
+            place = None if header is None or self.where else _place_in_header(header, on.removeprefix("header."))
+            if place is None:
+                raise TypeError(f"{where}: there is no integer {on!r} before it")
+            out = {"selector": place}
+        else:
+            fields = (_record.NL_K_INT, _record.NL_K_STRING)
+            found = next((i for i, one in enumerate(self.ops) if one["name"] == on and one["kind"] in fields), None)
+            if found is None:
+                raise TypeError(f"{where}: no integer or string field {on!r} is beside it")
+            out = {"sibling": found}
+            kinds = (str if self.ops[found]["kind"] == _record.NL_K_STRING else int,)
+        if not any(all(isinstance(key, kind) for key in keys) for kind in kinds):
+            raise TypeError(f"{where}: the cases of {on!r} must be {' or '.join(kind.__name__ for kind in kinds)}s")
+        return out
+
+
+def _place_in_header(header: type[Record], name: str) -> tuple[Table, int] | None:
+    """The table of a header, and the position in its ops of an integer field."""
+    for position, field in enumerate(header.__fields__.values()):
+        if field.name == name and field.kind == _record.NL_K_INT:
+            return header.__table__, position
+    return None
 
 
 def _depth(cls: type[Record]) -> int:

@@ -10,7 +10,7 @@ import sys
 from struct import Struct
 
 from netlink._engine import record as _record
-from netlink._engine.compile import struct_width
+from netlink._engine.compile import Outer, struct_width
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class _Walk:
     def __init__(self, declaration: type[Record], payload: bytes, skip: int) -> None:
         self.payload = payload
         self.names: list[str] = []
+        self.skip = skip
         self.start, self.end = skip, len(payload)
         self.declaration = declaration
         self.fields: _Fields = declaration.__fields__
@@ -184,18 +185,52 @@ class _Walk:
         return None
 
     def chosen(self, field: Field[Any]) -> type[Record] | None:
-        """The case of a submessage. The field that chooses it is on the same level or around it."""
+        """The case of a submessage. The field that chooses it is on the same level or around it, or in the header."""
+        if isinstance(field.on, Outer):
+            value = self.value_around(field.on.selector)
+        elif field.on.startswith("header."):
+            header = self.declaration.__options__["header"]
+            value = self.value_in_header(header and header.__fields__.get(field.on.removeprefix("header.")))
+        else:
+            value = self.value_beside(field.on)
+        if value is None:
+            return None
+        return next((cls for key, cls in field.cases or () if key == value), None)
+
+    def value_beside(self, name: str) -> int | str | None:
+        """The value of a field of the current attributes, or of those around them."""
         for fields, prefix, start, end in reversed(self.outer):
-            selector = fields.get(field.on or "")
+            selector = fields.get(name)
             if selector is None:
                 continue
             for path, _ in selector.types:
                 if path[: len(prefix)] == prefix:
                     value = self.value(selector, path[len(prefix) :], start, end)
                     if value is not None:
-                        return next((cls for key, cls in field.cases or () if key == value), None)
+                        return value
             break
         return None
+
+    def value_around(self, selector: int | Field[Any]) -> int | str | None:
+        """The value of a field of the record around the current attributes."""
+        own = self.outer[-1][0]
+        around = next((level for level in reversed(self.outer) if level[0] and level[0] is not own), None)
+        if around is None:
+            return None
+        fields, prefix, start, end = around
+        if not isinstance(selector, int):
+            return self.value_in_header(selector) if fields is self.declaration.__fields__ else None
+        path = (*prefix, selector)
+        field = next((f for f in fields.values() for known, _ in f.types if known == path), None)
+        return None if field is None else self.value(field, (selector,), start, end)
+
+    def value_in_header(self, field: Field[Any] | None) -> int | None:
+        """The value of a field of the header before the outermost attributes."""
+        header = self.declaration.__options__["header"]
+        if field is None or field.owner is not header:
+            return None
+        start = self.skip + field.at
+        return _number(field, self.payload[start : start + field.width])
 
     def value(self, field: Field[Any], path: tuple[int, ...], start: int, end: int) -> int | str | None:
         """The value of an integer or string field, from the last attribute of its path."""
@@ -210,8 +245,7 @@ class _Walk:
         data = self.payload[start:end]
         if field.kind == _record.NL_K_STRING:
             return data.rstrip(b"\0").decode("utf-8", "surrogateescape")
-        order = "big" if field.flags & _record.NL_BIG else sys.byteorder
-        return int.from_bytes(data, order, signed=bool(field.flags & _record.NL_SIGNED))
+        return _number(field, data)
 
     def into_structs(self, field: Field[Any], offset: int) -> None:
         """Add the name of a field of a struct, or of one of several side by side, at an offset."""
@@ -231,6 +265,11 @@ class _Walk:
                 if field.cls is not None:
                     self.into_struct(field.cls.__fields__, offset - field.at)
                 return
+
+
+def _number(field: Field[Any], data: bytes) -> int:
+    order = "big" if field.flags & _record.NL_BIG else sys.byteorder
+    return int.from_bytes(data, order, signed=bool(field.flags & _record.NL_SIGNED))
 
 
 def _attributes(payload: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:

@@ -55,6 +55,7 @@ enum { NL_BIG = 1, NL_SIGNED = 2 };
 enum nl_code {
     NL_C_OTHER, /* all other kinds */
     NL_C_APART, /* those that leave more in the heap than bytes, of which the last counts: see nl_is_apart */
+    NL_C_LATE,  /* those that fields beside them decide about: decoded behind these */
     NL_C_8,
     NL_C_16,
     NL_C_32,
@@ -95,9 +96,13 @@ struct nl_op {
     uint8_t depth;   /* an array: levels of attributes that only number, the items included */
     const struct nl_set *set;
     const struct nl_op *item;
-    const struct nl_op *sibling; /* a submessage: the field that chooses the case. NL_K_ADDRESS_BY: its family */
+    const struct nl_op *sibling; /* a submessage: the field that chooses the case; NULL: it has the type `by`.
+                                    NL_K_ADDRESS_BY: its family */
     const struct nl_case *cases;
     uint16_t case_count;
+    uint16_t by;       /* attribute type of the field that chooses, in the set around */
+    uint8_t outer;     /* whether the field that chooses is in the set around */
+    uint8_t in_header; /* whether it is in the header before the attributes */
 };
 
 enum { NL_KEYS_MAX = 4 };
@@ -114,6 +119,7 @@ struct nl_set {
     uint32_t wire_size;         /* bytes of a struct on the wire; 0 for attributes */
     uint32_t record_size;       /* bytes; an outermost record has 4 more, the head of the nl_unknown list */
     uint32_t presence;          /* offset of the presence bits */
+    uint8_t asks;               /* whether fields of the set around choose the case of a submessage */
     const struct nl_op *keys[NL_KEYS_MAX]; /* NL_K_KEY by level of an array, the outermost first; NULL: none */
     uint8_t lenient;                       /* attributes of another width than declared are unknown ones */
     uint8_t narrow;                        /* unknown attributes are ignored */
@@ -166,13 +172,24 @@ static inline int nl_is_list(uint8_t kind)
     return kind == NL_K_REPEATED || kind == NL_K_ARRAY || kind == NL_K_STRUCTS;
 }
 
+/* Whether the content of a field depends on others of its record. */
+static inline int nl_is_late(const struct nl_op *op)
+{
+    const struct nl_set *set = op->item ? op->item->set : op->set;
+    if (op->kind == NL_K_ANNEX)
+        return nl_is_late(op->item);
+    return op->kind == NL_K_SUBMESSAGE || (op->kind != NL_K_CONTAINER && set && set->asks);
+}
+
 static inline void nl_op_finish(struct nl_op *op)
 {
     int swap = (op->flags & NL_BIG) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
     op->code = NL_C_OTHER;
     if (!op->depth)
         op->depth = 1;
-    if (op->kind == NL_K_NESTED)
+    if (nl_is_late(op))
+        op->code = NL_C_LATE;
+    else if (op->kind == NL_K_NESTED)
         op->code = NL_C_NESTED;
     else if (op->kind == NL_K_CONTAINER)
         op->code = NL_C_CONTAINER;
@@ -356,13 +373,20 @@ struct nl_fault {
     const struct nl_op *path[NL_PATH_MAX]; /* innermost first */
 };
 
+/* A set and its record, around the attributes at hand. */
+struct nl_frame {
+    const struct nl_set *set;
+    const struct nl_place *place;
+};
+
 struct nl_decoder {
     const uint8_t *start;
     struct nl_area *heap;
     struct nl_area *datagrams; /* if the payload lies in it, it does not move */
     struct nl_fault *fault;
-    int ahead;      /* whether to look ahead for attributes that come again */
-    unsigned depth; /* records in the heap around the current one */
+    int ahead;                     /* whether to look ahead for attributes that come again */
+    unsigned depth;                /* records in the heap around the current one */
+    const struct nl_frame *around; /* for sets that ask; NULL: there is none */
 };
 
 static int nl_fail(struct nl_decoder *d, enum nl_fault_kind kind, const uint8_t *at, size_t want, size_t got)
@@ -682,6 +706,21 @@ static int nl_decode_sockaddr(struct nl_decoder *d, const struct nl_attribute *a
     return 0;
 }
 
+/* The place of a record's annex, which is made if there is none. */
+static int nl_open_annex(struct nl_decoder *d, const struct nl_op *op, const struct nl_attribute *a,
+                         const struct nl_place *place, struct nl_place *inside)
+{
+    uint32_t offset = nl_load32(nl_at(d, place) + op->offset), room = op->set->record_size + 4;
+    if (!offset) {
+        offset = nl_heap_alloc_zeroed(d->heap, room);
+        if (!offset)
+            return nl_fail_full(d, d->heap, a->payload, room);
+        memcpy(nl_at(d, place) + op->offset, &offset, 4);
+    }
+    *inside = (struct nl_place){NULL, offset, offset, offset + op->set->record_size};
+    return 0;
+}
+
 /* Decodes a value of any kind. nl_decode_set handles the common kinds itself. Lists and the constructor
  * call this for them. */
 static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
@@ -761,16 +800,9 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
         break;
     }
     case NL_K_ANNEX: {
-        struct nl_place inside = {NULL, nl_load32(to), 0, 0};
-        if (!inside.offset) {
-            uint32_t offset = nl_heap_alloc_zeroed(d->heap, op->set->record_size + 4);
-            if (!offset)
-                return nl_fail_full(d, d->heap, a->payload, op->set->record_size + 4);
-            memcpy(nl_at(d, place) + op->offset, &offset, 4);
-            inside.offset = offset;
-        }
-        inside.outer = inside.offset;
-        inside.unknown = inside.offset + op->set->record_size;
+        struct nl_place inside;
+        if (nl_open_annex(d, op, a, place, &inside) < 0)
+            return -1;
         return nl_decode_value(d, op->set, op->item, a, &inside);
     }
     case NL_K_REPEATED:
@@ -827,12 +859,29 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
     return 0;
 }
 
-/* The case of a submessage that the sibling field chooses; NULL if there is none. */
-static const struct nl_case *nl_choose_case(const struct nl_op *op, const struct nl_set *set, const uint8_t *record,
-                                            const uint8_t *heap)
+/* The case of a submessage that a field of the same record, or of the one around it, chooses; NULL if there is none. */
+static const struct nl_case *nl_choose_case(const struct nl_decoder *d, const struct nl_op *op,
+                                            const struct nl_set *set, const struct nl_place *place)
 {
     const struct nl_op *by = op->sibling;
-    if (!nl_present(set, record, by->bit))
+    const uint8_t *heap = d->heap->data, *record = nl_at(d, place);
+    if (op->outer) {
+        if (!d->around)
+            return NULL;
+        set = d->around->set;
+        record = nl_at(d, d->around->place);
+        if (!by)
+            by = op->by < set->limit ? set->index[op->by] : NULL;
+    }
+    if (op->in_header) {
+        if (!set->header)
+            return NULL;
+        record += set->header->offset;
+        set = set->header->set;
+        if (by < set->ops || by >= set->ops + set->op_count) /* of another header */
+            return NULL;
+    }
+    if (!by || (by->kind != NL_K_STRING && by->kind != NL_K_INT) || !nl_present(set, record, by->bit))
         return NULL;
     for (unsigned i = 0; i < op->case_count; i++) {
         const struct nl_case *c = &op->cases[i];
@@ -848,13 +897,18 @@ static const struct nl_case *nl_choose_case(const struct nl_op *op, const struct
     return NULL;
 }
 
-/* Decodes a submessage. Its sibling may follow it in the payload: this runs after all other attributes. */
+/* Decodes a submessage. */
 static int nl_decode_submessage(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
                                 const uint8_t *payload, size_t size, const struct nl_place *place)
 {
-    const struct nl_case *chosen = nl_choose_case(op, set, nl_at(d, place), d->heap->data);
+    const struct nl_case *chosen = nl_choose_case(d, op, set, place);
+    struct nl_frame frame = {set, place};
+    const struct nl_frame *around = d->around;
     struct nl_sub sub = {0, 0, 0, UINT32_MAX};
-    if (chosen && nl_decode_heap_record(d, chosen->set, payload, size, 0, 1, &sub.record) < 0) {
+    d->around = &frame;
+    int result = chosen ? nl_decode_heap_record(d, chosen->set, payload, size, 0, 1, &sub.record) : 0;
+    d->around = around;
+    if (result < 0) {
         if (!set->lenient || d->fault->kind != NL_FAULT_HEADER || d->fault->depth)
             return -1;
         chosen = NULL; /* too short for its header: bytes, as without a case */
@@ -869,6 +923,21 @@ static int nl_decode_submessage(struct nl_decoder *d, const struct nl_set *set, 
     }
     memcpy(nl_at(d, place) + op->offset, &sub, sizeof sub);
     return 0;
+}
+
+/* Decodes an attribute of NL_C_LATE. Fields that decide about it may follow it in the payload: this runs after all
+ * other attributes of the set. */
+static int nl_decode_late(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op,
+                          const struct nl_attribute *a, const struct nl_place *place)
+{
+    if (op->kind == NL_K_SUBMESSAGE)
+        return nl_decode_submessage(d, set, op, a->payload, a->size, place);
+    struct nl_frame frame = {set, place};
+    const struct nl_frame *around = d->around;
+    d->around = &frame;
+    int result = nl_decode_value(d, set, op, a, place);
+    d->around = around;
+    return result;
 }
 
 /* Whether a field's attribute came before. seen: as in nl_decode_set. */
@@ -937,6 +1006,31 @@ static int nl_forgive(struct nl_decoder *d, const struct nl_set *set, const stru
     if (op->code == NL_C_APART && nl_comes_again(rest, a.type & NL_ATTR_TYPE))
         return 0; /* it does not count */
     return nl_add_unknown(d, set, &a, place);
+}
+
+static inline const struct nl_op *nl_field_of(const struct nl_op *op)
+{
+    return op->kind == NL_K_ANNEX ? op->item : op;
+}
+
+/* Marks a field of NL_C_LATE as present, though it is decoded later: the next attribute of its type comes again. */
+static int nl_count_late(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op, struct nl_attribute a,
+                         struct nl_cursor rest, const struct nl_place *place)
+{
+    if (nl_field_of(op)->kind == NL_K_REPEATED)
+        return 0;
+    int counts = nl_counts(d, set, op, a, rest, nl_seen_apart(d, set, nl_at(d, place), op));
+    if (counts <= 0)
+        return counts;
+    struct nl_place inside = *place;
+    if (op->kind == NL_K_ANNEX) {
+        if (nl_open_annex(d, op, &a, place, &inside) < 0)
+            return -1;
+        set = op->set;
+        op = op->item;
+    }
+    nl_set_present(set, nl_at(d, &inside), op->bit);
+    return 0;
 }
 
 static void nl_write_presence(const struct nl_set *set, uint8_t *record, uint64_t seen)
@@ -1060,9 +1154,15 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
             if (counts < 0 || (counts && nl_decode_value(d, set, op, &whole, place) < 0))
                 goto unfit;
             record = nl_at(d, place);
-            late |= op->kind == NL_K_SUBMESSAGE || op->kind == NL_K_ADDRESS_BY;
+            late |= op->kind == NL_K_ADDRESS_BY;
             continue;
         }
+        case NL_C_LATE:
+            if (nl_count_late(d, set, op, a, c, place) < 0)
+                goto unfit;
+            late = 1;
+            record = nl_at(d, place);
+            continue;
         }
         if (op->bit < 64)
             seen |= UINT64_C(1) << op->bit;
@@ -1086,12 +1186,16 @@ static int nl_decode_set(struct nl_decoder *d, const struct nl_set *set, const u
             op = type < set->limit ? set->index[type] : NULL;
             if (op && op->kind == NL_K_ADDRESS_BY && a.size == 16)
                 nl_decode_address_by(op, a.payload, nl_at(d, place));
-            if (!op || op->kind != NL_K_SUBMESSAGE)
+            if (!op || op->code != NL_C_LATE)
                 continue;
+            int last = !d->ahead || nl_field_of(op)->kind == NL_K_REPEATED || !nl_comes_again(again, type);
+            if (!last && op->kind != NL_K_SUBMESSAGE)
+                continue; /* nl_count_late saw it */
+            struct nl_attribute whole = a;
             size_t heap = d->heap->size, datagrams = d->datagrams->size;
-            if (nl_decode_submessage(d, set, op, a.payload, a.size, place) < 0)
+            if (nl_decode_late(d, set, op, &whole, place) < 0)
                 goto inside;
-            if (d->ahead && nl_comes_again(again, type)) {
+            if (!last) {
                 d->heap->size = heap;
                 d->datagrams->size = datagrams;
             }
@@ -1109,7 +1213,7 @@ inside:
 static inline int nl_decode(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record,
                             struct nl_area *heap, struct nl_area *datagrams, struct nl_fault *fault)
 {
-    struct nl_decoder d = {payload, heap, datagrams, fault, 0, 0};
+    struct nl_decoder d = {payload, heap, datagrams, fault, 0, 0, NULL};
     struct nl_place place = {record, 0, 0, set->record_size};
     size_t heap_size = heap->size, datagrams_size = datagrams->size;
     int result = nl_decode_whole(&d, set, payload, size, &place);

@@ -39,6 +39,7 @@ cdef extern from "_engine/plan.h" nogil:
         NL_BIG
         NL_SIGNED
         NL_KEYS_MAX
+        NL_C_LATE
         NL_FAULT_WIDTH
         NL_FAULT_ATTRIBUTE
         NL_FAULT_FAMILY
@@ -56,6 +57,7 @@ cdef extern from "_engine/plan.h" nogil:
         const nl_set *set
 
     struct nl_op:
+        uint8_t code
         uint8_t kind
         uint8_t width
         uint8_t flags
@@ -71,6 +73,9 @@ cdef extern from "_engine/plan.h" nogil:
         const nl_op *sibling
         const nl_case *cases
         uint16_t case_count
+        uint16_t by
+        uint8_t outer
+        uint8_t in_header
 
     struct nl_set:
         const nl_op **index
@@ -83,6 +88,7 @@ cdef extern from "_engine/plan.h" nogil:
         uint32_t wire_size
         uint32_t record_size
         uint32_t presence
+        uint8_t asks
         const nl_op *keys[4]
         uint8_t lenient
         uint8_t narrow
@@ -126,6 +132,10 @@ cdef extern from "_engine/plan.h" nogil:
         unsigned depth
         const nl_op *path[40]
 
+    struct nl_frame:
+        const nl_set *set
+        const nl_place *place
+
     struct nl_decoder:
         const uint8_t *start
         nl_area *heap
@@ -133,6 +143,7 @@ cdef extern from "_engine/plan.h" nogil:
         nl_fault *fault
         int ahead
         unsigned depth
+        const nl_frame *around
 
     struct nl_bytes:
         const uint8_t *heap

@@ -113,8 +113,8 @@ cdef class Table:
         """Fill the table.
 
         ops: dicts of nl_op's members. set: another Table. item: another Table and a position in its ops. sibling: a
-        position in ops. cases: pairs of a key and a Table, None for one of later. later: the Field, if its set or one
-        of its cases is declared later.
+        position in ops. selector: the same in a header's Table. cases: pairs of a key and a Table, None for one of
+        later. later: the Field, if its set or one of its cases is declared later.
         index: positions in ops by attribute type.
         header, annex, skip: the positions in ops of the ops for these, which must be the last ones; -1 for none. skip:
         the op of the ignored types.
@@ -166,6 +166,16 @@ cdef class Table:
                     raise TypeError(f"{spec['name']} has no structs")
             if "sibling" in spec:
                 op.sibling = &self.ops[<Py_ssize_t>spec["sibling"]]
+            if "selector" in spec:
+                other, position = spec["selector"]
+                self.parts.append(other)
+                op.sibling = &other.ops[<Py_ssize_t>position]
+                op.in_header = True
+            op.outer = spec.get("outer", False)
+            op.by = spec.get("by", 0)
+            if op.kind == NL_K_SUBMESSAGE and op.sibling is NULL and not op.outer:
+                raise TypeError(f"{spec['name']} has no field that chooses")
+            self.set.asks |= op.outer or (op.kind == NL_K_CONTAINER and op.set.asks)
             op.cases = case
             for key, part in spec.get("cases", ()):
                 if part is not None:
@@ -241,6 +251,11 @@ cdef class Table:
             if len(reached) > TABLES_MAX:
                 raise TypeError("the declarations refer to ever more others: a function has to return the same class "
                                 "each time")
+        for each in reached:
+            table = each
+            if not nl_flag(&table.complete):
+                for i in range(len(table.names)):
+                    nl_op_finish(&table.ops[<Py_ssize_t>i])
         for each in reached:
             nl_set_flag(&(<Table>each).complete)
         return 0
@@ -595,6 +610,7 @@ cdef class Record:
             blank = bytes(struct_size(table, values))
             nl_decode_struct(&table.set, <const uint8_t *>PyBytes_AS_STRING(blank), PyBytes_GET_SIZE(blank),
                              store.records.data)
+        # Those that others decide about are stored after them.
         for field in sorted(map(fields.__getitem__, values), key=is_late):
             if field.layout is not table:
                 raise TypeError(f"{field.name!r} is not a field of {type(self).__name__}")
@@ -798,8 +814,9 @@ cdef list events_of(object cls, Table table):
 
 
 def is_late(Field field not None):
-    """Whether the field is stored after the one that tells about it."""
-    return field.kind == NL_K_SUBMESSAGE or field.kind == NL_K_ADDRESS_BY
+    """Whether the field's content depends on others of its record."""
+    cdef Field inner = field if field.item is None else field.item
+    return field.kind == NL_K_SUBMESSAGE or field.kind == NL_K_ADDRESS_BY or inner.inner is not None and bool(inner.inner.set.asks)
 
 
 cdef object plain(object value, bint json):
@@ -1109,7 +1126,8 @@ cdef class Field:
     cdef int store_value(self, const nl_set *set, Store store, uint8_t *record, object value) except -1:
         cdef nl_decoder decoder
         cdef nl_fault fault
-        cdef nl_place place
+        cdef nl_place place, place_of_all
+        cdef nl_frame around
         cdef nl_attribute attribute
         cdef bytes data
         cdef const nl_op *op
@@ -1122,8 +1140,12 @@ cdef class Field:
         decoder.fault = &fault
         decoder.ahead = 1
         decoder.depth = 0
+        decoder.around = NULL
         memset(&place, 0, sizeof(place))
         place.fixed = record
+        place_of_all = place
+        around.set = set
+        around.place = &place_of_all
         if self.annex is not None:
             annex = self.annex_of(store, record)
             record = store.heap.data + annex
@@ -1176,6 +1198,8 @@ cdef class Field:
             op = self.op_in(set)
             if op is NULL:
                 raise AssertionError(f"{self.name} is not in its table")
+            if self.kind != NL_K_SUBMESSAGE:
+                decoder.around = &around
             for data in self.wire(value):
                 attribute.payload = <const uint8_t *>PyBytes_AS_STRING(data)
                 attribute.size = PyBytes_GET_SIZE(data)
@@ -1189,7 +1213,7 @@ cdef class Field:
                     if fault.kind >= NL_FAULT_MEMORY:
                         raise fault_error(self.owner, self.layout, &fault)
                     raise EncodeError(f"{self.name}: {value!r}")
-            if self.kind == NL_K_SUBMESSAGE and isinstance(value, Record):
+            if self.kind == NL_K_SUBMESSAGE and isinstance(value, Record) and not op.outer:
                 memcpy(&sub, record + self.offset, sizeof(sub))
                 if not sub.record or self.choices[sub.which][1] is not type(value):
                     raise EncodeError(f"{self.name}: the value of {self.on!r} does not choose {type(value).__name__}")

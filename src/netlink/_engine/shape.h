@@ -20,11 +20,11 @@
 enum {
     NL_SHAPES = 16,    /* known at one time */
     NL_SHAPE_MIN = 16, /* bytes of payload */
-    NL_SHAPE_MAX = 1024,
-    NL_SHAPE_MODEL = 2048, /* bytes of all parts */
-    NL_SHAPE_MOVES = 128,
+    NL_SHAPE_MAX = 2048,
+    NL_SHAPE_MODEL = 4096, /* bytes of all parts */
+    NL_SHAPE_MOVES = 255,
     NL_SHAPE_PARTS = 8,
-    NL_SHAPE_DEFERRED = 16,
+    NL_SHAPE_DEFERRED = 40,
     NL_SHAPE_LEARN_AFTER = 4,    /* payloads without a known shape before a new one is made */
     NL_SHAPE_REPLACE_AFTER = 64, /* the same, if the new one replaces another */
 };
@@ -68,6 +68,7 @@ struct nl_shape {
     uint32_t size; /* bytes of the payload; if there is a rest, bytes before it */
     uint8_t rest;  /* a view of any length follows */
     uint8_t parts, deferred_count;
+    uint8_t late;  /* how many of the deferred attributes are decoded behind the others */
     uint32_t heap; /* bytes of the parts in the heap, which lie there as in the model */
     uint32_t hits;
     uint8_t mask[NL_SHAPE_MAX], same[NL_SHAPE_MAX]; /* bits of the payload that must be equal, and their values */
@@ -278,6 +279,17 @@ static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set
                             const struct nl_attribute *a, struct nl_model_place place)
 {
     struct nl_model_place inside = place;
+    if (op->code == NL_C_LATE) {
+        if (op->kind == NL_K_ANNEX)
+            return -1;
+        if (op->kind != NL_K_REPEATED) {
+            if (nl_present(set, nl_model_at(d, place), op->bit))
+                return -1;
+            nl_set_present(set, nl_model_at(d, place), op->bit);
+        }
+        d->shape->late++;
+        return nl_add_deferred(d, set, op, a, place);
+    }
     switch (op->kind) {
     case NL_K_CONTAINER:
         return nl_add_set(d, op->set, a->payload, a->size, place, 0);
@@ -302,8 +314,6 @@ static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set
         }
         return op->kind == NL_K_STRUCT ? nl_add_struct(d, op->set, a->payload, a->size, inside)
                                        : nl_add_set(d, op->set, a->payload, a->size, inside, 0);
-    case NL_K_SUBMESSAGE:
-        return -1;
     case NL_K_SKIP:
         return 0;
     case NL_K_ARRAY:
@@ -503,6 +513,23 @@ static inline int nl_shape_rest(const struct nl_shape *s, const struct nl_set *s
     return 0;
 }
 
+/* Decodes a deferred attribute. at: offsets of the parts in the heap. */
+static int nl_shape_decode(const struct nl_shape *s, const struct nl_deferred *deferred, const uint8_t *payload,
+                           uint8_t *record, const uint32_t *at, struct nl_decoder *d)
+{
+    const struct nl_op *op = deferred->op;
+    uint32_t part = at[deferred->part];
+    struct nl_attribute a = {
+        .length = deferred->length, .type = deferred->type, .payload = payload + deferred->at, .size = deferred->size};
+    struct nl_place place = {deferred->part ? NULL : record, part + deferred->offset, part,
+                             part + s->part[deferred->part].size - 4};
+    d->depth = deferred->depth;
+    if (!op)
+        return nl_add_unknown(d, deferred->set, &a, &place);
+    return op->code == NL_C_LATE ? nl_decode_late(d, deferred->set, op, &a, &place)
+                                 : nl_decode_value(d, deferred->set, op, &a, &place);
+}
+
 /* Makes the parts in the heap and decodes the deferred attributes. */
 static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, const uint8_t *payload, size_t size,
                            uint8_t *record, struct nl_decoder *d)
@@ -541,13 +568,16 @@ static int nl_shape_finish(const struct nl_shape *s, const struct nl_set *set, c
             memcpy(base + deferred->offset + op->offset, &ref, sizeof ref);
             continue;
         }
-        struct nl_attribute a = {
-            .length = deferred->length, .type = deferred->type, .payload = from, .size = deferred->size};
-        struct nl_place place = {deferred->part ? NULL : record, at[deferred->part] + deferred->offset,
-                                 at[deferred->part], at[deferred->part] + s->part[deferred->part].size - 4};
-        d->depth = deferred->depth;
-        if ((op ? nl_decode_value(d, deferred->set, op, &a, &place) : nl_add_unknown(d, deferred->set, &a, &place)) < 0)
+        if (!(op && op->code == NL_C_LATE) && nl_shape_decode(s, deferred, payload, record, at, d) < 0)
             return -1;
+    }
+    for (unsigned i = 0, left = s->late; left; i++) {
+        const struct nl_deferred *deferred = &s->deferred[i];
+        if (!deferred->op || deferred->op->code != NL_C_LATE)
+            continue;
+        if (nl_shape_decode(s, deferred, payload, record, at, d) < 0)
+            return -1;
+        left--;
     }
     return s->rest ? nl_shape_rest(s, set, payload, size, record, d) : 0;
 }
@@ -596,7 +626,7 @@ static inline int nl_decode_shaped(struct nl_shapes *all, const struct nl_set *s
         if (s->parts == 1 && !s->deferred_count && !s->rest)
             return 0;
         size_t heap_size = heap->size, datagrams_size = datagrams->size;
-        struct nl_decoder d = {payload, heap, datagrams, fault, 0, 0};
+        struct nl_decoder d = {payload, heap, datagrams, fault, 0, 0, NULL};
         if (nl_shape_finish(s, set, payload, size, record, &d) == 0)
             return 0;
         heap->size = heap_size; /* a fault, attributes that come again, or another rest: nl_decode tells */
