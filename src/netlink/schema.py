@@ -75,6 +75,7 @@ __all__ = [
     "be64",
     "binary",
     "bitfield32",
+    "chain",
     "dtype",
     "event",
     "flag",
@@ -98,6 +99,7 @@ __all__ = [
     "sbe16",
     "sbe32",
     "sbe64",
+    "sequence",
     "sint",
     "sockaddr",
     "string",
@@ -488,6 +490,35 @@ def packed(type: Path, kind: Any, *, enum: type[Any] | None = None) -> Field[Any
     if not isinstance(kind, _Integer) or not kind.width:
         raise TypeError(f"packed takes a Struct or an integer kind of fixed width such as u32, not {kind!r}")
     return Field(_record.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE, enum=enum)
+
+
+def sequence(type: Path, cls: type[_R] | Callable[[], type[_R]]) -> Items[_R]:  # noqa: A002
+    """A tuple of the attributes in an attribute, in their order: records of one field each.
+
+    For those whose order among different types has a meaning, such as the actions of Open vSwitch. cls: an
+    `AttributeSet` with a field for each type, or a function that returns it (see `nested`).
+    """
+    return Field(_record.NL_K_SEQUENCE, _types(type), size=_LIST_SIZE, item=_records("sequence", cls))
+
+
+def chain(type: Path, cls: type[_R]) -> Items[_R]:  # noqa: A002
+    """A tuple of records side by side, each with a header that begins with the record's length: RTA_MULTIPATH.
+
+    cls: an `AttributeSet` whose header begins with a `u16`. Encoding sets the length.
+    """
+    _compiled("chain", cls, AttributeSet)
+    header = cls.__options__["header"]
+    length = None if header is None else next(iter(header.__fields__.values()))
+    if length is None or (length.kind, length.width, length.flags, length.at) != (_record.NL_K_INT, 2, 0, 0):
+        raise TypeError(f"chain takes a class whose header begins with a u16, the length, not {cls.__name__}")
+    return Field(_record.NL_K_CHAIN, _types(type), size=_LIST_SIZE, item=_records("chain", cls))
+
+
+def _records(what: str, cls: Any) -> Field[Any]:
+    """The field for one item of a list that has records alone."""
+    if not _is_function(cls):
+        _compiled(what, cls, AttributeSet)
+    return _item(what, cls)
 
 
 @overload

@@ -13,7 +13,7 @@
 #include "../../src/netlink/_engine/shape.h"
 #include "target.h"
 
-enum { LIMIT = 64, SETS = 32, MORE = 70 };
+enum { LIMIT = 80, SETS = 36, MORE = 70 };
 
 /* A set while it is made: what the compiler in schema.py and _engine/record.pyx does. */
 struct table {
@@ -25,7 +25,7 @@ struct table {
 };
 
 static struct table head, point, leaf, stats, other, outer, annex, address_of, ports_of, wide, headed, nothing,
-    numbered, loop, remainder_of, asks;
+    numbered, loop, remainder_of, asks, route, hop;
 static struct nl_op items[SETS];
 static struct nl_case by_number[3], by_text[4], by_loop[2], by_outer[2], by_head[2];
 static struct nl_op skip = {.kind = NL_K_SKIP};
@@ -255,6 +255,20 @@ static void make(void)
     asks.set.asks = 1;
     finish(&asks, &asks);
 
+    /* the records of a chain */
+    add(&hop, OP(.kind = NL_K_INT, .width = 2, .at = 0));
+    add(&hop, OP(.kind = NL_K_INT, .width = 1, .at = 2));
+    hop.set.wire_size = 6;
+    finish(&hop, &hop);
+    add(&route, KIND(1, NL_K_ADDRESS));
+    add(&route, OP(.kind = NL_K_NESTED, .type = 2, .set = &leaf.set));
+    struct nl_op *before = &route.ops[route.set.op_count];
+    *before =
+        OP(.kind = NL_K_STRUCT, .set = &hop.set, .size = hop.set.record_size, .offset = route.end, .bit = route.bits++);
+    route.end += before->size;
+    route.set.header = before;
+    finish(&route, &route);
+
     static const uint8_t widths[] = {1, 2, 4, 8};
     uint16_t type = 1;
     for (unsigned i = 0; i < 4; i++) {
@@ -333,6 +347,9 @@ static void make(void)
     add(&outer, OP(.kind = NL_K_ARRAY, .type = type++, .item = asking));
     add(&outer, OP(.kind = NL_K_SUBMESSAGE, .type = type++, .in_header = 1, .sibling = &head.ops[0], .cases = by_head,
                    .case_count = 2));
+    add(&outer, OP(.kind = NL_K_CHAIN, .type = type++, .item = item(OP(.kind = NL_K_NESTED, .set = &route.set))));
+    add(&outer, OP(.kind = NL_K_SEQUENCE, .type = type++, .item = again));
+    add(&outer, OP(.kind = NL_K_SEQUENCE, .type = type++, .item = item(OP(.kind = NL_K_NESTED, .set = &other.set))));
     static struct nl_op reference;
     type = add_rare(type, &reference);
     CHECK(type <= LIMIT);
@@ -432,7 +449,9 @@ static void walk_value(const struct nl_op *op, const uint8_t *from, const struct
     }
     case NL_K_REPEATED:
     case NL_K_ARRAY:
-    case NL_K_STRUCTS: {
+    case NL_K_STRUCTS:
+    case NL_K_SEQUENCE:
+    case NL_K_CHAIN: {
         struct nl_list list;
         memcpy(&list, from, sizeof list);
         CHECK(!list.first == !list.last && (list.first || op->kind != NL_K_REPEATED));
@@ -674,7 +693,8 @@ static void strip(const struct nl_set *set, const uint8_t *payload, size_t size,
                 continue;
             inside = field->kind == NL_K_STRUCT ? NULL : field->set;
         }
-        if (field && field->item && field->item->kind == NL_K_NESTED)
+        if (field && field->item && field->item->kind == NL_K_NESTED && field->kind != NL_K_CHAIN &&
+            field->kind != NL_K_SEQUENCE)
             inside = field->item->set;
         CHECK(nl_open_attribute(out, a.type, &at) == 0);
         if (inside && field->kind == NL_K_ARRAY) {
@@ -824,6 +844,19 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
     case NL_K_REPEATED:
         seed_value(op->item, out);
         return;
+    case NL_K_SEQUENCE:
+        for (uint64_t n = next() % 3; n; n--)
+            seed_set(op->item->set, out);
+        return;
+    case NL_K_CHAIN:
+        for (uint64_t n = next() % 3; n; n--) {
+            size_t at = out->size;
+            CHECK(nl_put(out, "\0\0\1\2\3\4\0\0", 8) == 0);
+            seed_set(op->item->set, out);
+            out->data[at] = (uint8_t)(out->size - at);
+            out->data[at + 1] = (uint8_t)((out->size - at) >> 8);
+        }
+        return;
     case NL_K_STRING: {
         const char *text = texts[next() % 4];
         CHECK(nl_put(out, text, strlen(text) + next() % 2) == 0);
@@ -900,7 +933,7 @@ static void seed_set(const struct nl_set *set, struct nl_area *out)
 static void seed_fields(const struct nl_set *set, struct nl_area *out)
 {
     static uint8_t again[UINT16_MAX / 4];
-    unsigned start = (unsigned)(next() % (set->op_count + 1u)), step = 1 + (unsigned)(next() % 3);
+    unsigned start = (unsigned)(next() % (set->op_count + 1u)), step = 1 + (unsigned)(next() % 5);
     size_t before = out->size;
     for (unsigned i = 0; i < set->op_count; i += step) {
         const struct nl_op *op = &set->ops[(start + i) % set->op_count];

@@ -35,6 +35,7 @@ from netlink.schema import (
     be32,
     binary,
     bitfield32,
+    chain,
     event,
     flag,
     ip,
@@ -51,6 +52,7 @@ from netlink.schema import (
     rest,
     s32,
     sbe16,
+    sequence,
     sint,
     sockaddr,
     string,
@@ -223,6 +225,9 @@ class Rule(AttributeSet):
         6, on="kind", cases={1: lambda: Rule, 2: lambda: Late, 3: Port}
     )
     kind: Int = u8(7)
+    steps: Items[Rule] = sequence(10, lambda: Rule)
+    ports: Items[Port] = sequence(11, Port)
+    chained: Items[Link] = chain(12, Link)
     around: Field[Rule | bytes | None] = submessage(8, on=outer(1), cases={1: lambda: Rule})
     by_header: Field[Port | bytes | None] = submessage(9, on=outer(IfInfoMsg.family), cases={1: Port})
 

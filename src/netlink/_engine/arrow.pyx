@@ -16,7 +16,6 @@ from libc.stdlib cimport calloc, free
 from netlink._engine.record cimport (
     NL_K_ADDRESS,
     NL_K_ADDRESS_BY,
-    NL_K_ARRAY,
     NL_K_BINARY,
     NL_K_EVENT,
     NL_K_FIXED,
@@ -26,12 +25,10 @@ from netlink._engine.record cimport (
     NL_K_NESTED,
     NL_K_PACKED,
     NL_K_RARE,
-    NL_K_REPEATED,
     NL_K_REST,
     NL_K_SOCKADDR,
     NL_K_STRING,
     NL_K_STRUCT,
-    NL_K_STRUCTS,
     NL_K_SUBMESSAGE,
     NL_K_VIEW,
     NL_SIGNED,
@@ -40,6 +37,7 @@ from netlink._engine.record cimport (
     Record,
     Table,
     nl_area_pool,
+    nl_is_list,
     pool_of_stores,
     table_of,
 )
@@ -307,7 +305,7 @@ cdef Node of_value(Field field, str name, uint32_t offset, bint binary):
     if field.kind == NL_K_PACKED:
         column = new_column(name, "+l", NL_COL_PACKED, offset)
         item = of_integer(field, "item", 0, field.width)
-    elif field.kind == NL_K_REPEATED or field.kind == NL_K_ARRAY or field.kind == NL_K_STRUCTS:
+    elif nl_is_list(field.kind):
         column = new_column(name, "+l", NL_COL_LIST, offset)
         item = of_item(field.item, field.owner, binary)
     else:

@@ -92,6 +92,7 @@ class _Walk:
         self.prefix: tuple[int, ...] = ()
         self.item: Field[Any] | None = None
         self.levels = 0
+        self.in_sequence = False
         self.outer: list[tuple[_Fields, tuple[int, ...], int, int]] = []
 
     def path(self) -> str:
@@ -110,7 +111,10 @@ class _Walk:
             if offset < self.start:
                 break
             if isinstance(inside, _record.Field):
-                self.into_structs(inside, offset - self.start)
+                if inside.kind != _record.NL_K_CHAIN:
+                    self.into_structs(inside, offset - self.start)
+                elif self.into_chain(inside, offset):
+                    break
             elif inside is not None and self.into_struct_of(inside, offset):
                 break
         return found
@@ -139,7 +143,8 @@ class _Walk:
         counts: dict[int, int] = {}
         for position, (type_, start, end) in enumerate(_attributes(self.payload, self.start, self.end)):
             if start <= offset < _aligned(end):
-                return type_, counts.get(type_, 0) if self.item is None else position, start, end
+                numbered = self.item is not None or self.in_sequence
+                return type_, position if numbered else counts.get(type_, 0), start, end
             counts[type_] = counts.get(type_, 0) + 1
         return None
 
@@ -149,6 +154,9 @@ class _Walk:
 
         index: the number of attributes of its type, or of its array, before it.
         """
+        if self.in_sequence:
+            self.names[-1] += f"[{index}]"
+            index, self.in_sequence = 0, False
         field, self.item = self.item, None
         path = (*self.prefix, type_)
         if field is not None:
@@ -174,9 +182,11 @@ class _Walk:
             self.fields = {}
         elif field.kind == _record.NL_K_ARRAY:
             self.fields, self.item, self.levels = {}, field.item, field.depth
-        elif field.kind in (_record.NL_K_STRUCT, _record.NL_K_STRUCTS):
+        elif field.kind in (_record.NL_K_STRUCT, _record.NL_K_STRUCTS, _record.NL_K_CHAIN):
             self.fields = {}
             return field
+        elif field.kind == _record.NL_K_SEQUENCE and field.item is not None and field.item.cls is not None:
+            self.fields, self.in_sequence = field.item.cls.__fields__, True
         else:
             chosen = self.chosen(field) if field.kind == _record.NL_K_SUBMESSAGE else None
             cls = chosen or field.cls
@@ -256,6 +266,26 @@ class _Walk:
             index, offset = divmod(offset, one.cls.__table__.wire_size)
             self.names[-1] += f"[{index}]"
         self.into_struct(fields, offset)
+
+    def into_chain(self, field: Field[Any], offset: int) -> bool:
+        """Step into the record of a chain at an offset. Whether the walk ends there, and not at an attribute."""
+        assert field.item is not None
+        assert field.item.cls is not None
+        cls = field.item.cls
+        least = cls.__options__["header"].__table__.wire_size
+        index = 0
+        while self.start < self.end:
+            length = int.from_bytes(self.payload[self.start : self.start + 2], sys.byteorder)
+            if length < least or self.start + length > self.end:
+                break
+            if offset < self.start + _aligned(length):
+                self.names[-1] += f"[{index}]"
+                self.end = self.start + length
+                self.fields = cls.__fields__
+                return self.into_struct_of(cls, offset)
+            self.start += _aligned(length)
+            index += 1
+        return True
 
     def into_struct(self, fields: _Fields, offset: int) -> None:
         """Add the name of a struct's field at an offset."""

@@ -38,6 +38,8 @@ enum nl_kind {
     NL_K_REPEATED,   /* one item per attribute of this type; stored as nl_list */
     NL_K_ARRAY,      /* attributes of any type, each an item; stored as nl_list */
     NL_K_STRUCTS,    /* structs side by side, each an item; stored as nl_list */
+    NL_K_SEQUENCE,   /* attributes of item's set, each a record of its own; stored as nl_list */
+    NL_K_CHAIN,      /* records of item's set side by side; their headers begin with their lengths; stored as nl_list */
     NL_K_PACKED,     /* integers of width bytes side by side; stored as nl_ref to them in host order */
     NL_K_SUBMESSAGE, /* the payload of a set, which the value of a sibling field chooses; stored as nl_sub */
     NL_K_VIEW,       /* any bytes; stored as nl_ref into the datagrams instead of the heap */
@@ -164,12 +166,13 @@ struct nl_unknown {
 static inline int nl_is_apart(uint8_t kind)
 {
     return kind == NL_K_NESTED || kind == NL_K_STRUCT || kind == NL_K_RARE || kind == NL_K_ARRAY ||
-           kind == NL_K_STRUCTS || kind == NL_K_SUBMESSAGE;
+           kind == NL_K_STRUCTS || kind == NL_K_SEQUENCE || kind == NL_K_CHAIN || kind == NL_K_SUBMESSAGE;
 }
 
 static inline int nl_is_list(uint8_t kind)
 {
-    return kind == NL_K_REPEATED || kind == NL_K_ARRAY || kind == NL_K_STRUCTS;
+    return kind == NL_K_REPEATED || kind == NL_K_ARRAY || kind == NL_K_STRUCTS || kind == NL_K_SEQUENCE ||
+           kind == NL_K_CHAIN;
 }
 
 /* Whether the content of a field depends on others of its record. */
@@ -597,7 +600,7 @@ static int nl_decode_item(struct nl_decoder *d, const struct nl_op *op, const st
     const struct nl_op *item = op->item;
     uint32_t entry;
     if (item->kind == NL_K_NESTED) {
-        if (nl_decode_heap_record(d, item->set, a->payload, a->size, 4, 0, &entry) < 0)
+        if (nl_decode_heap_record(d, item->set, a->payload, a->size, 4, op->kind == NL_K_CHAIN, &entry) < 0)
             return -1;
         for (unsigned level = 0; keys && level < op->depth; level++) {
             const struct nl_op *key = item->set->keys[level];
@@ -636,6 +639,41 @@ static int nl_decode_array(struct nl_decoder *d, const struct nl_op *op, const u
             return -1;
     }
     return step == NL_BAD ? nl_fail(d, NL_FAULT_ATTRIBUTE, c.at, 0, c.left) : 0;
+}
+
+static int nl_decode_sequence(struct nl_decoder *d, const struct nl_op *op, const struct nl_attribute *a,
+                              const struct nl_place *place)
+{
+    struct nl_cursor c = {a->payload, a->size};
+    struct nl_attribute item;
+    enum nl_step step;
+    while ((step = nl_next_attribute(&c, &item)) == NL_ITEM) {
+        item.payload -= NL_ATTR_HEADER; /* the record has the attribute itself */
+        item.size += NL_ATTR_HEADER;
+        if (nl_decode_item(d, op, &item, place, NULL) < 0)
+            return -1;
+    }
+    return step == NL_BAD ? nl_fail(d, NL_FAULT_ATTRIBUTE, c.at, 0, c.left) : 0;
+}
+
+static int nl_decode_chain(struct nl_decoder *d, const struct nl_op *op, const struct nl_attribute *a,
+                           const struct nl_place *place)
+{
+    struct nl_attribute item = *a;
+    size_t left = a->size, header = op->item->set->header->set->wire_size;
+    while (left) {
+        if (left < header)
+            return nl_fail(d, NL_FAULT_HEADER, item.payload, header, left);
+        item.size = nl_load16(item.payload);
+        if (item.size < header || item.size > left)
+            return nl_fail(d, NL_FAULT_ATTRIBUTE, item.payload, 0, left);
+        if (nl_decode_item(d, op, &item, place, NULL) < 0)
+            return -1;
+        size_t step = nl_align(item.size) < left ? nl_align(item.size) : left;
+        item.payload += step;
+        left -= step;
+    }
+    return 0;
 }
 
 static int nl_add_unknown(struct nl_decoder *d, const struct nl_set *set, const struct nl_attribute *a,
@@ -828,6 +866,14 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
                 return -1;
         break;
     }
+    case NL_K_SEQUENCE:
+        if (nl_decode_sequence(d, op, a, place) < 0)
+            return -1;
+        break;
+    case NL_K_CHAIN:
+        if (nl_decode_chain(d, op, a, place) < 0)
+            return -1;
+        break;
     case NL_K_PACKED: {
         struct nl_ref ref;
         if (nl_widths(d, a, op->width) < 0)
@@ -1355,8 +1401,8 @@ static int nl_encode_int(const struct nl_op *op, const uint8_t *from, struct nl_
 
 static int nl_encode_array(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
                            struct nl_area *out);
-static int nl_encode_structs(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
-                             struct nl_area *out);
+static int nl_encode_side_by_side(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
+                                  struct nl_area *out);
 
 /* Encodes the payload of one present field. */
 static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
@@ -1417,7 +1463,9 @@ static int nl_encode_value(const struct nl_op *op, const uint8_t *from, const st
     case NL_K_ARRAY:
         return nl_encode_array(op, from, bytes, out);
     case NL_K_STRUCTS:
-        return nl_encode_structs(op, from, bytes, out);
+    case NL_K_SEQUENCE:
+    case NL_K_CHAIN:
+        return nl_encode_side_by_side(op, from, bytes, out);
     case NL_K_PACKED: {
         struct nl_ref ref;
         memcpy(&ref, from, sizeof ref);
@@ -1508,13 +1556,35 @@ static int nl_encode_array(const struct nl_op *op, const uint8_t *from, const st
     return result;
 }
 
-static int nl_encode_structs(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
-                             struct nl_area *out)
+static int nl_encode(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes,
+                     struct nl_area *out);
+
+/* Encodes a record of a chain, with its length. */
+static int nl_encode_link(const struct nl_set *set, const uint8_t *record, const struct nl_bytes *bytes,
+                          struct nl_area *out)
 {
+    size_t at = out->size;
+    int result = nl_encode(set, record, bytes, out);
+    if (result == 0 && out->size - at > UINT16_MAX)
+        result = -E2BIG;
+    if (result < 0)
+        return result;
+    uint16_t length = (uint16_t)(out->size - at);
+    memcpy(out->data + at, &length, 2);
+    return 0;
+}
+
+static int nl_encode_side_by_side(const struct nl_op *op, const uint8_t *from, const struct nl_bytes *bytes,
+                                  struct nl_area *out)
+{
+    const struct nl_set *set = op->item->set;
     struct nl_list list;
     memcpy(&list, from, sizeof list);
     for (uint32_t entry = list.first; entry; entry = nl_load32(bytes->heap + entry)) {
-        int result = nl_encode_struct(op->item->set, bytes->heap + entry + 4, 1, out);
+        const uint8_t *record = bytes->heap + entry + 4;
+        int result = op->kind == NL_K_STRUCTS ? nl_encode_struct(set, record, 1, out)
+                     : op->kind == NL_K_CHAIN ? nl_encode_link(set, record, bytes, out)
+                                              : nl_encode_set(set, record, bytes, out);
         if (result < 0)
             return result;
     }
@@ -1526,7 +1596,7 @@ static int nl_is_nest(const struct nl_op *op, const uint8_t *from)
 {
     struct nl_sub sub;
     if (op->kind != NL_K_SUBMESSAGE)
-        return op->kind == NL_K_NESTED || op->kind == NL_K_RARE || op->kind == NL_K_ARRAY;
+        return op->kind == NL_K_NESTED || op->kind == NL_K_RARE || op->kind == NL_K_ARRAY || op->kind == NL_K_SEQUENCE;
     memcpy(&sub, from, sizeof sub);
     return !sub.record || !(op->cases[sub.which].set->wire_size || op->cases[sub.which].set->header);
 }

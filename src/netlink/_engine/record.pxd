@@ -24,6 +24,8 @@ cdef extern from "_engine/plan.h" nogil:
         NL_K_REPEATED
         NL_K_ARRAY
         NL_K_STRUCTS
+        NL_K_SEQUENCE
+        NL_K_CHAIN
         NL_K_PACKED
         NL_K_SUBMESSAGE
         NL_K_VIEW
@@ -156,6 +158,7 @@ cdef extern from "_engine/plan.h" nogil:
         size_t unknown
 
     void nl_op_finish(nl_op *op) noexcept
+    bint nl_is_list(uint8_t kind) noexcept
     const uint8_t *nl_address_bytes(const uint8_t *at, uint32_t size, const uint8_t *heap, unsigned *count) noexcept
     void nl_store_whole_address(uint8_t *to, const uint8_t *bytes, unsigned count) noexcept
     const uint8_t *nl_whole_address_bytes(const uint8_t *at, unsigned *count) noexcept
@@ -289,6 +292,8 @@ cdef class Field:
     cdef object items_of(self, object value)
     cdef bytes array_payload(self, object value)
     cdef bytes attributes_of(self, list items, int level)
+    cdef bytes step_payload(self, object value)
+    cdef bytes link_payload(self, object value)
     cdef bytes lladdr(self, object value)
     cdef bytes text(self, object value)
     cdef bytes sockaddr(self, object value)

@@ -78,6 +78,7 @@ globals().update({
     "NL_K_FIXED": NL_K_FIXED, "NL_K_ADDRESS": NL_K_ADDRESS, "NL_K_NESTED": NL_K_NESTED,
     "NL_K_CONTAINER": NL_K_CONTAINER, "NL_K_RARE": NL_K_RARE, "NL_K_STRUCT": NL_K_STRUCT,
     "NL_K_REPEATED": NL_K_REPEATED, "NL_K_ARRAY": NL_K_ARRAY, "NL_K_STRUCTS": NL_K_STRUCTS,
+    "NL_K_SEQUENCE": NL_K_SEQUENCE, "NL_K_CHAIN": NL_K_CHAIN,
     "NL_K_PACKED": NL_K_PACKED, "NL_K_KEY": NL_K_KEY, "NL_KEYS_MAX": NL_KEYS_MAX,
     "NL_K_SUBMESSAGE": NL_K_SUBMESSAGE, "NL_K_VIEW": NL_K_VIEW, "NL_K_EVENT": NL_K_EVENT, "NL_K_ANNEX": NL_K_ANNEX,
     "NL_K_SKIP": NL_K_SKIP,
@@ -164,6 +165,9 @@ cdef class Table:
                 op.item = &other.ops[<Py_ssize_t>position]
                 if op.kind == NL_K_STRUCTS and (op.item.kind != NL_K_STRUCT or not op.item.set.wire_size):
                     raise TypeError(f"{spec['name']} has no structs")
+                if op.kind == NL_K_CHAIN and (op.item.kind != NL_K_NESTED or op.item.set.header is NULL
+                                              or op.item.set.header.set.wire_size < 2):
+                    raise TypeError(f"{spec['name']} has no header with a length")
             if "sibling" in spec:
                 op.sibling = &self.ops[<Py_ssize_t>spec["sibling"]]
             if "selector" in spec:
@@ -816,7 +820,8 @@ cdef list events_of(object cls, Table table):
 def is_late(Field field not None):
     """Whether the field's content depends on others of its record."""
     cdef Field inner = field if field.item is None else field.item
-    return field.kind == NL_K_SUBMESSAGE or field.kind == NL_K_ADDRESS_BY or inner.inner is not None and bool(inner.inner.set.asks)
+    return (field.kind == NL_K_SUBMESSAGE or field.kind == NL_K_ADDRESS_BY
+            or inner.inner is not None and bool(inner.inner.set.asks))
 
 
 cdef object plain(object value, bint json):
@@ -1065,7 +1070,7 @@ cdef class Field:
         if self.kind == NL_K_RARE:
             memcpy(&offset, at, 4)
             return outermost(self.declared, self.inner, store, heap + offset)
-        if self.kind == NL_K_REPEATED or self.kind == NL_K_ARRAY or self.kind == NL_K_STRUCTS:
+        if nl_is_list(self.kind):
             return self.load_list(store, at)
         if self.kind == NL_K_PACKED:
             memcpy(&ref, at, sizeof(ref))
@@ -1322,6 +1327,10 @@ cdef class Field:
             return [b"".join([self.item_payload(item).ljust(size, b"\0") for item in self.items_of(value)])]
         if self.kind == NL_K_ARRAY:
             return [self.array_payload(value)]
+        if self.kind == NL_K_SEQUENCE:
+            return [b"".join([self.step_payload(item) for item in self.items_of(value)])]
+        if self.kind == NL_K_CHAIN:
+            return [b"".join([self.link_payload(item) for item in self.items_of(value)])]
         if isinstance(value, Record):
             if not any(value.__class__ is cls for _, cls in self.choices):
                 raise TypeError(f"{self.name}: {type(value).__name__} is not one of its cases")
@@ -1371,6 +1380,22 @@ cdef class Field:
             out += [(len(data) + 4).to_bytes(2, order), type_.to_bytes(2, order), data,
                     b"\0\0\0"[:nl_align(len(data)) - len(data)]]
         return b"".join(out)
+
+    cdef bytes step_payload(self, object value):
+        """The attribute of a record in a sequence."""
+        data = self.item_payload(value)
+        length = int.from_bytes(data[:2], "big" if NL_HOST_BIG else "little")
+        if not data or nl_align(length) != len(data):
+            raise EncodeError(f"{self.name}: a record of a sequence has one field, not as {value!r}")
+        return data
+
+    cdef bytes link_payload(self, object value):
+        """A record of a chain, whose header begins with its length."""
+        self.item_payload(value)  # a record of the class
+        data = value.encode()
+        if len(data) > 65535:
+            raise EncodeError(f"{self.name}: a record is longer than 65535 bytes")
+        return len(data).to_bytes(2, "big" if NL_HOST_BIG else "little") + data[2:]
 
     cdef bytes item_payload(self, object value):
         cdef Field item = self.item

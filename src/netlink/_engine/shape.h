@@ -318,6 +318,8 @@ static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set
         return 0;
     case NL_K_ARRAY:
     case NL_K_STRUCTS:
+    case NL_K_SEQUENCE:
+    case NL_K_CHAIN:
         if (nl_present(set, nl_model_at(d, place), op->bit))
             return -1;
         nl_set_present(set, nl_model_at(d, place), op->bit);
