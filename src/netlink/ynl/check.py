@@ -25,6 +25,12 @@ _ATTRIBUTES = {
     *("nest", "indexed-array", "array-nest", "nest-type-value", "sub-message"),
 }
 _ITEMS = {*_NUMBERS, "nest", "binary", "string"}
+# Most attributes and members are of such a type, with such keys, and need no further check. Lists: what is in a spec
+# may have no hash.
+_PLAIN_KEYS = {"name", "type", "doc"}
+_PLAIN_NUMBERED = _PLAIN_KEYS | {"value"}
+_PLAIN_MEMBERS = list(INTEGERS)
+_PLAIN_ATTRIBUTES = ["u32", "u8", "u16", "u64", "flag", "string", "binary", "s32", "uint", "pad", "unused"]
 _PROTOCOLS = ("genetlink", "genetlink-c", "genetlink-legacy", "netlink-raw")
 _TYPE_MAX = 0x3FFF  # NLA_TYPE_MASK
 # The keys that are known, those without an effect here among them.
@@ -200,6 +206,8 @@ class _Checker:
                 self.fail("want a name or a mapping", *key, "entries", str(position))
 
     def member(self, one: dict[str, Any], *key: str) -> None:
+        if one.keys() <= _PLAIN_KEYS and one.get("type") in _PLAIN_MEMBERS:
+            return
         self.keys("member", one, *key)
         kind = self.text(one, "type", *key)
         if "struct" in one:
@@ -287,6 +295,8 @@ class _Checker:
         return self.found[of]
 
     def attribute(self, of: str, one: dict[str, Any], *key: str) -> None:
+        if one.keys() <= _PLAIN_NUMBERED and one.get("type") in _PLAIN_ATTRIBUTES:
+            return
         known = self.keys("attribute", one, *key)
         kind = self.text(one, "type", *key)
         reason = "" if known else "a key of it is not known"
