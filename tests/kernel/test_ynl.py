@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from netlink import HeaderFlags, OpError, schema, ynl
+from netlink import HeaderFlags, OpError, ynl
 from netlink.family import dial, dial_async
 from netlink.ynl import __main__ as command
 from pace import SLOWNESS
@@ -25,8 +25,6 @@ NEW = HeaderFlags.CREATE | HeaderFlags.EXCL
 
 def load(name: str) -> Any:
     pytest.importorskip("yaml")
-    if name == "tc" and not hasattr(schema, "outer"):
-        pytest.skip("a choice by an outer attribute is not known yet")
     if name not in ynl.available():
         pytest.skip(f"there is no spec {name}: install linux-doc-6.12, or set YNL_SPECS")
     return ynl.load(name)

@@ -663,6 +663,24 @@ def test_what_is_not_known_stays_bytes(path: str, value: Any, text: str) -> None
     assert getattr(record, name) == b"\1\2"
 
 
+def test_an_attribute_around_may_choose_a_submessage() -> None:
+    def change(content: Any) -> None:
+        content["attribute-sets"][1]["attributes"].append(
+            {"name": "part", "type": "sub-message", "sub-message": "good-data", "selector": "kind"}
+        )
+
+    family = ynl.load(changed(change))
+    good: Any = family.types.Good
+    content = {"2nd-price": {"part": {"leaves": 3}}, "prices": [{"part": {"leaves": 4}}], "kind": "tree"}
+    record = good.decode(family.values.record(good, content).encode())
+    assert record._2nd_price.part.leaves == 3
+    assert family.to_dict(record.replace(header=None)) == content
+    with pytest.raises(EncodeError, match=r"2nd-price.part: it needs attribute 2 around it"):
+        family.values.record(good, {"2nd-price": {"part": {}}})
+    with pytest.raises(TypeError, match=r"prices\[0\].part.levs: there is no such attribute; did you mean leaves"):
+        family.values.record(good, {"kind": "tree", "prices": [{"part": {"levs": 1}}]})
+
+
 def test_a_submessage_that_nothing_chooses_stays_bytes() -> None:
     family = ynl.load(changed(put("attribute-sets/0/attributes/2/selector", "sort")))
     with pytest.warns(ynl.SpecWarning, match=r"good-attrs.data.selector: no set around it has one 'sort'"):

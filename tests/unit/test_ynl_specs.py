@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from netlink import schema, ynl
+from netlink import ynl
 from netlink._engine.record import FORM_PLAIN, NL_K_BINARY
 from netlink.schema import Field, Record, Struct
 from probe import c_names, c_values
@@ -26,8 +26,6 @@ if not SPECS:
 @pytest.fixture(params=SPECS, scope="module")
 def family(request: pytest.FixtureRequest) -> Any:
     pytest.importorskip("yaml")
-    if request.param == "tc" and not hasattr(schema, "outer"):
-        pytest.skip("a choice by an outer attribute is not known yet")
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a SpecWarning is a part that stays bytes
         loaded = ynl.load(SPECS[request.param])

@@ -315,7 +315,7 @@ class Declarations:
         on: Any = by_name.get(selector)
         beside = self.spec.attributes(of)
         chooser = beside.get(selector) or self.outer(of, selector)
-        if chooser is None or (on is None and not hasattr(schema, "outer")):
+        if chooser is None:
             key = f"attribute-sets.{of}.{attribute.name}.selector"
             warn(f"{self.spec.file}: {key}: no set around it has one {selector!r}: it stays bytes", SpecWarning)
             return Recipe("binary", (attribute.number,))
