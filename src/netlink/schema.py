@@ -423,8 +423,6 @@ def nested(type: Path, cls: Any, *, required: bool = False, rare: bool = False) 
             _record.NL_K_RARE, _types(type), size=4, cls=_later("nested", cls, AttributeSet), required=required
         )
     size = _compiled("nested", cls, AttributeSet)
-    if any(field.kind == _record.NL_K_REST for field in cls.__fields__.values()):
-        raise TypeError(f"nested takes a set of attributes, but {cls.__name__} has a rest")
     if rare:
         return Field(_record.NL_K_RARE, _types(type), size=4, cls=cls, required=required)
     return Field(_record.NL_K_NESTED, _types(type), size=size, cls=cls, required=required)
@@ -607,6 +605,8 @@ def _compiled(what: str, cls: Any, base: type[Record]) -> int:
     if not (_derives(cls, base) and hasattr(cls, "__table__")):
         want = "AttributeSet or Struct" if base is Record else base.__name__
         raise TypeError(f"{what} takes a class derived from {want}, not {cls!r}")
+    if base is AttributeSet and any(field.kind == _record.NL_K_REST for field in cls.__fields__.values()):
+        raise TypeError(f"{what} takes a set of attributes, but {cls.__name__} has a rest")
     size: int = cls.__size__
     return size
 

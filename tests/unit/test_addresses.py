@@ -404,6 +404,12 @@ def test_a_rest_is_in_no_nest() -> None:
     for make in (nested, repeated, array):
         with pytest.raises(TypeError, match="Uevent has a rest"):
             make(1, Uevent)
+        later: Any = type(AttributeSet)("Later", (AttributeSet,), {"field": make(1, lambda: Uevent)})
+        with pytest.raises(TypeError, match="Uevent has a rest"):
+            later.decode(b"")
+    for wrong in (rest(), ip(size=16, family="x")):
+        with pytest.raises(TypeError, match="repeated takes"):
+            repeated(1, wrong)
 
 
 # Enums and signed integers in network byte order

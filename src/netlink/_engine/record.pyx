@@ -1769,8 +1769,9 @@ cdef class Batch:
         `polars.DataFrame(batch)`.
 
         Each field is a column, null if the attribute is absent. A column of a nested record has the names of its path
-        joined with "_" (`orig_src_port`). So have the columns of a bitfield32 (`_value`, `_selector`) and of the cases
-        of a submessage (`data_vlan_id`; `data` has the bytes if no case fits).
+        joined with "_" (`orig_src_port`). So have the columns of a bitfield32 (`_value`, `_selector`), of a sockaddr
+        (`_address`, `_port`, `_flow_info`, `_scope_id`) and of the cases of a submessage (`data_vlan_id`; `data` has
+        the bytes if no case fits).
 
         An IntEnum becomes a dictionary of the members' names and of the numbers without one, an IntFlag an integer. An
         integer with a time becomes a timestamp in UTC, an Ethernet address text. A repeated field becomes a list, and a
