@@ -537,10 +537,10 @@ static inline size_t nl_struct_least(const struct nl_op *op)
 
 static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record)
 {
-    int by_family = 0;
+    int by_family = 0, all = size >= set->wire_size;
     for (unsigned i = 0; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
-        if (op->at + nl_struct_least(op) > size)
+        if (!all && op->at + nl_struct_least(op) > size)
             continue; /* the struct of an older kernel is shorter */
         const uint8_t *from = payload + op->at;
         uint8_t *to = record + op->offset;
@@ -722,7 +722,7 @@ static inline int nl_widths(struct nl_decoder *d, const struct nl_attribute *a, 
     return rest ? nl_fail(d, NL_FAULT_WIDTH, a->payload, a->size - rest + width, a->size) : 0;
 }
 
-static int nl_decode_sockaddr(struct nl_decoder *d, const struct nl_attribute *a, uint8_t *to)
+__attribute__((noinline)) static int nl_decode_sockaddr(struct nl_decoder *d, const struct nl_attribute *a, uint8_t *to)
 {
     struct nl_socket_address address = {.flow_info = 0};
     const uint8_t *p = a->payload;
@@ -1044,8 +1044,9 @@ static int nl_counts(struct nl_decoder *d, const struct nl_set *set, const struc
 
 /* Goes on behind an attribute that could not be decoded, if only its width is wrong and the set is lenient: it is an
  * unknown one then. 0; -1 if the fault stays. */
-static int nl_forgive(struct nl_decoder *d, const struct nl_set *set, const struct nl_op *op, struct nl_attribute a,
-                      struct nl_cursor rest, const struct nl_place *place)
+__attribute__((noinline, cold)) static int nl_forgive(struct nl_decoder *d, const struct nl_set *set,
+                                                      const struct nl_op *op, struct nl_attribute a,
+                                                      struct nl_cursor rest, const struct nl_place *place)
 {
     if (!set->lenient || (d->fault->kind != NL_FAULT_WIDTH && d->fault->kind != NL_FAULT_FAMILY) || d->fault->depth)
         return -1;
