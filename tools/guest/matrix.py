@@ -29,12 +29,11 @@ LOGS = ROOT / "build/vm"
 GROWTH = ("memory_that_must_not_be_moved", "memory_that_cannot_grow_where_it_is", "no_free_addresses")
 # What depends most on the kernel.
 TESTS = [
+    *(f"tests/kernel/test_{name}.py" for name in ("conntrack", "batch_dump", "events", "nflog", "filter", "conn")),
     *(
         f"tests/kernel/test_{name}.py"
-        for name in ("conntrack", "batch_dump", "events", "nflog", "filter", "conn", "mirror")
+        for name in ("options", "mirror", "execute_all", "route_stream", "extended_acks", "generic")
     ),
-    *(f"tests/kernel/test_{name}.py" for name in ("conntrack", "batch_dump", "events", "nflog", "filter", "conn")),
-    *(f"tests/kernel/test_{name}.py" for name in ("options", "mirror", "execute_all", "route_stream", "extended_acks")),
     *(f"tests/kernel/test_faults.py::test_{name}" for name in GROWTH),
     "tests/fuzz/test_area.py",
 ]
