@@ -153,3 +153,22 @@ def test_every_operation_has_help(family: Any) -> None:
     for name, operation in family.operations.items():
         assert (operation.__doc__ or "").startswith(name)
     assert family.spec.name in (family.__doc__ or "")
+
+
+def test_what_ethtool_sends_several_times_is_all_there() -> None:
+    pytest.importorskip("yaml")
+    if "ethtool" not in SPECS:
+        pytest.skip("there is no spec of ethtool")
+    family = ynl.load(SPECS["ethtool"])
+    several = {
+        "cable-nest": {"result": [{"pair": 0}, {"pair": 1}], "fault-length": [{"cm": 5}, {"cm": 7}]},
+        "tunnel-udp": {"table": [{"size": 4}, {"size": 1}]},
+        "stats": {"grp": [{"id": 0}, {"id": 1}]},
+        "stats-grp": {"stat": ["01", "02"], "hist-rx": [{"hist-val": 1}, {"hist-val": 2}]},
+    }
+    for of, content in several.items():
+        if of not in family.spec.sets:
+            continue
+        declared = family.types[of]
+        record = family.values.record(declared, content)
+        assert family.to_dict(declared.decode(record.encode())) == content

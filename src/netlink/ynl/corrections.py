@@ -28,6 +28,7 @@ _ADDRESS4 = {"display-hint": "ipv4"}
 _ADDRESS6 = {"display-hint": "ipv6"}
 _EITHER = {"type": "binary", "display-hint": "ipv4-or-v6"}
 _U8 = {"type": "u8"}
+_SEVERAL = {"multi-attr": True}
 # Of the kernel's specs by family, where they differ from the kernel. A change to what a spec lacks has no effect, as
 # specs of older kernels have less.
 _MISTAKES: Final[dict[str, list[dict[str, Any]]]] = {
@@ -46,6 +47,14 @@ _MISTAKES: Final[dict[str, list[dict[str, Any]]]] = {
         # Entries that the spec lacks lie before these.
         {"definitions": {"c33-pse-ext-state": {"entries": {"power-not-available": {"value": 8}}}}},
         {"definitions": {"module-fw-flash-status": {"value-start": 1}}},
+        # There is one of these for each pair of a cable, table of tunnels, group of statistics, and range of sizes.
+        _attributes("cable-nest", {"result": _SEVERAL, "fault-length": _SEVERAL}),
+        _attributes("tunnel-udp", {"table": _SEVERAL}),
+        _attributes("stats", {"grp": _SEVERAL}),
+        # ETHTOOL_A_STATS_GRP_STAT is a nest of one attribute, whose type is the number of the statistic.
+        _attributes("stats-grp", {"hist-rx": _SEVERAL, "hist-tx": _SEVERAL, "stat": {"type": "binary"} | _SEVERAL}),
+        # ETHTOOL_A_CABLE_TDR_NEST_*, which is another set.
+        _attributes("cable-test-tdr-ntf", {"nest": {"type": "binary", "nested-attributes": None}}),
     ],
     "mptcp_pm": [
         _attributes("address", {"addr4": _ADDRESS4, "addr6": _ADDRESS6}),
