@@ -1,5 +1,5 @@
 """Records what this machine's kernel sends into tests/data, of what private namespaces are filled with: flows, events,
-logged packets, links, addresses, routes, the families of generic netlink, refusals.
+logged packets, links, addresses, routes, the families of generic netlink, features and link modes, refusals.
 
     sudo .venv/bin/python tools/record.py
 
@@ -24,6 +24,7 @@ import netns
 import recorded
 from kernel import flows
 from netlink import ConnOption, Family, Header, HeaderFlags, Message
+from netlink.generic import ethtool, nlctrl
 from netlink.netfilter import conntrack, nflog
 from netlink.netfilter.conntrack import NAT, Flow, Tuple
 
@@ -130,6 +131,18 @@ def record_families() -> None:
         recorded.write("families", dumped(Family.GENERIC, 16, bytes([3, 2, 0, 0])))  # CTRL_CMD_GETFAMILY
 
 
+def record_ethtool() -> None:
+    """Features with names, and link modes, of devices of several drivers."""
+    with netns.fresh(), nlctrl.dial() as ctrl:
+        ip("link add v0 type veth peer name v1", "link add br0 type bridge", "link set v0 up", "link set v1 up")
+        number = ctrl.get_family("ethtool").id or 0
+        for name, command in (
+            ("ethtool_features", ethtool.Command.FEATURES_GET),
+            ("ethtool_link_modes", ethtool.Command.LINKMODES_GET),
+        ):
+            recorded.write(name, dumped(Family.GENERIC, number, bytes([command, 1, 0, 0])))
+
+
 def record_errors() -> None:
     """Acknowledgements and refusals, with and without what the kernel says beyond the number."""
     no_link = struct.pack("=BxHiII", 0, 0, 99, 0, 0)
@@ -162,7 +175,7 @@ def main() -> None:
     if refusal := netns.enter_private():
         raise SystemExit(refusal)
     recorded.DATA.mkdir(exist_ok=True)
-    for record in (record_netfilter, record_route, record_families, record_errors):
+    for record in (record_netfilter, record_route, record_families, record_ethtool, record_errors):
         record()
     for path in sorted(recorded.DATA.iterdir()):
         print(path.name, path.stat().st_size, "bytes", len(recorded.datagrams(path.name)), "datagrams")

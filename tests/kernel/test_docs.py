@@ -23,6 +23,7 @@ import pytest
 
 import netns
 from netlink import Family, dial, ynl
+from netlink.generic import netdev, nlctrl
 from netlink.netfilter import conntrack
 from pace import SLOWNESS
 
@@ -128,6 +129,24 @@ def specs() -> None:
     link()
 
 
+def ports() -> None:
+    """A pair of virtual Ethernet devices: eth0 with 4 queues of each kind, and eth1."""
+    with nlctrl.dial() as ctrl:
+        try:
+            operations = ctrl.get_family("netdev").operations or ()
+        except FileNotFoundError as error:
+            pytest.skip(str(error))
+    if netdev.Command.NAPI_SET not in {operation.id for operation in operations}:
+        pytest.skip("this kernel's netdev has no settings of NAPI")
+    if netns.in_user_namespace():
+        pytest.skip("set_napi needs CAP_NET_ADMIN in the initial user namespace")
+    run_shell(
+        "ip link add eth0 numrxqueues 4 numtxqueues 4 type veth peer name eth1 numrxqueues 1 numtxqueues 1\n"
+        "ip link set eth0 up\n"
+        "ip link set eth1 up\n"
+    )
+
+
 GIVEN: dict[str, Callable[[], None]] = {
     "asyncio.md": logged_and_tracked,
     "batches.md": services,
@@ -135,6 +154,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "from-bindings.md": logged_and_tracked,
     "from-pyroute2.md": netns.require_conntrack,
     "errors.md": netns.require_conntrack,
+    "ethtool.md": ports,
     "namespaces.md": netns.names_folder,
     "nflog.md": netns.require_conntrack,
     "index.md": lambda: flows(3),
