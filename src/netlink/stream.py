@@ -19,7 +19,7 @@ from netlink._engine.record import Batch, Record
 from netlink._io.marks import ResyncBegin, ResyncEnd
 from netlink._io.outlet import BatchOutlet, Items, checked_rows
 from netlink._io.readiness import run_in
-from netlink._io.source import SLOT, Closable, Kind, Source, open_source
+from netlink._io.source import SLOT, Closable, Kind, SocketSource, Source, open_source
 from netlink.errors import OpError, Overrun
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ __all__ = [
     "Resync",
     "ResyncBegin",
     "ResyncEnd",
+    "SocketSource",
     "Source",
     "Stream",
     "open",

@@ -191,7 +191,10 @@ def open_source(
 
 
 class SocketSource(Generic[_R]):
-    """Messages from the kernel, received by a socket that has no other reader."""
+    """What `open_source` returns: messages from the kernel, received by a socket that has no other reader.
+
+    A subclass may change the batches, or what `close` does. declarations: those of its records.
+    """
 
     def __init__(
         self,
