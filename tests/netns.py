@@ -22,6 +22,7 @@ from pathlib import Path
 import pytest
 
 from netlink import AttributeEncoder, Conn, Family, Header, HeaderFlags, HeaderType, Message, OpError, dial
+from netlink._transport import read_in_netns
 
 # linux/sched.h
 CLONE_NEWNS = 0x00020000
@@ -51,6 +52,7 @@ Identity = tuple[int, int]
 _libc = ctypes.CDLL(None, use_errno=True)
 _refusal: str | None = "netns.enter_private was not called"
 _host: Identity | None = None
+_host_fd = -1
 _mounts_refusal: str | None = None
 # The kernel shows the limits of socket buffers in its first network namespace only.
 _limits: dict[str, int] = {}
@@ -102,10 +104,11 @@ def enter_private() -> str | None:
     Where a new network namespace is not permitted, or NETLINK_TEST_USERNS=1 asks for it, it comes with a user
     namespace in which this user is root; that needs a process that has one thread as yet.
     """
-    global _refusal, _host
+    global _refusal, _host, _host_fd
     if _host is not None:
         return _refusal
     _host = current()
+    _host_fd = os.open(_thread_namespace(), os.O_RDONLY | os.O_CLOEXEC)
     for name in ("rmem_max", "wmem_max", "optmem_max"):
         with contextlib.suppress(OSError):
             _limits[name] = int(Path("/proc/sys/net/core", name).read_text())
@@ -247,6 +250,15 @@ def another() -> Iterator[Namespace]:
 
 
 _names = itertools.count()
+
+
+def first() -> int:
+    """A descriptor of the machine's first network namespace, for what the kernel has there alone. Only look."""
+    try:
+        read_in_netns(_host_fd, "/proc/sys/net/core/netdev_max_backlog")  # a setting of the machine
+    except OSError as error:
+        pytest.skip(f"the machine's first network namespace is out of reach: {error}")
+    return _host_fd
 
 
 @contextlib.contextmanager

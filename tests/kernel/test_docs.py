@@ -13,6 +13,7 @@ import importlib.util
 import io
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -22,8 +23,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import netns
-from netlink import Family, dial, ynl
-from netlink.generic import netdev, nlctrl
+from netlink import Family, OpError, dial, ynl
+from netlink.generic import netdev, nlctrl, taskstats, tcp_metrics
 from netlink.netfilter import conntrack
 from pace import SLOWNESS
 
@@ -147,6 +148,30 @@ def ports() -> None:
     )
 
 
+def accounted() -> None:
+    """The machine's first network namespace, in which nothing is changed."""
+    first = netns.first()
+    with taskstats.dial(delays=False) as tasks:
+        try:
+            tasks.get(pid=1)
+        except OpError as error:
+            pytest.skip(f"taskstats: {error.hint}")
+    netns.setns(first)
+
+
+def paths() -> None:
+    """Sockets of Multipath TCP, and an empty cache of TCP metrics."""
+    try:
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262).close()
+    except OSError as error:
+        pytest.skip(f"this kernel has no sockets of MPTCP: {error}")
+    with tcp_metrics.dial() as cache:
+        try:
+            cache.flush()
+        except OpError as error:
+            pytest.skip(f"tcp_metrics: {error.hint}")
+
+
 GIVEN: dict[str, Callable[[], None]] = {
     "asyncio.md": logged_and_tracked,
     "batches.md": services,
@@ -160,6 +185,8 @@ GIVEN: dict[str, Callable[[], None]] = {
     "index.md": lambda: flows(3),
     "performance.md": lambda: flows(300),
     "schema.md": link,
+    "taskstats.md": accounted,
+    "tcp.md": paths,
     "tour.md": conntrack_sysctls,
     "ynl.md": specs,
 }

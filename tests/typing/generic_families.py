@@ -1,0 +1,94 @@
+"""What type checkers must know of the families of generic netlink. Checked by mypy and pyright, never run."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import Never, assert_type
+
+from netlink import Conn, Overrun
+from netlink.aio import AsyncConn
+from netlink.family import Call
+from netlink.generic import mptcp_pm, quota, taskstats, tcp_metrics
+from netlink.generic.taskstats import Flags, Stats, TaskStats, Timespec
+from netlink.schema import Batch
+from netlink.stream import Stream
+
+
+def statistics() -> None:
+    with taskstats.dial(delays=False, netns="blue") as tasks:
+        assert_type(tasks, taskstats.Conn[Conn])
+        assert_type(tasks.get(pid=1), Stats)
+        assert_type(tasks.get(tgid=1), Stats)
+        assert_type(tasks.get_many([1, 2]), Batch[Stats])
+        assert_type(tasks.calls.get(pid=1), Call[Stats])
+        assert_type(tasks.get_answer(pid=1), taskstats.Answer)
+        assert_type(tasks.register(begin="0-3"), None)
+        tasks.get(1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        stats = tasks.get(pid=1)
+    assert_type(stats.blkio_delay_total, int | None)
+    assert_type(stats.flags, Flags | None)
+    assert_type(stats.comm, str | None)
+    assert_type(stats.cpu_delay_max_ts, Timespec | None)
+
+
+async def statistics_async() -> None:
+    async with taskstats.dial_async() as tasks:
+        assert_type(tasks, taskstats.Conn[AsyncConn])
+        assert_type(await tasks.get(pid=1), Stats)
+        assert_type(await tasks.get_many([1]), Batch[Stats])
+
+
+def ended() -> None:
+    assert_type(taskstats.listen(), Stream[TaskStats, Never])
+    assert_type(taskstats.listen([0, 1], on_overrun="raise"), Stream[TaskStats, Never])
+    assert_type(taskstats.listen("0-3", on_overrun="mark"), Stream[TaskStats, Overrun])
+    taskstats.listen(on_overrun="resync")  # type: ignore[call-overload] # pyright: ignore
+    for task in taskstats.listen():
+        assert_type(task.pid, int | None)
+        assert_type(task.task, Stats | None)
+
+
+def quotas() -> None:
+    with quota.dial() as connection:
+        assert_type(connection, quota.Conn[Conn])
+        assert_type(connection.listen(), Stream[quota.QuotaWarning, Never])
+        assert_type(connection.listen(on_overrun="mark"), Stream[quota.QuotaWarning, Overrun])
+        for warning in connection.listen():
+            assert_type(warning.warning, quota.WarningType | None)
+            assert_type(warning.type, quota.QuotaType | None)
+
+
+def cache() -> None:
+    with tcp_metrics.dial() as connection:
+        assert_type(connection.get(dst="192.0.2.1"), tcp_metrics.Metrics)
+        assert_type(connection.dump(), Batch[tcp_metrics.Metrics])
+        assert_type(connection.delete("192.0.2.1", src=IPv6Address("::1")), None)
+        assert_type(connection.flush(), None)
+        assert_type(connection.calls.delete("192.0.2.1"), Call[None])
+        connection.delete()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        for peer in connection.dump():
+            assert_type(peer.dst, IPv4Address | IPv6Address | None)
+            assert_type(peer.rtt, float | None)
+
+
+async def cache_async() -> None:
+    async with tcp_metrics.dial_async() as connection:
+        assert_type(await connection.dump(), Batch[tcp_metrics.Metrics])
+        assert_type(await connection.delete("192.0.2.1"), None)
+
+
+def path_manager() -> None:
+    with mptcp_pm.dial() as pm:
+        assert_type(pm, mptcp_pm.Conn[Conn])
+        assert_type(pm.add(family=2, addr="192.0.2.1", flags=mptcp_pm.AddressFlags.SIGNAL), None)
+        assert_type(pm.get(id=1), mptcp_pm.Endpoint)
+        assert_type(pm.dump(), Batch[mptcp_pm.Endpoint])
+        assert_type(pm.get_limits(), mptcp_pm.Limits)
+        assert_type(pm.set_limits(subflows=2), None)
+        assert_type(pm.set_flags(local=mptcp_pm.Address(id=1)), None)
+        assert_type(pm.create(mptcp_pm.Subflow(token=1)), None)
+        assert_type(pm.listen(), Stream[mptcp_pm.Event, Never])
+        pm.get(colour=1)  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
+        for event in pm.listen():
+            assert_type(event.event, mptcp_pm.EventType | None)
+            assert_type(event.src, IPv4Address | IPv6Address | None)
