@@ -181,7 +181,7 @@ def collected(name: str, times: int, layout: int) -> int:
     """Instructions of a Python process that does a work so many times. layout: of its caches, a number for each."""
     command = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable]
     command += ["-c", START.format(classes=41 * layout), "--work", name, "--times", str(times)]
-    # What malloc maps grows without a copy. Below its threshold a growing batch is copied or not by what lies behind it.
+    # What malloc maps grows without a copy; elsewhere what lies behind a growing batch decides whether it is copied.
     environment = os.environ | {"PYTHONHASHSEED": "0", "MALLOC_MMAP_THRESHOLD_": "4096"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     found = re.search(r"Collected : (\d+)", done.stderr)
