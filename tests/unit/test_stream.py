@@ -31,7 +31,7 @@ from netlink._engine.match import Condition, Match
 from netlink._engine.receive import StreamReader
 from netlink._io.source import ItemSource, SocketSource, has_views, kinds_of
 from netlink._transport import Socket
-from netlink.schema import AttributeSet, Batch, be32, event, nested, u32, view
+from netlink.schema import AttributeSet, Batch, be32, event, nested, repeated, u32, view
 from netlink.stream import Kind as Kinded
 from netlink.stream import ResyncBegin, ResyncEnd, Stream
 
@@ -1603,6 +1603,18 @@ def test_given_records_keep_their_events(reader: Make, peer: Peer) -> None:
     batch = source.read(9, True)
     with Stream(ItemSource([batch[1], batch[2]], type(batch[0]))) as stream:
         assert [(item.number, item.kind) for item in stream] == [(2, Kind.GONE), (3, Kind.MADE)]
+
+
+def test_given_records_may_lie_in_others() -> None:
+    """Inside another record, and in the list of one."""
+
+    class Outer(AttributeSet):
+        inner = nested(1, Item)
+        items = repeated(2, Item)
+
+    outer = Outer.decode(Outer(inner=Item(number=1), items=[Item(number=2), Item(number=3)]).encode())
+    with Stream(ItemSource([outer.inner, *outer.items], Item)) as stream:
+        assert [item.number for item in stream] == [1, 2, 3]
 
 
 def test_given_losses_are_raised_or_resynced() -> None:

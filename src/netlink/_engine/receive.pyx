@@ -130,13 +130,9 @@ cdef bytes joined(list datagram):
 
 
 def batch_of(Record record not None):
-    """A batch of one record, which shares its memory: for streams of given records."""
-    cdef Table table = record.checked_table()
-    cdef Batch batch = make_batch(type(record), record.store)
-    if record.base != record.outer:
-        raise TypeError(f"this {type(record).__name__} is nested in another record")
-    at = (record.base - record.store.records.data) // (table.set.record_size + 4)
-    return batch[at : at + 1]
+    """A batch of one record, which is copied: for streams of given records."""
+    cdef Record alone = record.__copy__()
+    return make_batch(type(alone), alone.store)
 
 
 @cython.final
