@@ -319,14 +319,17 @@ class Operation(Method, Generic[_Q, P, _R]):
             if records or fields:
                 raise TypeError(f"{self.name} takes no arguments, got {', '.join([*map(repr, records), *fields])}")
             return b""
-        if records and fields:
-            raise TypeError(f"{self.name} takes a {request.__name__} or its fields, not both")
-        if len(records) > 1 or any(type(record) is not request for record in records):
-            raise TypeError(f"{self.name} takes a {request.__name__}, not {', '.join(map(repr, records))}")
-        try:
-            (record,) = records or (request(**fields),)
-        except TypeError as error:
-            raise TypeError(f"{self.name}: {error}") from None
+        if records:
+            if fields:
+                raise TypeError(f"{self.name} takes a {request.__name__} or its fields, not both")
+            record = records[0]
+            if len(records) > 1 or type(record) is not request:
+                raise TypeError(f"{self.name} takes a {request.__name__}, not {', '.join(map(repr, records))}")
+        else:
+            try:
+                record = request(**fields)
+            except TypeError as error:
+                raise TypeError(f"{self.name}: {error}") from None
         payload: bytes = record.encode()
         return payload
 

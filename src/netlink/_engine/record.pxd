@@ -289,6 +289,7 @@ cdef class Field:
     cdef bytes item_payload(self, object value)
     cdef bytes fixed(self, object value)
     cdef bytes bytes_of(self, object value)
+    cdef bint is_late(self) noexcept
     cdef object items_of(self, object value)
     cdef bytes array_payload(self, object value)
     cdef bytes attributes_of(self, list items, int level)

@@ -614,13 +614,19 @@ cdef class Record:
             blank = bytes(struct_size(table, values))
             nl_decode_struct(&table.set, <const uint8_t *>PyBytes_AS_STRING(blank), PyBytes_GET_SIZE(blank),
                              store.records.data)
-        # Those that others decide about are stored after them.
-        for field in sorted(map(fields.__getitem__, values), key=is_late):
+        late = []
+        for name, value in values.items():
+            field = fields[name]
             if field.layout is not table:
                 raise TypeError(f"{field.name!r} is not a field of {type(self).__name__}")
-            value = values[field.name]
-            if value is not None:
+            if value is None:
+                continue
+            if field.is_late():
+                late.append(field)
+            else:
                 field.store_value(&table.set, store, store.records.data, value)
+        for field in late:
+            field.store_value(&table.set, store, store.records.data, values[field.name])
         self.table = table
         self.base = self.outer = store.records.data
         self.unknown_list = self.base + table.set.record_size
@@ -815,13 +821,6 @@ def restored_batch(cls, list payloads not None, dict events not None, bint inter
 cdef list events_of(object cls, Table table):
     cdef Field field
     return [field for field in cls.__fields__.values() if field.kind == NL_K_EVENT and field.layout is table]
-
-
-def is_late(Field field not None):
-    """Whether the field's content depends on others of its record."""
-    cdef Field inner = field if field.item is None else field.item
-    return (field.kind == NL_K_SUBMESSAGE or field.kind == NL_K_ADDRESS_BY
-            or inner.inner is not None and bool(inner.inner.set.asks))
 
 
 cdef object plain(object value, bint json):
@@ -1273,6 +1272,12 @@ cdef class Field:
             return bytes(memoryview(value))
         except TypeError:
             raise TypeError(f"{self.name}: want bytes, got {type(value).__name__}") from None
+
+    cdef bint is_late(self) noexcept:
+        """Whether its content depends on other fields of its record, which are stored before it."""
+        cdef Field inner = self if self.item is None else self.item
+        return (self.kind == NL_K_SUBMESSAGE or self.kind == NL_K_ADDRESS_BY
+                or inner.inner is not None and inner.inner.set.asks != 0)
 
     cdef object items_of(self, object value):
         try:

@@ -387,7 +387,9 @@ cdef class Call:
         return call
 
     def with_payload(self, payload):
-        """The same call of another request of its declaration."""
+        """The same call of another request of its declaration, behind the same header of the protocol."""
+        if self.skip:
+            payload = self.message.payload[:self.skip] + payload
         return self.copied(message_of(self.message.h, payload))
 
     def with_type(self, uint16_t type):

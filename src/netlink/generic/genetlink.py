@@ -172,15 +172,16 @@ class Family(_family.Family[_family.C], protocol=_Protocol.GENERIC):
         if version is not None:
             cls.version = version
 
-    def call(self, operation: Operation[Any, ..., Any], payload: bytes) -> Call[Any]:
-        """The call of an operation."""
-        return super().call(operation, bytes((operation.command, self.version, 0, 0)) + payload)
-
     def pattern(self, operation: Operation[Any, ..., Any], **options: Any) -> Call[Any]:
         """The call of an operation with any payload. TypeError if the class has no name."""
         if not self.name:
             raise TypeError(f"{type(self).__qualname__} has no name: the class statement needs name=")
-        options = {"skip": HEADER_SIZE, "answer": operation.answer, "address": self.address} | options
+        options = {
+            "payload": Message(operation.command, self.version).marshal(),
+            "skip": HEADER_SIZE,
+            "answer": operation.answer,
+            "address": self.address,
+        } | options
         return super().pattern(operation, type=self.id or 0, **options)
 
     def source(self, listen: Listen[Any]) -> tuple[Iterable[Kind[Any]], Iterable[int]]:
