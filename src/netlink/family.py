@@ -74,6 +74,7 @@ __all__ = [
     "Call",
     "Deferred",
     "Do",
+    "DoMany",
     "Dump",
     "Family",
     "Listen",
@@ -161,6 +162,8 @@ class Family(Generic[C]):
             "type": operation.command,
             "reply": operation.reply,
             "dump": operation.many,
+            "optional": operation.optional,
+            "several": operation.several,
             "flags": operation.flags,
             "request": operation.request,
             "hints": {**self.hints, **operation.hints},
@@ -277,9 +280,10 @@ if TYPE_CHECKING:
 
 
 class Operation(Method, Generic[_Q, P, _R]):
-    """A kind of request: a `Do` or a `Dump`."""
+    """A kind of request: a `Do`, a `DoMany` or a `Dump`."""
 
-    many: ClassVar[bool] = False
+    many: ClassVar[bool] = False  # its reply is a dump
+    several: ClassVar[bool] = False  # its reply is any number of messages
 
     def __init__(
         self,
@@ -291,17 +295,21 @@ class Operation(Method, Generic[_Q, P, _R]):
         answer: int | None = None,
         hints: Mapping[int, str] | None = None,
         doc: str | None = None,
+        optional: bool = False,
     ) -> None:
         for what, declaration in (("request", request), ("reply", reply)):
             if declaration is not None and not (isinstance(declaration, type) and issubclass(declaration, Record)):
                 raise TypeError(f"the {what} of an operation is a declaration, not {declaration!r}")
-        if self.many and reply is None:
-            raise TypeError("a dump needs the declaration of its reply")
+        if (self.many or self.several) and reply is None:
+            raise TypeError(f"a {type(self).__name__} needs the declaration of its reply")
+        if optional and (self.many or self.several or reply is None):
+            raise TypeError("a reply that is optional is that of a Do, and needs its declaration")
         self.command = command
         self.request: Any = request
         self.reply = reply
         self.flags = int(flags)
         self.answer = answer
+        self.optional = optional
         self.hints: Mapping[int, str] = hints or {}
         self.__doc__ = doc
         self.name = ""
@@ -380,9 +388,32 @@ class Do(Operation[_Q, P, _R]):
     CREATE and EXCL, in addition to those of every request. answer: the command of the messages of the reply, in a
     generic family; messages with another one are ignored. None for any. hints: advice by errno, in addition to that of
     the family. doc: the docstring.
+    optional: whether the kernel may only acknowledge although there is a reply, as it does for requests without
+    `HeaderFlags.ECHO`: the result is None then.
     """
 
     if TYPE_CHECKING:
+
+        @overload
+        def __new__(
+            cls,
+            command: int,
+            request: None,
+            reply: type[_T],
+            *,
+            optional: Literal[True],
+            **options: Unpack[_OperationOptions],
+        ) -> Do[Record, [], _T | None]: ...
+        @overload
+        def __new__(
+            cls,
+            command: int,
+            request: Callable[P, _Q],
+            reply: type[_T],
+            *,
+            optional: Literal[True],
+            **options: Unpack[_OperationOptions],
+        ) -> Do[_Q, P, _T | None]: ...
 
         @overload
         def __new__(
@@ -453,6 +484,50 @@ class Dump(Operation[_Q, P, _R]):
             reply: type[_T],
             **options: Unpack[_OperationOptions],
         ) -> Dump[_Q, P, Batch[_T]]: ...
+        def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...
+
+    else:
+
+        def __init__(self, command, request=None, reply=None, **options):
+            super().__init__(command, request, request if reply is None else reply, **options)
+
+
+class DoMany(Operation[_Q, P, _R]):
+    """An operation with any number of messages as its reply, also none: it returns a `Batch` of records.
+
+    The kernel sends them up to its acknowledgement. They are no dump: the request has no NLM_F_DUMP.
+
+    reply: the declaration of a message of the reply; by default that of the request. All else as `Do`.
+    """
+
+    several = True
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __new__(
+            cls,
+            command: int,
+            request: Callable[P, _Q],
+            reply: None = None,
+            **options: Unpack[_OperationOptions],
+        ) -> DoMany[_Q, P, Batch[_Q]]: ...
+        @overload
+        def __new__(
+            cls,
+            command: int,
+            request: None,
+            reply: type[_T],
+            **options: Unpack[_OperationOptions],
+        ) -> DoMany[Record, [], Batch[_T]]: ...
+        @overload
+        def __new__(
+            cls,
+            command: int,
+            request: Callable[P, _Q],
+            reply: type[_T],
+            **options: Unpack[_OperationOptions],
+        ) -> DoMany[_Q, P, Batch[_T]]: ...
         def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...
 
     else:

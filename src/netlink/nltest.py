@@ -189,9 +189,10 @@ def serve(family: Callable[[Conn], _F], operations: Mapping[Any, Callable[..., A
     family: its class. operations: functions by operation, or by its name.
 
     The function of a `Do` is called with the record of the request, if it has one, and returns the record of the reply,
-    or None to acknowledge. The function of a `Dump` returns an iterable of records, which is read on demand. An OSError
-    of either is raised as if the kernel had refused the request. The function of a `Listen` is called without
-    arguments, and returns the items of the stream in order: records, batches and `Overrun`. The stream ends after them.
+    or None to acknowledge. The function of a `DoMany` or a `Dump` returns an iterable of records, which is read on
+    demand. An OSError of either is raised as if the kernel had refused the request. The function of a `Listen` is
+    called without arguments, and returns the items of the stream in order: records, batches and `Overrun`. The stream
+    ends after them.
 
     AssertionError for an operation without a function, and for a function with a wrong result. ValueError for a key
     that is no operation of the family.
@@ -351,7 +352,10 @@ class _Double:
                     yield [_reply(request, before + _encoded(operation, record), flags=HeaderFlags.MULTI)]
                 yield [_reply(request, int32_bytes(0), type_=HeaderType.DONE, flags=HeaderFlags.MULTI)]
                 return
-            if result is not None or operation.reply is not None:
+            if operation.several:
+                for record in result:
+                    yield [_reply(request, before + _encoded(operation, record))]
+            elif result is not None or not (operation.reply is None or operation.optional):
                 yield [_reply(request, before + _encoded(operation, result))]
             if request.header.flags & HeaderFlags.ACKNOWLEDGE:
                 yield error(0, [request])

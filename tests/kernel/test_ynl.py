@@ -127,6 +127,21 @@ def test_a_link_is_made_by_a_mapping() -> None:
     assert [one["ifname"] for one in tool("ip", "-j", "link")] == ["lo"]
 
 
+def test_a_change_has_a_reply_if_it_is_asked_for() -> None:
+    """Newer specs list the reply that the kernel sends for NLM_F_ECHO alone."""
+    load("rt-link")
+    family: Any = ynl.load("rt-link", overrides={"operations": {"list": {"newlink": {"do": {"reply": {}}}}}})
+    with dial(family) as links:
+        assert links.newlink.do(ifname="br7", linkinfo={"kind": "bridge"}, nlmsg_flags=NEW) is None
+        echoed = links.newlink.do(ifname="br8", linkinfo={"kind": "bridge"}, nlmsg_flags=NEW | HeaderFlags.ECHO)
+        with pytest.raises(FileExistsError):
+            links.newlink.do(ifname="br7", linkinfo={"kind": "bridge"}, nlmsg_flags=NEW)
+        one = links.getlink.do(ifname="br8")
+        if echoed is None:
+            pytest.skip("the kernel does not send new links for NLM_F_ECHO")
+    assert (echoed.ifname, echoed.ifi_index) == ("br8", one.ifi_index)
+
+
 def test_a_copy_of_a_link_is_a_request() -> None:
     family = load("rt-link")
     ip("link", "add", "v0", "type", "veth", "peer", "name", "v1")

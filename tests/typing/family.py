@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Never, assert_type
 from netlink import Conn, OpError, Overrun
 from netlink.aio import AsyncConn
 from netlink.consts import Family as Protocol
-from netlink.family import C, Call, Deferred, Do, Dump, Family, Listen, Steps, dial, dial_async, verb
+from netlink.family import C, Call, Deferred, Do, DoMany, Dump, Family, Listen, Steps, dial, dial_async, verb
 from netlink.match import (
     Criteria,
     Criterion,
@@ -56,6 +56,11 @@ class Items(Family[C], protocol=Protocol.ROUTE):
     dump = Dump(18, Item)
     search = Dump(18, Item, Found)
     count = Do(19, None, Found)
+    echo = Do(18, Item, Found, optional=True)
+    beep = Do(18, None, Found, optional=True)
+    some = DoMany(18, Item)
+    others = DoMany(18, Item, Found)
+    any = DoMany(18, None, Found)
     all = Dump(20, None, Found)
     changes = Listen({16: (Item, 1), 17: (Item, 2)}, groups=[1], state=dump)
     both = Listen([Kind[Item | Found](16, Item), Kind[Item | Found](17, Found)], groups=[1])
@@ -122,6 +127,18 @@ def streams(items: Items) -> None:
     assert_type(Items.changes, Listen[Item])
     items.changes(on_overrun="ignore")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType]
     items.changes(groups=[1])  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
+
+
+def several(items: Items) -> None:
+    assert_type(items.echo(number=1), Found | None)
+    assert_type(items.beep(), Found | None)
+    assert_type(items.some(number=1), Batch[Item])
+    assert_type(items.others(Item()), Batch[Found])
+    assert_type(items.any(), Batch[Found])
+    assert_type(items.calls.echo(), Call[Found | None])
+    assert_type(Call(16, b"", Item, optional=True), Call[Item | None])
+    assert_type(Call(16, b"", Item, several=True), Call[Batch[Item]])
+    items.echo(word="")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
 
 
 def nothing_sent(items: Items) -> None:

@@ -170,6 +170,67 @@ def test_a_reply_of_another_number_of_messages_than_one(connect: Connect, count:
     assert caught.value.sequence == conn._exchange.sequence
 
 
+def maybe(number: int) -> Call[Item | None]:
+    return Call(GET, Item(number=number).encode(), Item, optional=True)
+
+
+def some(number: int) -> Call[Batch[Item]]:
+    return Call(GET, Item(number=number).encode(), Item, several=True)
+
+
+def replies_of_its_number(m: Message, answers: list[list[Message]]) -> list[Any]:
+    """As many messages as the request's number, and the acknowledgement."""
+    return [[reply(m, Item(number=n).encode())] for n in range(number_of(m))] + answers[1:]
+
+
+def test_a_reply_that_is_optional(connect: Connect) -> None:
+    sock = instead(GET, of=replies_of_its_number)
+    conn = connect(sock, 1)
+    assert conn.execute(maybe(0)) is None
+    found = conn.execute(maybe(1))
+    assert found is not None
+    assert found.number == 0
+    assert all(m.header.flags & ACK for m in sock.sent[0])
+    with pytest.raises(OpError, match="want one message in the reply, got 3"):
+        conn.execute(maybe(3))
+    none, one, two = conn.execute_all([maybe(0), maybe(1), maybe(2)])
+    assert none is None
+    assert isinstance(one, Item)
+    assert isinstance(two, OpError)
+    usable(connect(Kernel(), 1))
+    assert conn.execute(maybe(0)) is None
+
+
+def test_a_reply_of_several_messages(connect: Connect) -> None:
+    sock = instead(GET, of=replies_of_its_number)
+    conn = connect(sock, 1)
+    for count in (0, 1, 2, 700):
+        assert [item.number for item in conn.execute(some(count))] == [*range(count)]
+    assert all(m.header.flags & ACK and not m.header.flags & DUMP for ms in sock.sent for m in ms)
+    assert plain(conn.execute_all([some(2), maybe(0), some(0), fail(7)])) == [[0, 1], None, [], -7]
+    assert repr(some(1)) == "<Call of type 17 for a batch of Item>"
+
+
+def test_several_messages_in_one_datagram(connect: Connect) -> None:
+    """The acknowledgement lies in the same datagram."""
+
+    def together(m: Message, answers: list[list[Message]]) -> list[Any]:
+        return [[one for datagram in replies_of_its_number(m, answers) for one in datagram]]
+
+    conn = connect(instead(GET, of=together), 1)
+    assert [item.number for item in conn.execute(some(3))] == [0, 1, 2]
+    assert conn.execute(maybe(1)) == Item(number=0)
+    assert conn.execute(maybe(0)) is None
+
+
+def test_a_refusal_behind_messages_is_raised(connect: Connect) -> None:
+    conn = connect(instead(GET, of=lambda m, answers: [answers[0], [ack(m, errno.EIO)]]), 1)
+    for call in (some(1), maybe(1)):
+        with pytest.raises(OpError) as caught:
+            conn.execute(call)
+        assert caught.value.errno == errno.EIO
+
+
 def test_a_reply_that_does_not_decode(connect: Connect) -> None:
     conn = connect(instead(GET, of=lambda m, answers: [[reply(m, b"\xff\0\1\0")], *answers[1:]]), 1)
     with pytest.raises(DecodeError, match="Item"):
@@ -210,8 +271,13 @@ def test_hints_and_attributes_of_errors(connect: Connect) -> None:
         (lambda: any_call(16, "text"), TypeError),
         (lambda: any_call("16"), TypeError),
         (lambda: any_call.of_steps(5), TypeError),
+        (lambda: any_call(16, b"", optional=True), TypeError),
+        (lambda: any_call(16, b"", several=True), TypeError),
+        (lambda: any_call(16, b"", Item, dump=True, several=True), TypeError),
+        (lambda: any_call(16, b"", Item, dump=True, optional=True), TypeError),
+        (lambda: any_call(16, b"", Item, several=True, optional=True), TypeError),
     ],
-    ids=range(10),
+    ids=range(15),
 )
 def test_an_invalid_call(make: Callable[[], object], kind: type[Exception]) -> None:
     with pytest.raises(kind):

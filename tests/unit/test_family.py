@@ -22,7 +22,7 @@ from netlink import Config, Conn, EncodeError, Header, HeaderFlags, HeaderType, 
 from netlink import family as families
 from netlink.aio import AsyncConn
 from netlink.consts import Family as Protocol
-from netlink.family import C, Call, Deferred, Do, Dump, Family, Listen, Steps, dial, dial_async, verb
+from netlink.family import C, Call, Deferred, Do, DoMany, Dump, Family, Listen, Steps, dial, dial_async, verb
 from netlink.match import Condition, Match
 from netlink.schema import AttributeSet, Batch, Field, Int, Member, Str, event, nested, string, u32
 from netlink.stream import Kind, ResyncBegin, ResyncEnd
@@ -274,6 +274,8 @@ def test_a_declaration_of_an_operation_is_checked() -> None:
         lambda: Do(1, Item, "Found"),
         lambda: Dump(1, None),
         lambda: Dump(1, int),
+        lambda: DoMany(1, None),
+        lambda: Do(1, Item, optional=True),
     ):
         with pytest.raises(TypeError):
             make()  # type: ignore[no-untyped-call]

@@ -11,10 +11,11 @@ import pytest
 
 from driven import Drivers
 from netlink import Attribute, Conn, Header, HeaderFlags, HeaderType, Message, OpError, nltest, schema
-from netlink.family import Deferred
+from netlink.family import C, Deferred, Do, DoMany, Family
 from netlink.netfilter import conntrack, nflog
 from netlink.netfilter.conntrack import Filter, Flow, Tuple
 from netlink.nlenc import int32_bytes
+from netlink.schema import AttributeSet, Int, u32
 
 R, A, M = HeaderFlags.REQUEST, HeaderFlags.ACKNOWLEDGE, HeaderFlags.MULTI
 REQUEST = Message(Header(type=16, flags=R))
@@ -363,6 +364,31 @@ def test_a_function_that_returns_what_is_no_reply() -> None:
             ct.dump()
     with pytest.raises(AssertionError, match="the function for delete_flow must return nothing, not"):
         ct.delete(flow)
+
+
+class Number(AttributeSet):
+    value: Int = u32(1)
+
+
+class Numbers(Family[C]):
+    echo = Do(16, Number, Number, optional=True)
+    below = DoMany(17, Number)
+
+
+def test_replies_of_several_messages_and_of_none() -> None:
+    def below(number: Number) -> Iterator[Number]:
+        return (Number(value=n) for n in range(number.value or 0))
+
+    def echo(number: Number) -> Number | None:
+        return number if number.value else None
+
+    with nltest.serve(Numbers, {"echo": echo, "below": below}) as numbers:
+        assert numbers.echo(value=3) == Number(value=3)
+        assert numbers.echo(value=0) is None
+        for count in (0, 1, 5):
+            assert [number.value for number in numbers.below(value=count)] == [*range(count)]
+        answers = numbers.conn.execute_all([numbers.calls.echo(value=0), numbers.calls.echo(value=2)])
+        assert answers == [None, Number(value=2)]
 
 
 def test_calls_of_another_object_of_the_family_are_answered() -> None:

@@ -148,7 +148,7 @@ def over(answer: Callable[[Message], list[Any]]) -> Any:
         found = [request.replace(type=16, data=record.encode()) for record in answer(request)]
         if request.header.flags & HeaderFlags.DUMP == HeaderFlags.DUMP:
             return nltest.multipart([*found, request.replace(data=b"")])
-        return found or nltest.error(0, requests)
+        return [*found, *nltest.error(0, requests)]
 
     return Shop(nltest.dial(replies))
 
@@ -322,6 +322,33 @@ def test_an_acknowledged_operation_returns_none() -> None:
         assert shop.new_good.do(number=1, nlmsg_flags=HeaderFlags.CREATE | HeaderFlags.EXCL) is None
 
 
+def test_an_operation_with_a_reply_may_be_acknowledged_alone() -> None:
+    """The kernel sends the reply of a change for HeaderFlags.ECHO alone."""
+    sent: list[int] = []
+    with over(lambda request: sent.append(request.header.flags) or []) as shop:
+        assert shop.get_good.do(number=1) is None
+    assert sent == [HeaderFlags.REQUEST | HeaderFlags.ACKNOWLEDGE]
+
+
+def test_an_operation_has_as_many_replies_as_the_spec_says() -> None:
+    def change(content: Any) -> None:
+        content["operations"]["list"][2]["do"]["dumps"] = "multi-object"
+
+    family = ynl.load(changed(change))
+    goods: Any = family.types["good-attrs"]
+
+    def answer(requests: list[Message]) -> list[Message]:
+        number = goods.decode(requests[0].data).number
+        return [requests[0].replace(type=16, data=goods(number=n).encode()) for n in range(number)] + nltest.error(
+            0, requests
+        )
+
+    with family(nltest.dial(answer)) as shop:
+        for count in (0, 1, 3):
+            assert [good.number for good in shop.get_good.do(number=count)] == [*range(count)]
+        assert [good.number for good in shop.conn.execute(shop.calls.get_good.do(number=2))] == [0, 1]
+
+
 def test_flags_of_the_message_are_sent() -> None:
     sent: list[int] = []
     with over(lambda request: sent.append(request.header.flags) or []) as shop:
@@ -349,7 +376,7 @@ def test_calls_are_values() -> None:
 
 def test_operations_are_awaited_in_an_event_loop() -> None:
     def answer(requests: list[Message]) -> list[Message]:
-        return [requests[0].replace(type=16, data=Good(number=5).encode())]
+        return [requests[0].replace(type=16, data=Good(number=5).encode()), *nltest.error(0, requests)]
 
     async def main() -> None:
         async with Shop(nltest.dial_async(answer)) as shop:
@@ -568,6 +595,7 @@ WRONG_SPECS: list[tuple[str, Any, str, str]] = [
     ("name", 5, "name", "want text, not 5"),
     ("protocol", "netlink", "protocol", "want one of genetlink"),
     ("protonum", ..., "protonum", "protonum is missing"),
+    ("operations/list/2/do/dumps", "combine", "operations.get-good.do.dumps", "want multi-object, not 'combine'"),
     ("protonum", "0", "protonum", "want a number from 0 to 255, not '0'"),
     ("attribute-sets", ..., "attribute-sets", "attribute-sets is missing"),
     ("attribute-sets", {}, "attribute-sets", "want a list"),

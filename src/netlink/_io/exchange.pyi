@@ -67,6 +67,40 @@ class Call(Generic[_T_co]):
     ) -> None: ...
     @overload
     def __init__(
+        self: Call[_R | None],
+        type: int,
+        payload: Buffer,
+        reply: type[_R],
+        *,
+        dump: Literal[False] = False,
+        optional: Literal[True],
+        flags: int = 0,
+        request: type[Record] | None = None,
+        hints: Mapping[int, str] | None = None,
+        protocol: int | None = None,
+        skip: int = 0,
+        answer: int | None = None,
+        address: Address | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Call[Batch[_R]],
+        type: int,
+        payload: Buffer,
+        reply: type[_R],
+        *,
+        dump: Literal[False] = False,
+        several: Literal[True],
+        flags: int = 0,
+        request: type[Record] | None = None,
+        hints: Mapping[int, str] | None = None,
+        protocol: int | None = None,
+        skip: int = 0,
+        answer: int | None = None,
+        address: Address | None = None,
+    ) -> None: ...
+    @overload
+    def __init__(
         self: Call[Batch[_R]],
         type: int,
         payload: Buffer,
@@ -108,6 +142,10 @@ class Call(Generic[_T_co]):
     def answer(self) -> int | None: ...
     @property
     def address(self) -> Address | None: ...
+    @property
+    def optional(self) -> bool: ...
+    @property
+    def several(self) -> bool: ...
     @property
     def steps(self) -> Callable[[], Generator[Any, Any, _T_co]] | None: ...
     @property

@@ -67,6 +67,7 @@ from netlink._wire cimport (
     NL_REPLY_ANY,
     NL_REPLY_DUMP,
     NL_REPLY_PLAIN,
+    NL_TYPE_ERROR,
     nl_align,
     nl_cursor,
     nl_header,
@@ -301,7 +302,10 @@ cdef class Call:
     type: of the message. payload: the bytes after nlmsghdr.
     reply: the declaration of the reply; None if the kernel only acknowledges.
     dump: whether the reply is a dump, and the result a batch. match: selects its records; None for all.
-    flags: in addition to NLM_F_REQUEST, NLM_F_DUMP for a dump and NLM_F_ACK if there is no reply.
+    optional: whether the kernel may only acknowledge, and the result is None then.
+    several: whether the reply is any number of messages, up to the acknowledgement, and the result a batch.
+    flags: in addition to NLM_F_REQUEST, NLM_F_DUMP for a dump, and NLM_F_ACK for a reply that is optional, of several
+        messages or none.
     request: the declaration of the payload, by which errors name attributes.
     hints: advice by errno. protocol: NETLINK_* of its connections; None for any.
     skip: bytes of the request, and of each message of the reply, before those of its declaration: the header of a
@@ -322,11 +326,14 @@ cdef class Call:
     cdef readonly Py_ssize_t skip
     cdef readonly object answer
     cdef readonly object address
+    cdef readonly bint optional
+    cdef readonly bint several
     cdef readonly object steps      # of a verb of several requests: returns its generator
     cdef readonly object parts      # of a dump that may be read in parts: a netlink._io.parts.Parts
 
     def __init__(self, uint16_t type, payload=b"", reply=None, *, bint dump=False, match=None, uint16_t flags=0,
-                 request=None, hints=None, protocol=None, uint8_t skip=0, answer=None, address=None):
+                 request=None, hints=None, protocol=None, uint8_t skip=0, answer=None, address=None,
+                 bint optional=False, bint several=False):
         cdef nl_header header
         if self.message is not None or self.steps is not None or self.parts is not None:
             raise AttributeError("a Call is immutable")
@@ -334,6 +341,8 @@ cdef class Call:
             raise TypeError("a dump needs the declaration of its reply")
         if match is not None and not dump:
             raise TypeError("match needs a dump")
+        if (optional or several) and (dump or reply is None or (optional and several)):
+            raise TypeError("either optional or several, for a reply that is no dump")
         if reply is not None:
             match_of(table_of(declared(reply)), match)
         if request is not None:
@@ -343,7 +352,7 @@ cdef class Call:
         flags |= NL_F_REQUEST
         if dump:
             flags |= NL_F_DUMP
-        elif reply is None:
+        elif reply is None or optional or several:
             flags |= NL_F_ACK
         if flags & NL_F_DUMP == NL_F_DUMP and not dump:
             raise ValueError("the flags request a dump: pass dump=True")
@@ -358,6 +367,8 @@ cdef class Call:
         self.skip = skip
         self.answer = answer
         self.address = address
+        self.optional = optional
+        self.several = several
 
     @staticmethod
     def of_steps(steps, protocol=None):
@@ -407,6 +418,7 @@ cdef class Call:
         call.reply, call.request, call.hints = self.reply, self.request, self.hints
         call.protocol, call.match = self.protocol, self.match
         call.skip, call.answer, call.address = self.skip, self.answer, self.address
+        call.optional, call.several = self.optional, self.several
         return call
 
     cdef Reader reader(self):
@@ -434,6 +446,10 @@ cdef class Call:
                 data = self.data_of(<const uint8_t *>PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
                 if data is not None:
                     found.append(data)
+        if self.several:
+            return self.reply.decode_many(found)
+        if self.optional and not found:
+            return None
         if len(found) != 1:
             raise OpError("receive", OSError(_errno.EPROTO, f"want one message in the reply, got {len(found)}"),
                           sequence=sequence)
@@ -461,7 +477,7 @@ cdef class Call:
 
     cdef Message acknowledged(self):
         """The message with NLM_F_ACK."""
-        if self.reply is None:
+        if self.message.h.flags & NL_F_ACK:
             return self.message
         return self.message.replace(flags=self.message.h.flags | NL_F_ACK)
 
@@ -470,7 +486,8 @@ cdef class Call:
             return f"<Call of {self.steps!r}>"
         if self.parts is not None:
             return f"<Call of {self.parts!r}>"
-        reply = "" if self.reply is None else f" for {'a batch of ' if self.dump else ''}{self.reply.__name__}"
+        many = "a batch of " if self.dump or self.several else ""
+        reply = "" if self.reply is None else f" for {many}{self.reply.__name__}"
         of = f"type {self.message.h.type}" if self.address is None else self.address.name
         return f"<Call of {of}{reply}>"
 
@@ -504,6 +521,7 @@ cdef class Exchange:
     cdef int patience
     cdef Ring ring
     cdef nl_buffer buffer           # of `at_once`
+    cdef nl_buffer behind           # of `at_once`, for the acknowledgement
     cdef readonly Locks locks       # of the connection
     cdef readonly object beside     # opens another connection with the same options, or None for a test double
 
@@ -521,6 +539,7 @@ cdef class Exchange:
 
     def __dealloc__(self):
         free_buffer(&self.buffer)
+        free_buffer(&self.behind)
 
     def attach(self, Locks locks not None, beside):
         """Set what only dumps in parts need."""
@@ -711,20 +730,19 @@ cdef class Exchange:
     cdef object at_once(self, Message m, Call call):
         """`messages` in the calling thread, over the real socket.
 
-        The kernel answers most requests while they are sent, by one datagram of one message: nothing waits then, and
-        the GIL is released once. `messages` does what is left of any other reply.
+        The kernel answers most requests while they are sent, by one datagram of one message, which an acknowledgement
+        may follow: nothing waits then, and the GIL is released once. `messages` does what is left of any other reply.
         """
         cdef uint8_t datagram[REQUEST_MAX]
         cdef Message sent = self.numbered(m)
         cdef nl_reply reply
-        cdef nl_cursor cursor
-        cdef nl_message message
-        cdef nl_verdict v
+        cdef nl_message message, end
         cdef nl_role role
         cdef size_t size
-        cdef ssize_t got = -EAGAIN
+        cdef ssize_t got = -EAGAIN, behind = -EAGAIN
         cdef int result = -EINTR
         cdef bint returned = False
+        cdef bint followed = call is not None and call.reply is not None and sent.h.flags & NL_F_ACK
         error = None
         marshalled_size(sent, &size)
         marshal_into(sent, datagram, size)
@@ -733,20 +751,27 @@ cdef class Exchange:
                 result = send_from(self.real, datagram, size)
                 if result == 0:
                     got = receive_reply(self.real, &self.buffer)
+                    if followed and got > 0 and (<const nl_header *>self.buffer.data).type != NL_TYPE_ERROR:
+                        behind = receive_reply(self.real, &self.behind)
             if result == -EINTR:
                 PyErr_CheckSignals()
         if result < 0:
             error = OpError("send", -result)
         elif got >= 0:
             begin_reply(&reply, sent)
-            cursor.at, cursor.left = self.buffer.data, got
-            if nl_next_message(&cursor, &message) == NL_ITEM and cursor.left < NL_HEADER:
-                role = nl_reply_message(&reply, &message.header, message.payload, message.size, &v)
-                nl_reply_datagram(&reply, False)
-                if reply.done and (role == NL_ROLE_DATA or role == NL_ROLE_LAST):
-                    return self.result_of(&message, call)
+            role = self.only_message(&reply, &self.buffer, got, &message)
+            if role == NL_ROLE_DATA and behind > 0:
+                role = self.only_message(&reply, &self.behind, behind, &end)
+                if role != NL_ROLE_END:
+                    role = NL_ROLE_NOTHING
+            if reply.done and (role == NL_ROLE_DATA or role == NL_ROLE_LAST or role == NL_ROLE_END):
+                return self.result_of(&message, call)
             try:
                 self.inbox.pending.append(parse_messages(self.buffer.data, got))
+                if behind > 0:
+                    self.inbox.pending.append(parse_messages(self.behind.data, behind))
+                elif behind != -EAGAIN and behind != -EINTR:
+                    error = receive_error(behind, &self.behind)
             except DecodeError as raised:
                 error = raised
         elif got == -EINTR:
@@ -758,13 +783,26 @@ cdef class Exchange:
             error = receive_error(got, &self.buffer)
         return step(self, self.messages(m, call, sent, error), None, &returned)
 
+    cdef nl_role only_message(self, nl_reply *reply, const nl_buffer *buffer, ssize_t got,
+                              nl_message *message) noexcept:
+        """Take the only message of a datagram, and its role in the reply: NL_ROLE_NOTHING if it has others."""
+        cdef nl_cursor cursor
+        cdef nl_verdict v
+        cdef nl_role role
+        cursor.at, cursor.left = buffer.data, got
+        if nl_next_message(&cursor, message) != NL_ITEM or cursor.left >= NL_HEADER:
+            return NL_ROLE_NOTHING
+        role = nl_reply_message(reply, &message.header, message.payload, message.size, &v)
+        nl_reply_datagram(reply, False)
+        return role
+
     cdef object result_of(self, const nl_message *message, Call call):
         """The result of a request that has one message as its reply."""
         if call is None:
             return [parsed(message)]
         if call.reply is None:
             return None
-        if message.header.type >= MIN_TYPE:
+        if message.header.type >= MIN_TYPE and not call.several:
             data = call.data_of(message.payload, message.size)
             if data is not None:
                 return call.reply.decode(data)
@@ -1200,7 +1238,8 @@ cdef object foreign(const nl_header *header):
 
 cdef bint goes_with_others(Call call, bint roomy):
     """Whether a call may share a datagram."""
-    return call.message is not None and call.address is None and (call.reply is None or (roomy and not call.dump))
+    return call.message is not None and call.address is None and (
+        call.reply is None or (roomy and not call.dump and not call.several))
 
 
 cdef object PENDING = object()

@@ -31,6 +31,7 @@ _PLAIN_KEYS = {"name", "type", "doc"}
 _PLAIN_NUMBERED = _PLAIN_KEYS | {"value"}
 _PLAIN_MEMBERS = list(INTEGERS)
 _PLAIN_ATTRIBUTES = ["u32", "u8", "u16", "u64", "flag", "string", "binary", "s32", "uint", "pad", "unused"]
+_SEVERAL = "multi-object"  # of a `do` with any number of messages as its reply
 _PROTOCOLS = ("genetlink", "genetlink-c", "genetlink-legacy", "netlink-raw")
 _TYPE_MAX = 0x3FFF  # NLA_TYPE_MASK
 # The keys that are known, those without an effect here among them.
@@ -367,6 +368,8 @@ class _Checker:
                 self.refer(one, "mcgrp", self.groups, *key)
             for way in ("do", "dump"):
                 mode = self.mapped(one.get(way), *key, way)
+                if mode.get("dumps", _SEVERAL) != _SEVERAL:
+                    self.fail(f"want {_SEVERAL}, not {mode['dumps']!r}", *key, way, "dumps")
                 for side in ("request", "reply"):
                     part = self.mapped(mode.get(side), *key, way, side)
                     self.number(part, "value", most, *key, way, side)

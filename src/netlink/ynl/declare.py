@@ -277,7 +277,8 @@ class _Writer:
         request = "" if made is None else f", {made.__name__}"
         if operation.do is not None:
             reply = request if "reply" in operation.do else ""
-            yield f"{name} = {self.use('Do', 'netlink.family')}(Command.{member}{request}{reply})"
+            kind = self.use("DoMany" if "dumps" in operation.do else "Do", "netlink.family")
+            yield f"{name} = {kind}(Command.{member}{request}{reply})"
         if operation.dump is not None and made is not None:
             if operation.do is not None:
                 name = identifier(f"{operation.name}-dump", taken)

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from netlink.conn import ROWS
-from netlink.family import C, Do, Dump, Family, Listen
+from netlink.family import C, Do, DoMany, Dump, Family, Listen
 from netlink.stream import Kind
 from netlink.ynl.declarations import Declarations, Variant
 from netlink.ynl.describe import family_lines, operation_lines
@@ -184,10 +184,17 @@ class Operation:
         operation = declarations.spec.operations[self.name]
         if operation.is_event or operation.request is None:
             raise TypeError(f"{self.name} is an event: listen to its group")
-        request = reply = declarations.message(operation.set, operation.header)
-        if not kind.many and operation.do is not None and "reply" not in operation.do:
-            reply = None
-        made: Any = kind(operation.request, request, reply, flags=flags)
+        request = declarations.message(operation.set, operation.header)
+        way = operation.do or {}
+        made: Any
+        if kind.many or request is None:
+            made = kind(operation.request, request, request, flags=flags)
+        elif "dumps" in way:
+            made = DoMany(operation.request, request, flags=flags)
+        elif operation.do is not None and "reply" not in way:
+            made = Do(operation.request, request, flags=flags)
+        else:
+            made = Do(operation.request, request, request, flags=flags, optional=True)
         made.name = self.__name__
         return made
 
@@ -211,7 +218,10 @@ class BoundOperation:
         self.family = family
 
     def do(self, request: Any = None, /, *, nlmsg_flags: int = 0, **fields: Any) -> Any:
-        """Send a request with one message as its reply: the record, or None if the kernel only acknowledges it."""
+        """Send a request with one message as its reply: the record, or None if the kernel only acknowledges it.
+
+        If the spec has `dumps: multi-object` for it, the reply is any number of messages: a `Batch` of records.
+        """
         return self.operation.run(self.family, Do, request, fields, nlmsg_flags)
 
     def dump(self, request: Any = None, /, *, nlmsg_flags: int = 0, **fields: Any) -> Any:
