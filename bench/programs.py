@@ -93,6 +93,20 @@ def _c(name: str, *libraries: str, needs: tuple[Need, ...] = ()) -> Program:
     )
 
 
+def _go(name: str, source: str, library: str, package: str) -> Program:
+    path = PEERS / "go" / source
+    return Program(
+        (str(BIN / name),),
+        (
+            ("go (Debian: golang-go)", _program("go")),
+            (f"{library} (Debian: {package})", _file(GOCODE / "src/github.com" / library)),
+        ),
+        (path,),
+        ("go", "build", "-o", str(BIN / name), str(path)),
+        (("GO111MODULE", "off"), ("GOPATH", str(GOCODE)), ("GOFLAGS", "")),
+    )
+
+
 def _python(module: str, needs: tuple[Need, ...] = ()) -> Program:
     return Program((sys.executable, "-m", f"bench.peers.{module}"), needs)
 
@@ -125,19 +139,19 @@ PROGRAMS = {
             ),
         ),
     ),
-    "go": Program(
-        (str(BIN / "go-mdlayher"),),
-        (
-            ("go (Debian: golang-go)", _program("go")),
+    "nfqueue": _c(
+        "nfqueue",
+        *("netfilter_queue", "nfnetlink"),
+        needs=(
             (
-                "mdlayher/netlink (Debian: golang-github-mdlayher-netlink-dev)",
-                _file(GOCODE / "src/github.com/mdlayher/netlink"),
+                "libnetfilter_queue (Debian: libnetfilter-queue-dev)",
+                _file(_HEADERS / "libnetfilter_queue/libnetfilter_queue.h"),
             ),
+            ("libnfnetlink (Debian: libnfnetlink-dev)", _file(_HEADERS / "libnfnetlink/libnfnetlink.h")),
         ),
-        (PEERS / "go/main.go",),
-        ("go", "build", "-o", str(BIN / "go-mdlayher"), str(PEERS / "go/main.go")),
-        (("GO111MODULE", "off"), ("GOPATH", str(GOCODE)), ("GOFLAGS", "")),
     ),
+    "go": _go("go-mdlayher", "main.go", "mdlayher/netlink", "golang-github-mdlayher-netlink-dev"),
+    "go-nfqueue": _go("go-nfqueue", "nfqueue/main.go", "florianl/go-nfqueue", "golang-github-florianl-go-nfqueue-dev"),
     "rust": Program(
         (str(BIN / "cargo/release/rust-netlink-packet"),),
         (
@@ -178,8 +192,15 @@ PROGRAMS = {
     "fastnetlink-parallel": _python(
         "fastnetlink", (("dump(parallel=) (a later fastnetlink)", _module("netlink._io.parts")),)
     ),
+    "fastnetlink-nfqueue": _python(
+        "queued", (("netlink.netfilter.nfqueue (a later fastnetlink)", _module("netlink.netfilter.nfqueue")),)
+    ),
     "plain": _python("plain"),
     "pyroute2": _python("with_pyroute2", (("pyroute2 (pip install pyroute2)", _module("pyroute2")),)),
+    "fnfqueue": _python("with_fnfqueue", (("fnfqueue (pip install fnfqueue)", _module("fnfqueue")),)),
+    "netfilterqueue": _python(
+        "with_netfilterqueue", (("NetfilterQueue (pip install netfilterqueue)", _module("netfilterqueue")),)
+    ),
     "python": Program((sys.executable,)),
 }
 

@@ -200,13 +200,18 @@ def versions() -> dict[str, str]:
         "gcc": first_line("gcc", "-dumpfullversion"),
         "go": first_line("go", "env", "GOVERSION"),
         "rustc": first_line("rustc", "--version"),
-        **{name: installed(name) for name in ("fastnetlink", "cython", "numpy", "pyarrow", "pyroute2")},
+        **{
+            name: installed(name)
+            for name in ("fastnetlink", "cython", "numpy", "pyarrow", "pyroute2", "fnfqueue", "netfilterqueue")
+        },
     }
     for package in (
         "libmnl0",
         "libnetfilter-conntrack3",
         "libnetfilter-log1",
+        "libnetfilter-queue1",
         "golang-github-mdlayher-netlink-dev",
+        "golang-github-florianl-go-nfqueue-dev",
         "librust-netlink-packet-core-dev",
         "librust-netlink-packet-route-dev",
     ):

@@ -1,4 +1,5 @@
-"""What there is to measure with, in network namespaces of our own: flows, their events, logged packets, routes.
+"""What there is to measure with, in network namespaces of our own: flows, their events, logged and
+queued packets, routes.
 
 net.netfilter.nf_conntrack_max bounds the table of flows. It is the machine's and read-only in other namespaces, but
 compared with each namespace's own count (Linux 6.18). A larger table needs a larger value on the host, which is not
@@ -38,6 +39,7 @@ LOOPBACK = 1
 
 PORT = 9  # discard
 GROUP = 5
+QUEUE = "6"
 MARK = 7
 PREFIX = "bench: "
 
@@ -203,7 +205,29 @@ def recorded() -> bytes:
         return b"".join(message.marshal_binary() for message in conn.execute(request))
 
 
-# Logged packets
+# Packets
+
+
+class _Pair:
+    """Who sends packets to this namespace's loopback, and who gets them."""
+
+    def __init__(self, size: int) -> None:
+        """size: of each packet, from its network header on."""
+        self._payload = bytes(size - 28)  # less the headers of IPv4 and UDP
+        # What arrives is dropped there, and nothing is sent back.
+        self._sink = socket.socket(type=socket.SOCK_DGRAM)
+        self._sink.bind(("127.0.0.1", PORT))
+        self._source = socket.socket(type=socket.SOCK_DGRAM)
+        self._source.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
+        self._source.connect(("127.0.0.1", PORT))
+
+    def send(self, n: int) -> None:
+        for _ in range(n):
+            self._source.send(self._payload)
+
+    def close(self) -> None:
+        self._sink.close()
+        self._source.close()
 
 
 class Logged:
@@ -217,23 +241,48 @@ class Logged:
         rule = f'udp dport {PORT} log prefix "{PREFIX}" group {GROUP}'
         rules = f"table ip bench {{ chain out {{ type filter hook output priority 0; {rule}; }}; }}"
         subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
-        self._payload = bytes(size - 28)  # less the headers of IPv4 and UDP
-        # What arrives is dropped there, and nothing is sent back.
-        self._sink = socket.socket(type=socket.SOCK_DGRAM)
-        self._sink.bind(("127.0.0.1", PORT))
-        self._source = socket.socket(type=socket.SOCK_DGRAM)
-        self._source.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, MARK)
-        self._source.connect(("127.0.0.1", PORT))
+        self._pair = _Pair(size)
 
     def send(self, n: int) -> None:
         """Log n packets, and wait until the kernel has sent the last that it was collecting."""
-        for _ in range(n):
-            self._source.send(self._payload)
+        self._pair.send(n)
         time.sleep(0.25)  # its timeout is 0.1
 
     def close(self) -> None:
-        self._sink.close()
-        self._source.close()
+        self._pair.close()
+
+
+class Queued:
+    """Packets to this namespace's loopback that a rule queues, and a later chain counts."""
+
+    def __init__(self, size: int) -> None:
+        """size: of each packet, from its network header on."""
+        enter_private_netns()
+        if not shutil.which("iptables"):
+            raise MissingError("needs iptables (Debian: iptables)")
+        for rule in (
+            # Where packets come in: one that goes out and waits for its verdict is charged to its sender.
+            ("-t", "mangle", "-A", "INPUT", "-p", "udp", "--dport", str(PORT), "-j", "NFQUEUE", "--queue-num", QUEUE),
+            ("-t", "filter", "-A", "INPUT", "-p", "udp", "--dport", str(PORT)),
+        ):
+            done = subprocess.run(["iptables", *rule], capture_output=True, text=True)
+            if done.returncode:
+                raise MissingError(f"needs a kernel that queues packets (xt_NFQUEUE): {done.stderr.strip()}")
+        self._pair = _Pair(size)
+
+    def send(self, n: int) -> None:
+        """Queue n packets; all counters of accepted ones begin anew."""
+        subprocess.run(["iptables", "-t", "filter", "-Z"], check=True)
+        self._pair.send(n)
+
+    def accepted(self) -> int:
+        """The packets that went on since they were sent."""
+        command = ["iptables", "-t", "filter", "-nvxL", "INPUT"]
+        lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        return int(lines[2].split()[0])
+
+    def close(self) -> None:
+        self._pair.close()
 
 
 # Routes

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -297,6 +297,70 @@ def nflog(threshold: int, size: int, packets: int) -> Workload:
 
     title = f"Backlog of {packets:,} logged packets of {size} bytes, threshold {threshold}"
     return Workload(f"nflog-{threshold}-{size}", title, "ns per packet", RAW, NFLOG, prepare)
+
+
+# Queued packets
+
+CALLBACK = "nfq_handle_packet with a callback, 3 fields read"
+GO_CALLBACK = "RegisterWithErrorFunc, 3 fields read"
+NETFILTERQUEUE = "run() with a callback, 3 fields read; no GSO flag, so the kernel completes checksums"
+QUEUED = (
+    Contender(RECVMMSG, "raw", ("nfqueue", "recvmmsg"), "64 packets a call, nothing looked at"),
+    Contender("C recv", "raw", ("nfqueue", "recv"), "a packet a call, nothing looked at"),
+    Contender("fastnetlink batches", "fastnetlink-nfqueue", ("batch",), BATCHES),
+    Contender("fastnetlink batches, 3 fields", "fastnetlink-nfqueue", ("fields",), FIELDS),
+    Contender("C libnetfilter_queue", "nfqueue", ("recv",), CALLBACK),
+    Contender("Go go-nfqueue", "go-nfqueue", ("recv",), GO_CALLBACK),
+    Contender("Python socket and struct", "plain", ("nfqueue", "recv"), STRUCT),
+    Contender("fnfqueue", "fnfqueue", ("recv",), "a loop over the Connection, 3 fields read"),
+    Contender("NetfilterQueue", "netfilterqueue", ("recv",), NETFILTERQUEUE),
+)  # fmt: skip
+ACCEPTED_TOGETHER = (
+    Contender("C recvmmsg, 64 verdicts a send", "raw", ("nfqueue", "many"), "the id of each looked at"),
+    Contender("C recvmmsg, batch verdicts", "raw", ("nfqueue", "batch"), "NFQNL_MSG_VERDICT_BATCH to the last of 64"),
+    Contender("fastnetlink accept(batch)", "fastnetlink-nfqueue", ("accept",), "every attribute decoded"),
+    Contender("fastnetlink verdict(batch, list)", "fastnetlink-nfqueue", ("verdicts",), "every attribute decoded"),
+    Contender("fastnetlink verdict(batch, list), 3 fields", "fastnetlink-nfqueue", ("decide",), FIELDS),
+    Contender("C libnetfilter_queue", "nfqueue", ("batch",), f"{CALLBACK}, nfq_set_verdict_batch of 64"),
+    Contender("Go go-nfqueue", "go-nfqueue", ("batch",), f"{GO_CALLBACK}, SetVerdictBatch of 64"),
+)  # fmt: skip
+ACCEPTED_EACH = (
+    Contender("C recv and send", "raw", ("nfqueue", "each"), "the id looked at"),
+    Contender("fastnetlink accept(packet)", "fastnetlink-nfqueue", ("each",), "an object of each"),
+    Contender("fastnetlink accept(packet), 3 fields", "fastnetlink-nfqueue", ("each-fields",), FIELDS),
+    Contender("C libnetfilter_queue", "nfqueue", ("each",), f"{CALLBACK}, nfq_set_verdict"),
+    Contender("Go go-nfqueue", "go-nfqueue", ("each",), f"{GO_CALLBACK}, SetVerdict"),
+    Contender("Python socket and struct", "plain", ("nfqueue", "each"), "3 fields unpacked, send() of a verdict"),
+    Contender("fnfqueue", "fnfqueue", ("each",), "a loop over the Connection, 3 fields read, accept()"),
+    Contender("NetfilterQueue", "netfilterqueue", ("each",), f"{NETFILTERQUEUE}; accept()"),
+)  # fmt: skip
+
+
+def nfqueue(name: str, title: str, contenders: Sequence[Contender], packets: int, accepted: bool) -> Workload:
+    """A backlog of queued packets, and the verdicts on all of them if they are to be accepted."""
+    options = (f"queue={traffic.QUEUE}", f"count={packets}", f"read_buffer={1 << 30}")
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        queued = traffic.Queued(64)
+        sums = Sums()
+
+        def run(contender: Contender) -> Round:
+            result = call(contender.program, *contender.arguments, *options, fill=lambda: queued.send(packets))
+            if result["lost"]:
+                raise MissingError(f"failed: it lost {result['lost']}")
+            if accepted and queued.accepted() != packets:
+                raise MissingError(f"failed: {queued.accepted()} of {packets} went on")
+            sums.check(contender, result)
+            return nanoseconds(result, packets)
+
+        try:
+            yield run
+        finally:
+            queued.close()
+
+    title = f"Backlog of {packets:,} queued packets of 64 bytes, {title}"
+    return Workload(f"nfqueue-{name}", title, "ns per packet", contenders[0].label, contenders, prepare)
 
 
 # Requests
@@ -590,6 +654,7 @@ def suite(quick: bool) -> list[Workload]:
     if not quick:
         sizes += sorted({n for n in (100_000, largest) if 10_000 < n <= most})
     packets = {1: 4_096, 64: 16_384, 1000: 16_000} if quick else {1: 32_768, 64: 131_072, 1000: 131_000}
+    queued = 4_096 if quick else 32_768
     return [
         *(dump(n) for n in sizes),
         *(parallel(min(sizes[-1], 250_000), marks) for marks in (1000, 1)),
@@ -599,6 +664,9 @@ def suite(quick: bool) -> list[Workload]:
         drain(10_000 if quick else 100_000),
         stream(1 if quick else 10),
         *(nflog(threshold, size, packets[threshold]) for threshold in (1, 64, 1000) for size in (64, 1500)),
+        nfqueue("receive", "received", QUEUED, queued, accepted=False),
+        nfqueue("together", "received and accepted together", ACCEPTED_TOGETHER, queued, accepted=True),
+        nfqueue("each", "received and accepted one by one", ACCEPTED_EACH, queued, accepted=True),
         *(request(kind, 2_000 if quick else 20_000) for kind in ("noop", "getlink")),
         *(bulk(kind, 2_000 if quick else 10_000) for kind in ("noop", "conntrack")),
         verb(2_000 if quick else 20_000),

@@ -14,9 +14,10 @@
 #include <time.h>
 
 enum {
-    DUMP_BUFFER = 32768,     /* the kernel makes no larger chunks of a dump */
-    EVENT_BUFFER = 8192,     /* more than an event has */
-    LOG_BUFFER = 256 * 1024, /* twice the kernel's largest collecting buffer */
+    DUMP_BUFFER = 32768,         /* the kernel makes no larger chunks of a dump */
+    EVENT_BUFFER = 8192,         /* more than an event has */
+    LOG_BUFFER = 256 * 1024,     /* twice the kernel's largest collecting buffer */
+    PACKET_BUFFER = 65536 + 512, /* the longest packet, and the other attributes */
 };
 
 struct result {

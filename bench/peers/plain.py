@@ -2,6 +2,7 @@
 
 dump receive|conntrack|route [loops=N]    receive and look for DONE alone, or decode too
 events conntrack count=N [seconds=S] [read_buffer=B]
+nfqueue recv|each queue=N count=N [read_buffer=B]    no verdicts, or each accepted
 request noop|getlink count=N
 bulk FILE family=N                        the requests of a file, one by one
 decode FILE [loops=N]                     messages of conntrack, one behind the other
@@ -21,10 +22,12 @@ from bench.peers.peer import DUMP_BUFFER, Result, await_backlog, option
 NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
 SOL_NETLINK, ADD_MEMBERSHIP, NO_ENOBUFS, SO_RCVBUFFORCE = 270, 1, 5, 33
 ERROR, DONE = 2, 3
+PACKET_BUFFER = 65536 + 512
 DUMP = 0x301  # NLM_F_REQUEST, NLM_F_DUMP
 HEADER = struct.Struct("=IHHII")
 ATTRIBUTE = struct.Struct("=HH")
 ERRNO = struct.Struct("=i")
+QUEUED = struct.Struct(">IHB")  # struct nfqnl_msg_packet_hdr
 U16 = struct.Struct(">H")
 U32 = struct.Struct(">I")
 
@@ -38,6 +41,10 @@ def dial(family: int) -> socket.socket:
 
 def message(kind: int, flags: int, payload: bytes, sequence: int = 1) -> bytes:
     return HEADER.pack(16 + len(payload), kind, flags, sequence, 0) + payload
+
+
+def attribute(kind: int, data: bytes) -> bytes:
+    return ATTRIBUTE.pack(4 + len(data), kind) + data + bytes(-len(data) % 4)
 
 
 def attributes(view: memoryview) -> Iterator[tuple[int, memoryview]]:
@@ -134,6 +141,46 @@ def events(count: int, seconds: int, read_buffer: int) -> None:
         result.finish()
 
 
+def read_packet(message: memoryview) -> tuple[int, int]:
+    """The id, and the sum of three fields."""
+    number = total = 0
+    for kind, data in attributes(message[20:]):  # behind nlmsghdr and nfgenmsg
+        if kind == 1:  # NFQA_PACKET_HDR
+            number, _protocol, hook = QUEUED.unpack_from(data)
+            total += hook
+        elif kind == 3:  # NFQA_MARK
+            total += U32.unpack(data)[0]
+        elif kind == 10:  # NFQA_PAYLOAD
+            total += len(data)
+    return number, total
+
+
+def nfqueue(how: str, queue: int, count: int, read_buffer: int) -> None:
+    nfgenmsg = struct.pack(">BBH", 0, 0, queue)
+    config = nfgenmsg + attribute(1, struct.pack(">BxH", 1, 0))  # NFQA_CFG_CMD, NFQNL_CFG_CMD_BIND
+    config += attribute(2, struct.pack(">IB", 0xFFFF, 2))  # NFQA_CFG_PARAMS, NFQNL_COPY_PACKET
+    config += attribute(3, U32.pack(count))  # NFQA_CFG_QUEUE_MAXLEN
+    config += attribute(4, U32.pack(4)) + attribute(5, U32.pack(4))  # NFQA_CFG_MASK, _FLAGS: NFQA_CFG_F_GSO
+    with dial(NETLINK_NETFILTER) as s:
+        s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, read_buffer)
+        s.send(message(0x302, 5, config))  # NFQNL_MSG_CONFIG; NLM_F_REQUEST, NLM_F_ACK
+        if error := ERRNO.unpack_from(s.recv(DUMP_BUFFER), 16)[0]:
+            raise OSError(-error, "netlink")
+        buffer = bytearray(PACKET_BUFFER)
+        view = memoryview(buffer)
+        await_backlog()
+        result = Result()
+        while result.items < count:
+            size = s.recv_into(buffer, 0, socket.MSG_DONTWAIT)  # all are there
+            number, total = read_packet(view[:size])
+            result.sum += total
+            result.items += 1
+            if how == "each":
+                verdict = nfgenmsg + attribute(2, struct.pack(">II", 1, number))  # NFQA_VERDICT_HDR, NF_ACCEPT
+                s.send(message(0x301, 1, verdict))  # NFQNL_MSG_VERDICT; NLM_F_REQUEST
+        result.finish()
+
+
 def request(what: str, count: int) -> None:
     kind, flags, payload = 1, 5, b""  # NLMSG_NOOP; NLM_F_REQUEST, NLM_F_ACK
     if what == "getlink":
@@ -191,6 +238,8 @@ def main() -> None:
         dump(what, option("loops", 1))
     elif work == "events":
         events(option("count"), option("seconds"), option("read_buffer", 4 << 20))
+    elif work == "nfqueue":
+        nfqueue(what, option("queue"), option("count"), option("read_buffer"))
     elif work == "request":
         request(what, option("count"))
     elif work == "bulk":

@@ -3,6 +3,8 @@
  * raw dump conntrack|route [loops=N]        recv() of a dump, 32 KiB at a time
  * raw events recv|recvmmsg count=N [seconds=S pause=MS] [read_buffer=B]
  * raw nflog recv group=N count=N threshold=N size=N [read_buffer=B]
+ * raw nfqueue recv|recvmmsg|each|many|batch queue=N count=N [read_buffer=B]
+ *     no verdicts; or recv() and a verdict; recvmmsg() and as many verdicts in a send, or one up to the last of them
  * raw request noop|getlink count=N          sendto() and recv()
  * raw bulk packed|single|one FILE family=N [window=N read_buffer=B]
  *     the requests of a file, each with an acknowledgement: so many in a datagram, or one in each by sendmmsg(), or
@@ -12,9 +14,11 @@
 #include "peer.h"
 
 #include <arpa/inet.h>
+#include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netfilter/nfnetlink_log.h>
+#include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <unistd.h>
@@ -138,6 +142,17 @@ static void add(char *request, unsigned short type, const void *data, unsigned s
     header->nlmsg_len += NLA_ALIGN(attribute->nla_len);
 }
 
+static void acknowledged(int fd, const char *request, const char *what)
+{
+    if (send(fd, request, ((const struct nlmsghdr *)request)->nlmsg_len, 0) < 0 ||
+        recv(fd, buffer, sizeof buffer, 0) < 0)
+        die("bind");
+    if (((struct nlmsgerr *)NLMSG_DATA(buffer))->error) {
+        fprintf(stderr, "raw: the kernel refuses the %s\n", what);
+        exit(1);
+    }
+}
+
 static void bind_group(int fd, uint16_t group, uint32_t threshold, uint32_t size)
 {
     _Alignas(4) char request[256] = {0};
@@ -159,12 +174,7 @@ static void bind_group(int fd, uint16_t group, uint32_t threshold, uint32_t size
     add(request, NFULA_CFG_TIMEOUT, &timeout, sizeof timeout);
     add(request, NFULA_CFG_QTHRESH, &threshold, sizeof threshold);
     add(request, NFULA_CFG_FLAGS, &flags, sizeof flags);
-    if (send(fd, request, header->nlmsg_len, 0) < 0 || recv(fd, buffer, sizeof buffer, 0) < 0)
-        die("bind");
-    if (((struct nlmsgerr *)NLMSG_DATA(buffer))->error) {
-        fprintf(stderr, "raw: the kernel refuses the group\n");
-        exit(1);
-    }
+    acknowledged(fd, request, "group");
 }
 
 /* Receive, and walk from header to header to count the packets. */
@@ -187,6 +197,90 @@ static void nflog(int fd, long long count)
             at += NLMSG_ALIGN(header.nlmsg_len);
             left -= NLMSG_ALIGN(header.nlmsg_len);
         }
+    }
+    r.lost = drops(fd);
+    finish(&r, 1);
+}
+
+static void bind_queue(int fd, uint16_t queue, uint32_t length)
+{
+    _Alignas(4) char request[256] = {0};
+    struct nlmsghdr *header = (struct nlmsghdr *)request;
+    struct nfgenmsg *family = NLMSG_DATA(header);
+    struct nfqnl_msg_config_cmd command = {.command = NFQNL_CFG_CMD_BIND};
+    struct nfqnl_msg_config_params params = {.copy_mode = NFQNL_COPY_PACKET, .copy_range = htonl(0xffff)};
+    uint32_t flags = htonl(NFQA_CFG_F_GSO);
+
+    *header = (struct nlmsghdr){NLMSG_LENGTH(sizeof *family), (NFNL_SUBSYS_QUEUE << 8) | NFQNL_MSG_CONFIG,
+                                NLM_F_REQUEST | NLM_F_ACK, 1, 0};
+    *family = (struct nfgenmsg){AF_UNSPEC, NFNETLINK_V0, htons(queue)};
+    length = htonl(length);
+    add(request, NFQA_CFG_CMD, &command, sizeof command);
+    add(request, NFQA_CFG_PARAMS, &params, sizeof params);
+    add(request, NFQA_CFG_QUEUE_MAXLEN, &length, sizeof length);
+    add(request, NFQA_CFG_FLAGS, &flags, sizeof flags);
+    add(request, NFQA_CFG_MASK, &flags, sizeof flags);
+    acknowledged(fd, request, "queue");
+}
+
+/* The id of a packet, in network byte order: the first attribute has it. */
+static uint32_t id_of(const char *datagram)
+{
+    struct nlattr attribute;
+    struct nfqnl_msg_packet_hdr packet;
+    memcpy(&attribute, datagram + NLMSG_HDRLEN + sizeof(struct nfgenmsg), sizeof attribute);
+    memcpy(&packet, datagram + NLMSG_HDRLEN + sizeof(struct nfgenmsg) + NLA_HDRLEN, sizeof packet);
+    if (attribute.nla_type != NFQA_PACKET_HDR) {
+        fprintf(stderr, "raw: a message without a packet\n");
+        exit(1);
+    }
+    return packet.packet_id;
+}
+
+/* Receive the packets of a queue, and accept them. */
+static void nfqueue(int fd, const char *how, uint16_t queue, long long count)
+{
+    struct {
+        struct nlmsghdr header;
+        struct nfgenmsg family;
+        struct nlattr attribute;
+        struct nfqnl_msg_verdict_hdr verdict;
+    } verdicts[SLOTS];
+    struct mmsghdr heads[SLOTS];
+    struct iovec slots[SLOTS];
+    struct result r;
+    int each = strcmp(how, "each") == 0, batch = strcmp(how, "batch") == 0, many = strcmp(how, "many") == 0;
+    int one = each || strcmp(how, "recv") == 0;
+    uint16_t type = batch ? NFQNL_MSG_VERDICT_BATCH : NFQNL_MSG_VERDICT;
+
+    for (int i = 0; i < SLOTS; i++) {
+        slots[i] = (struct iovec){malloc(PACKET_BUFFER + 64), PACKET_BUFFER};
+        heads[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &slots[i], .msg_iovlen = 1}};
+        verdicts[i].header =
+            (struct nlmsghdr){sizeof verdicts[i], (uint16_t)(NFNL_SUBSYS_QUEUE << 8) | type, NLM_F_REQUEST, 0, 0};
+        verdicts[i].family = (struct nfgenmsg){AF_UNSPEC, NFNETLINK_V0, htons(queue)};
+        verdicts[i].attribute = (struct nlattr){NLA_HDRLEN + sizeof verdicts[i].verdict, NFQA_VERDICT_HDR};
+        verdicts[i].verdict.verdict = htonl(NF_ACCEPT);
+    }
+    await_backlog();
+    begin(&r);
+    while (r.items < count) {
+        int first = 0, got = one ? (recv(fd, slots[0].iov_base, PACKET_BUFFER, MSG_DONTWAIT) < 0 ? -1 : 1)
+                                 : recvmmsg(fd, heads, SLOTS, MSG_DONTWAIT, NULL);
+        if (got <= 0) {
+            if (!readable(fd))
+                break;
+            continue;
+        }
+        r.items += got;
+        if (!each && !batch && !many)
+            continue;
+        if (batch)
+            first = got - 1;
+        for (int i = first; i < got; i++)
+            verdicts[i].verdict.id = id_of(slots[i].iov_base);
+        if (send(fd, &verdicts[first], (size_t)(got - first) * sizeof verdicts[0], 0) < 0)
+            die("verdict");
     }
     r.lost = drops(fd);
     finish(&r, 1);
@@ -295,6 +389,12 @@ int main(int argc, char **argv)
         bind_group(fd, (uint16_t)option(argc, argv, "group", 0), (uint32_t)option(argc, argv, "threshold", 100),
                    (uint32_t)option(argc, argv, "size", 65536));
         nflog(fd, count);
+    } else if (is(argc, argv, 1, "nfqueue") && argc > 2) {
+        int fd = dial(NETLINK_NETFILTER);
+        uint16_t queue = (uint16_t)option(argc, argv, "queue", 0);
+        set_read_buffer(fd, option(argc, argv, "read_buffer", 0));
+        bind_queue(fd, queue, (uint32_t)count);
+        nfqueue(fd, argv[2], queue, count);
     } else if (is(argc, argv, 1, "request"))
         request(is(argc, argv, 2, "getlink"), count);
     else if (is(argc, argv, 1, "bulk") && argc > 3)
