@@ -96,6 +96,22 @@ static void look(const struct nl_area *a, size_t size, size_t n)
         CHECK(a->data[size + n - 1] == expected(size + n - 1));
 }
 
+static int sound_shelf(const struct nl_shelf *shelf, size_t max)
+{
+    size_t bytes = 0;
+    for (unsigned i = 0; i < shelf->count; i++) {
+        CHECK(shelf->area[i].data && shelf->area[i].capacity >= NL_POOL_KEPT && !shelf->area[i].size);
+        bytes += shelf->area[i].capacity;
+    }
+    return shelf->count <= NL_POOL_PLACES && bytes == shelf->bytes && bytes <= max;
+}
+
+static int sound(const struct nl_pool *pool)
+{
+    return sound_shelf(&pool->blocks, NL_POOL_BLOCKS) && sound_shelf(&pool->mappings, NL_POOL_MAPPINGS) &&
+           pool->size == pool->blocks.bytes + pool->mappings.bytes;
+}
+
 enum { STEPS = 24, MOST = 24 << 20 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -130,14 +146,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         if (held)
             atomic_flag_clear(&pool.held);
-        CHECK(pool.size <= NL_POOL_MAX && pool.count <= NL_POOL_PLACES && !pool.size == !pool.count);
+        CHECK(sound(&pool));
         for (int i = 0; i < steps; i++)
             look(&a, from[i], sizes[i]);
     }
     nl_area_free(&a);
     size_t kept = pool.size;
-    CHECK(nl_pool_shrink(&pool, 0, NL_POOL_MAX + 1) == kept);
-    CHECK(!a.data && !mapped && !pool.count);
+    CHECK(nl_pool_empty(&pool) == kept);
+    CHECK(!a.data && !mapped && !pool.size && sound(&pool));
     return 0;
 }
 
@@ -154,29 +170,69 @@ static void use_pool(void)
     size_t capacity = a.capacity;
     nl_area_trim(&a);
     nl_area_free(&a);
-    CHECK(pool.count == 1 && pool.size == capacity && mapped == capacity);
+    CHECK(pool.mappings.count == 1 && pool.size == capacity && mapped == capacity);
     CHECK(grow(&small, NL_AREA_MAPPED / 2) == 0 && small.data != data); /* malloc's */
     nl_area_free(&small);
-    CHECK(grow(&a, NL_AREA_MAPPED) == 0 && a.data == data && a.capacity == capacity && !pool.count);
+    CHECK(pool.blocks.count == 1);
+    CHECK(grow(&a, NL_AREA_MAPPED) == 0 && a.data == data && a.capacity == capacity && !pool.mappings.count);
     nl_area_free(&a);
     nl_pool_tick(&pool);
-    CHECK(pool.count == 1);
-    pool.since[0] -= NL_POOL_SECONDS + 1;
+    CHECK(pool.mappings.count == 1 && pool.blocks.count == 1 && sound(&pool));
+    pool.mappings.since[0] -= NL_POOL_SECONDS + 1;
     nl_pool_tick(&pool);
-    CHECK(!pool.count && !pool.size && !mapped);
+    CHECK(!pool.mappings.count && pool.blocks.count == 1 && !mapped);
+    pool.blocks.since[0] -= NL_POOL_SECONDS + 1;
+    nl_pool_tick(&pool);
+    CHECK(!pool.size && sound(&pool));
     for (int i = 0; i < NL_POOL_PLACES + 2; i++) {
         struct nl_area many[NL_POOL_PLACES + 2] = {{0}};
         for (int n = 0; n <= i; n++)
             CHECK(grow(&many[n], NL_AREA_MAPPED) == 0);
         for (int n = 0; n <= i; n++)
             nl_area_free(&many[n]);
-        CHECK(pool.count == (unsigned)(i < NL_POOL_PLACES ? i + 1 : NL_POOL_PLACES));
+        CHECK(pool.mappings.count == (unsigned)(i < NL_POOL_PLACES ? i + 1 : NL_POOL_PLACES) && sound(&pool));
     }
-    CHECK(grow(&a, NL_POOL_MAX + 1) == 0);
+    CHECK(grow(&a, NL_POOL_MAPPINGS + 1) == 0);
     nl_area_free(&a); /* too large */
-    CHECK(pool.size <= NL_POOL_MAX);
-    nl_pool_shrink(&pool, 0, NL_POOL_MAX + 1);
-    CHECK(!mapped);
+    CHECK(sound(&pool));
+    nl_pool_empty(&pool);
+    CHECK(!mapped && !pool.size);
+    nl_area_pool = NULL;
+}
+
+/* A block that grows takes a warm one at once, and gives it back for a smaller one if it needs little of it. */
+static void use_blocks(void)
+{
+    static struct nl_pool pool;
+    struct nl_area a = {0}, b = {0};
+    nl_area_pool = &pool;
+    refusals = 0;
+    CHECK(grow(&a, NL_AREA_MAPPED / 2) == 0);
+    const uint8_t *data = a.data;
+    nl_area_trim(&a);
+    CHECK(a.data == data); /* full */
+    nl_area_free(&a);
+    CHECK(pool.blocks.count == 1);
+    CHECK(grow(&a, NL_POOL_ASKED / 2) == 0 && a.data != data);
+    CHECK(grow(&a, NL_POOL_ASKED / 2) == 0 && a.data == data && a.capacity == NL_AREA_MAPPED / 2 && !pool.size);
+    look(&a, 0, NL_POOL_ASKED / 2);
+    look(&a, NL_POOL_ASKED / 2, NL_POOL_ASKED / 2);
+    CHECK(grow(&b, NL_POOL_ASKED) == 0 && b.data != data);
+    nl_area_free(&b);
+    CHECK(!pool.size); /* malloc keeps what is so small */
+    nl_area_trim(&a);
+    CHECK(a.data != data && a.size == NL_POOL_ASKED && a.capacity == a.size && pool.blocks.count == 1 && sound(&pool));
+    look(&a, 0, NL_POOL_ASKED / 2);
+    look(&a, NL_POOL_ASKED / 2, NL_POOL_ASKED / 2);
+    nl_area_free(&a);
+    struct nl_area many[NL_POOL_BLOCKS / (NL_AREA_MAPPED / 2) + 1] = {{0}};
+    for (size_t n = 0; n < sizeof many / sizeof *many; n++)
+        CHECK(grow(&many[n], NL_AREA_MAPPED / 2) == 0);
+    for (size_t n = 0; n < sizeof many / sizeof *many; n++)
+        nl_area_free(&many[n]);
+    CHECK(pool.blocks.bytes == NL_POOL_BLOCKS && sound(&pool));
+    nl_pool_empty(&pool);
+    CHECK(!pool.size);
     nl_area_pool = NULL;
 }
 
@@ -204,6 +260,7 @@ static long moves_of(uint64_t first, uint64_t later, int trim)
 int main(int argc, char **argv)
 {
     use_pool();
+    use_blocks();
     if (NL_AREA_RESERVED) {
         CHECK(moves_of(0, 0, 0) == 0); /* it grows where it is */
         CHECK(moves_of(1, 1, 0) == 5); /* mprotect is refused */

@@ -7,9 +7,10 @@
  * or mprotect fails, the bytes are copied to a larger mapping. A mapping changes
  * only at its end: nothing depends on how the kernel splits and merges it.
  *
- * A mapping that is freed may go to a pool, and from there to the next area: the first touch of new memory costs more
- * than all that is done with it. The kernel may take the pages of a pool whenever it needs them (MADV_FREE), and the
- * pool itself gives back what nobody has used for some seconds, when it is used again.
+ * A mapping or a large block that is freed may go to a pool, and from there to the next area: the first touch of new
+ * memory costs more than all that is done with it, and malloc gives large blocks back to the kernel, too. The kernel
+ * may take the pages of a pool's mappings whenever it needs them (MADV_FREE), and the pool itself gives back what
+ * nobody has used for some seconds, when it is used again.
  */
 #ifndef NETLINK_AREA_H
 #define NETLINK_AREA_H
@@ -36,16 +37,27 @@ struct nl_area {
 /* ---- pool ---- */
 
 enum { NL_POOL_PLACES = 8, NL_POOL_SECONDS = 5 };
-#define NL_POOL_MAX ((size_t)128 << 20) /* bytes of all mappings in a pool */
+#define NL_POOL_BLOCKS ((size_t)8 << 20)     /* bytes of all blocks in a pool: they are the process's until freed */
+#define NL_POOL_MAPPINGS ((size_t)128 << 20) /* bytes of all mappings in a pool */
+/* From this size on malloc may give a block back to the kernel when it is freed, so the pool keeps it. */
+#define NL_POOL_KEPT ((size_t)128 << 10)
+/* From this size on a growing block asks the pool: before, it would be copied for nothing more often than not. */
+#define NL_POOL_ASKED ((size_t)16 << 10)
 
-/* Mappings without a user. Any thread may use it: each call holds it for a few instructions, and who finds it held does
- * without. So does a child whose parent forked in just that moment. */
-struct nl_pool {
-    atomic_flag held;
-    atomic_size_t size; /* bytes of the mappings */
+/* Areas of one kind without a user, the oldest first. */
+struct nl_shelf {
+    size_t bytes;
     unsigned count;
     struct nl_area area[NL_POOL_PLACES]; /* size: 0 */
     time_t since[NL_POOL_PLACES];
+};
+
+/* Any thread may use a pool: each call holds it for a few instructions, and who finds it held does without. So does a
+ * child whose parent forked in just that moment. */
+struct nl_pool {
+    atomic_flag held;
+    atomic_size_t size; /* bytes of all its areas */
+    struct nl_shelf blocks, mappings;
 };
 
 /* The pool of the areas of this file; NULL: none. */
@@ -58,79 +70,106 @@ static inline time_t nl_seconds(void)
     return now.tv_sec;
 }
 
-/* Takes an area out of the pool, which is held. */
-static inline struct nl_area nl_pool_pick(struct nl_pool *pool, unsigned i)
+static inline void nl_area_give_back(const struct nl_area *a)
 {
-    struct nl_area a = pool->area[i];
-    pool->count--;
-    memmove(&pool->area[i], &pool->area[i + 1], (pool->count - i) * sizeof *pool->area);
-    memmove(&pool->since[i], &pool->since[i + 1], (pool->count - i) * sizeof *pool->since);
+    if (a->reserved)
+        munmap(a->data, a->reserved);
+    else
+        free(a->data);
+}
+
+/* Takes an area from a shelf of a pool that is held. */
+static inline struct nl_area nl_shelf_pick(struct nl_pool *pool, struct nl_shelf *shelf, unsigned i)
+{
+    struct nl_area a = shelf->area[i];
+    shelf->count--;
+    memmove(&shelf->area[i], &shelf->area[i + 1], (shelf->count - i) * sizeof *shelf->area);
+    memmove(&shelf->since[i], &shelf->since[i + 1], (shelf->count - i) * sizeof *shelf->since);
+    shelf->bytes -= a.capacity;
     atomic_fetch_sub(&pool->size, a.capacity);
     return a;
 }
 
-/* Gives the oldest mappings back to the kernel: those that came before a time, and as many others as it takes to have
- * room for one of n bytes. Returns the number of bytes. */
-__attribute__((unused, noinline)) static size_t nl_pool_shrink(struct nl_pool *pool, time_t before, size_t n)
+/* Takes the areas that came before a time. Returns how many these are. */
+static inline unsigned nl_shelf_clear(struct nl_pool *pool, struct nl_shelf *shelf, time_t before, struct nl_area *old)
 {
-    struct nl_area old[NL_POOL_PLACES];
     unsigned count = 0;
+    while (shelf->count && shelf->since[0] < before)
+        old[count++] = nl_shelf_pick(pool, shelf, 0);
+    return count;
+}
+
+/* Gives back what came before a time. Returns the number of bytes. */
+__attribute__((unused, noinline)) static size_t nl_pool_shrink(struct nl_pool *pool, time_t before)
+{
+    struct nl_area old[2 * NL_POOL_PLACES];
     size_t bytes = 0;
     if (atomic_flag_test_and_set(&pool->held))
         return 0;
-    while (pool->count &&
-           (pool->since[0] < before || pool->count == NL_POOL_PLACES || atomic_load(&pool->size) + n > NL_POOL_MAX))
-        old[count++] = nl_pool_pick(pool, 0);
+    unsigned count = nl_shelf_clear(pool, &pool->blocks, before, old);
+    count += nl_shelf_clear(pool, &pool->mappings, before, old + count);
     atomic_flag_clear(&pool->held);
     while (count--) {
         bytes += old[count].capacity;
-        munmap(old[count].data, old[count].reserved);
+        nl_area_give_back(&old[count]);
     }
     return bytes;
+}
+
+/* Gives back all of a pool that nobody holds. */
+static inline size_t nl_pool_empty(struct nl_pool *pool)
+{
+    return nl_pool_shrink(pool, nl_seconds() + 1);
 }
 
 /* Gives back what has not been used for some seconds. */
 static inline void nl_pool_tick(struct nl_pool *pool)
 {
     if (atomic_load_explicit(&pool->size, memory_order_relaxed))
-        nl_pool_shrink(pool, nl_seconds() - NL_POOL_SECONDS, 0);
+        nl_pool_shrink(pool, nl_seconds() - NL_POOL_SECONDS);
 }
 
-/* Puts a mapping into the pool: 1, or 0 if the caller keeps it. */
+/* Puts an area into the pool, which gives its oldest ones back to have room: 1, or 0 if the caller keeps it. */
 __attribute__((unused, noinline)) static int nl_pool_put(struct nl_pool *pool, const struct nl_area *a)
 {
-    time_t now = nl_seconds();
-    int done = 0;
-    if (a->capacity > NL_POOL_MAX)
+    struct nl_shelf *shelf = a->reserved ? &pool->mappings : &pool->blocks;
+    size_t max = a->reserved ? NL_POOL_MAPPINGS : NL_POOL_BLOCKS;
+    struct nl_area old[NL_POOL_PLACES];
+    unsigned count = 0;
+    if (a->capacity > max || a->capacity < NL_POOL_KEPT)
         return 0;
-    madvise(a->data, a->capacity, MADV_FREE); /* fails harmlessly: then the kernel swaps the pages out instead */
-    nl_pool_shrink(pool, now - NL_POOL_SECONDS, a->capacity);
+    if (a->reserved)
+        madvise(a->data, a->capacity, MADV_FREE); /* fails harmlessly: then the kernel swaps the pages out instead */
+    nl_pool_tick(pool);
     if (atomic_flag_test_and_set(&pool->held))
         return 0;
-    if (pool->count < NL_POOL_PLACES && atomic_load(&pool->size) + a->capacity <= NL_POOL_MAX) {
-        pool->area[pool->count] = *a;
-        pool->area[pool->count].size = 0;
-        pool->since[pool->count++] = now;
-        atomic_fetch_add(&pool->size, a->capacity);
-        done = 1;
-    }
+    while (shelf->count == NL_POOL_PLACES || shelf->bytes + a->capacity > max)
+        old[count++] = nl_shelf_pick(pool, shelf, 0);
+    shelf->area[shelf->count] = *a;
+    shelf->area[shelf->count].size = 0;
+    shelf->since[shelf->count++] = nl_seconds();
+    shelf->bytes += a->capacity;
+    atomic_fetch_add(&pool->size, a->capacity);
     atomic_flag_clear(&pool->held);
-    return done;
+    while (count--)
+        nl_area_give_back(&old[count]);
+    return 1;
 }
 
-/* The largest mapping of the pool, if it has n bytes: an area that grows so far may well grow on. */
-__attribute__((unused, noinline)) static int nl_pool_get(struct nl_pool *pool, size_t n, struct nl_area *to)
+/* The largest area of a shelf, if it has n bytes: an area that grows so far may well grow on. */
+__attribute__((unused, noinline)) static int nl_pool_get(struct nl_pool *pool, struct nl_shelf *shelf, size_t n,
+                                                         struct nl_area *to)
 {
     unsigned best = 0;
     int found = 0;
-    nl_pool_shrink(pool, nl_seconds() - NL_POOL_SECONDS, 0);
+    nl_pool_tick(pool);
     if (atomic_flag_test_and_set(&pool->held))
         return 0;
-    for (unsigned i = 0; i < pool->count; i++)
-        if (pool->area[i].capacity > pool->area[best].capacity)
+    for (unsigned i = 0; i < shelf->count; i++)
+        if (shelf->area[i].capacity > shelf->area[best].capacity)
             best = i;
-    if (pool->count && pool->area[best].capacity >= n) {
-        *to = nl_pool_pick(pool, best);
+    if (shelf->count && shelf->area[best].capacity >= n) {
+        *to = nl_shelf_pick(pool, shelf, best);
         found = 1;
     }
     atomic_flag_clear(&pool->held);
@@ -141,18 +180,29 @@ __attribute__((unused, noinline)) static int nl_pool_get(struct nl_pool *pool, s
 
 static inline void nl_area_free(struct nl_area *a)
 {
-    if (!a->reserved)
-        free(a->data);
-    else if (!nl_area_pool || !nl_pool_put(nl_area_pool, a))
-        munmap(a->data, a->reserved);
+    if (!nl_area_pool || a->capacity < NL_POOL_KEPT || !nl_pool_put(nl_area_pool, a))
+        nl_area_give_back(a);
     memset(a, 0, sizeof *a);
 }
 
-/* Returns the unused reserved addresses. The area can still grow, by a copy. */
+/* For an area that is full: returns the unused reserved addresses, and most of a block that the pool had much too
+ * large. It can still grow, by a copy. */
 static inline void nl_area_trim(struct nl_area *a)
 {
-    if (a->reserved > a->capacity && munmap(a->data + a->capacity, a->reserved - a->capacity) == 0)
-        a->reserved = a->capacity;
+    if (a->reserved) {
+        if (a->reserved > a->capacity && munmap(a->data + a->capacity, a->reserved - a->capacity) == 0)
+            a->reserved = a->capacity;
+    } else if (a->size && a->capacity >= NL_POOL_KEPT && a->size <= a->capacity / 4) {
+        struct nl_area to = {NULL, a->size, a->capacity / 4, 0};
+        while (to.capacity / 2 >= a->size) /* a power of two, as all capacities */
+            to.capacity /= 2;
+        to.data = (uint8_t *)malloc(to.capacity);
+        if (to.data) {
+            memcpy(to.data, a->data, a->size);
+            nl_area_free(a);
+            *a = to;
+        }
+    }
 }
 
 /* Reserves addresses that start with a huge page and makes the first bytes usable; NULL if that fails. */
@@ -175,12 +225,22 @@ static inline uint8_t *nl_map(size_t usable, size_t reserved)
     return data;
 }
 
+/* Copies an area to another, which it becomes. */
+static inline void nl_area_become(struct nl_area *a, struct nl_area *to)
+{
+    if (a->size)
+        memcpy(to->data, a->data, a->size);
+    to->size = a->size;
+    nl_area_free(a);
+    *a = *to;
+}
+
 /* Moves an area to another mapping. */
 static inline int nl_area_move(struct nl_area *a, size_t capacity)
 {
     struct nl_area to = {NULL, 0, capacity, capacity};
     if (nl_area_pool)
-        nl_pool_get(nl_area_pool, capacity, &to);
+        nl_pool_get(nl_area_pool, &nl_area_pool->mappings, capacity, &to);
     if (!to.data && capacity < NL_AREA_RESERVED) {
         to.reserved = NL_AREA_RESERVED;
         to.data = nl_map(capacity, to.reserved);
@@ -191,11 +251,7 @@ static inline int nl_area_move(struct nl_area *a, size_t capacity)
     }
     if (!to.data)
         return -ENOMEM;
-    if (a->size)
-        memcpy(to.data, a->data, a->size);
-    to.size = a->size;
-    nl_area_free(a);
-    *a = to;
+    nl_area_become(a, &to);
     return 0;
 }
 
@@ -207,6 +263,13 @@ __attribute__((unused, noinline)) static int nl_area_grow(struct nl_area *a, siz
     while (capacity < a->size + n)
         capacity *= 2;
     if (capacity < NL_AREA_MAPPED) {
+        struct nl_area to;
+        if (capacity >= NL_POOL_ASKED && nl_area_pool &&
+            atomic_load_explicit(&nl_area_pool->size, memory_order_relaxed) &&
+            nl_pool_get(nl_area_pool, &nl_area_pool->blocks, capacity, &to)) {
+            nl_area_become(a, &to);
+            return 0;
+        }
         uint8_t *data = (uint8_t *)realloc(a->data, capacity);
         if (!data)
             return -ENOMEM;

@@ -168,9 +168,8 @@ cdef extern from "_engine/plan.h" nogil:
     struct nl_pool:
         pass
 
-    const size_t NL_POOL_MAX
     nl_pool *nl_area_pool
-    size_t nl_pool_shrink(nl_pool *pool, time_t before, size_t n) noexcept
+    size_t nl_pool_empty(nl_pool *pool) noexcept
     void nl_pool_tick(nl_pool *pool) noexcept
     void nl_area_free(nl_area *a) noexcept
     void nl_area_trim(nl_area *a) noexcept

@@ -334,11 +334,11 @@ cdef nl_pool *pool_of_stores() noexcept:
 def release_memory():
     """Give the memory that is kept for the next batches back to the kernel, and return its size in bytes.
 
-    The memory of a large batch that nobody uses any more, up to 128 MiB in the process, is kept for the next one:
+    The memory of a large batch that nobody uses any more, up to 136 MiB in the process, is kept for the next one:
     new memory costs more time than decoding does. It is released when it was not used for 5 seconds and a batch is
     made, and the kernel takes it before that if it needs memory.
     """
-    return nl_pool_shrink(&warm, 0, NL_POOL_MAX + 1)
+    return nl_pool_empty(&warm)
 
 
 cdef enum:
