@@ -304,10 +304,18 @@ ssize_t nl_read_in_netns(int netns_fd, const char *netns, const char *file, char
     int error = open_in_netns(&v);
     if (error)
         return -error;
-    ssize_t got = read(v.fd, to, size);
-    error = errno;
+    size_t have = 0;
+    ssize_t got;
+    while (have < size && (got = read(v.fd, to + have, size - have)) != 0) {
+        if (got < 0) {
+            error = errno;
+            close(v.fd);
+            return -error;
+        }
+        have += (size_t)got;
+    }
     close(v.fd);
-    return got < 0 ? -error : got;
+    return (ssize_t)have;
 }
 
 int nl_sock_fd(struct nl_sock *s)

@@ -108,7 +108,8 @@ int nl_sock_attach_filter(struct nl_sock *s, const struct sock_filter *program, 
 int nl_sock_detach_filter(struct nl_sock *s);
 int nl_sock_drops(struct nl_sock *s, uint32_t *drops);
 
-/* Reads a file in a network namespace, which is given as in nl_sock_options: the number of bytes, or an error. */
+/* Reads a file in a network namespace, which is given as in nl_sock_options, to its end or up to size bytes: the number
+ * of bytes, or an error. */
 ssize_t nl_read_in_netns(int netns_fd, const char *netns, const char *file, char *to, size_t size);
 
 #endif

@@ -441,24 +441,28 @@ cdef class Namespace:
 
 
 def read_in_netns(netns, str file not None):
-    """The first 4 KiB of a file, read in a network namespace. netns: as in `Config`. OSError if that fails."""
+    """A file, read in a network namespace. netns: as in `Config`. OSError if that fails."""
     cdef int fd
-    cdef bytes path, name = _os.fsencode(file)
+    cdef bytes path, data, name = _os.fsencode(file)
     cdef const char *where
     cdef const char *what = PyBytes_AS_STRING(name)
-    cdef char data[4096]
-    cdef ssize_t got
+    cdef char *to
+    cdef ssize_t got, size = 4096
     fd, path = namespace(netns)
     where = NULL if path is None else PyBytes_AS_STRING(path)
     while True:
+        data = PyBytes_FromStringAndSize(NULL, size)
+        to = PyBytes_AS_STRING(data)
         with nogil:
-            got = nl_read_in_netns(fd, where, what, data, sizeof(data))
-        if not interrupted(got):
+            got = nl_read_in_netns(fd, where, what, to, size)
+        if got == size:
+            size *= 4  # there may be more
+        elif not interrupted(got):
             break
     if got < 0:
         error = opening_error(<int>-got)
         raise OSError(error.errno, error.strerror, file)
-    return PyBytes_FromStringAndSize(data, got)
+    return data[:got]
 
 
 cdef object receive_error(ssize_t got, const nl_buffer *buffer):

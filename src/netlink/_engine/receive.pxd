@@ -1,5 +1,6 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from netlink._engine.ledger cimport Ledger, Number
 from netlink._engine.match cimport Match
 from netlink._engine.record cimport Batch, Field, Recycler, Store, Table, nl_fault, nl_shapes
 from netlink._transport cimport Socket, nl_buffer, nl_ring
@@ -19,7 +20,7 @@ cdef class Declared:
     cdef nl_shapes shapes
     cdef Match match                # selects records, or None for all
     cdef Field event                # the field of `schema.event`, or None
-    cdef Field counter              # the field that numbers messages, or None
+    cdef Number counter             # the field that numbers messages, or None
 
 
 cdef class Receiver:
@@ -72,6 +73,7 @@ cdef class StreamReader(Receiver):
     cdef int place                  # index of the store's declaration
     cdef int next_place             # index of the next message's declaration
     cdef uint32_t next_count
+    cdef Ledger ledger              # of the messages that wait for an answer, or None
     cdef bint counted               # losses are counted by a field
     cdef bint counts_drops
     cdef uint32_t drops
@@ -96,7 +98,7 @@ cdef class StreamReader(Receiver):
     cdef readonly bint ended
     cdef readonly uint64_t lost
 
-    cdef int place_of(self, declaration, Field counter) except -1
+    cdef int place_of(self, declaration, Number counter) except -1
     cdef int use(self, int place) except -1
     cdef Batch read_until(self, Py_ssize_t rows, bint wait, uint32_t sequence)
     cdef Batch handed_out(self)

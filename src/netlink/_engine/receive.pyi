@@ -4,6 +4,7 @@ from typing import Any, Generic, Self, TypeVar, final
 from typing_extensions import disjoint_base
 
 from netlink._codec import Message
+from netlink._engine.ledger import Ledger
 from netlink._engine.match import Match
 from netlink._engine.record import Batch, Field, Record
 from netlink._transport import Socket
@@ -42,7 +43,9 @@ class StreamReader(Receiver[_R]):
         sock: Socket | None,
         kinds: Collection[tuple[int, type[_R], int | None, int, int, int | None]],
         *,
-        counter: Field[Any] | None = None,
+        counter: Field[Any] | tuple[Field[Any], Field[Any]] | None = None,
+        first: int = 0,
+        ledger: Ledger | None = None,
         count_drops: bool = True,
         matches: Iterable[Match[Any]] = (),
         slot: int,

@@ -8,11 +8,12 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.errno cimport EAGAIN, EINTR, ENOBUFS, ENOMEM, EPROTO, ETIMEDOUT
+from libc.errno cimport EAGAIN, EINTR, ENOBUFS, ENOMEM, EPERM, EPROTO, ETIMEDOUT
 from libc.stdint cimport UINT32_MAX, int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
 from netlink._codec cimport Message, parse_messages, verdict_error
+from netlink._engine.ledger cimport NL_LEDGER_ANSWER, Ledger, Number, nl_ledger_give, nl_ledger_refuse
 from netlink._engine.match cimport Match, match_of
 from netlink._engine.record cimport (
     NL_K_EVENT,
@@ -21,7 +22,6 @@ from netlink._engine.record cimport (
     make_batch,
     nl_area_pool,
     nl_area_reserve,
-    nl_load_int,
     nl_shapes_free,
     pool_of_stores,
     table_of,
@@ -139,11 +139,11 @@ def batch_of(Record record not None):
 cdef class Declared:
     """A declaration of a receiver's records, with the tables and the state to decode them."""
 
-    def __cinit__(self, declaration, Match match=None, Field counter=None):
+    def __cinit__(self, declaration, Match match=None, Number counter=None):
         self.cls = declaration
         self.table = table_of(declaration)
         self.match = match_of(self.table, match)
-        self.counter = counter if counter is not None and counter.layout is self.table else None
+        self.counter = counter if counter is not None and counter.table is self.table else None
         for field in declaration.__fields__.values():
             if (<Field?>field).kind == NL_K_EVENT:
                 self.event = field
@@ -415,20 +415,22 @@ cdef class StreamReader(Receiver):
     declaration follows; None for no such header.
     sender: messages from another port id, the kernel's by default, are skipped. None: the kernel lets nobody else send,
     and no sender is looked at, which saves time.
-    counter: a field with which the kernel numbers messages from 0: `lost` counts its gaps. Without it, `lost` counts
-    the drops of the socket, unless count_drops is false.
+    counter: a field with which the kernel numbers messages from first on, or (a struct, a field in it): `lost` counts
+    its gaps. Without it, `lost` counts the drops of the socket, unless count_drops is false.
+    ledger: is given the numbers of the messages, and refusals of the answers to them; None for none.
     matches: select records, for some of the declarations. A match sees the event. The records that it leaves out are no
     loss.
     slot: limit of a datagram in bytes. A longer one is truncated, counted as lost, and raises the limit. views: whether
     a declaration has fields that are views.
     """
 
-    def __cinit__(self, Socket sock, kinds, *, Field counter=None, bint count_drops=True, matches=(),
-                  size_t slot, bint views=False, sender=0):
+    def __cinit__(self, Socket sock, kinds, *, counter=None, uint32_t first=0, Ledger ledger=None,
+                  bint count_drops=True, matches=(), size_t slot, bint views=False, sender=0):
         cdef Kind *kind
         cdef uint8_t number
         cdef Declared declared
         cdef Match match
+        cdef Number numbered = None if counter is None else Number(counter)
         kinds = list(kinds)
         self.sock = sock
         self.declared = []
@@ -437,7 +439,7 @@ cdef class StreamReader(Receiver):
             raise MemoryError
         for type_, declaration, event, mask, flags, command in kinds:
             kind = &self.kinds[self.kind_count]
-            kind.declared = self.place_of(declaration, counter)
+            kind.declared = self.place_of(declaration, numbered)
             kind.type, kind.mask, kind.flags = type_, mask, flags
             kind.event = NO_EVENT
             if event is not None:
@@ -458,7 +460,9 @@ cdef class StreamReader(Receiver):
             declared.match = match
         if self.declared:
             self.use(0)
-        self.counted = counter is not None
+        self.counted = numbered is not None
+        self.next_count = first
+        self.ledger = ledger
         self.counts_drops = count_drops and not self.counted and sock is not None
         self.slot = slot
         self.views = views
@@ -472,7 +476,7 @@ cdef class StreamReader(Receiver):
         free_ring(&self.ring)
         PyMem_Free(self.kinds)
 
-    cdef int place_of(self, declaration, Field counter) except -1:
+    cdef int place_of(self, declaration, Number counter) except -1:
         """The index of a declaration in `declared`."""
         for i, each in enumerate(self.declared):
             if (<Declared>each).cls is declaration:
@@ -560,6 +564,7 @@ cdef class StreamReader(Receiver):
 
     cdef int take(self, const nl_message *m) noexcept nogil:
         cdef uint8_t *record
+        cdef int64_t number
         cdef uint32_t count
         cdef size_t skip = 0
         cdef size_t heap = self.store.heap.size
@@ -589,12 +594,14 @@ cdef class StreamReader(Receiver):
         if kind.event != NO_EVENT:
             record[self.now.event.offset] = <uint8_t>kind.event
             record[self.now.event.presence + (self.now.event.bit >> 3)] |= 1 << (self.now.event.bit & 7)
-        if (self.now.counter is not None
-                and record[self.now.counter.presence + (self.now.counter.bit >> 3)]
-                >> (self.now.counter.bit & 7) & 1):
-            count = <uint32_t>nl_load_int(record + self.now.counter.offset, 4, 0)
-            self.lost += <uint32_t>(count - self.next_count)
-            self.next_count = count + 1
+        if self.now.counter is not None:
+            number = self.now.counter.of(record)
+            if number >= 0:
+                count = <uint32_t>number
+                self.lost += <uint32_t>(count - self.next_count)
+                self.next_count = count + 1
+                if self.ledger is not None:
+                    nl_ledger_give(&self.ledger.c, count)
         if self.now.match is not None and not self.now.match.matches(record, self.store.heap.data):
             self.store.drop_last(&self.now.table.set, heap)
         return 0
@@ -602,12 +609,17 @@ cdef class StreamReader(Receiver):
     cdef int answer(self, const nl_message *m) noexcept nogil:
         """Process a control message. The result DONE only closes a batch here, and reports no error."""
         cdef nl_verdict_kind kind
+        cdef nl_verdict refusal
         if m.header.type != NL_TYPE_ERROR or not m.header.sequence:
             return 0
         if m.header.sequence == self.last:
             self.ended = True
             return DONE
         if m.header.sequence != self.awaited:
+            if self.ledger is not None and m.header.sequence & NL_LEDGER_ANSWER:
+                if nl_parse_verdict(&m.header, m.payload, m.size, &refusal) == NL_FAILED:
+                    # The kernel checks the permission once for a datagram.
+                    nl_ledger_refuse(&self.ledger.c, m.header.sequence, <int>refusal.error, refusal.error == EPERM)
             return 0
         kind = nl_parse_verdict(&m.header, m.payload, m.size, &self.verdict)
         return ACKNOWLEDGED if kind == NL_ACK else FAILED if kind == NL_FAILED else FRAMING

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from netlink._codec import filled
+from netlink._engine.ledger import Ledger
 from netlink._engine.receive import StreamReader, batch_of
 from netlink._engine.record import NL_K_VIEW, Batch, Field, Record
 from netlink._io.warn import warn
@@ -41,7 +42,7 @@ _PAST = 0.0  # in time.monotonic()
 # Processes without privileges send to the groups of the first, and udev to one of the other. All others need
 # CAP_NET_ADMIN over the network namespace, and may as well have the kernel send.
 _SENT_BY_PROCESSES = (Family.USERSOCK, Family.KOBJECT_UEVENT)
-_START, _STOP = 1, 2  # sequence numbers of the requests
+_START, _STOP, _OTHER = 1, 2, 3  # sequence numbers of the requests
 
 
 class Kind(NamedTuple, Generic[_R_co]):
@@ -130,13 +131,17 @@ def open_source(
     matches: Iterable[Match[Any]] = (),
     bpf: Collection[Instruction] | None = None,
     slot: int = SLOT,
-    counter: Field[Any] | None = None,
+    counter: Field[Any] | tuple[Field[Any], Field[Any]] | None = None,
+    first: int = 0,
+    answers: int | None = None,
     start: Call[None] | None = None,
     stop: Call[None] | None = None,
 ) -> SocketSource[_R]:
     """Open the socket of a `Stream`, as `netlink.stream.open` does, with more options for families.
 
-    counter: a field of 32 bits, with which the kernel numbers its messages from 0: a gap is a loss.
+    counter: a field of 32 bits, with which the kernel numbers its messages from first on: a gap is a loss. Or
+    (a struct, a field of 32 bits in it).
+    answers: how many messages wait at once for an answer that names their number; the source then has a ledger.
     start: a request that makes the kernel send, and that it acknowledges within the send, as all but audit do. OpError
     for its refusal, with the hints of the call, and ENOBUFS if messages left no room for the acknowledgement.
     stop: a request that ends the sending. The stream still reads the messages before its acknowledgement.
@@ -158,10 +163,13 @@ def open_source(
             sock.set_option(ConnOption.BROADCAST_ERROR, True)
         if bpf is not None:
             sock.set_bpf([*bpf])
+        ledger = None if answers is None else Ledger(answers)
         reader = StreamReader(
             sock,
             kinds,
             counter=counter,
+            first=first,
+            ledger=ledger,
             count_drops=not reliable,
             matches=matches,
             slot=slot,
@@ -186,7 +194,7 @@ def open_source(
         raise
     declarations = tuple(dict.fromkeys(kind.declaration for kind in kinds))
     return SocketSource(
-        sock, reader, declarations, groups, None if stop is None else filled(stop.message, _STOP, sock.pid)
+        sock, reader, declarations, groups, None if stop is None else filled(stop.message, _STOP, sock.pid), ledger
     )
 
 
@@ -203,12 +211,14 @@ class SocketSource(Generic[_R]):
         declarations: tuple[type[_R], ...],
         groups: Iterable[int] = (),
         stop: Message | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.sock = sock
         self.reader = reader
         self.declarations = declarations
         self.groups = tuple(groups)
         self.stop_request = stop
+        self.ledger = ledger
         self.deadline: float | None = None
         self.woken = False
 
@@ -244,6 +254,10 @@ class SocketSource(Generic[_R]):
         except OpError as error:
             if error.errno != _errno.EBADF:  # closed meanwhile
                 raise
+
+    def send(self, call: Call[None]) -> None:
+        """Send a request; its acknowledgement is skipped."""
+        self.sock.send(filled(call.message, _OTHER, self.sock.pid))
 
     def stop(self) -> None:
         request = self.stop_request
