@@ -20,12 +20,12 @@ from __future__ import annotations
 from enum import KEEP, IntFlag
 from typing import TYPE_CHECKING
 
-from netlink._engine.packet import Part, Source
+from netlink._engine.packet import Part, Source, fix_checksums
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
-__all__ = ["Headers", "IPFlag", "Source", "TCPFlag"]
+__all__ = ["Headers", "IPFlag", "Source", "TCPFlag", "fix_checksums"]
 
 
 class IPFlag(IntFlag, boundary=KEEP):

@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 from typing import Any, Generic, Self, final, overload
 
-from typing_extensions import TypeVar
+from typing_extensions import Buffer, TypeVar
 
 from netlink._engine.record import Record
 
@@ -32,3 +32,5 @@ class Part(Generic[_T_co]):
     @overload
     def __get__(self, instance: object, owner: type[Any] | None = None, /) -> _T_co: ...
     def load(self, record: Record) -> _T_co: ...
+
+def fix_checksums(packet: Buffer) -> bytes: ...

@@ -5,6 +5,8 @@ columns are made.
 """
 
 cimport cython
+from cpython.buffer cimport PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.stdint cimport uint8_t, uint32_t
 
 from netlink._engine.arrow cimport (
@@ -32,7 +34,56 @@ import ipaddress as _ipaddress
 IPv4Address = _ipaddress.IPv4Address
 IPv6Address = _ipaddress.IPv6Address
 
+cdef extern from "_engine/checksum.h" nogil:
+    enum:
+        NL_SUM_NO_IP
+        NL_SUM_TOO_LONG
+        NL_SUM_HEADER
+        NL_SUM_CARRIED
+
+    int nl_fix_checksums(uint8_t *p, size_t size) noexcept
+
+
+cdef dict FAULTS = {
+    NL_SUM_NO_IP: "it is neither IPv4 nor IPv6",
+    NL_SUM_TOO_LONG: "it has more bytes than its length field can hold",
+    NL_SUM_HEADER: "its IP header, with options or extension headers, is not whole",
+    NL_SUM_CARRIED: "the header of TCP, UDP, ICMP or ICMPv6 is not whole",
+}
+
 cdef dict NUMBERS = {nl_parts[i].name.decode(): i for i in range(NL_PART_COUNT)}
+
+
+cdef int fix_in_place(uint8_t *packet, size_t size) except -1:
+    """Set lengths and checksums. ValueError as of `fix_checksums`."""
+    cdef int fault
+    with nogil:
+        fault = nl_fix_checksums(packet, size)
+    if fault:
+        raise ValueError(f"no checksums for this packet of {size} bytes: {FAULTS[fault]}")
+    return 0
+
+
+def fix_checksums(packet):
+    """The packet with right lengths and checksums: IPv4 header, TCP, UDP, ICMP and ICMPv6; lengths of IP and UDP.
+
+    packet: bytes of a whole packet, from its IP header on. The length is that of the bytes. Behind IPv6 extension
+    headers, too. What IP carries is left alone if it is a fragment, or of another protocol. A UDP checksum is set also
+    if there was none.
+
+    ValueError if the bytes are not IPv4 or IPv6, or if a header is cut. TypeError if they are no bytes.
+    """
+    cdef Py_buffer buffer
+    cdef bytes fixed
+    PyObject_GetBuffer(packet, &buffer, PyBUF_SIMPLE)
+    try:
+        fixed = PyBytes_FromStringAndSize(<const char *>buffer.buf, buffer.len)
+    finally:
+        PyBuffer_Release(&buffer)
+    if fixed:
+        fix_in_place(<uint8_t *>PyBytes_AS_STRING(fixed), len(fixed))
+        return fixed
+    raise ValueError("no checksums for a packet of 0 bytes")
 
 
 cdef nl_bytes bytes_of(Store store) noexcept:
