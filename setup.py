@@ -93,11 +93,21 @@ setup(
             extension("_io.exchange", "_io/exchange.pyx", depends=("_engine/match.h", *RECORDS)),
             extension("_codec", "_codec.pyx", depends=("_wire.h",)),
             extension("_engine.arrow", "_engine/arrow.pyx", depends=("_engine/arrow.h", *RECORDS)),
-            extension("_engine.packet", "_engine/packet.pyx", depends=("_engine/arrow.h", *RECORDS)),
-            extension("_engine.receive", "_engine/receive.pyx", depends=("_engine/match.h", *RECORDS)),
+            extension(
+                "_engine.packet", "_engine/packet.pyx", depends=("_engine/arrow.h", "_engine/checksum.h", *RECORDS)
+            ),
+            extension(
+                "_engine.receive", "_engine/receive.pyx", depends=("_engine/ledger.h", "_engine/match.h", *RECORDS)
+            ),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
+            extension(
+                "netfilter.nfqueue._verdicts",
+                "netfilter/nfqueue/_verdicts.pyx",
+                depends=("_engine/checksum.h", "_engine/ledger.h", *RECORDS),
+            ),
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
             extension("_io.outlet", "_io/outlet.pyx", depends=RECORDS),
+            extension("_engine.ledger", "_engine/ledger.pyx", depends=("_engine/ledger.h", *RECORDS)),
             extension("_io.locks", "_io/locks.pyx"),
             extension("_engine.parts", "_engine/parts.pyx", depends=("_engine/copy.h", "_engine/match.h", *RECORDS)),
             extension("_engine.match", "_engine/match.pyx", depends=("_engine/match.h", *RECORDS)),

@@ -20,8 +20,12 @@ FOUNDATION = {"_codec", "_transport", "_wire", "bpf", "config", "consts", "error
 PROTOCOLS = {"generic", "netfilter"}
 # What the families of a protocol share.
 LAYERS = {"generic.genetlink", "netfilter.nfnetlink"}
-# A logged packet may bring its flow; files are of logged packets.
-BESIDE = {("netfilter.nflog", "netfilter.conntrack"), ("netfilter.pcapng", "netfilter.nflog")}
+# A logged or queued packet may bring its flow; files are of logged packets.
+BESIDE = {
+    ("netfilter.nflog", "netfilter.conntrack"),
+    ("netfilter.nfqueue", "netfilter.conntrack"),
+    ("netfilter.pcapng", "netfilter.nflog"),
+}
 # What families must not use: they declare, and the engine encodes.
 ENCODING = {"struct", "AttributeEncoder", "AttributeDecoder", "Attribute", "marshal_attributes", "unmarshal_attributes"}
 # A mirror is a stream's consumer that threads share, with the locks that streams have: no table of a protocol.

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Protocol, Self
 
-    from netlink.netfilter.nflog import Log, Packet
+    from netlink.netfilter import nflog
+    from netlink.netfilter.nflog import Log
 
     class _Writable(Protocol):
         def write(self, data: bytes, /) -> int | None: ...
@@ -109,7 +110,7 @@ class Writer:
             self.close()
             raise
 
-    def write(self, packet: Packet) -> None:
+    def write(self, packet: nflog.Packet) -> None:
         """Write a packet.
 
         With the link type `RAW`, ValueError if the packet has no payload or one that is not IP, such as ARP from the
@@ -117,7 +118,7 @@ class Writer:
         """
         self.write_batch((packet,))
 
-    def write_batch(self, packets: Iterable[Packet]) -> None:
+    def write_batch(self, packets: Iterable[nflog.Packet]) -> None:
         """Write the packets of a batch, without the GIL, or of any iterable.
 
         If one of them cannot be written, as for `write`, none is; the ValueError has its index.

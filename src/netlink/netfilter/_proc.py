@@ -1,0 +1,26 @@
+"""Counters that netfilter shows in /proc alone."""
+
+from __future__ import annotations
+
+from netlink._transport import Namespace, Socket, read_in_netns
+
+__all__ = ["ProcFile"]
+
+
+class ProcFile:
+    """A file of /proc/net/netfilter, of the network namespace of a socket.
+
+    The namespace stays the same, whatever the calling thread or a `close` of the socket in another one does.
+    """
+
+    def __init__(self, sock: Socket, name: str) -> None:
+        # /proc/net itself is that of the process, whose first thread may be in another namespace.
+        self._path = f"/proc/thread-self/net/netfilter/{name}"
+        self.namespace = Namespace(sock)
+
+    def rows(self) -> list[list[int]]:
+        """The numbers of each line. OSError if the file cannot be read."""
+        # A reference of its own keeps the descriptor open.
+        namespace = self.namespace
+        text = read_in_netns(namespace.fd, self._path).decode("ascii")
+        return [[int(word) for word in line.split()] for line in text.splitlines()]
