@@ -17,7 +17,9 @@ PACKAGE = Path(__file__).parents[2] / "src/netlink"
 SOURCES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".pyx", ".pxd", ".pyi"})
 # What engine and input-output stand on.
 FOUNDATION = {"_codec", "_transport", "_wire", "bpf", "config", "consts", "errors"}
-PROTOCOLS = {"generic", "netfilter"}
+PROTOCOLS = {"generic", "netfilter", "route"}
+# Those that are one family each.
+SINGLE = {"route"}
 # What the families of a protocol share.
 LAYERS = {"generic.genetlink", "netfilter.nfnetlink"}
 # A logged or queued packet may bring its flow; files are of logged packets.
@@ -62,6 +64,8 @@ def imported(path: Path) -> Iterator[str]:
 def family_of(module: str) -> str:
     """The family that a module of a protocol belongs to, or ""."""
     parts = module.split(".")
+    if parts[0] in SINGLE:
+        return parts[0]
     if parts[0] not in PROTOCOLS or len(parts) < 2 or parts[1].startswith("_"):
         return ""
     family = ".".join(parts[:2])

@@ -1,0 +1,48 @@
+"""The table of rtnetlink's objects, by the class of their records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from netlink.route.addr import ADDRESS
+from netlink.route.link import LINK
+from netlink.route.neigh import NEIGHBOUR, NEIGHBOUR_TABLE
+from netlink.route.nexthop import NEXTHOP
+from netlink.route.nsid import NETNS_ID
+from netlink.route.route import ROUTE
+from netlink.route.rule import RULE
+from netlink.route.stats import LINK_STATS
+from netlink.route.vlan import BRIDGE_VLAN
+from netlink.schema import Record
+
+if TYPE_CHECKING:
+    from netlink.route.object import Object
+
+__all__ = ["OBJECTS", "object_of"]
+
+_R = TypeVar("_R", bound=Record)
+
+OBJECTS: tuple[Object[Any], ...] = (
+    LINK,
+    ADDRESS,
+    ROUTE,
+    NEIGHBOUR,
+    RULE,
+    NEXTHOP,
+    NETNS_ID,
+    BRIDGE_VLAN,
+    LINK_STATS,
+    NEIGHBOUR_TABLE,
+)
+"""All objects."""
+
+_BY_CLASS: dict[Any, Object[Any]] = {each.declaration: each for each in OBJECTS}
+
+
+def object_of(declaration: type[_R]) -> Object[_R]:
+    """The object of a class of records. TypeError if rtnetlink has none."""
+    try:
+        return _BY_CLASS[declaration]
+    except (KeyError, TypeError):
+        names = ", ".join(each.declaration.__name__ for each in OBJECTS)
+        raise TypeError(f"rtnetlink has objects of {names}, not {declaration!r}") from None
