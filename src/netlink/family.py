@@ -28,7 +28,7 @@ from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, overload
 
 from netlink._codec import Message
-from netlink._engine.record import Batch, Record
+from netlink._engine.record import Batch, Field, Record
 from netlink._io.address import Address
 from netlink._io.exchange import Call, Method
 from netlink._io.source import kinds_of
@@ -85,10 +85,11 @@ __all__ = [
     "verb",
 ]
 
-Steps: TypeAlias = Generator[Call[Any] | list[Call[Any]] | Message, Any, _R | Call[_R]]
+Steps: TypeAlias = Generator[Call[Any] | list[Call[Any]] | Message | tuple[Message, ...], Any, _R | Call[_R]]
 """A verb of several requests: a generator that yields a call and is sent its result, or yields a list of calls and is
-sent the list that `Conn.execute_all` returns, or yields a `netlink.Message` and is sent the messages of its reply. Its
-return value is the verb's result; if that is a `Call`, the result of the call."""
+sent the list that `Conn.execute_all` returns, or yields a `netlink.Message` and is sent the messages of its reply,
+or yields a tuple of messages, which go in one datagram, and is sent two lists: the messages as sent, and those of the
+answers that are queued then. Its return value is the verb's result; if that is a `Call`, the result of the call."""
 
 
 class Deferred:
@@ -163,6 +164,7 @@ class Family(Generic[C]):
             "reply": operation.reply,
             "dump": operation.many,
             "optional": operation.optional,
+            "within": operation.within,
             "several": operation.several,
             "flags": operation.flags,
             "request": operation.request,
@@ -296,12 +298,15 @@ class Operation(Method, Generic[_Q, P, _R]):
         hints: Mapping[int, str] | None = None,
         doc: str | None = None,
         optional: bool = False,
+        within: Field[Any] | None = None,
     ) -> None:
         for what, declaration in (("request", request), ("reply", reply)):
             if declaration is not None and not (isinstance(declaration, type) and issubclass(declaration, Record)):
                 raise TypeError(f"the {what} of an operation is a declaration, not {declaration!r}")
         if (self.many or self.several) and reply is None:
             raise TypeError(f"a {type(self).__name__} needs the declaration of its reply")
+        if within is not None and not self.many:
+            raise TypeError("within= is that of a Dump")
         if optional and (self.many or self.several or reply is None):
             raise TypeError("a reply that is optional is that of a Do, and needs its declaration")
         self.command = command
@@ -310,6 +315,7 @@ class Operation(Method, Generic[_Q, P, _R]):
         self.flags = int(flags)
         self.answer = answer
         self.optional = optional
+        self.within = within
         self.hints: Mapping[int, str] = hints or {}
         self.__doc__ = doc
         self.name = ""
@@ -454,6 +460,7 @@ class Dump(Operation[_Q, P, _R]):
     """An operation with a dump as its reply: it returns a `Batch` of records.
 
     reply: the declaration of a message of the reply; by default that of the request. All else as `Do`.
+    within: a `repeated` field of another declaration, which the messages are of, if the records are its items.
     """
 
     many = True
@@ -482,6 +489,8 @@ class Dump(Operation[_Q, P, _R]):
             command: int,
             request: Callable[P, _Q],
             reply: type[_T],
+            *,
+            within: Field[Any] | None = None,
             **options: Unpack[_OperationOptions],
         ) -> Dump[_Q, P, Batch[_T]]: ...
         def __new__(cls, *args: Any, **kwargs: Any) -> Any: ...

@@ -391,6 +391,8 @@ def _encoded(operation: Any, record: Any) -> bytes:
     if operation.reply is None or type(record) is not operation.reply:
         want = "nothing" if operation.reply is None else f"a {operation.reply.__name__}"
         raise AssertionError(f"the function for {operation.name} must return {want}, not {record!r}")
+    if operation.within is not None:
+        record = operation.within.owner(**{operation.within.name: (record,)})
     payload: bytes = record.encode()
     return payload
 

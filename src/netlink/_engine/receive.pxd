@@ -52,7 +52,11 @@ cdef class Reader(Receiver):
     cdef bint empty                 # that datagram has no messages
     cdef size_t skip                # bytes of a message before those of its declaration
     cdef int answer                 # the first of them, or ANY_COMMAND
+    cdef size_t before              # bytes of a message before its attributes
+    cdef int lists                  # the attribute type of a list of records in each message; -1: messages are records
+    cdef int items                  # the attribute type of its records
 
+    cdef int keep_each(self, const uint8_t *payload, size_t size) noexcept nogil
     cdef int keep(self, const uint8_t *payload, size_t size) noexcept nogil
     cdef void end_datagram(self) noexcept nogil
 

@@ -23,7 +23,12 @@ class Receiver(Generic[_R]):
 @final
 class Reader(Receiver[_R]):
     def __new__(
-        cls, declaration: type[_R], match: Match[_R] | None = None, skip: int = 0, answer: int | None = None
+        cls,
+        declaration: type[_R],
+        match: Match[_R] | None = None,
+        skip: int = 0,
+        answer: int | None = None,
+        within: tuple[int, int, int] | None = None,
     ) -> Self: ...
     def begin(self, request: Message) -> None: ...
     def end(self) -> None: ...

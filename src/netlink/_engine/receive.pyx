@@ -37,6 +37,7 @@ from netlink._transport cimport (
 )
 from netlink._wire cimport (
     NL_ACK,
+    NL_ATTR_TYPE,
     NL_BAD,
     NL_F_DUMP,
     NL_FAILED,
@@ -53,7 +54,10 @@ from netlink._wire cimport (
     NL_ROLE_LAST,
     NL_TYPE_ERROR,
     nl_align,
+    nl_attribute,
+    nl_cursor,
     nl_header,
+    nl_next_attribute,
     nl_next_message,
     nl_parse_verdict,
     nl_reply_datagram,
@@ -100,6 +104,8 @@ cdef enum:
     ACKNOWLEDGED
     # A message is shorter than the header of its protocol.
     SHORT
+    # A list of records has an attribute whose length does not fit it.
+    LIST
 
 
 nl_area_pool = pool_of_stores()
@@ -251,8 +257,10 @@ cdef class Receiver:
             return fault_error(self.now.cls, self.now.table, &self.fault)
         if result == FRAMING:
             return DecodeError("a message's length field does not fit its datagram")
+        if result == LIST:
+            return DecodeError(f"{self.now.cls.__name__}: the length field of an attribute does not fit its list")
         if result == SHORT:
-            return DecodeError("a message is shorter than the header of its protocol, such as genlmsghdr")
+            return DecodeError("a message is shorter than its header, such as genlmsghdr")
         return OpError("receive", -result)
 
 
@@ -263,14 +271,17 @@ cdef class Reader(Receiver):
     declaration: the class of the bytes after nlmsghdr, and after skip bytes: those of the protocol's header, such as
     the 4 of genlmsghdr. answer: the first of these in the messages of the reply; all others are ignored. None for any.
     match: selects records; None for all.
+    within: if the records are the items of a list in each message: the bytes before the attributes of the message, the
+    attribute type of the list, and that of its items.
 
     It reads datagrams from the real socket, without the GIL, or from `feed`. A datagram without messages is the end of
     the reply of a test double.
     """
 
-    def __cinit__(self, declaration, Match match=None, size_t skip=0, answer=None):
+    def __cinit__(self, declaration, Match match=None, size_t skip=0, answer=None, within=None):
         self.now = Declared(declaration, match)
         self.skip = skip
+        self.before, self.lists, self.items = (0, -1, -1) if within is None else within
         self.answer = ANY_COMMAND if answer is None else answer
 
     def __dealloc__(self):
@@ -351,10 +362,14 @@ cdef class Reader(Receiver):
     cdef int take(self, const nl_message *m) noexcept nogil:
         cdef nl_role role = nl_reply_message(&self.reply, &m.header, m.payload, m.size, &self.verdict)
         if role == NL_ROLE_DATA:
-            if self.skip == 0:
+            if self.skip == 0 and self.lists < 0:
                 return self.keep(m.payload, m.size)
             if m.size < self.skip:
                 return SHORT
+            if self.lists >= 0:
+                if m.size < self.skip + self.before:
+                    return SHORT
+                return self.keep_each(m.payload + self.skip + self.before, m.size - self.skip - self.before)
             if self.answer != ANY_COMMAND and m.payload[0] != self.answer:
                 return 0
             return self.keep(m.payload + self.skip, m.size - self.skip)
@@ -367,6 +382,31 @@ cdef class Reader(Receiver):
         if role == NL_ROLE_CUT:
             return CUT
         return FOREIGN if role == NL_ROLE_FOREIGN else 0
+
+    cdef int keep_each(self, const uint8_t *payload, size_t size) noexcept nogil:
+        """Add the records in the list of a message: 0 or the reason to end."""
+        cdef nl_cursor outer, inner
+        cdef nl_attribute found, item
+        cdef nl_step step
+        cdef int result
+        outer.at, outer.left = payload, size
+        while True:
+            step = nl_next_attribute(&outer, &found)
+            if step != NL_ITEM:
+                return LIST if step == NL_BAD else 0
+            if found.type & NL_ATTR_TYPE != self.lists:
+                continue
+            inner.at, inner.left = found.payload, found.size
+            while True:
+                step = nl_next_attribute(&inner, &item)
+                if step != NL_ITEM:
+                    break
+                if item.type & NL_ATTR_TYPE == self.items:
+                    result = self.keep(item.payload, item.size)
+                    if result:
+                        return result
+            if step == NL_BAD:
+                return LIST
 
     cdef inline int keep(self, const uint8_t *payload, size_t size) noexcept nogil:
         """Add a record to the store if it matches: 0 or MALFORMED."""

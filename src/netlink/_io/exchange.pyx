@@ -34,7 +34,7 @@ from netlink._codec cimport (
 )
 from netlink._engine.match cimport Match, match_of
 from netlink._engine.receive cimport HUNGRY, Reader
-from netlink._engine.record cimport table_of
+from netlink._engine.record cimport Field, table_of
 from netlink._io.locks cimport Lock, Locks
 from netlink._transport cimport (
     MSG_TRUNC,
@@ -295,6 +295,15 @@ cdef object declared(cls):
     return cls
 
 
+cdef object place_of(within, reply):
+    """Where the records of a field lie in a message: the bytes before attributes, the list's type, the items' type."""
+    if not (isinstance(within, Field) and len(within.types) == 1 and len(within.types[0][0]) == 2
+            and within.item is not None and within.item.cls is reply and reply is not None):
+        raise TypeError(f"within needs a dump, and a repeated field in one container with its records, not {within!r}")
+    header = within.owner.__options__["header"]
+    return 0 if header is None else header.__table__.wire_size, *within.types[0][0]
+
+
 @cython.final
 cdef class Call:
     """A request as a value, and the declaration of its reply: an argument of `execute` and `execute_all`.
@@ -313,6 +322,8 @@ cdef class Call:
     answer: the first of these bytes in the messages of the reply, such as the command of genlmsghdr; messages with
         another one are ignored. None for any.
     address: takes the place of type, which each connection looks up: a `netlink.family.Address`.
+    within: a `repeated` field, such as `ElementList.elements`, if the messages of a dump are of its declaration and the
+        records are its items. A batch of `iter_dump` may be longer by those of a message then.
 
     TypeError and ValueError for invalid arguments.
     """
@@ -328,12 +339,13 @@ cdef class Call:
     cdef readonly object address
     cdef readonly bint optional
     cdef readonly bint several
+    cdef readonly object within
     cdef readonly object steps      # of a verb of several requests: returns its generator
     cdef readonly object parts      # of a dump that may be read in parts: a netlink._io.parts.Parts
 
     def __init__(self, uint16_t type, payload=b"", reply=None, *, bint dump=False, match=None, uint16_t flags=0,
                  request=None, hints=None, protocol=None, uint8_t skip=0, answer=None, address=None,
-                 bint optional=False, bint several=False):
+                 bint optional=False, bint several=False, within=None):
         cdef nl_header header
         if self.message is not None or self.steps is not None or self.parts is not None:
             raise AttributeError("a Call is immutable")
@@ -343,6 +355,8 @@ cdef class Call:
             raise TypeError("match needs a dump")
         if (optional or several) and (dump or reply is None or (optional and several)):
             raise TypeError("either optional or several, for a reply that is no dump")
+        if within is not None:
+            place_of(within, reply if dump else None)
         if reply is not None:
             match_of(table_of(declared(reply)), match)
         if request is not None:
@@ -369,6 +383,7 @@ cdef class Call:
         self.address = address
         self.optional = optional
         self.several = several
+        self.within = within
 
     @staticmethod
     def of_steps(steps, protocol=None):
@@ -418,12 +433,13 @@ cdef class Call:
         call.reply, call.request, call.hints = self.reply, self.request, self.hints
         call.protocol, call.match = self.protocol, self.match
         call.skip, call.answer, call.address = self.skip, self.answer, self.address
-        call.optional, call.several = self.optional, self.several
+        call.optional, call.several, call.within = self.optional, self.several, self.within
         return call
 
     cdef Reader reader(self):
         """A reader of its reply."""
-        return Reader(self.reply, self.match, self.skip, self.answer)
+        within = None if self.within is None else place_of(self.within, self.reply)
+        return Reader(self.reply, self.match, self.skip, self.answer, within)
 
     def __class_getitem__(cls, item):
         return cls  # generic for type checkers
@@ -1007,7 +1023,7 @@ cdef class Exchange:
             raise
 
     def follow(self, steps, bint leave_last=False):
-        """Do each call, list of calls or message that a verb of several requests yields, and return its result.
+        """Do each call, list of calls, message or tuple of messages that a verb yields, and return its result.
 
         If the result is a call, do it as well, unless leave_last.
         """
@@ -1027,6 +1043,8 @@ cdef class Exchange:
                     value = yield from self.call(step)
                 elif isinstance(step, Message):
                     value = yield from self.execute(step)
+                elif isinstance(step, tuple):
+                    value = yield from self.together(step)
                 else:
                     value = yield from self.call_all(list(step))
             except Exception as raised:
@@ -1037,6 +1055,40 @@ cdef class Exchange:
         if leave_last or not isinstance(value, Call):
             return value
         return (yield from self.call(value))
+
+    def together(self, tuple messages not None):
+        """Send messages in one datagram: the messages as sent, and those of the answers that are queued then.
+
+        For requests that the kernel answers while they are sent, and only as far as it wants to. Messages of other
+        sequence numbers stay for the next receive.
+        """
+        cdef Message message
+        cdef uint32_t first
+        cdef int datagrams = 0
+        while self.inbox.abandoned and self.drop_abandoned(self.patience):
+            yield PAUSE
+        self.begin_reading(None)
+        if self.sequence > <uint32_t>0xffffffff - <uint32_t>len(messages):
+            self.sequence = 0  # their sequence numbers are consecutive
+        first = self.sequence + 1
+        cdef list sent = self.prepared(messages)
+        yield "send-messages", sent
+        answers = []
+        others = []
+        try:
+            while True:
+                datagram = self.queued()
+                if not datagram:
+                    break
+                for item in self.inbox.wanted(datagram):
+                    message = <Message>item
+                    (answers if message.h.sequence - first < <uint32_t>len(sent) else others).append(message)
+                datagrams += 1
+                if datagrams % self.patience == 0:
+                    yield PAUSE
+        finally:
+            self.inbox.put_back(others)
+        return sent, answers
 
     def call_all(self, list calls not None):
         """Do many calls: a list of their results, or of the OpError of each refused call."""
