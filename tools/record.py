@@ -22,10 +22,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 import netlink
 import netns
 import recorded
-from kernel import flows
+from kernel import flows, rulesets
 from netlink import ConnOption, Family, Header, HeaderFlags, Message
 from netlink.generic import ethtool, nlctrl
-from netlink.netfilter import conntrack, nflog
+from netlink.netfilter import conntrack, nflog, nftables
 from netlink.netfilter.conntrack import NAT, Flow, Tuple
 
 GROUP = 5
@@ -83,6 +83,21 @@ def record_netfilter() -> None:
                 flows.datagrams([0, 1, 10, 1000], address)
                 flows.connection(address)
             recorded.write("nflog_packets", receive(log.fileno()))
+
+
+def record_nftables() -> None:
+    with netns.fresh(), nftables.dial() as nft:
+        rulesets.prepare()
+        for rules in rulesets.RULES.values():
+            for chain, text in rules:
+                rulesets.nft(f"add rule {chain} {text}")
+        recorded.write("nftables_rules", dumped(Family.NETFILTER, nftables.Command.GETRULE, bytes(4)))
+        recorded.write("nftables_sets", dumped(Family.NETFILTER, nftables.Command.GETSET, bytes(4)))
+        found: list[bytes] = []
+        for one in nft.sets():
+            request = nftables.ElementList(family=one.family, table=one.table, set=one.name)
+            found += dumped(Family.NETFILTER, nftables.Command.GETSETELEM, request.encode())
+        recorded.write("nftables_elements", found)
 
 
 def ip(*commands: str) -> None:
@@ -175,7 +190,7 @@ def main() -> None:
     if refusal := netns.enter_private():
         raise SystemExit(refusal)
     recorded.DATA.mkdir(exist_ok=True)
-    for record in (record_netfilter, record_route, record_families, record_ethtool, record_errors):
+    for record in (record_netfilter, record_nftables, record_route, record_families, record_ethtool, record_errors):
         record()
     for path in sorted(recorded.DATA.iterdir()):
         print(path.name, path.stat().st_size, "bytes", len(recorded.datagrams(path.name)), "datagrams")

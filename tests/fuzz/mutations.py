@@ -31,21 +31,28 @@ from netlink.generic.genetlink import HEADER_SIZE, Command
 from netlink.netfilter import nflog
 from netlink.netfilter.conntrack import Flow, events
 from netlink.netfilter.nflog import Packet
+from netlink.netfilter.nftables import ElementList, Event, Rule, Set
 from netlink.schema import Batch
 from netlink.stream import Kind
 
-Declaration: TypeAlias = type[Flow] | type[Packet] | type[FamilyInfo]
+Declaration: TypeAlias = type[Flow] | type[Packet] | type[FamilyInfo] | type[Rule] | type[Set] | type[ElementList]
 
 FILES: tuple[tuple[str, Declaration], ...] = (
     ("conntrack_flows", Flow),
     ("conntrack_events", Flow),
     ("nflog_packets", Packet),
     ("families", FamilyInfo),
+    ("nftables_rules", Rule),
+    ("nftables_sets", Set),
+    ("nftables_elements", ElementList),
 )
 KINDS: dict[Declaration, tuple[Kind[Any], ...]] = {
     Flow: events._KINDS,
     Packet: nflog._KINDS,
     FamilyInfo: (Kind(16, FamilyInfo, Command.NEWFAMILY, command=Command.NEWFAMILY),),
+    Rule: (Kind(0xA06, Rule, Event.NEW),),
+    Set: (Kind(0xA09, Set, Event.NEW),),
+    ElementList: (Kind(0xA0C, ElementList, Event.NEW),),
 }
 # Lengths where something changes: none, less than a header, a header, the largest.
 LENGTHS = (0, 1, 3, 4, 5, 7, 8, 12, 15, 16, 17, 20, 0x7FFF, 0x8000, 0xFFFC, 0xFFFF)

@@ -1,0 +1,99 @@
+"""nftables: the ruleset as typed records.
+
+    from netlink.netfilter import nftables
+
+    with nftables.dial() as nft:
+        for rule in nft.rules():
+            print(rule.table, rule.chain, rule.handle, [one.name for one in rule.expressions or ()])
+
+Reading and changing the ruleset needs CAP_NET_ADMIN in the user namespace of the network namespace.
+"""
+
+from __future__ import annotations
+
+from netlink.netfilter.nftables import expr
+from netlink.netfilter.nftables.family import Conn, Ruleset, dial, dial_async
+from netlink.netfilter.nftables.records import (
+    ArpHook,
+    Chain,
+    ChainFlags,
+    Command,
+    ConcatField,
+    CtExpect,
+    CtHelper,
+    CtTimeout,
+    Element,
+    ElementFlags,
+    ElementList,
+    Erspan,
+    Event,
+    Family,
+    Flowtable,
+    FlowtableFlags,
+    Generation,
+    GeneveOption,
+    Header,
+    Hook,
+    NetdevHook,
+    Object,
+    Policy,
+    Rule,
+    RuleCompat,
+    Secmark,
+    Set,
+    SetFlags,
+    SetPolicy,
+    Table,
+    TableFlags,
+    TCPTimeouts,
+    Trace,
+    TraceType,
+    TunnelFlags,
+    TunnelObject,
+    UDPTimeouts,
+)
+
+__all__ = [
+    "ArpHook",
+    "Chain",
+    "ChainFlags",
+    "Command",
+    "ConcatField",
+    "Conn",
+    "CtExpect",
+    "CtHelper",
+    "CtTimeout",
+    "Element",
+    "ElementFlags",
+    "ElementList",
+    "Erspan",
+    "Event",
+    "Family",
+    "Flowtable",
+    "FlowtableFlags",
+    "Generation",
+    "GeneveOption",
+    "Header",
+    "Hook",
+    "NetdevHook",
+    "Object",
+    "Policy",
+    "Rule",
+    "RuleCompat",
+    "Ruleset",
+    "Secmark",
+    "Set",
+    "SetFlags",
+    "SetPolicy",
+    "TCPTimeouts",
+    "Table",
+    "TableFlags",
+    "Trace",
+    "TraceType",
+    "TunnelFlags",
+    "TunnelObject",
+    "UDPTimeouts",
+    "dial",
+    "dial_async",
+    "expr",
+]

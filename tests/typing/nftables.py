@@ -1,0 +1,47 @@
+"""What type checkers must know of netlink.netfilter.nftables. Checked by mypy and pyright, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import assert_type
+
+from netlink import Conn
+from netlink.aio import AsyncConn
+from netlink.family import Call
+from netlink.netfilter import nftables
+from netlink.netfilter.nftables import Chain, Element, Family, Policy, Rule, Ruleset, Set, Table, expr
+from netlink.schema import Batch
+
+
+def reading() -> None:
+    with nftables.dial(netns="blue") as nft:
+        assert_type(nft, nftables.Conn[Conn])
+        assert_type(nft.tables(), Batch[Table])
+        assert_type(nft.rules(table="t", chain="c", family=Family.INET), Batch[Rule])
+        assert_type(nft.elements(Set(family=1, table="t", name="s")), Batch[Element])
+        assert_type(nft.iter_elements(Set()), Iterator[Batch[Element]])
+        assert_type(nft.ruleset(), Ruleset)
+        assert_type(nft.ruleset().chains, Batch[Chain])
+        assert_type(nft.get(Chain(name="c")), Chain)
+        assert_type(nft.reset(Rule(handle=1)), Rule)
+        assert_type(nft.calls.tables(), Call[Batch[Table]])
+        assert_type(nft.reset_elements(Set()), Batch[Element])
+        nft.rules(chane="c")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        chain = nft.chains()[0]
+    assert_type(chain.policy, Policy | None)
+    assert_type(chain.family, Family | None)
+    assert_type(chain.devices, tuple[str, ...] | None)
+    assert_type(Rule().expressions, tuple[expr.Expression, ...] | None)
+    for part in Rule().expressions or ():
+        assert_type(part.data, expr.AnyExpression | bytes | None)
+        if isinstance(part.data, expr.Cmp):
+            assert_type(part.data.op, expr.CmpOp | None)
+    expr.Counter(packtes=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    expr.wrap(Rule())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+async def reading_async() -> None:
+    async with nftables.dial_async() as nft:
+        assert_type(nft, nftables.Conn[AsyncConn])
+        assert_type(await nft.tables(), Batch[Table])
+        assert_type(nft.iter_elements(Set()), AsyncIterator[Batch[Element]])

@@ -1,0 +1,237 @@
+"""netlink.netfilter.nftables without a kernel: numbers, records, expressions, requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from netlink import DecodeError, Header, Message, OpError, nltest
+from netlink.family import Call, Operation
+from netlink.netfilter import nftables
+from netlink.netfilter.nftables import Element, ElementList, Family, Rule, Set, Table, expr, records
+from netlink.schema import AttributeSet
+from probe import c_names, c_values
+
+HEADERS = [
+    "linux/netfilter.h",
+    "linux/netfilter_arp.h",
+    "linux/netfilter/nf_tables.h",
+    "linux/netfilter/nf_tables_compat.h",
+    "linux/netfilter/nf_conntrack_common.h",
+    "linux/netfilter/nf_conntrack_tuple_common.h",
+    "linux/netfilter/nf_nat.h",
+    "linux/netfilter/nf_log.h",
+    "linux/netfilter/nf_synproxy.h",
+    "linux/netfilter/nfnetlink_cttimeout.h",
+    "linux/xfrm.h",
+]
+NOT_DECLARED = re.compile(
+    r".*_(UNSPEC|MAX|PAD|MASK|FLAGS|RESERVED_MASK|MAXLEN|MAXNAMELEN|MAXGENRELEN|SIZE|COUNT|IIFTYPE|BOOL)"
+    r"|NFTA_(HASH|NG)_SET_(NAME|ID)|NFT_(DATA|LIMIT|CONNLIMIT|RULE_COMPAT|NAME|CHAIN_FLAGS)_?\w*|NFT_REG32?_MAX"
+    r"|NFTA_COMPAT_(NAME|REV|TYPE)|NFTA_DEVICE_PREFIX|NFT_META_BRI_IIFHWADDR"
+)
+# Containers that fields reach into, and fields of a path that others have already.
+CONTAINERS = re.compile(
+    r"NFTA_(CT_TIMEOUT_DATA|TUNNEL_KEY_(IP6?|OPTS\w*)|SET_DESC\w*|HOOK_DEVS|FLOWTABLE_HOOK_DEVS|(CHAIN|FLOWTABLE)_HOOK)"
+)
+
+
+def declared_numbers(module: ModuleType) -> Iterator[tuple[str, int]]:
+    """The UAPI names beside fields and members of enums, and their numbers."""
+    assert module.__file__ is not None
+    scope: Any = None
+    for line in Path(module.__file__).read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"class (\w+)", line):
+            scope = getattr(module, match[1])
+        if match := re.match(r"    (\w+)(?:: .*)? = .*?  # ((?:[A-Z][A-Z0-9_]+(?:, )?)+)(?:,|$)", line):
+            names = match[2].rstrip(", ").split(", ")
+            if issubclass(scope, AttributeSet):
+                (first, _), *others = scope.__fields__[match[1]].types
+                numbers = [*first, *(path[-1] for path, _ in others)]
+                yield from zip(names, numbers, strict=True)
+            else:
+                (name,) = names
+                yield name, int(scope[match[1]])
+
+
+def test_numbers_are_the_headers() -> None:
+    found = [*declared_numbers(expr), *declared_numbers(records)]
+    wanted = {name: number & 0xFFFFFFFF for name, number in found}
+    assert all(wanted[name] == number & 0xFFFFFFFF for name, number in found)
+    known = c_names(HEADERS, r"NFT_\w+|NFTA_\w+")
+    missing = {name for name in known - wanted.keys() if not NOT_DECLARED.fullmatch(name)}
+    assert {name for name in missing if not CONTAINERS.fullmatch(name)} == set()
+    there = sorted(c_names(HEADERS, "|".join(wanted)) & wanted.keys())
+    assert len(there) > 0.9 * len(wanted)
+    values = c_values(HEADERS, there)
+    subsystem = {name: 0xA00 if name.startswith("NFT_MSG_") else 0 for name in there}
+    assert {name: (value | subsystem[name]) & 0xFFFFFFFF for name, value in values.items()} == {
+        name: wanted[name] for name in there
+    }
+
+
+def test_every_command_that_reads_has_its_operations() -> None:
+    commands = {value.command for value in vars(nftables.Conn).values() if isinstance(value, Operation)}
+    assert commands == {one for one in records.Command if one.name.startswith("GET")}
+
+
+@pytest.mark.parametrize("kind", expr._NAMES, ids=lambda kind: str(kind.__name__))
+def test_every_expression_in_a_rule(kind: type[expr.AnyExpression]) -> None:
+    assert kind.__doc__
+    values: dict[str, Any] = {}
+    for name, field in kind.__fields__.items():
+        for value in (
+            1,
+            b"\1\2\3\4",
+            "name",
+            expr.Verdict(code=-1),
+            expr.Expression(name="counter"),
+            [expr.Expression()],
+        ):
+            try:
+                kind(**{name: value})
+            except (TypeError, ValueError):
+                continue
+            values[name] = value
+            break
+        assert name in values, field
+    whole = kind(**values)
+    rule = Rule(family=Family.INET, table="t", chain="c", expressions=[expr.wrap(whole), expr.wrap(kind())])
+    again = Rule.decode(rule.encode())
+    assert again == rule
+    assert again.expressions is not None
+    assert [one.data for one in again.expressions] == [whole, kind()]
+    assert again.expressions[0].name == expr._NAMES[kind]
+
+
+def test_an_unknown_expression_keeps_its_bytes() -> None:
+    rule = Rule(expressions=[expr.Expression(name="newer", data=b"\x08\x00\x01\x00abcd"), expr.wrap(expr.Counter())])
+    again = Rule.decode(rule.encode())
+    assert again.expressions is not None
+    assert [one.data for one in again.expressions] == [b"\x08\x00\x01\x00abcd", expr.Counter()]
+    with pytest.raises(TypeError, match="want an expression"):
+        expr.wrap(rule)  # type: ignore[arg-type]
+
+
+def test_integers_are_in_network_byte_order() -> None:
+    payload = nftables.Chain(family=Family.NETDEV, hook=1, priority=-300, policy=1, devices=["lo", "eth0"]).encode()
+    assert payload[:4] == bytes([5, 0, 0, 0])
+    assert bytes.fromhex("08000200 fffffed4") in payload
+    again = nftables.Chain.decode(payload)
+    assert (again.family, again.priority, again.devices) == (Family.NETDEV, -300, ("lo", "eth0"))
+    assert expr.Verdict(code=expr.VerdictCode.JUMP, chain="c").encode()[:8] == bytes.fromhex("08000100 fffffffd")
+
+
+def test_elements_of_a_double_are_rows() -> None:
+    rows = [Element(key=bytes([n])) for n in range(5)]
+
+    def dump(request: ElementList) -> list[Element]:
+        assert (request.family, request.table, request.set) == (Family.IPV4, "t", "s")
+        return rows
+
+    of = Set(family=Family.IPV4, table="t", name="s")
+    with nltest.serve(nftables.Conn, {"dump_elements": dump}) as nft:
+        assert list(nft.elements(of)) == rows
+        assert [len(batch) for batch in nft.iter_elements(of, 2)] == [2, 2, 1]
+        for wrong in (Set(table="t", name="s"), Set(family=1, name="s"), Set(family=1, table="t")):
+            with pytest.raises(ValueError, match="identified by family, table and name"):
+                nft.elements(wrong)
+        with pytest.raises(TypeError, match="want a Set"):
+            nft.elements(Table(name="t"))  # type: ignore[arg-type]
+
+
+def test_requests_about_one_object_have_its_key_alone() -> None:
+    asked: list[Any] = []
+
+    def answer(request: Any) -> Any:
+        asked.append(request)
+        return request
+
+    names = ["get_table", "get_rule", "get_set", "get_rule_reset"]
+    with nltest.serve(nftables.Conn, dict.fromkeys(names, answer)) as nft:
+        nft.get(Table(family=1, name="t", use=3, handle=7))
+        rule = Rule(family=1, table="t", chain="c", handle=5, userdata=b"x")
+        nft.get(rule)
+        nft.reset(rule)
+        nft.get(Set(family=1, table="t", name="s", flags=4, handle=9))
+        with pytest.raises(TypeError, match="get takes"):
+            nft.get(Element())
+        with pytest.raises(TypeError, match="reset takes"):
+            nft.reset(Table(name="t"))
+        with pytest.raises(ValueError, match="needs table"):
+            nft.rules(chain="c")
+        with pytest.raises(ValueError, match="needs table"):
+            nft.reset_rules(chain="c")
+    key = Rule(family=1, table="t", chain="c", handle=5)
+    assert asked == [Table(family=1, name="t"), key, key, Set(family=1, table="t", name="s")]
+
+
+def test_records_of_a_table() -> None:
+    chains = [nftables.Chain(family=1, table=name, name="c") for name in "abab"]
+    with nltest.serve(nftables.Conn, {"dump_chains": lambda request: chains}) as nft:
+        assert [chain.table for chain in nft.chains(table="a")] == ["a", "a"]
+        assert len(nft.chains()) == 4
+        assert len(nft.chains(table="z")) == 0
+
+
+def test_a_ruleset_that_never_rests_is_an_error() -> None:
+    ids = iter(range(1000))
+    operations: dict[str, Any] = {
+        f"dump_{name}": lambda request: [] for name in ("tables", "chains", "rules", "sets", "objects", "flowtables")
+    }
+    operations["get_generation"] = lambda request: nftables.Generation(id=next(ids))
+    with nltest.serve(nftables.Conn, operations) as nft, pytest.raises(OpError, match="busy") as caught:
+        nft.ruleset()
+    assert "changed during each attempt" in caught.value.hint
+    operations["get_generation"] = lambda request: nftables.Generation(id=7)
+    with nltest.serve(nftables.Conn, operations) as nft:
+        assert nft.ruleset().generation == 7
+
+
+def test_a_list_that_does_not_fit_its_message() -> None:
+    good = ElementList(family=1, table="t", set="s", elements=[Element(key=b"abcd")]).encode()
+    at = good.index(b"abcd") - 12  # the item in the list
+    of = Set(family=1, table="t", name="s")
+    for cut in (b"\xff\x7f", b"\x03\x00", b"\x12\x00"):
+        wrong = good[:at] + cut + good[at + 2 :]
+
+        def answer(requests: list[Message], payload: bytes = wrong) -> list[Message]:
+            if not requests:
+                return []
+            header = requests[0].header
+            return nltest.multipart(
+                [
+                    Message(
+                        Header(type=0xA0C, flags=2, sequence=header.sequence, pid=header.pid, length=16 + len(payload)),
+                        payload,
+                    )
+                ]
+                * 2
+            )
+
+        nft = nftables.Conn(nltest.dial(answer))
+        with nft, pytest.raises(DecodeError, match="Element"):
+            nft.elements(of)
+    with (
+        nftables.Conn(
+            nltest.dial(lambda requests: [requests[0].replace(data=b"ab", length=18, flags=0)] if requests else [])
+        ) as nft,
+        pytest.raises(DecodeError, match="shorter than its header"),
+    ):
+        nft.elements(of)
+
+
+def test_rows_of_lists_need_a_field_with_them() -> None:
+    with pytest.raises(TypeError, match="within= is that of a Dump"):
+        Operation(1, ElementList, Element, within=ElementList.elements)
+    for within in (ElementList.table, ElementList.elements, Rule.expressions):
+        with pytest.raises(TypeError, match="within needs a dump"):
+            Call(1, b"", Rule, dump=True, within=within)
+    with pytest.raises(TypeError, match="within needs a dump"):
+        Call(1, b"", Element, within=ElementList.elements)
+    assert Call(1, b"", Element, dump=True, within=ElementList.elements).within is ElementList.elements
