@@ -274,6 +274,8 @@ cdef class Verdicts(BatchOutlet):
             count = batch.length
         else:
             try:
+                if isinstance(packets, (str, bytes, bytearray, memoryview)):
+                    raise TypeError
                 packets = list(packets)
             except TypeError:
                 raise TypeError("a verdict is for a Packet, its id, a Batch, or several of them, not for "

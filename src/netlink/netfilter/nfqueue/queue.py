@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Never
 
 from netlink.config import Config as NetlinkConfig
@@ -30,6 +31,7 @@ from netlink.netfilter.nfqueue.records import (
 from netlink.stream import Kind, SocketSource, Stream, open_source
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
     from os import PathLike
 
     from netlink.family import Call
@@ -92,10 +94,12 @@ class Queue(Stream[Packet, Never], Verdicts[Packet, Never]):
     def stats(self) -> Stats:
         """The kernel's counters of this queue.
 
-        OpError: ENODEV if the queue is closed; PermissionError and others if /proc cannot be read.
+        OpError: EBADF if the queue is closed; PermissionError and others if /proc cannot be read.
         """
         try:
             rows = self._file.rows()
+        except OpError:
+            raise
         except OSError as error:
             raise OpError("stats", error) from error
         for number, port, queued, _, _, full, user, last, *_ in rows:
@@ -130,16 +134,22 @@ class Queue(Stream[Packet, Never], Verdicts[Packet, Never]):
         options = self._options | {name: value for name, value in given.items() if value is not None}
         call = _configuration(self._number, options, None)
         # The answer would come among the packets. So another socket asks whether it will be good.
-        if not may_set(self._config(), self._number, _flags_of(options)):
+        with self._beside() as config:
+            permitted = may_set(config, self._number, _flags_of(options))
+        if not permitted:
             raise OpError("configure", errno.EPERM, hint=Family.hints[errno.EPERM])
         self._packets.send(call)
         self._options = options
 
-    def _config(self) -> NetlinkConfig:
+    def _release(self) -> None:
+        super()._release()
+        self._file.close()
+
+    @contextmanager
+    def _beside(self) -> Generator[NetlinkConfig]:
         """The configuration of another connection to the network namespace of the queue."""
-        if self.closed:
-            raise OpError("configure", errno.EBADF)
-        return NetlinkConfig(netns=self._file.namespace.fd)
+        namespace = self._file.namespace  # not closed meanwhile
+        yield NetlinkConfig(netns=namespace.fd)
 
     def _extra(self, packet: object, ct: object, expect: object, vlan: object, l2hdr: Any) -> bytes:
         for name, value, wanted in (("ct", ct, Flow), ("expect", expect, Expect), ("vlan", vlan, VLAN)):
@@ -155,22 +165,24 @@ class Queue(Stream[Packet, Never], Verdicts[Packet, Never]):
         if isinstance(vlan, VLAN) and (vlan.proto is None or vlan.tci is None):
             raise ValueError("a vlan needs both proto and tci: the kernel would drop the packet")
         if ct is not None:
-            self._need("ct", may_set_conntrack, "the kernel ignores ct= without CONFIG_NETFILTER_NETLINK_GLUE_CT")
+            self._need("ct", _sets_flows, "the kernel ignores ct= without CONFIG_NETFILTER_NETLINK_GLUE_CT")
         decision = Decision(ct=ct, expect=expect, vlan=vlan, l2hdr=l2hdr)  # type: ignore[arg-type]
         return decision.encode()[len(NfGenMsg().encode()) :]
 
     def _need_priority(self) -> None:
         self._need("priority", sets_priority, "kernels before 5.18 ignore priority=")
 
-    def _need(self, ability: str, probe: Any, missing: str) -> None:
+    def _need(self, ability: str, probe: Callable[[NetlinkConfig, int], bool], missing: str) -> None:
         """Raise unless the kernel has an ability. It is probed once."""
         if ability not in self._able:
-            if not probe(self._config(), self._number):
+            with self._beside() as config:
+                able = probe(config, self._number)
+            if not able:
                 raise OpError("verdict", OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP)), hint=missing)
             self._able.add(ability)
 
 
-def may_set_conntrack(config: NetlinkConfig, number: int) -> bool:
+def _sets_flows(config: NetlinkConfig, number: int) -> bool:
     """Whether the kernel can change flows by verdicts."""
     try:
         return may_set(config, number, ConfigFlags.CONNTRACK)
