@@ -1,11 +1,12 @@
 """Records what this machine's kernel sends into tests/data, of what private namespaces are filled with: flows, events,
-logged packets, links, addresses, routes, the families of generic netlink, features and link modes, refusals.
+logged and queued packets, links, addresses, routes, the families of generic netlink, features and link modes,
+refusals.
 
     sudo .venv/bin/python tools/record.py
 
-Needs nft(8), ip(8), and a kernel with ctnetlink and nfnetlink_log. All addresses are made up. Tests, fuzzers and
-benchmarks read the files by tests/recorded.py, which says what is in them. They have the byte order of the machine that
-wrote them: a little-endian one.
+Needs nft(8), iptables(8), ip(8), and a kernel with ctnetlink, nfnetlink_log and nfnetlink_queue. All addresses are made
+up. Tests, fuzzers and benchmarks read the files by tests/recorded.py, which says what is in them. They have the byte
+order of the machine that wrote them: a little-endian one.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ import recorded
 from kernel import flows, rulesets
 from netlink import ConnOption, Family, Header, HeaderFlags, Message
 from netlink.generic import ethtool, nlctrl
-from netlink.netfilter import conntrack, nflog, nftables
+from netlink.netfilter import conntrack, nflog, nfqueue, nftables
 from netlink.netfilter.conntrack import NAT, Flow, Tuple
 
 GROUP = 5
@@ -98,6 +99,21 @@ def record_nftables() -> None:
             request = nftables.ElementList(family=one.family, table=one.table, set=one.name)
             found += dumped(Family.NETFILTER, nftables.Command.GETSETELEM, request.encode())
         recorded.write("nftables_elements", found)
+
+
+def record_queued() -> None:
+    """Packets of all sorts in a queue, and a refused verdict."""
+    with netns.fresh():
+        for tool in ("iptables", "ip6tables"):
+            subprocess.run([tool, "-w", "-A", "INPUT", "-j", "NFQUEUE", "--queue-num", "5"], check=True)
+        with nfqueue.listen(GROUP, copy_range=200, uid_gid=True) as queue:
+            for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+                with socket.socket(family, socket.SOCK_DGRAM) as sink, socket.socket(family, socket.SOCK_DGRAM) as sock:
+                    sink.bind((address, 9))
+                    for size in (0, 1, 2, 3, 10, 1000):
+                        sock.sendto(bytes(size), (address, 9))
+            queue.accept(77)
+            recorded.write("nfqueue_packets", receive(queue.fileno()))
 
 
 def ip(*commands: str) -> None:
@@ -190,7 +206,16 @@ def main() -> None:
     if refusal := netns.enter_private():
         raise SystemExit(refusal)
     recorded.DATA.mkdir(exist_ok=True)
-    for record in (record_netfilter, record_nftables, record_route, record_families, record_ethtool, record_errors):
+    parts = (
+        record_netfilter,
+        record_queued,
+        record_nftables,
+        record_route,
+        record_families,
+        record_ethtool,
+        record_errors,
+    )
+    for record in parts:
         record()
     for path in sorted(recorded.DATA.iterdir()):
         print(path.name, path.stat().st_size, "bytes", len(recorded.datagrams(path.name)), "datagrams")

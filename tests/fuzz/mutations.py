@@ -24,23 +24,27 @@ if __name__ == "__main__":
 import recorded
 from kernel.tools import Peer
 from netlink import Config, DecodeError, Family
+from netlink._engine.ledger import Ledger
 from netlink._engine.receive import StreamReader
 from netlink._transport import Socket
 from netlink.generic import FamilyInfo
 from netlink.generic.genetlink import HEADER_SIZE, Command
-from netlink.netfilter import nflog
+from netlink.netfilter import nflog, nfqueue
 from netlink.netfilter.conntrack import Flow, events
 from netlink.netfilter.nflog import Packet
 from netlink.netfilter.nftables import ElementList, Event, Rule, Set
 from netlink.schema import Batch
 from netlink.stream import Kind
 
-Declaration: TypeAlias = type[Flow] | type[Packet] | type[FamilyInfo] | type[Rule] | type[Set] | type[ElementList]
+Declaration: TypeAlias = (
+    type[Flow] | type[Packet] | type[nfqueue.Packet] | type[FamilyInfo] | type[Rule] | type[Set] | type[ElementList]
+)
 
 FILES: tuple[tuple[str, Declaration], ...] = (
     ("conntrack_flows", Flow),
     ("conntrack_events", Flow),
     ("nflog_packets", Packet),
+    ("nfqueue_packets", nfqueue.Packet),
     ("families", FamilyInfo),
     ("nftables_rules", Rule),
     ("nftables_sets", Set),
@@ -49,6 +53,7 @@ FILES: tuple[tuple[str, Declaration], ...] = (
 KINDS: dict[Declaration, tuple[Kind[Any], ...]] = {
     Flow: events._KINDS,
     Packet: nflog._KINDS,
+    nfqueue.Packet: nfqueue.queue._KINDS,
     FamilyInfo: (Kind(16, FamilyInfo, Command.NEWFAMILY, command=Command.NEWFAMILY),),
     Rule: (Kind(0xA06, Rule, Event.NEW),),
     Set: (Kind(0xA09, Set, Event.NEW),),
@@ -154,15 +159,23 @@ def of_datagrams(count: int, choice: random.Random) -> Counter[str]:
 def through_a_reader(declaration: Declaration, mutator: Mutator, count: int) -> Counter[str]:
     outcomes: Counter[str] = Counter()
     kinds = KINDS[declaration]
-    counter = Packet.seq if declaration is Packet else None
+    queued = declaration is nfqueue.Packet
+    counter = (
+        Packet.seq
+        if declaration is Packet
+        else (nfqueue.Packet.packet_hdr, nfqueue.PacketHdr.packet_id)
+        if queued
+        else None
+    )
     with closing(Socket(Family.USERSOCK, Config())) as sock, Peer(sock.pid) as peer:
         peer.sock.bind((0, 0))
         reader = StreamReader(
             sock,
             kinds,
             counter=counter,
+            ledger=Ledger(1) if queued else None,
             slot=16384,
-            views=declaration is Packet,
+            views=queued or declaration is Packet,
             sender=peer.sock.getsockname()[0],
         )
         # A message that is in order, to see that the reader still reads: a header alone.

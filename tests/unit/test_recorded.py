@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import recorded
+from netlink.netfilter import nfqueue
 from netlink.netfilter.conntrack import Flow, SCTPState, Status, TCPState, Tuple
 from netlink.netfilter.nflog import Packet
 from netlink.netfilter.nftables import ElementList, Rule, Set, expr
@@ -14,6 +15,7 @@ FILES: list[tuple[str, type[Record]]] = [
     ("conntrack_flows", Flow),
     ("conntrack_events", Flow),
     ("nflog_packets", Packet),
+    ("nfqueue_packets", nfqueue.Packet),
     ("nftables_rules", Rule),
     ("nftables_sets", Set),
     ("nftables_elements", ElementList),
