@@ -12,6 +12,7 @@ from netlink.route.nsid import NETNS_ID
 from netlink.route.route import ROUTE
 from netlink.route.rule import RULE
 from netlink.route.stats import LINK_STATS
+from netlink.route.tc.objects import ACTION_TABLE, CHAIN, CLASS, FILTER, QDISC
 from netlink.route.vlan import BRIDGE_VLAN
 from netlink.schema import Record
 
@@ -33,6 +34,11 @@ OBJECTS: tuple[Object[Any], ...] = (
     BRIDGE_VLAN,
     LINK_STATS,
     NEIGHBOUR_TABLE,
+    QDISC,
+    CLASS,
+    FILTER,
+    CHAIN,
+    ACTION_TABLE,
 )
 """All objects."""
 
