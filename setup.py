@@ -105,6 +105,7 @@ setup(
                 "netfilter/nfqueue/_verdicts.pyx",
                 depends=("_engine/checksum.h", "_engine/ledger.h", *RECORDS),
             ),
+            extension("sock_diag._owners", "sock_diag/_owners.pyx", depends=("sock_diag/_owners.h", *RECORDS)),
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
             extension("_io.outlet", "_io/outlet.pyx", depends=RECORDS),
             extension("_engine.ledger", "_engine/ledger.pyx", depends=("_engine/ledger.h", *RECORDS)),

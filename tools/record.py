@@ -1,6 +1,6 @@
 """Records what this machine's kernel sends into tests/data, of what private namespaces are filled with: flows, events,
-logged and queued packets, links, addresses, routes, the families of generic netlink, features and link modes,
-refusals.
+logged and queued packets, sockets, links, addresses, routes, the families of generic netlink, features and link
+modes, refusals.
 
     sudo .venv/bin/python tools/record.py
 
@@ -11,11 +11,13 @@ order of the machine that wrote them: a little-endian one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -24,7 +26,7 @@ import netlink
 import netns
 import recorded
 from kernel import flows, rulesets
-from netlink import ConnOption, Family, Header, HeaderFlags, Message
+from netlink import ConnOption, Family, Header, HeaderFlags, Message, sock_diag
 from netlink.generic import ethtool, nlctrl
 from netlink.netfilter import conntrack, nflog, nfqueue, nftables
 from netlink.netfilter.conntrack import NAT, Flow, Tuple
@@ -174,6 +176,48 @@ def record_ethtool() -> None:
             recorded.write(name, dumped(Family.GENERIC, number, bytes([command, 1, 0, 0])))
 
 
+def record_sockets() -> None:
+    """Sockets of TCP, Unix, netlink and packets in the states that programs bring them into."""
+    with netns.fresh(), sock_diag.dial() as diag, contextlib.ExitStack() as opened:
+        keep = opened.enter_context
+        for address in ("127.0.0.1", "::1"):
+            family = socket.AF_INET6 if ":" in address else socket.AF_INET
+            server = keep(socket.create_server((address, 0), family=family))
+            for _ in range(3):
+                client, accepted = keep(socket.create_connection(server.getsockname()[:2])), keep(server.accept()[0])
+                client.sendall(bytes(3000))
+                accepted.recv(3000, socket.MSG_WAITALL)
+            socket.create_connection(server.getsockname()[:2]).close()
+            server.accept()[0].close()  # one is in TIME_WAIT now
+            keep(socket.create_connection(server.getsockname()[:2])).shutdown(socket.SHUT_WR)
+        many = keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP))
+        many.bind(("127.0.0.1", 0))
+        many.listen()
+        keep(socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP)).connect(many.getsockname())
+        folder = keep(tempfile.TemporaryDirectory())
+        for name in (f"{folder}/s", "\0recorded"):
+            listener = keep(socket.socket(socket.AF_UNIX))
+            listener.bind(name)
+            listener.listen()
+            keep(socket.socket(socket.AF_UNIX)).connect(name)
+        for _ in range(2):
+            for one in socket.socketpair():
+                keep(one)
+        for kind in (socket.SOCK_RAW, socket.SOCK_DGRAM):
+            for _ in range(3):
+                packets = keep(socket.socket(socket.AF_PACKET, kind, 0x0300))  # ETH_P_ALL
+                packets.bind(("lo", 3))
+        keep(netlink.dial(Family.ROUTE, netlink.Config(groups=1)))
+        for name, call in (
+            ("tcp_sockets", diag.calls.tcp(include=sock_diag.Include.ALL)),
+            ("unix_sockets", diag.calls.unix()),
+            ("netlink_sockets", diag.calls.netlink()),
+            ("packet_sockets", diag.calls.packet()),
+        ):
+            diag.conn.send(call.message)
+            recorded.write(name, receive(diag.conn.fileno(), until_done=True))
+
+
 def record_errors() -> None:
     """Acknowledgements and refusals, with and without what the kernel says beyond the number."""
     no_link = struct.pack("=BxHiII", 0, 0, 99, 0, 0)
@@ -213,6 +257,7 @@ def main() -> None:
         record_route,
         record_families,
         record_ethtool,
+        record_sockets,
         record_errors,
     )
     for record in parts:

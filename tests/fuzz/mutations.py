@@ -33,12 +33,12 @@ from netlink.netfilter import nflog, nfqueue
 from netlink.netfilter.conntrack import Flow, events
 from netlink.netfilter.nflog import Packet
 from netlink.netfilter.nftables import ElementList, Event, Rule, Set
-from netlink.schema import Batch
+from netlink.schema import AttributeSet, Batch
+from netlink.sock_diag import EndedSocket, NetlinkSocket, PacketSocket, UnixSocket
+from netlink.sock_diag import events as sockets
 from netlink.stream import Kind
 
-Declaration: TypeAlias = (
-    type[Flow] | type[Packet] | type[nfqueue.Packet] | type[FamilyInfo] | type[Rule] | type[Set] | type[ElementList]
-)
+Declaration: TypeAlias = type[AttributeSet]
 
 FILES: tuple[tuple[str, Declaration], ...] = (
     ("conntrack_flows", Flow),
@@ -49,6 +49,10 @@ FILES: tuple[tuple[str, Declaration], ...] = (
     ("nftables_rules", Rule),
     ("nftables_sets", Set),
     ("nftables_elements", ElementList),
+    ("tcp_sockets", EndedSocket),
+    ("unix_sockets", UnixSocket),
+    ("netlink_sockets", NetlinkSocket),
+    ("packet_sockets", PacketSocket),
 )
 KINDS: dict[Declaration, tuple[Kind[Any], ...]] = {
     Flow: events._KINDS,
@@ -58,6 +62,8 @@ KINDS: dict[Declaration, tuple[Kind[Any], ...]] = {
     Rule: (Kind(0xA06, Rule, Event.NEW),),
     Set: (Kind(0xA09, Set, Event.NEW),),
     ElementList: (Kind(0xA0C, ElementList, Event.NEW),),
+    EndedSocket: sockets._KINDS,
+    **{kind: (Kind(20, kind),) for kind in (UnixSocket, NetlinkSocket, PacketSocket)},  # SOCK_DIAG_BY_FAMILY
 }
 # Lengths where something changes: none, less than a header, a header, the largest.
 LENGTHS = (0, 1, 3, 4, 5, 7, 8, 12, 15, 16, 17, 20, 0x7FFF, 0x8000, 0xFFFC, 0xFFFF)
@@ -178,10 +184,11 @@ def through_a_reader(declaration: Declaration, mutator: Mutator, count: int) -> 
             views=queued or declaration is Packet,
             sender=peer.sock.getsockname()[0],
         )
-        # A message that is in order, to see that the reader still reads: a header alone.
-        intact = struct.pack("=IHHII", 20, kinds[0].type, kinds[0].flags, 0, 0) + bytes(
-            [kinds[0].command or 0, 0, 0, 0]
-        )
+        # A message that is in order, to see that the reader still reads: headers alone.
+        header = declaration.__options__["header"]
+        head = bytes(4 if header is None else max(4, len(header.decode(bytes(256)).encode())))
+        head = bytes([kinds[0].command or 0]) + head[1:]
+        intact = struct.pack("=IHHII", 16 + len(head), kinds[0].type, kinds[0].flags, 0, 0) + head
         for _ in range(count):
             # The kernel has no datagram without a byte.
             data = mutator.next() or b"\0"

@@ -66,7 +66,9 @@ static inline int nl_test_holds(const struct nl_test *test, const uint8_t *recor
         unsigned size;
         if (!operand)
             return 0;
-        const uint8_t *address = nl_address_bytes(record + operand->offset, operand->size, heap, &size);
+        const uint8_t *address = record + operand->offset;
+        address = operand->size == NL_WHOLE_ADDRESS ? nl_whole_address_bytes(address, &size)
+                                                    : nl_address_bytes(address, operand->size, heap, &size);
         for (size_t i = 0; i < test->network_count; i++)
             if (nl_in_network(address, size, &test->networks[i]))
                 return 1;

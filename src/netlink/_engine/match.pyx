@@ -7,6 +7,7 @@ from libc.string cimport memcpy
 
 from netlink._engine.record cimport (
     NL_K_ADDRESS,
+    NL_K_ADDRESS_BY,
     NL_K_EVENT,
     NL_K_INT,
     NL_K_NESTED,
@@ -78,7 +79,7 @@ cdef class Match:
         for i, path in enumerate(fields):
             field = find_operand(declaration, path, &test.operands[i])
             signed = signed or field.flags & NL_SIGNED
-            kinds.add(field.kind == NL_K_ADDRESS)
+            kinds.add(field.kind == NL_K_ADDRESS or field.kind == NL_K_ADDRESS_BY)
         if len(kinds) != 1 or not values:
             raise TypeError("a test has values, and all its fields have one kind")
         test.operand_count = len(fields)
@@ -132,7 +133,7 @@ cdef Field find_operand(declaration, path, nl_operand *operand):
         within = (field.kind == NL_K_NESTED or field.kind == NL_K_STRUCT) and field.annex is None
         cls = field.cls if within else None
         offset += field.offset
-    if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS) or field.annex is not None:
+    if field.kind not in (NL_K_INT, NL_K_EVENT, NL_K_ADDRESS, NL_K_ADDRESS_BY) or field.annex is not None:
         raise TypeError(f"{'.'.join(path)} is neither an integer nor an address of the record itself")
     operand.offset = offset
     operand.presence = offset - field.offset + field.presence + (field.bit >> 3)
