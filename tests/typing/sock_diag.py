@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
 from typing import Never, assert_type
 
 from netlink import Conn, Overrun, sock_diag
 from netlink.aio import AsyncConn
 from netlink.family import Call
 from netlink.schema import Batch
-from netlink.sock_diag import Connection, EndedSocket, Filter, State, States, TCPInfo, TCPSocket, UDPSocket, UnixSocket
+from netlink.sock_diag import Connection, EndedSocket, Filter, States, TCPInfo, TCPSocket, UDPSocket, UnixSocket
 from netlink.stream import Stream
 
 
@@ -25,8 +24,6 @@ def sockets() -> None:
         assert_type(diag.destroy(one), None)
         diag.tcp(colour=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
         diag.connections("tcp5")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-    assert_type(one.state, State | None)
-    assert_type(one.src, IPv4Address | IPv6Address | None)
     assert_type(one.info, TCPInfo | None)
     assert_type(sock_diag.owners([1]), dict[int, list[tuple[int, int]]])
 

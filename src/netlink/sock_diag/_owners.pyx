@@ -4,7 +4,6 @@ cimport cython
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
-from libc.errno cimport EINTR
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 
 from netlink._engine.record cimport (
