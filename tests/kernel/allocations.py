@@ -25,7 +25,7 @@ from netlink._transport import Ring, Socket
 from netlink.netfilter import conntrack, pcapng
 from netlink.netfilter.conntrack import Flow
 from netlink.netfilter.nflog import Packet
-from netlink.schema import AttributeSet
+from netlink.schema import AttributeSet, release_memory
 from netns import LOOPBACK, RTM_GETLINK, link_request
 
 FLOWS = recorded.payloads("conntrack_flows")
@@ -168,6 +168,7 @@ def main(name: str) -> None:
 
     def live() -> int:
         gc.collect()
+        release_memory()
         return int(libc.failing_malloc_live())
 
     warnings.simplefilter("ignore")  # of counters that are switched off

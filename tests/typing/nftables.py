@@ -26,7 +26,7 @@ def reading() -> None:
         assert_type(nft.reset(Rule(handle=1)), Rule)
         assert_type(nft.calls.tables(), Call[Batch[Table]])
         assert_type(nft.reset_elements(Set()), Batch[Element])
-        nft.rules(chane="c")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        nft.rules(chains="c")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
         chain = nft.chains()[0]
     assert_type(chain.policy, Policy | None)
     assert_type(chain.family, Family | None)
@@ -36,7 +36,7 @@ def reading() -> None:
         assert_type(part.data, expr.AnyExpression | bytes | None)
         if isinstance(part.data, expr.Cmp):
             assert_type(part.data.op, expr.CmpOp | None)
-    expr.Counter(packtes=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+    expr.Counter(packages=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     expr.wrap(Rule())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 

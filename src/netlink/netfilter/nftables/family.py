@@ -164,7 +164,7 @@ class Conn(nfnetlink.Family[C]):
         """The elements of a set, by its `family`, `table` and `name`: one row each.
 
         An interval set has a row for the first key of each interval, and one with INTERVAL_END for the first key behind
-        it, from the last to the first. `netlink.netfilter.nftables.sets.networks` makes networks of them.
+        it, from the last to the first.
         """
         return (yield from _whole(self.dump_elements(_list_of(of))))
 

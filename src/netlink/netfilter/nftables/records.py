@@ -297,7 +297,7 @@ class RuleCompat(AttributeSet):
 
 
 class Rule(AttributeSet, header=Header, ignore=(8,)):
-    """A rule (NFTA_RULE_*). position: the handle of the rule before it. `rule` makes one of expressions."""
+    """A rule (NFTA_RULE_*). position: the handle of the rule before it."""
 
     family: Member[Family] = Header.family
     table: Str = string(1)  # NFTA_RULE_TABLE

@@ -21,8 +21,11 @@ _CELLS = 1 << _CELL_BITS  # of a rate table of 1024 bytes
 _ATM_PAYLOAD, _ATM_CELL = 48, 53
 _MTU = 2047  # the packet size that a rate table covers, if none is given
 
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_UNITS |= {f"{unit}i": 1024**power for power, unit in enumerate("kmgt", 1)}
+_UNITS = {
+    "": 1,
+    **{unit: 1000**power for power, unit in enumerate("kmgt", 1)},
+    **{f"{unit}i": 1024**power for power, unit in enumerate("kmgt", 1)},
+}
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*((?:[kmgt]i?)?)(bit|bps)", re.IGNORECASE)
 
 

@@ -174,7 +174,7 @@ class ChainMsg(Struct):
 
 if sys.byteorder == "little":
 
-    class FilterMsg(Struct):
+    class FilterMsg(Struct):  # pyright: ignore[reportRedeclaration]
         """The header of a filter (struct tcmsg): tcm_info is the priority, and the Ethertype in network byte order."""
 
         family: Int = u8()
