@@ -3,9 +3,9 @@
     python -m bench.instructions             compare with bench/instructions.json: status 1 where one grew by over 3 %
     python -m bench.instructions --accept    make the figures of this machine the ones to compare with
 
-Figures hold for one architecture, Python, Cython and compiler. Where there are none for this combination, or there is
-no valgrind, that is said, and the exit status is 0. Datagrams come from a socket pair in the place of the kernel: the
-code that reads them is the same, and nobody needs to be root.
+Figures hold for one architecture, Python, Cython, compiler and C library, whose memcpy and malloc count, too. Where
+there are none for this combination, or there is no valgrind, that is said, and the exit status is 0. Datagrams come
+from a socket pair in the place of the kernel: the code that reads them is the same, and nobody needs to be root.
 """
 
 from __future__ import annotations
@@ -174,7 +174,11 @@ def key() -> str:
     """What figures depend on."""
     python = f"{platform.python_implementation().lower()}-{platform.python_version()}"
     compiler = os.environ.get("CC", "cc")
-    return f"{platform.machine()} {python} cython-{installed('cython')} cc-{first_line(compiler, '-dumpfullversion')}"
+    libc = (
+        first_line("dpkg-query", "-W", "-f", "${Version}", "libc6") or platform.libc_ver()[1]
+    )  # with Debian's patches
+    cc = first_line(compiler, "-dumpfullversion")
+    return f"{platform.machine()} {python} cython-{installed('cython')} cc-{cc} libc-{libc}"
 
 
 def collected(name: str, times: int, layout: int) -> int:

@@ -222,7 +222,7 @@ def test_a_reply_that_is_shorter_than_the_header_is_malformed() -> None:
 
     devices = Devices(nltest.dial(answer))
     for ask in (lambda: devices.get(number=1), devices.dump, lambda: list(devices.iterate(devices.calls.dump()))):
-        with pytest.raises(DecodeError, match="shorter than (its|the) header"):
+        with pytest.raises(DecodeError, match="shorter than the header of its protocol"):
             ask()
     (error,) = devices.conn.execute_all([devices.calls.get(number=1)])
     assert isinstance(error, OpError)
@@ -544,7 +544,7 @@ def test_an_event_that_is_shorter_than_the_header_is_malformed(sock: Socket, pee
     peer.send(told(NEWS, Device(number=1)), Message(Header(type=NUMBER), b"\4\1\0"))
     peer.send(told(NEWS, Device(number=2)))
     assert numbers(stream.read(9, True)) == [1]
-    with pytest.raises(DecodeError, match="shorter than (its|the) header"):
+    with pytest.raises(DecodeError, match="shorter than the header of its protocol"):
         stream.read(9, True)
     assert numbers(stream.read(9, True)) == [2]
 
