@@ -29,8 +29,6 @@ default_role = "py:obj"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 python_use_unqualified_type_names = True
-# Families share the nouns of the kernel: "Chain" alone is in several modules.
-suppress_warnings = ["ref.python"]
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", r".*"),

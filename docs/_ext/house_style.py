@@ -15,6 +15,7 @@ A public name that no page of the reference has is a warning. So is an operation
 from __future__ import annotations
 
 import enum
+import functools
 import importlib
 import inspect
 import pkgutil
@@ -162,14 +163,28 @@ def skipped(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: An
     return True if isinstance(obj, (Operation, Listen, verb)) else None
 
 
+@functools.cache
+def modules_of_names() -> dict[str, list[str]]:
+    """The modules that export a name, for each name."""
+    found: dict[str, list[str]] = {}
+    for full in public(netlink.__name__):
+        module, _, name = full.rpartition(".")
+        found.setdefault(name, []).append(module)
+    return found
+
+
 def specific(app: Sphinx, doctree: nodes.document) -> None:
-    """Let a name that several modules have be the package's own, if the module at hand has none of that name."""
+    """Let a name that several modules have be that of the module at hand, or of the nearest above it or below it, or
+    else of the one with the shortest name: families share the nouns of the kernel."""
     for node in doctree.findall(pending_xref):
-        name, module = node.get("reftarget"), node.get("py:module")
-        if node.get("refdomain") == "py" and name in netlink.__all__:
-            names = getattr(importlib.import_module(module), "__all__", ()) if module else ()
-            if name not in names:
-                node["reftarget"] = f"{netlink.__name__}.{name}"
+        name, here = node.get("reftarget"), node.get("py:module") or netlink.__name__
+        if node.get("refdomain") == "py" and name in modules_of_names():
+
+            def nearness(module: str, here: str = here) -> tuple[int, int]:
+                short, long = sorted((f"{module}.", f"{here}."), key=len)
+                return short.count(".") if long.startswith(short) else 0, -module.count(".")
+
+            node["reftarget"] = f"{max(modules_of_names()[name], key=nearness)}.{name}"
 
 
 def public(module: str) -> dict[str, Any]:
