@@ -260,7 +260,7 @@ cdef class Receiver:
         if result == LIST:
             return DecodeError(f"{self.now.cls.__name__}: the length field of an attribute does not fit its list")
         if result == SHORT:
-            return DecodeError("a message is shorter than its header, such as genlmsghdr")
+            return DecodeError("a message is shorter than the header of its protocol, such as genlmsghdr")
         return OpError("receive", -result)
 
 
