@@ -15,6 +15,7 @@ import itertools
 import os
 import socket
 import struct
+import subprocess
 import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -307,6 +308,19 @@ def sysctl(name: str, value: int | str) -> None:
         Path("/proc/sys", name.replace(".", "/")).write_text(str(value))
     except OSError as error:
         pytest.skip(f"sysctl {name} cannot be written: {error}")
+
+
+def require_queues() -> None:
+    """Skip where iptables cannot queue packets. It leaves no rule."""
+    _require_private()
+    rule = ["INPUT", "-p", "udp", "--dport", "1", "-j", "NFQUEUE", "--queue-num", "0"]
+    for action in ("-A", "-D"):
+        try:
+            done = subprocess.run(["iptables", action, *rule], capture_output=True, text=True)
+        except FileNotFoundError:
+            pytest.skip("iptables is missing (Debian: iptables)")
+        if done.returncode:
+            pytest.skip(f"iptables has no NFQUEUE here: {done.stderr.strip()}")
 
 
 # rtnetlink

@@ -102,6 +102,16 @@ def logged_and_tracked() -> None:
     run_shell(f"nft 'table inet demo {{ chain in {{ type filter hook input priority 0; {rules}; }}; }}'")
 
 
+def queues() -> None:
+    """What iptables needs to queue packets."""
+    netns.require_queues()
+
+
+def queued() -> None:
+    queues()
+    run_shell("iptables -A INPUT -p udp --dport 9999 -j NFQUEUE --queue-num 1")
+
+
 def link() -> None:
     """An interface eth0: down, so that it has no neighbours of its own."""
     with dial(Family.ROUTE) as conn:
@@ -177,11 +187,13 @@ GIVEN: dict[str, Callable[[], None]] = {
     "batches.md": services,
     "conntrack.md": netns.require_conntrack,
     "from-bindings.md": logged_and_tracked,
+    "from-nfqueue.md": queued,
     "from-pyroute2.md": netns.require_conntrack,
     "errors.md": netns.require_conntrack,
     "ethtool.md": ports,
     "namespaces.md": netns.names_folder,
     "nflog.md": netns.require_conntrack,
+    "nfqueue.md": queues,
     "index.md": lambda: flows(3),
     "performance.md": lambda: flows(300),
     "schema.md": link,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
@@ -19,11 +22,18 @@ import pytest
 
 import netns
 from kernel.test_nflog import chain
-from netlink.netfilter import conntrack
+from netlink.netfilter import conntrack, nfqueue
 from netlink.netfilter.conntrack import NAT, Flow, Tuple
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-PROGRAMS = {"flow_accounting": [], "nat_log": [], "firewall_log": ["5"], "table_mirror": ["--port", "0"]}
+PROGRAMS = {
+    "flow_accounting": [],
+    "nat_log": [],
+    "firewall_log": ["5"],
+    "ips": [str(EXAMPLES / "ips.signatures"), "0"],
+    "rewriter": ["0", "old", "new"],
+    "table_mirror": ["--port", "0"],
+}
 UDP, PORT = 17, 9
 
 if not EXAMPLES.exists():
@@ -205,6 +215,140 @@ def test_firewall_log(start: Callable[..., Program]) -> None:
     assert {name: entry.get(name) for name in wanted} == wanted
     send(2)
     assert len(program.end().splitlines()) == 2
+
+
+def queue_input(protocol: str, *target: str) -> None:
+    """Queue what comes in to PORT."""
+    netns.require_queues()
+    rule = ["-A", "INPUT", "-p", protocol, "--dport", str(PORT), "-j", "NFQUEUE", *target]
+    subprocess.run(["iptables", *rule], check=True)
+
+
+class Pair:
+    """A UDP socket that sends to another one."""
+
+    def __init__(self, family: int = socket.AF_INET) -> None:
+        here = "127.0.0.1" if family == socket.AF_INET else "::1"
+        self.sink, self.source = socket.socket(family, socket.SOCK_DGRAM), socket.socket(family, socket.SOCK_DGRAM)
+        self.sink.bind((here, PORT))
+        self.source.connect((here, PORT))
+
+    def received(self) -> Iterator[bytes]:
+        """What has come in."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                yield self.sink.recv(70_000, socket.MSG_DONTWAIT)
+
+    def __enter__(self) -> Pair:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sink.close()
+        self.source.close()
+
+
+def send_all(sock: socket.socket, data: bytes) -> None:
+    sock.sendall(data)
+    sock.shutdown(socket.SHUT_WR)
+
+
+def children(process: subprocess.Popen[str]) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def test_ips(start: Callable[..., Program]) -> None:
+    queue_input("udp", "--queue-balance", "0:1")
+    program = start("ips", str(EXAMPLES / "ips.signatures"), "0", "1", "--read-buffer", "4096")
+    for _ in range(2):
+        program.until(r"queue [01]: inspecting")
+    with Pair() as pair:
+        for text in (b"hello", b"GET /?q=${JNDI:ldap://x}", b"GET /../../../etc/passwd", b"bye"):
+            pair.source.send(text)
+        port = pair.source.getsockname()[1]
+        where = rf"\[127\.0\.0\.1\]:{port} to \[127\.0\.0\.1\]:{PORT} protocol {UDP}$"
+        program.until("DROP log4shell " + where)
+        program.until("DROP path_traversal " + where)
+        assert [pair.sink.recv(100) for _ in range(2)] == [b"hello", b"bye"]
+
+        # Overload: the rest passes, and is counted.
+        workers = children(program.process)
+        assert len(workers) == 2
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            for number in range(100):
+                pair.source.send(b"${jndi:dns:%d" % number)
+            passed = len(list(pair.received()))
+        finally:
+            for pid in workers:
+                os.kill(pid, signal.SIGCONT)
+        assert 0 < passed < 100
+        for _ in range(100 - passed):
+            program.until("DROP log4shell")
+        pair.source.send(b"harmless")
+        assert pair.sink.recv(100) == b"harmless"
+        line = program.until("passed without inspection")
+        assert re.fullmatch(rf"queue [01]: {passed} packets passed without inspection", line)
+    assert program.end() == ""
+
+
+def test_ips_says_what_is_wrong(tmp_path: Path) -> None:
+    signatures = tmp_path / "signatures"
+    for text, wanted in (("# none\n", "has no signatures"), ("\ngood a\nbad (\n", ":3: ")):
+        signatures.write_text(text)
+        run = subprocess.run(command("ips", str(signatures), "0"), capture_output=True, text=True)
+        assert run.returncode == 1
+        assert re.fullmatch(rf"ips\.py: .*{wanted}.*\n", run.stderr)
+
+
+def test_ips_ends_where_one_queue_has_another_owner(start: Callable[..., Program]) -> None:
+    netns.require_queues()
+    with nfqueue.listen(1):
+        program = start("ips", str(EXAMPLES / "ips.signatures"), "0", "1")
+        assert program.process.stderr is not None
+        program.until("ips.py: queue 1: .*busy", program.process.stderr)
+        assert program.process.wait() == 1
+
+
+def test_rewriter(start: Callable[..., Program]) -> None:
+    queue_input("udp", "--queue-num", "0")
+    queue_input("tcp", "--queue-num", "0")
+    program = start("rewriter", "0", "secret", "public")
+    program.until("rewriting")
+    with Pair() as pair, socket.create_server(("127.0.0.1", PORT)) as server:
+        for text in (b"a secret", b"nothing", b"secret secret"):
+            pair.source.send(text)
+        # What arrives had right checksums: the kernel does not take those of rewritten packets for granted.
+        assert [pair.sink.recv(100) for _ in range(3)] == [b"a public", b"nothing", b"public public"]
+        pair.source.send(b"x" * 3000 + b"secret")
+        assert pair.sink.recv(4000) == b"x" * 3000 + b"public"
+        with socket.create_connection(("127.0.0.1", PORT)) as client:
+            peer, _ = server.accept()
+            with peer:
+                sender = threading.Thread(target=send_all, args=(client, b"secret" * 20_000))
+                sender.start()
+                got = b"".join(iter(lambda: peer.recv(65536), b""))
+                sender.join()
+        # Those that lie in two packets are not found.
+        assert len(got) == 120_000
+        assert 19_000 < got.count(b"public") <= 20_000
+    assert re.fullmatch(r"\d+ packets rewritten, 0 lost, 0 verdicts refused\n", program.end())
+
+
+def test_rewriter_with_another_length(start: Callable[..., Program]) -> None:
+    queue_input("udp", "--queue-num", "0")
+    queue_input("tcp", "--queue-num", "0")
+    program = start("rewriter", "0", "secret", "no")
+    program.until("rewriting")
+    with Pair() as pair, socket.create_server(("127.0.0.1", PORT)) as server:
+        pair.source.send(b"a secret, secretly")
+        assert pair.sink.recv(100) == b"a no, noly"
+        with socket.create_connection(("127.0.0.1", PORT)) as client:
+            peer, _ = server.accept()
+            with peer:
+                client.sendall(b"secret")
+                assert peer.recv(100) == b"secret"
+    assert program.end() == "1 packets rewritten, 0 lost, 0 verdicts refused\n"
 
 
 def test_table_mirror(tracked: None, start: Callable[..., Program]) -> None:
