@@ -521,7 +521,7 @@ cdef class Verdicts(BatchOutlet):
         """
         self.usable()
         extra = self.additions(packets, mark, priority, payload, ct, expect, vlan, l2hdr, checksums)
-        if hasattr(verdict, "__index__"):
+        if hasattr(verdict, "__index__") and not hasattr(verdict, "__len__"):  # arrays of NumPy have both
             self.decide(packets, None, verdict_of(verdict), extra, acknowledge)
         elif isinstance(verdict, (str, float, type(None))) or not hasattr(verdict, "__iter__"):
             raise TypeError(f"verdict must be a Verdict, or one for each packet, not {verdict!r}")
