@@ -243,6 +243,22 @@ def test_arrays_of_verdicts(pair: Pair, queue: Queue, code: str) -> None:
     assert pair.got() == [b"0", b"2", b"4"]
 
 
+@pytest.fixture(scope="module")
+def numpy() -> Any:
+    """NumPy, whose threads stay from its import on."""
+    return pytest.importorskip("numpy")
+
+
+def test_arrays_of_numpy(numpy: Any, pair: Pair, queue: Queue) -> None:
+    pair.many(5)
+    batch = queue.read()
+    queue.verdict(batch, numpy.where(numpy.arange(len(batch)) % 2 == 0, Verdict.ACCEPT, Verdict.DROP))
+    assert pair.got() == [b"0", b"2", b"4"]
+    pair.many(1)
+    queue.verdict(queue.read(), numpy.array([Verdict.ACCEPT]))
+    assert pair.got() == [b"0"]
+
+
 def test_packets_ids_and_parts_of_batches_in_any_order(pair: Pair, queue: Queue) -> None:
     pair.many(10)
     batch = queue.read()
