@@ -111,6 +111,7 @@ setup(
             extension("_engine.ledger", "_engine/ledger.pyx", depends=("_engine/ledger.h", *RECORDS)),
             extension("_io.locks", "_io/locks.pyx"),
             extension("_engine.parts", "_engine/parts.pyx", depends=("_engine/copy.h", "_engine/match.h", *RECORDS)),
+            extension("_engine.rows", "_engine/rows.pyx", depends=RECORDS),
             extension("_engine.match", "_engine/match.pyx", depends=("_engine/match.h", *RECORDS)),
         ],
         build_dir=f"{BUILD}/cython",

@@ -25,10 +25,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeAlias, overload
 
 from netlink._codec import Message
 from netlink._engine.record import Batch, Field, Record
+from netlink._engine.rows import Rows
 from netlink._io.address import Address
 from netlink._io.exchange import Call, Method
 from netlink._io.source import kinds_of
@@ -76,6 +77,7 @@ __all__ = [
     "Do",
     "DoMany",
     "Dump",
+    "Failure",
     "Family",
     "Listen",
     "Operation",
@@ -90,6 +92,13 @@ Steps: TypeAlias = Generator[Call[Any] | list[Call[Any]] | Message | tuple[Messa
 sent the list that `Conn.execute_all` returns, or yields a `netlink.Message` and is sent the messages of its reply,
 or yields a tuple of messages, which go in one datagram, and is sent two lists: the messages as sent, and those of the
 answers that are queued then. Its return value is the verb's result; if that is a `Call`, the result of the call."""
+
+
+class Failure(NamedTuple):
+    """A row of many that the kernel refused. row: its number, from 0 on. error: the refusal."""
+
+    row: int
+    error: OpError
 
 
 class Deferred:
@@ -174,6 +183,39 @@ class Family(Generic[C]):
         call: Call[Any] = make(**defaults | options)
         return call
 
+    def many(
+        self,
+        operation: Operation[Any, ..., Any],
+        rows: Batch[_Q] | Iterable[_Q],
+        *,
+        prepare: Callable[[_Q], _Q] | None = None,
+        by_shape: bool = False,
+        ignore: Collection[int] = (),
+    ) -> Call[list[Failure]]:
+        """The call of an operation without a reply, for many records: encoded in C, many requests in a datagram.
+
+        The kernel answers only what it refuses: the result is a list of the failures, empty if there are none.
+
+        rows: a batch, or records of the declaration of the request.
+        prepare: a function that returns the record to send for a row. It is called for all rows before any is sent.
+        by_shape: whether what prepare returns depends only on the header of a record and on which fields it has, and
+            differs only in the header. It is called once for each such shape then.
+        ignore: errnos that are no failure, such as EEXIST.
+
+        TypeError for an operation with a reply.
+        """
+        if operation.request is None or operation.reply is not None:
+            raise TypeError(f"{operation.name} is no operation for many rows: it has a reply, or no request")
+        if not isinstance(rows, Batch):
+            rows = list(rows)
+        pattern = self.call(operation, b"")
+        if pattern.skip or pattern.address is not None:
+            raise TypeError(f"{operation.name} is not for many rows: its messages have the header of a protocol")
+        header = pattern.message.header
+        made = partial(Rows, operation.request, rows, int(header.type), int(header.flags), prepare, by_shape)
+        call = Call.of_rows(pattern, made, ignore)
+        return Call.of_steps(partial(_failures, call), self.protocol)
+
     def source(self, listen: Listen[Any]) -> tuple[Iterable[Kind[Any]], Iterable[int]]:
         """The kinds and groups of a stream. A protocol whose numbers are looked up overrides this method."""
         return listen.kinds, listen.groups
@@ -204,6 +246,10 @@ class Family(Generic[C]):
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__qualname__} over {self.conn!r}>"
+
+
+def _failures(call: Call[list[Any]]) -> Steps[list[Failure]]:
+    return [Failure(*pair) for pair in (yield call)]
 
 
 def dial(family: Callable[[Conn], _F], config: Config | None = None, **options: Unpack[ConfigOptions]) -> _F:

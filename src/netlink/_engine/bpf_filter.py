@@ -9,7 +9,7 @@ import socket as _socket
 from ipaddress import IPv4Network, IPv6Network
 
 from netlink import bpf
-from netlink._engine.record import NL_BIG, NL_K_ADDRESS, NL_K_EVENT, Field, Record
+from netlink._engine.record import NL_BIG, NL_K_ADDRESS, NL_K_EVENT, NL_SIGNED, Field, Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -192,11 +192,12 @@ class _Compiler:
                 self._event({low for low, _ in test.values}, yes, no)
             elif field.kind == NL_K_ADDRESS:
                 self._address(test.values, path, field, yes, no, doubt)
-            elif len(field.types) != 1 or not (field.flags & NL_BIG or field.width == 1) or field.width not in _LOADS:
+            elif len(field.types) != 1 or field.width not in _LOADS or not _is_comparable(field, test):
                 # Such as fields of ICMP, which have other attribute types in IPv6.
                 out.jump(doubt)
                 return
             else:
+                test = _as_loaded(field, test)
                 absent = out.label()
                 self._point_at(path + field.types[0][0], field.width, absent, doubt)
                 out.stmt(bpf.BPF_LD | _LOADS[field.width] | bpf.BPF_IND, _ATTRIBUTE)
@@ -269,6 +270,22 @@ class _Compiler:
             out.branch(bpf.BPF_JEQ, int.from_bytes(wanted[at : at + 4], "big"), other, sense=False)
         out.jump(yes)
         out.place(other)
+
+
+def _is_comparable(field: Field[Any], test: Condition) -> bool:
+    """Whether BPF, which loads numbers in network byte order, can compare a field: one in host order for equality."""
+    if field.flags & NL_BIG or field.width == 1:
+        return True
+    return not field.flags & NL_SIGNED and all(low == high for low, high in test.values)
+
+
+def _as_loaded(field: Field[Any], test: Condition) -> Condition:
+    """The test with the numbers that BPF loads."""
+    if field.flags & NL_BIG or field.width == 1:
+        return test
+    swapped = _socket.htons if field.width == 2 else _socket.htonl
+    values = tuple((swapped(low), swapped(low)) for low, _ in test.values)
+    return test._replace(values=values, mask=None if test.mask is None else swapped(test.mask))
 
 
 def _host16(number: int) -> int:

@@ -35,6 +35,7 @@ from netlink._codec cimport (
 from netlink._engine.match cimport Match, match_of
 from netlink._engine.receive cimport HUNGRY, Reader
 from netlink._engine.record cimport Field, table_of
+from netlink._engine.rows cimport Rows
 from netlink._io.locks cimport Lock, Locks
 from netlink._transport cimport (
     MSG_TRUNC,
@@ -110,6 +111,8 @@ cdef enum:
     # The acknowledgement of a failed request has the request, and the attributes of an extended acknowledgement.
     ACK_SIZE = NL_HEADER + 4 + NL_HEADER + 256
     REPLY_SIZE = 8192
+    # Bytes that the kernel charges at most for a refusal of a small request, with a text.
+    REFUSAL = 1280
     # Bytes that the kernel charges in addition to the data of a datagram: struct skb_shared_info and sk_buff.
     SHARED_INFO = 320
     SK_BUFF = 256
@@ -342,6 +345,8 @@ cdef class Call:
     cdef readonly object within
     cdef readonly object steps      # of a verb of several requests: returns its generator
     cdef readonly object parts      # of a dump that may be read in parts: a netlink._io.parts.Parts
+    cdef object rows                # of many records: makes their Rows
+    cdef object ignore              # errnos that are no failure of a row
 
     def __init__(self, uint16_t type, payload=b"", reply=None, *, bint dump=False, match=None, uint16_t flags=0,
                  request=None, hints=None, protocol=None, uint8_t skip=0, answer=None, address=None,
@@ -402,6 +407,21 @@ cdef class Call:
         call.parts = parts
         call.protocol = protocol
         return call
+
+    @staticmethod
+    def of_rows(Call call not None, rows, ignore=()):
+        """The call of many requests of the type of a call. rows: makes a new Rows each time.
+
+        Its result is a list of pairs, the number of a row and its OpError, of the rows that the kernel refused with
+        another errno than one of ignore.
+        """
+        cdef Call many = call.copied(None)
+        if not callable(rows):
+            raise TypeError(f"rows must be a function that returns Rows, not {rows!r}")
+        many.rows = rows
+        many.parts = call
+        many.ignore = frozenset(ignore)
+        return many
 
     def matching(self, Match match):
         """The same call of a dump with another match; None for all records."""
@@ -500,6 +520,8 @@ cdef class Call:
     def __repr__(self):
         if self.steps is not None:
             return f"<Call of {self.steps!r}>"
+        if self.rows is not None:
+            return f"<Call of many rows, each as {self.parts!r}>"
         if self.parts is not None:
             return f"<Call of {self.parts!r}>"
         many = "a batch of " if self.dump or self.several else ""
@@ -930,6 +952,8 @@ cdef class Exchange:
         self.check_call(call)
         if call.steps is not None:
             return (yield from self.follow(call.steps()))
+        if call.rows is not None:
+            return (yield from self.many(<Rows?>call.rows(), <Call>call.parts, call.ignore))
         if call.parts is not None:
             return (yield from call.parts.read(self, 0))
         if call.address is not None:
@@ -1002,6 +1026,8 @@ cdef class Exchange:
                 raise TypeError(f"{call!r} does not end with a dump: it has no parts")
             call = last
             self.check_call(call)
+        if call.rows is not None:
+            raise TypeError(f"{call!r} is no dump: it has no parts")
         if call.parts is not None:
             yield from call.parts.read(self, rows)
             return
@@ -1129,6 +1155,70 @@ cdef class Exchange:
             error.add_note(f"{len(error.answers)} of {len(calls)} calls are done: see answers")
             raise
         return answers.results
+
+    def many(self, Rows rows not None, Call call not None, ignore):
+        """Send the requests of many rows, and return the pairs of the refused ones: their number, and an OpError.
+
+        Only the last request of a datagram asks for an acknowledgement: the kernel answers it after all others, of
+        which it answers those that it refuses. The read buffer has room for a refusal of each.
+        """
+        cdef Message message
+        cdef Py_ssize_t begin, room = 4096, most = 64, i
+        cdef uint32_t first, n
+        cdef bint ended
+        failed = []
+        while self.inbox.abandoned and self.drop_abandoned(self.patience):
+            yield PAUSE
+        self.begin_reading(None)
+        if self.real is not None:
+            room = max(self.real.write_buffer() // 4, room)
+            most = max(self.real.read_buffer() // 4 * 3 // REFUSAL, 1)
+        try:
+            while rows.next < rows.count:
+                begin = rows.next
+                if self.sequence > <uint32_t>0xffffffff - <uint32_t>most:
+                    self.sequence = 0  # their sequence numbers are consecutive
+                first = self.sequence + 1
+                sent = rows.datagram(first, self.pid, room, most)
+                self.sequence += <uint32_t>(rows.next - begin)
+                requests = sent
+                if self.real is None or self.debugger is not None:
+                    requests = parse_messages(<const uint8_t *>PyBytes_AS_STRING(sent), PyBytes_GET_SIZE(sent))
+                    if self.debugger is not None:
+                        self.debugger.sent(requests, call.request, call.skip)
+                yield "send-messages", requests
+                ended = False
+                while not ended:
+                    datagram = self.queued()
+                    if datagram is None:
+                        datagram = yield READABLE
+                        if datagram is None:
+                            continue
+                    messages = self.inbox.wanted(datagram)
+                    ended = not datagram    # the end of a test double
+                    for i in range(len(messages)):
+                        message = messages[i]
+                        n = message.h.sequence - first
+                        if n >= <size_t>(rows.next - begin) or (message.h.pid and message.h.pid != self.pid):
+                            self.inbox.put_back(messages[i + 1:])
+                            raise foreign(&message.h)
+                        answer = verdict(message)
+                        if answer is None:
+                            continue
+                        error = answer[1]
+                        if isinstance(error, DecodeError):
+                            error = OpError("receive", error, sequence=message.h.sequence)
+                        if error is not None and error.errno not in ignore:
+                            call.with_payload(rows.payload_in(sent, n)).explain(error)
+                            failed.append((begin + n, error))
+                        ended = ended or message.h.sequence == self.sequence
+                yield PAUSE
+        except BaseException as error:
+            if not refuses_send(error):
+                self.inbox.abandon(self.sequence)
+            error.add_note(f"the kernel has done {begin} of {rows.count} requests, or more")
+            raise
+        return failed
 
     def address_all(self, list calls):
         """Put calls with numbers in the place of those with addresses, which are returned by their positions.

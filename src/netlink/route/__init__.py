@@ -17,6 +17,7 @@ CAP_NET_ADMIN in the user namespace of the network namespace.
 
 from __future__ import annotations
 
+from netlink.family import Failure
 from netlink.route.addr import (
     Address,
     AddressCacheInfo,
@@ -59,6 +60,8 @@ from netlink.route.link import (
     LinkFlags,
     OperState,
 )
+from netlink.route.mirror import Mirror, RouteChange, RouteChanges
+from netlink.route.monitor import listen
 from netlink.route.neigh import (
     AF_BRIDGE,
     FDBActivity,
@@ -149,6 +152,7 @@ __all__ = [
     "ExtMask",
     "FDBActivity",
     "FDBAttributes",
+    "Failure",
     "FibRuleHdr",
     "GeneveOption",
     "GroupMember",
@@ -170,6 +174,7 @@ __all__ = [
     "LinkStats64",
     "MPLSEncap",
     "Metrics",
+    "Mirror",
     "NdMsg",
     "NdtMsg",
     "Neighbour",
@@ -193,6 +198,8 @@ __all__ = [
     "ResilientGroup",
     "Route",
     "RouteCacheInfo",
+    "RouteChange",
+    "RouteChanges",
     "RouteFlags",
     "RouteProtocol",
     "RouteTable",
@@ -228,4 +235,5 @@ __all__ = [
     "XfrmEncap",
     "dial",
     "dial_async",
+    "listen",
 ]

@@ -12,3 +12,4 @@ class Event(IntFlag):
 
     NEW = 1  # an object that is new or has changed
     DEL = 2  # an object that is gone
+    REPLACE = 4  # a route that has taken the place of another one with its destination and priority

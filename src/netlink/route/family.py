@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import errno
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, overload
 
 from netlink import family as _family
 from netlink.config import Config
 from netlink.consts import ConnOption, Family
 from netlink.errors import OpError
-from netlink.family import C, Call, Deferred, Steps, verb
+from netlink.family import C, Call, Deferred, Failure, Steps, verb
 from netlink.route.dump import selection
 from netlink.route.link import ExtMask, Link, LinkFlags
 from netlink.route.link.records import link_of
+from netlink.route.object import unchecked
 from netlink.route.objects import OBJECTS, object_of
-from netlink.schema import Record
+from netlink.route.route import ROUTE
+from netlink.schema import Batch, Record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
     from typing import ParamSpec, Unpack
 
     from netlink.aio import AsyncConn
     from netlink.config import ConfigOptions
     from netlink.conn import Conn as NetlinkConn
     from netlink.route.object import Object
-    from netlink.schema import Batch
 
     P = ParamSpec("P")
 
@@ -158,13 +159,10 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
         if not of.echo:
             yield self.call(of.operation("create"), checked.encode())
             return record
-        try:
-            return (yield self.call(of.operation("create_echo"), checked.encode()))
-        except OpError as error:
-            if error.errno != errno.EPROTO:
-                raise
-        # The kernel is too old to return what it has made.
-        return (yield self._of("get", record)) if getattr(record, "name", None) is not None else record
+        created = yield self.call(of.operation("create_echo"), checked.encode())
+        if created is None and getattr(record, "name", None) is not None:
+            created = yield self._of("get", record)  # the kernel is too old to return what it has made
+        return record if created is None else created
 
     @verb
     def replace(self: Conn[Deferred], record: Record, /) -> Call[None]:
@@ -188,6 +186,40 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
         ValueError for a rule without any field: the kernel would delete the first rule.
         """
         return self._of("delete", record)
+
+    @verb
+    def create_many(
+        self: Conn[Deferred],
+        records: Batch[Any] | Iterable[Record],
+        /,
+        *,
+        replace: bool = False,
+        ignore: Collection[int] = (),
+    ) -> Call[list[Failure]]:
+        """Create many objects of one class, and return those that the kernel refused: an empty list if there are none.
+
+        The requests are encoded in C, and many go into a datagram. The kernel answers only what it refuses.
+
+        replace: change those that are there. ignore: errnos that are no failure, such as EEXIST.
+        ValueError, and nothing is sent, if a record is refused here.
+        """
+        return self._many("replace" if replace else "create", records, ignore)
+
+    @verb
+    def delete_many(
+        self: Conn[Deferred], records: Batch[Any] | Iterable[Record], /, *, ignore: Collection[int] = ()
+    ) -> Call[list[Failure]]:
+        """Delete many objects of one class, as `create_many` creates them. ignore: such as ESRCH, for routes."""
+        return self._many("delete", records, ignore)
+
+    def _many(self, verb: str, records: Any, ignore: Collection[int]) -> Call[list[Failure]]:
+        rows: list[Any] | Batch[Any] = records if _is_batch(records) else list(records)
+        first: Any = rows[0] if len(rows) else None
+        of: Object[Any] = ROUTE if first is None else object_of(type(first))
+        if first is None:
+            rows = []  # of no class
+        prepare = None if of.check is unchecked else partial(of.check, verb)
+        return self.many(of.operation(verb), rows, prepare=prepare, by_shape=of.by_shape, ignore=ignore)
 
     if TYPE_CHECKING:
 
@@ -224,11 +256,10 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
 
     def _flush(self, of: Object[Any], call: Call[Any]) -> Steps[int]:
         found: Batch[Any] = yield Call.of_steps(partial(_dumped, of, call), self.protocol)
-        answers = yield [self._of("delete", record) for record in found]
-        failed = [answer for answer in answers if isinstance(answer, OpError) and answer.errno not in _GONE]
+        failed: list[Failure] = yield self._many("delete", found, _GONE)
         if failed:
-            raise failed[0]
-        return len(answers)
+            raise failed[0].error
+        return len(found)
 
     # Links by name
 
@@ -253,6 +284,10 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
     def down(self: Conn[Deferred], link: str | int, /) -> Call[None]:
         """Bring a link down, by its name or index."""
         return self.update(link_of(link, flags=LinkFlags(0), change=LinkFlags.UP))
+
+
+def _is_batch(records: Any) -> TypeGuard[Batch[Any]]:
+    return isinstance(records, Batch)
 
 
 # Objects that are gone before they are deleted.

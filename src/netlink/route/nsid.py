@@ -49,6 +49,7 @@ NETNS_ID = Object(
     "netns_id",
     new=Command.NEWNSID,
     get=Command.GETNSID,
+    gone=Command.DELNSID,
     groups=[RouteGroup.NSID],
     options=["target_nsid"],
     check=_checked,

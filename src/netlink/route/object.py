@@ -50,6 +50,8 @@ class Object(Generic[_R]):
 
     declaration: of the records. name: that of the object in its operations, such as "route" in `create_route`.
     new, delete, get: message types; None if rtnetlink does not have that for it. new is also the type of replies.
+    gone: the message type of the event of its end, if that is not delete.
+    reports_replaced: whether the flag NLM_F_REPLACE of its events means that it has taken the place of another.
     change: the message type of `update`, if it is not new.
     create, replace, append, update: flags of these verbs; None if the object does not have the verb.
     echo: whether `create` asks for the new object, with what the kernel has chosen, such as the index of a link.
@@ -75,6 +77,8 @@ class Object(Generic[_R]):
         delete: Command | None = None,
         get: Command | None = None,
         change: Command | None = None,
+        gone: Command | None = None,
+        reports_replaced: bool = False,
         create: HeaderFlags | None = CREATE,
         replace: HeaderFlags | None = None,
         append: HeaderFlags | None = None,
@@ -93,7 +97,8 @@ class Object(Generic[_R]):
         self.declaration = declaration
         self.name = name
         self.new = new
-        self.deleted = delete
+        self.gone = gone or delete
+        self.reports_replaced = reports_replaced
         self.echo = echo
         self.groups = tuple(groups)
         self.filters = dict(filters or {})
@@ -113,9 +118,11 @@ class Object(Generic[_R]):
                 doc = f"The operation of `{verb}` for {title}."
                 self.operations[verb] = Do(command, declaration, flags=int(flags), hints=hints, doc=doc)
         if echo:
-            flags = (create or CREATE) | HeaderFlags.ECHO | HeaderFlags.ACKNOWLEDGE
+            flags = (create or CREATE) | HeaderFlags.ECHO
             doc = f"The operation of `create` for {title}, which returns it."
-            self.operations["create_echo"] = Do(new, declaration, declaration, flags=int(flags), hints=hints, doc=doc)
+            self.operations["create_echo"] = Do(
+                new, declaration, declaration, optional=True, flags=int(flags), hints=hints, doc=doc
+            )
         if delete is not None:
             doc = f"The operation of `delete` for {title}."
             self.operations["delete"] = Do(delete, declaration, hints=hints, doc=doc)

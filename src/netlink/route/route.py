@@ -515,6 +515,7 @@ ROUTE = Object(
     replace=REPLACE,
     append=APPEND,
     update=CHANGE,
+    reports_replaced=True,
     groups=[RouteGroup.IPV4_ROUTE, RouteGroup.IPV6_ROUTE, RouteGroup.MPLS_ROUTE],
     filters={
         "family": "family",

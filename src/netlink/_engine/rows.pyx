@@ -1,0 +1,171 @@
+"""Requests of many records, nlmsghdr and payload of each, side by side in one buffer: `Rows`."""
+
+cimport cython
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.errno cimport E2BIG
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.string cimport memcmp, memcpy, memset
+
+from netlink._engine.record cimport (
+    Batch,
+    Record,
+    Store,
+    Table,
+    nl_area,
+    nl_area_free,
+    nl_area_pool,
+    nl_area_reserve,
+    nl_bytes,
+    nl_encode,
+    pool_of_stores,
+    table_of,
+)
+from netlink._wire cimport NL_F_ACK, NL_HEADER, nl_align, nl_header
+
+from netlink.errors import EncodeError
+
+nl_area_pool = pool_of_stores()
+
+cdef enum:
+    # Shapes that are remembered: more are forgotten together.
+    SHAPES_MAX = 4096
+
+
+@cython.final
+cdef class Rows:
+    """Records as requests of one type.
+
+    rows: a `Batch`, or records of one class. type, flags: of nlmsghdr.
+    prepare: a function that returns the record to send for a record; None: the record itself.
+    by_shape: whether what prepare returns depends only on which fields the record has and on its header, and differs
+    only in the header. It is then called once for each such shape.
+
+    TypeError for records of several classes, EncodeError for an attribute that is too long, and what prepare raises.
+    """
+
+    def __cinit__(self, declaration, rows, uint16_t type, uint16_t flags, prepare=None, bint by_shape=False):
+        cdef Batch batch
+        cdef Record record
+        cdef Py_ssize_t i
+        self.declaration = declaration
+        self.table = table_of(declaration)
+        self.type, self.flags = type, flags
+        self.prepare = prepare
+        self.by_shape = by_shape and self.table.set.header is not NULL
+        self.shapes = {}
+        if self.table.set.header is not NULL:
+            self.header_size = self.table.set.header.set.wire_size
+        if isinstance(rows, Batch):
+            batch = rows
+            if batch.table is not self.table:
+                raise TypeError(f"want a batch of {declaration.__name__}, not {rows!r}")
+            for i in range(batch.length):
+                self.add(batch.store, batch.at(i), batch, i)
+            return
+        for row in rows:
+            if not isinstance(row, Record) or (<Record>row).table is not self.table:
+                raise TypeError(f"want records of {declaration.__name__}, not {row!r}")
+            record = row
+            self.add(record.store, record.base, record, 0)
+
+    def __dealloc__(self):
+        nl_area_free(&self.out)
+
+    cdef int encode(self, Store store, const uint8_t *record) except -1:
+        """Append the payload of a record."""
+        cdef nl_bytes bytes
+        cdef int result
+        bytes.heap = store.heap.data
+        bytes.datagrams = store.datagrams.data
+        result = nl_encode(&self.table.set, record, &bytes, &self.out)
+        if result == -E2BIG:
+            raise EncodeError(f"row {self.count}: an attribute is longer than 65531 bytes")
+        if result < 0:
+            raise MemoryError
+        return 0
+
+    cdef int add(self, Store store, const uint8_t *record, object owner, Py_ssize_t index) except -1:
+        """Append the request of a record. owner, index: a batch that has it and its place there, or the record."""
+        cdef nl_header header
+        cdef size_t start = self.out.size, size
+        if nl_area_reserve(&self.out, NL_HEADER) < 0:
+            raise MemoryError
+        self.out.size += NL_HEADER
+        self.encode(store, record)
+        if self.prepare is not None:
+            self.prepare_row(start + NL_HEADER, record, owner, index)
+        size = self.out.size - start
+        if nl_area_reserve(&self.out, nl_align(size) - size) < 0:
+            raise MemoryError
+        memset(self.out.data + self.out.size, 0, nl_align(size) - size)
+        self.out.size = start + nl_align(size)
+        memset(&header, 0, sizeof(header))
+        header.length = <uint32_t>nl_align(size)
+        header.type, header.flags = self.type, self.flags
+        memcpy(self.out.data + start, &header, sizeof(header))
+        self.count += 1
+        return 0
+
+    cdef int prepare_row(self, size_t start, const uint8_t *record, object owner, Py_ssize_t index) except -1:
+        """Replace the payload from start on, that of a record, by the one to send."""
+        cdef size_t bits = self.table.set.presence, end = self.table.set.record_size
+        cdef bytes shape, payload
+        cdef Record prepared
+        found = None
+        if self.by_shape:
+            shape = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(end - bits + self.header_size))
+            memcpy(PyBytes_AS_STRING(shape), record + bits, end - bits)
+            memcpy(PyBytes_AS_STRING(shape) + (end - bits), self.out.data + start, self.header_size)
+            found = self.shapes.get(shape, self)
+            if found is not self and found is not None:
+                memcpy(self.out.data + start, PyBytes_AS_STRING(<bytes>found), self.header_size)
+                return 0
+        row = (<Batch>owner).view(index) if isinstance(owner, Batch) else owner
+        result = self.prepare(row)
+        if not isinstance(result, Record) or (<Record>result).table is not self.table:
+            raise TypeError(f"prepare must return a {self.declaration.__name__}, not {result!r}")
+        prepared = result
+        payload = PyBytes_FromStringAndSize(<const char *>self.out.data + start, <Py_ssize_t>(self.out.size - start))
+        self.out.size = start
+        self.encode(prepared.store, prepared.base)
+        if self.by_shape and found is self:
+            if len(self.shapes) >= SHAPES_MAX:
+                self.shapes.clear()
+            same = (self.out.size - start == <size_t>PyBytes_GET_SIZE(payload) and not memcmp(
+                self.out.data + start + self.header_size, PyBytes_AS_STRING(payload) + self.header_size,
+                self.out.size - start - self.header_size))
+            self.shapes[shape] = (PyBytes_FromStringAndSize(<const char *>self.out.data + start,
+                                                            <Py_ssize_t>self.header_size) if same else None)
+        return 0
+
+    cdef nl_header *request(self, size_t at) noexcept:
+        return <nl_header *>(self.out.data + at)
+
+    def payload_in(self, bytes datagram not None, Py_ssize_t n):
+        """The payload of the request with a number in a datagram."""
+        cdef const uint8_t *at = <const uint8_t *>PyBytes_AS_STRING(datagram)
+        while n:
+            at += (<const nl_header *>at).length
+            n -= 1
+        return PyBytes_FromStringAndSize(<const char *>at + NL_HEADER, (<const nl_header *>at).length - NL_HEADER)
+
+    def datagram(self, uint32_t sequence, uint32_t pid, size_t room, Py_ssize_t most):
+        """The next requests as one datagram, of at most room bytes and most requests, but at least one.
+
+        sequence: of the first; the others are numbered on. Only the last asks for an acknowledgement.
+        """
+        cdef size_t start = self.at, last = self.at
+        cdef Py_ssize_t count = 0
+        cdef nl_header *header
+        while self.next < self.count and (count == 0 or (
+                count < most and self.at - start + self.request(self.at).length <= room)):
+            header = self.request(self.at)
+            header.sequence = sequence + <uint32_t>count
+            header.pid = pid
+            last = self.at
+            self.at += header.length
+            self.next += 1
+            count += 1
+        if count:
+            self.request(last).flags = self.flags | NL_F_ACK
+        return PyBytes_FromStringAndSize(<const char *>self.out.data + start, <Py_ssize_t>(self.at - start))
