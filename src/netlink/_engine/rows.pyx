@@ -10,8 +10,6 @@ from netlink._engine.record cimport (
     Batch,
     Record,
     Store,
-    Table,
-    nl_area,
     nl_area_free,
     nl_area_pool,
     nl_area_reserve,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, overload
 
 from netlink import family as _family
 from netlink.config import Config
@@ -16,7 +16,7 @@ from netlink.route.link import ExtMask, Link, LinkFlags
 from netlink.route.link.records import link_of
 from netlink.route.object import unchecked
 from netlink.route.objects import OBJECTS, object_of
-from netlink.route.route import ROUTE
+from netlink.route.route import Route
 from netlink.schema import Batch, Record
 
 if TYPE_CHECKING:
@@ -214,10 +214,10 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
 
     def _many(self, verb: str, records: Any, ignore: Collection[int]) -> Call[list[Failure]]:
         rows: list[Any] | Batch[Any] = records if _is_batch(records) else list(records)
-        first: Any = rows[0] if len(rows) else None
-        of: Object[Any] = ROUTE if first is None else object_of(type(first))
-        if first is None:
+        if not len(rows):
             rows = []  # of no class
+        declaration = cast("type[Record]", type(rows[0])) if rows else Route
+        of: Object[Any] = object_of(declaration)
         prepare = None if of.check is unchecked else partial(of.check, verb)
         return self.many(of.operation(verb), rows, prepare=prepare, by_shape=of.by_shape, ignore=ignore)
 
