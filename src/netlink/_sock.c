@@ -359,24 +359,25 @@ int nl_sock_set_deadlines(struct nl_sock *s, const int64_t *read_at, const int64
     return 0;
 }
 
-/* Waits until a datagram is queued. The caller has called enter(). */
+/* For so long a wait lets nobody look for signals. */
+#define PATIENCE ((int64_t)1000000000)
+
+/* Waits until a datagram is queued. The caller has called enter(). -EINTR also after a while without anything: a signal
+ * that another thread got, or that came just before the wait, interrupts nothing, and Python's handler still has to
+ * run. */
 static int wait_readable(struct nl_sock *s)
 {
+    int64_t look = now() + PATIENCE;
     for (;;) {
         /* Set before the deadline is read: a later change of the deadline writes to wake. */
         atomic_store(&s->waiting, 1);
         int64_t deadline = atomic_load(&s->read_deadline);
-        struct timespec timeout, *limit = NULL;
-        if (deadline) {
-            int64_t left = deadline - now();
-            if (left < 0)
-                left = 0;
-            timeout.tv_sec = left / 1000000000;
-            timeout.tv_nsec = left % 1000000000;
-            limit = &timeout;
-        }
+        int64_t left = (deadline && deadline < look ? deadline : look) - now();
+        if (left < 0)
+            left = 0;
+        struct timespec limit = {left / 1000000000, left % 1000000000};
         struct pollfd fds[2] = {{s->fd, POLLIN, 0}, {s->wake, POLLIN, 0}};
-        int ready = ppoll(fds, 2, limit, NULL);
+        int ready = ppoll(fds, 2, &limit, NULL);
         int error = errno;
         atomic_store(&s->waiting, 0);
         if (closed(s))
@@ -396,6 +397,8 @@ static int wait_readable(struct nl_sock *s)
             return -ETIMEDOUT;
         if (fds[0].revents)
             return 0;
+        if (ready == 0 && now() >= look)
+            return -EINTR;
     }
 }
 

@@ -7,6 +7,7 @@ import itertools
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 import netns
 from kernel.flows import UDP, tuples
-from kernel.tools import Child, Peer, on_signal, soon
+from kernel.tools import Child, Peer, on_signal, soon, wait_blocked
 from netlink import Family, Header, Message, Overrun, dial
 from netlink.netfilter import conntrack
 from netlink.netfilter.conntrack import Event, Flow, Mirror, listen
@@ -203,3 +204,39 @@ def test_messages_without_a_request_are_all_received(alarm: Alarm) -> None:
                 except InterruptError:
                     pass
         assert [m.header.pid for messages in got for m in messages] == list(range(count))
+
+
+def test_a_signal_that_another_thread_gets() -> None:
+    netns.require_conntrack()
+    main = threading.get_native_id()
+
+    def signalled() -> None:
+        wait_blocked(main, "ppoll")
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)  # Python's handler is left to the main thread
+
+    with listen() as stream, on_signal(signal.SIGUSR1, lambda *_: stream.stop()):
+        helper = threading.Thread(target=signalled)
+        helper.start()
+        assert list(stream) == []
+        helper.join()
+
+
+def test_an_exception_of_a_signal_that_another_thread_gets() -> None:
+    main = threading.get_native_id()
+    seen: list[int] = []
+
+    def handler(number: int, frame: object) -> None:
+        seen.append(number)
+        raise InterruptError
+
+    def signalled() -> None:
+        wait_blocked(main, "ppoll")
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+
+    with dial(Family.ROUTE) as conn, on_signal(signal.SIGUSR1, handler):
+        helper = threading.Thread(target=signalled)
+        helper.start()
+        with pytest.raises(InterruptError):
+            conn.receive()
+        helper.join()
+    assert seen == [signal.SIGUSR1]
