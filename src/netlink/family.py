@@ -32,7 +32,7 @@ from netlink._engine.record import Batch, Field, Record
 from netlink._engine.rows import Rows
 from netlink._io.address import Address
 from netlink._io.exchange import Call, Method
-from netlink._io.source import kinds_of
+from netlink._io.source import kinds_of, open_source
 from netlink.config import Config
 from netlink.conn import ROWS, BaseConn, Conn, open_conn
 from netlink.errors import OpError
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import ParamSpec, TypeVar
 
-    from netlink._io.source import Kind, Kinds
+    from netlink._io.source import Kinds, SocketSource
     from netlink.aio import AsyncConn
     from netlink.bpf import Instruction
     from netlink.config import ConfigOptions
@@ -216,9 +216,14 @@ class Family(Generic[C]):
         call = Call.of_rows(pattern, made, ignore)
         return Call.of_steps(partial(_failures, call), self.protocol)
 
-    def source(self, listen: Listen[Any]) -> tuple[Iterable[Kind[Any]], Iterable[int]]:
-        """The kinds and groups of a stream. A protocol whose numbers are looked up overrides this method."""
-        return listen.kinds, listen.groups
+    def source(self, listen: Listen[Any], **options: Any) -> SocketSource[Any]:
+        """Open the source of a stream. A protocol whose numbers are looked up overrides this method.
+
+        options: those of `netlink.stream.open_source` but for kinds, groups and config.
+        """
+        return open_source(
+            self.protocol, listen.kinds, groups=listen.groups, config=self.conn.config, **options
+        )
 
     @overload
     def iterate(self: Family[Conn], call: Call[Batch[_T]], rows: int = ...) -> Iterator[Batch[_T]]: ...
@@ -642,7 +647,7 @@ class Listen(Method, Generic[_T]):
         bpf: Collection[Instruction] | None = None,
     ) -> Stream[_T, Any]:
         """Open the stream, as a method of a family object."""
-        from netlink import stream
+        from netlink.stream import Stream  # slow to import
 
         conn = family.conn
         if isinstance(conn, Deferred):
@@ -650,25 +655,18 @@ class Listen(Method, Generic[_T]):
         if conn.config is None:
             raise TypeError(f"{self.name} opens a stream from the kernel, which {conn!r} is not connected to")
         self.check(on_overrun)
-        options: dict[str, Any] = {"read_buffer": read_buffer, "reliable": reliable, "matches": matches, "bpf": bpf}
         with ExitStack() as opened:
+            owns: tuple[Family[Any], ...] = ()
             if on_overrun == "resync":
-                other = opened.enter_context(dial(type(family), conn.config))
-                options |= {"resync": self.state_of(other), "owns": (other,)}
-            kinds, groups = family.source(self)
+                owns = (opened.enter_context(dial(type(family), conn.config)),)
             try:
-                found: Stream[_T, Any] = stream.open(
-                    family.protocol,
-                    kinds,
-                    groups=groups,
-                    config=conn.config,
-                    on_overrun=on_overrun,
-                    **options,
-                )
+                source = family.source(self, read_buffer=read_buffer, reliable=reliable, matches=matches, bpf=bpf)
             except OpError as error:
                 error.hint = error.hint or family.hints.get(error.errno or 0, "")
                 raise
             opened.pop_all()
+        resync = self.state_of(owns[0]) if owns else None
+        found: Stream[_T, Any] = Stream(source, on_overrun=on_overrun, resync=resync, owns=owns)
         return found
 
     @property
@@ -680,6 +678,8 @@ class Listen(Method, Generic[_T]):
 
     def check(self, on_overrun: Any) -> None:
         """ValueError for a policy that its streams do not have."""
+        if on_overrun not in ("raise", "mark", "resync"):
+            raise ValueError(f"on_overrun must be 'raise', 'mark' or 'resync', not {on_overrun!r}")
         if on_overrun == "resync" and self.state is None:
             raise ValueError(f"{self.name} has no dump for a resync: on_overrun must be 'raise' or 'mark'")
 

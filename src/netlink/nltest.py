@@ -225,8 +225,6 @@ def _opener(
         from netlink._io.source import ItemSource
         from netlink.stream import Stream
 
-        if on_overrun not in ("raise", "mark", "resync"):
-            raise ValueError(f"on_overrun must be 'raise', 'mark' or 'resync', not {on_overrun!r}")
         listen.check(on_overrun)
         # The state is read over a separate, synchronous connection, as for streams from the kernel.
         cls: Any = family.__class__

@@ -549,6 +549,35 @@ def test_an_event_that_is_shorter_than_the_header_is_malformed(sock: Socket, pee
     assert numbers(stream.read(9, True)) == [2]
 
 
+def of_controller(command: int, **fields: Any) -> Message:
+    return told(command, FamilyInfo(**fields), type_=16)
+
+
+def test_a_stream_reports_that_its_family_is_removed(sock: Socket, peer: Peer) -> None:
+    stream = reader(sock, peer, Kind(NUMBER, Device, What.NEWS, command=NEWS), family=NUMBER)
+    for other in (
+        of_controller(1, name="mine", id=NUMBER),
+        of_controller(2, name="other", id=NUMBER + 1),
+        of_controller(2, name="mine"),
+        Message(Header(type=16), b"\2\2"),
+        Message(Header(type=16), bytes([2, 2, 0, 0]) + b"\x09\0\1\0"),
+        told(2, FamilyInfo(id=NUMBER), type_=NUMBER),
+    ):
+        peer.send(other, told(NEWS, Device(number=1)))
+        assert numbers(stream.read(9, True)) == [1]
+    peer.send(told(NEWS, Device(number=2)), of_controller(2, name="mine", id=NUMBER), told(NEWS, Device(number=3)))
+    assert numbers(stream.read(9, True)) == [2]
+    with pytest.raises(FileNotFoundError, match="the kernel has removed the family"):
+        stream.read(9, True)
+    assert numbers(stream.read(9, True)) == [3]
+    for wait in (True, False, True):
+        with pytest.raises(FileNotFoundError, match="the kernel has removed the family"):
+            stream.read(9, wait)
+    stream.end_when_empty()
+    with pytest.raises(FileNotFoundError):
+        stream.read(9, True)
+
+
 @pytest.mark.parametrize("command", [-1, 256])
 def test_a_command_is_a_byte(sock: Socket, peer: Peer, command: int) -> None:
     with pytest.raises(OverflowError):

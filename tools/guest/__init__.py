@@ -310,6 +310,7 @@ def _script(command: list[str], here: Path) -> str:
     for name, value in os.environ.items():
         if re.fullmatch(r"[A-Za-z_]\w*", name) and name not in {"PWD", "OLDPWD", "SHLVL", "_"}:
             lines.append(f"export {name}={shlex.quote(value)}")
+    lines.append("export NETLINK_TEST_MODULES=1\n")  # a guest's own, so that tests may load and remove them
     return "\n".join([*lines, f"cd {shlex.quote(str(here))} || exit {NO_RESULT}", f"exec {shlex.join(command)}"]) + "\n"
 
 

@@ -99,6 +99,8 @@ cdef class StreamReader(Receiver):
     cdef int64_t ahead              # bytes that may be queued before that acknowledgement
     cdef bint draining              # the stream ends if nothing is queued
     cdef uint32_t last              # sequence number of the request whose acknowledgement ends the stream
+    cdef uint16_t family            # number of the generic family whose removal is an error; 0: none
+    cdef bint removed               # it is removed
     cdef readonly bint ended
     cdef readonly uint64_t lost
 
@@ -107,6 +109,7 @@ cdef class StreamReader(Receiver):
     cdef Batch read_until(self, Py_ssize_t rows, bint wait, uint32_t sequence)
     cdef Batch handed_out(self)
     cdef int answer(self, const nl_message *m) noexcept nogil
+    cdef bint reports_removal(self, const nl_message *m) noexcept nogil
     cdef int receive(self, bint wait) noexcept nogil
     cdef int refill(self, bint wait) noexcept nogil
     cdef int receive_into_store(self, bint wait) noexcept nogil

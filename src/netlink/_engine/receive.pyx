@@ -8,8 +8,8 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.errno cimport EAGAIN, EINTR, ENOBUFS, ENOMEM, EPERM, EPROTO, ETIMEDOUT
-from libc.stdint cimport UINT32_MAX, int64_t, uint8_t
+from libc.errno cimport EAGAIN, EINTR, ENOBUFS, ENOENT, ENOMEM, EPERM, EPROTO, ETIMEDOUT
+from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint16_t
 from libc.string cimport memcpy, memset
 
 from netlink._codec cimport Message, parse_messages, verdict_error
@@ -57,6 +57,7 @@ from netlink._wire cimport (
     nl_attribute,
     nl_cursor,
     nl_header,
+    nl_load16,
     nl_next_attribute,
     nl_next_message,
     nl_parse_verdict,
@@ -75,6 +76,10 @@ cdef extern from "Python.h":
 cdef enum:
     # sizeof(struct genlmsghdr), linux/genetlink.h. Its first byte is the command.
     GENL_HEADER = 4
+    # The controller of generic netlink, and what it sends of a family that is removed.
+    GENL_ID_CTRL = 16
+    CTRL_CMD_DELFAMILY = 2
+    CTRL_ATTR_FAMILY_ID = 1
     SLOTS = 256
     # Bytes of memory of these, if the slots are long.
     RING_SIZE = 4 << 20
@@ -106,6 +111,8 @@ cdef enum:
     SHORT
     # A list of records has an attribute whose length does not fit it.
     LIST
+    # The family of the messages is removed.
+    REMOVED
 
 
 nl_area_pool = pool_of_stores()
@@ -261,6 +268,9 @@ cdef class Receiver:
             return DecodeError(f"{self.now.cls.__name__}: the length field of an attribute does not fit its list")
         if result == SHORT:
             return DecodeError("a message is shorter than the header of its protocol, such as genlmsghdr")
+        if result == REMOVED:
+            return OpError("receive", OSError(ENOENT, "the kernel has removed the family, as with its module: open the "
+                                                      "stream again"))
         return OpError("receive", -result)
 
 
@@ -462,10 +472,12 @@ cdef class StreamReader(Receiver):
     loss.
     slot: limit of a datagram in bytes. A longer one is truncated, counted as lost, and raises the limit. views: whether
     a declaration has fields that are views.
+    family: the number of a generic family. Once the controller has reported its removal, all reads raise OpError
+    (ENOENT), since the kernel sends no more of its messages. 0 for none.
     """
 
     def __cinit__(self, Socket sock, kinds, *, counter=None, uint32_t first=0, Ledger ledger=None,
-                  bint count_drops=True, matches=(), size_t slot, bint views=False, sender=0):
+                  bint count_drops=True, matches=(), size_t slot, bint views=False, sender=0, uint16_t family=0):
         cdef Kind *kind
         cdef uint8_t number
         cdef Declared declared
@@ -508,6 +520,7 @@ cdef class StreamReader(Receiver):
         self.views = views
         self.named = sender is not None
         self.sender = 0 if sender is None else sender
+        self.family = family
         self.ready = []
         if self.counts_drops:
             self.drops = sock.drops
@@ -624,6 +637,9 @@ cdef class StreamReader(Receiver):
                     break
             kind += 1
         else:
+            if self.family and self.reports_removal(m):
+                self.removed = True
+                return REMOVED
             return 0
         if kind.declared != self.place:
             self.next_place = kind.declared
@@ -645,6 +661,19 @@ cdef class StreamReader(Receiver):
         if self.now.match is not None and not self.now.match.matches(record, self.store.heap.data):
             self.store.drop_last(&self.now.table.set, heap)
         return 0
+
+    cdef bint reports_removal(self, const nl_message *m) noexcept nogil:
+        """Whether the controller reports the removal of the family in a message."""
+        cdef nl_cursor cursor
+        cdef nl_attribute a
+        if m.header.type != GENL_ID_CTRL or m.size < GENL_HEADER or m.payload[0] != CTRL_CMD_DELFAMILY:
+            return False
+        cursor.at = m.payload + GENL_HEADER
+        cursor.left = m.size - GENL_HEADER
+        while nl_next_attribute(&cursor, &a) == NL_ITEM:
+            if a.type & NL_ATTR_TYPE == CTRL_ATTR_FAMILY_ID and a.size == 2:
+                return nl_load16(a.payload) == self.family
+        return False
 
     cdef int answer(self, const nl_message *m) noexcept nogil:
         """Process a control message. The result DONE only closes a batch here, and reports no error."""
@@ -669,6 +698,8 @@ cdef class StreamReader(Receiver):
         cdef bint some = self.store.count != 0
         if self.ended:
             return DONE
+        if self.removed:
+            return REMOVED
         if self.awaited:
             if self.ahead < 0:
                 return -EAGAIN

@@ -43,6 +43,7 @@ _PAST = 0.0  # in time.monotonic()
 # CAP_NET_ADMIN over the network namespace, and may as well have the kernel send.
 _SENT_BY_PROCESSES = (Family.USERSOCK, Family.KOBJECT_UEVENT)
 _START, _STOP, _OTHER = 1, 2, 3  # sequence numbers of the requests
+_CONTROLLER = 16  # GENL_ID_CTRL, which is the number of its multicast group, too
 
 
 class Kind(NamedTuple, Generic[_R_co]):
@@ -136,6 +137,7 @@ def open_source(
     answers: int | None = None,
     start: Call[None] | None = None,
     stop: Call[None] | None = None,
+    family: int = 0,
 ) -> SocketSource[_R]:
     """Open the socket of a `Stream`, as `netlink.stream.open` does, with more options for families.
 
@@ -145,6 +147,8 @@ def open_source(
     start: a request that makes the kernel send, and that it acknowledges within the send, as all but audit do. OpError
     for its refusal, with the hints of the call, and ENOBUFS if messages left no room for the acknowledgement.
     stop: a request that ends the sending. The stream still reads the messages before its acknowledgement.
+    family: the number of the generic family that sends; 0 for none. Once the kernel removes it, the stream raises
+    FileNotFoundError, which is an OpError.
     """
     kinds = kinds_of(kinds)
     if not kinds:
@@ -175,7 +179,10 @@ def open_source(
             slot=slot,
             views=any(has_views(kind.declaration, set()) for kind in kinds),
             sender=0 if groups and protocol in _SENT_BY_PROCESSES else None,
+            family=family,
         )
+        if family:
+            groups.append(_CONTROLLER)
         for group in groups:
             sock.join_group(group)
         if start is not None:

@@ -22,11 +22,10 @@ from netlink.family import Address, Call
 from netlink.schema import AttributeSet, Int, Items, Member, Str, array, event, string, u16, u32
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Self
 
     from netlink.family import Listen, Operation
-    from netlink.stream import Kind
+    from netlink.stream import SocketSource
 
 __all__ = ["Command", "Family", "FamilyInfo", "GroupInfo", "Message", "OperationFlags", "OperationInfo", "lookup"]
 
@@ -184,15 +183,43 @@ class Family(_family.Family[_family.C], protocol=_Protocol.GENERIC):
         } | options
         return super().pattern(operation, type=self.id or 0, **options)
 
-    def source(self, listen: Listen[Any]) -> tuple[Iterable[Kind[Any]], Iterable[int]]:
-        """The kinds and groups of a stream: numbers that are looked up by a connection of their own."""
+    def source(self, listen: Listen[Any], **options: Any) -> SocketSource[Any]:
+        """Open the source of a stream: its numbers are looked up by a connection of their own.
+
+        The source raises FileNotFoundError, which is an OpError, once the kernel removes the family.
+        """
         with _dial(self.protocol, self.conn.config) as conn:
             info = conn.execute(lookup(self.name, self.needs))
+            while True:
+                source = self._source(listen, info, options)
+                if self.id is not None:
+                    return source
+                try:
+                    # It may have been removed before the stream heard of it.
+                    again = conn.execute(lookup(self.name, self.needs))
+                    if again.id == info.id:
+                        return source
+                except BaseException:
+                    source.close()
+                    raise
+                source.close()
+                info = again
+
+    def _source(self, listen: Listen[Any], info: FamilyInfo, options: dict[str, Any]) -> SocketSource[Any]:
         groups = {group.name: group.id for group in info.groups or ()}
         for name in listen.groups:
             if name not in groups:
                 there = ", ".join(str(name) for name in groups) or "none"
                 hint = f"the family {self.name!r} of this kernel has no multicast group {name!r}; it has {there}"
                 raise OpError("join-group", _errno.ENOENT, hint=hint)
-        kinds = [kind._replace(type=info.id or 0, command=kind.type) for kind in listen.kinds]
-        return kinds, [groups[name] or 0 for name in listen.groups]
+        from netlink.stream import open_source  # slow to import
+
+        number = info.id or 0
+        return open_source(
+            self.protocol,
+            [kind._replace(type=number, command=kind.type) for kind in listen.kinds],
+            groups=[groups[name] or 0 for name in listen.groups],
+            config=self.conn.config,
+            family=0 if self.id is not None else number,
+            **options,
+        )
