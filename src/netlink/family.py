@@ -221,9 +221,7 @@ class Family(Generic[C]):
 
         options: those of `netlink.stream.open_source` but for kinds, groups and config.
         """
-        return open_source(
-            self.protocol, listen.kinds, groups=listen.groups, config=self.conn.config, **options
-        )
+        return open_source(self.protocol, listen.kinds, groups=listen.groups, config=self.conn.config, **options)
 
     @overload
     def iterate(self: Family[Conn], call: Call[Batch[_T]], rows: int = ...) -> Iterator[Batch[_T]]: ...
