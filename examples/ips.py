@@ -105,7 +105,8 @@ def main() -> None:
     end()  # the others, too, if one has failed
     for worker in workers:
         worker.join()
-    sys.exit(max(abs(worker.exitcode or 0) for worker in workers))
+    # A worker may be told to end before it listens.
+    sys.exit(any(worker.exitcode not in {0, -signal.SIGTERM} for worker in workers))
 
 
 if __name__ == "__main__":
