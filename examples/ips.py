@@ -24,6 +24,7 @@ from netlink.netfilter.nfqueue import Packet, Verdict
 
 # Packets that wait for a verdict. It is no limit: what is full first is the read buffer, whose losses have a number.
 MAX_LENGTH = 1_000_000
+ENDS = (signal.SIGTERM, signal.SIGINT)
 
 
 def load(path: str) -> re.Pattern[bytes]:
@@ -49,23 +50,29 @@ def describe(packet: Packet, match: re.Match[bytes]) -> str:
     return f"DROP {match.lastgroup} [{packet.src}]:{ports[0]} to [{packet.dst}]:{ports[1]} protocol {packet.proto}"
 
 
+def say(line: str) -> None:
+    """Print a line by one write, so that lines of several processes do not mix."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def inspect(number: int, signatures: re.Pattern[bytes], read_buffer: int) -> None:
     """Decide on the packets of a queue."""
     passed = 0
     with nfqueue.listen(number, max_length=MAX_LENGTH, fail_open=True, read_buffer=read_buffer) as queue:
-        for name in (signal.SIGTERM, signal.SIGINT):
+        for name in ENDS:
             signal.signal(name, lambda *_: queue.stop())
-        print(f"queue {number}: inspecting", flush=True)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
+        say(f"queue {number}: inspecting")
         for batch in queue.batches():
             found = [signatures.search(packet.payload or b"") for packet in batch]
             queue.verdict(batch, [Verdict.DROP if match else Verdict.ACCEPT for match in found])
             for packet, match in zip(batch, found, strict=True):
                 if match:
-                    print(describe(packet, match))
+                    say(describe(packet, match))
             if queue.lost != passed:
-                print(f"queue {number}: {queue.lost - passed} packets passed without inspection")
+                say(f"queue {number}: {queue.lost - passed} packets passed without inspection")
                 passed = queue.lost
-            sys.stdout.flush()
 
 
 def work(program: str, number: int, signatures: re.Pattern[bytes], read_buffer: int) -> None:
@@ -97,16 +104,18 @@ def main() -> None:
         for worker in workers:
             worker.terminate()
 
+    # Held back until there are handlers, here and in the workers.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     for worker in workers:
         worker.start()
-    for name in (signal.SIGTERM, signal.SIGINT):
+    for name in ENDS:
         signal.signal(name, end)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
     wait([worker.sentinel for worker in workers])
     end()  # the others, too, if one has failed
     for worker in workers:
         worker.join()
-    # A worker may be told to end before it listens.
-    sys.exit(any(worker.exitcode not in {0, -signal.SIGTERM} for worker in workers))
+    sys.exit(any(worker.exitcode for worker in workers))
 
 
 if __name__ == "__main__":
