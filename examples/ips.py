@@ -51,9 +51,7 @@ def describe(packet: Packet, match: re.Match[bytes]) -> str:
 
 
 def say(line: str) -> None:
-    """Print a line by one write, so that lines of several processes do not mix."""
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+    print(f"{line}\n", end="", flush=True)  # by one write: lines of several processes do not mix
 
 
 def inspect(number: int, signatures: re.Pattern[bytes], read_buffer: int) -> None:
