@@ -22,7 +22,8 @@ from errno import EIO
 from netlink._codec import Header, Message, marshal_attributes
 from netlink._engine.record import Record
 from netlink.conn import Conn
-from netlink.consts import HeaderFlags, HeaderType
+from netlink.consts import NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, HeaderFlags, HeaderType
+from netlink.consts import Family as _Protocol
 from netlink.errors import EncodeError, OpError
 from netlink.nlenc import int32_bytes
 
@@ -272,6 +273,9 @@ class _Double:
         if not isinstance(operations, Mapping):
             raise TypeError(f"operations must be a mapping from operations to functions, not {operations!r}")
         self.operations = operations
+        self._bounds = (
+            (NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END) if family.protocol == _Protocol.NETFILTER else ()
+        )  # of a batch: messages without an answer
         self.streams: dict[Any, Callable[[], Iterable[Any]]] = {}  # by Listen
         self._functions: dict[Any, Callable[..., Any]] = {}  # by operation
         self._watched: dict[tuple[int, int, bytes], Any] = {}  # operations by type, flags and payload of their requests
@@ -335,6 +339,8 @@ class _Double:
 
     def _answer(self, request: Message) -> Iterator[list[Message]]:
         """The datagrams of the reply to a request."""
+        if request.header.type in self._bounds:
+            return
         lookup = self._lookups.get(_looks(request))
         if lookup is not None:
             yield [_reply(request, _before(lookup, request) + lookup.reply(id=_NUMBER).encode())]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
+from netlink import Header, Message
 from netlink import family as _family
+from netlink.consts import NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, HeaderFlags, NetfilterSubsystem
 from netlink.errors import OpError
 from netlink.family import C, Call, Deferred, Do, Dump, Steps, verb
 from netlink.netfilter import nfnetlink
@@ -38,6 +40,13 @@ __all__ = ["Conn", "Ruleset", "dial", "dial_async"]
 _R = TypeVar("_R", bound=Record)
 _T = TypeVar("_T", Chain, Set)
 _ATTEMPTS = 64  # of a dump that changes meanwhile
+# What nfnetlink calls a batch: the subsystem of its changes is in `res_id`, and here are none.
+_EMPTY_BATCH = tuple(
+    Message(
+        Header(type=kind, flags=HeaderFlags.REQUEST), nfnetlink.NfGenMsg(res_id=NetfilterSubsystem.NFTABLES).encode()
+    )
+    for kind in (NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END)
+)
 _BUSY = "the ruleset changed during each attempt: read it while fewer changes are made"
 
 
@@ -68,8 +77,9 @@ class Conn(nfnetlink.Family[C]):
     closing and errors.
 
     `family` limits a request to the tables of one family; a request for one table needs it. Methods that read dumps
-    repeat them if the ruleset changes meanwhile, so that the result is of one generation; OpError (EBUSY) if that
-    happens every time. `Batch.interrupted` is false then.
+    wait for a change that is being made, and repeat the dumps if another begins meanwhile, so that the result is of one
+    generation and `Batch.interrupted` is false; OpError (EBUSY) if that happens every time. The operations `dump_...`
+    are one dump each, which may lack rules without a sign if it begins while a change is being made.
 
     Every method raises OpError: PermissionError without CAP_NET_ADMIN, FileNotFoundError if there is no such object.
     """
@@ -136,12 +146,12 @@ class Conn(nfnetlink.Family[C]):
     @verb
     def tables(self: Conn[Deferred], *, family: int | None = None) -> Steps[Batch[Table]]:
         """The tables."""
-        return (yield from _whole(self.dump_tables(family=family)))
+        return (yield from _whole(self, self.dump_tables(family=family)))
 
     @verb
     def chains(self: Conn[Deferred], *, table: str | None = None, family: int | None = None) -> Steps[Batch[Chain]]:
         """The chains, or those of a table."""
-        found = yield from _whole(self.dump_chains(family=family))
+        found = yield from _whole(self, self.dump_chains(family=family))
         return _of_table(found, table)
 
     @verb
@@ -151,12 +161,12 @@ class Conn(nfnetlink.Family[C]):
         """The rules, or those of a table, or of a chain of it, in their order. ValueError for a chain without table."""
         if chain is not None and table is None:
             raise ValueError("chain= needs table=")
-        return (yield from _whole(self.dump_rules(family=family, table=table, chain=chain)))
+        return (yield from _whole(self, self.dump_rules(family=family, table=table, chain=chain)))
 
     @verb
     def sets(self: Conn[Deferred], *, table: str | None = None, family: int | None = None) -> Steps[Batch[Set]]:
         """The sets and maps, or those of a table, without their elements."""
-        found = yield from _whole(self.dump_sets(family=family))
+        found = yield from _whole(self, self.dump_sets(family=family))
         return _of_table(found, table)
 
     @verb
@@ -166,7 +176,7 @@ class Conn(nfnetlink.Family[C]):
         An interval set has a row for the first key of each interval, and one with INTERVAL_END for the first key behind
         it, from the last to the first.
         """
-        return (yield from _whole(self.dump_elements(_list_of(of))))
+        return (yield from _whole(self, self.dump_elements(_list_of(of))))
 
     @overload
     def iter_elements(self: Conn[NetlinkConn], of: Set, rows: int = ...) -> Iterator[Batch[Element]]: ...
@@ -175,7 +185,8 @@ class Conn(nfnetlink.Family[C]):
     def iter_elements(self, of: Set, rows: int = 4096) -> Any:
         """`elements` in batches of some thousand rows: memory does not grow with the set.
 
-        It is one dump: `Batch.interrupted` is true if the ruleset changes meanwhile.
+        It is one dump: `Batch.interrupted` is true if a change begins meanwhile. If it begins while a change is being
+        made, elements may be missing without a sign, which `elements` excludes.
         """
         call: Any = self.calls.dump_elements(_list_of(of))
         return self.iterate(call, rows)  # type: ignore[misc]
@@ -189,34 +200,28 @@ class Conn(nfnetlink.Family[C]):
         family: int | None = None,
     ) -> Steps[Batch[Object]]:
         """The objects, or those of a type, or of a table."""
-        return (yield from _whole(self.dump_objects(family=family, table=table, type=type)))
+        return (yield from _whole(self, self.dump_objects(family=family, table=table, type=type)))
 
     @verb
     def flowtables(
         self: Conn[Deferred], *, table: str | None = None, family: int | None = None
     ) -> Steps[Batch[Flowtable]]:
         """The flowtables, or those of a table."""
-        return (yield from _whole(self.dump_flowtables(family=family, table=table)))
+        return (yield from _whole(self, self.dump_flowtables(family=family, table=table)))
 
     @verb
     def ruleset(self: Conn[Deferred], *, family: int | None = None) -> Steps[Ruleset]:
         """Tables, chains, rules, sets, objects and flowtables at one generation: all of the ruleset but elements."""
-        for _ in range(_ATTEMPTS):
-            before: Generation = yield self.get_generation()
-            found: list[Batch[Any]] = []
-            for call in (
-                self.dump_tables(family=family),
-                self.dump_chains(family=family),
-                self.dump_rules(family=family),
-                self.dump_sets(family=family),
-                self.dump_objects(family=family),
-                self.dump_flowtables(family=family),
-            ):
-                found.append((yield call))
-            after: Generation = yield self.get_generation()
-            if before.id == after.id and not any(batch.interrupted for batch in found):
-                return Ruleset(before.id or 0, *found)
-        raise _busy()
+        generation, found = yield from _at_once(
+            self,
+            self.dump_tables(family=family),
+            self.dump_chains(family=family),
+            self.dump_rules(family=family),
+            self.dump_sets(family=family),
+            self.dump_objects(family=family),
+            self.dump_flowtables(family=family),
+        )
+        return Ruleset(generation, *found)
 
     @verb
     def get(self: Conn[Deferred], one: _R) -> Call[_R]:
@@ -303,19 +308,31 @@ def _list_of(of: Set) -> ElementList:
     return ElementList(family=of.family, table=of.table, set=of.name)
 
 
-def _whole(call: Call[Batch[_R]]) -> Generator[Call[Any], Any, Batch[_R]]:
-    """A dump, repeated until nothing changes meanwhile."""
+def _at_once(nft: Conn[Deferred], *calls: Call[Batch[Any]]) -> Generator[Any, Any, tuple[int, list[Batch[Any]]]]:
+    """Dumps of one generation, and its number: repeated until nothing changes meanwhile.
+
+    A commit first counts the generation up and then changes the lists, without a lock that dumps take: a dump that
+    begins between the two can lack half of either ruleset, and says nothing of it. An empty batch takes the lock of
+    commits, and so waits for the one that is under way.
+    """
     for _ in range(_ATTEMPTS):
-        found: Batch[_R] = yield call
-        if not found.interrupted:
-            return found
-    raise _busy()
-
-
-def _busy() -> OpError:
+        before: Generation = yield nft.get_generation()
+        yield _EMPTY_BATCH
+        found: list[Batch[Any]] = []
+        for call in calls:
+            found.append((yield call))
+        after: Generation = yield nft.get_generation()
+        if before.id == after.id and not any(batch.interrupted for batch in found):
+            return before.id or 0, found
     error = OpError("receive", errno.EBUSY)
     error.hint = _BUSY
-    return error
+    raise error
+
+
+def _whole(nft: Conn[Deferred], call: Call[Batch[_R]]) -> Generator[Any, Any, Batch[_R]]:
+    """A dump of one generation."""
+    _, (found,) = yield from _at_once(nft, call)
+    return found
 
 
 def _of_table(found: Batch[_T], table: str | None) -> Batch[_T]:
