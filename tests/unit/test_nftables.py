@@ -223,7 +223,7 @@ def test_a_list_that_does_not_fit_its_message() -> None:
         nftables.Conn(
             nltest.dial(lambda requests: [requests[0].replace(data=b"ab", length=18, flags=0)] if requests else [])
         ) as nft,
-        pytest.raises(DecodeError, match="shorter than .*header"),
+        pytest.raises(DecodeError, match=r"shorter than .*header"),
     ):
         nft.dump_elements(of)
 
