@@ -19,8 +19,9 @@ cdef class Message:
 cdef bytes as_bytes(object data)
 cdef object verdict_error(str op, const nl_verdict *v, uint32_t sequence)
 cdef list parse_messages(const uint8_t *start, size_t size)
-cdef int marshalled_size(Message message, size_t *size) except -1
-cdef void marshal_into(Message message, uint8_t *out, size_t size) noexcept
+cdef int marshalled_size(const nl_header *header, bytes payload, size_t *size) except -1
+cdef void marshal_into(const nl_header *header, bytes payload, uint8_t *out, size_t size) noexcept
+cdef nl_header filled_header(Message message, uint32_t sequence, uint32_t pid) noexcept
 cpdef Message filled(Message message, uint32_t sequence, uint32_t pid)
 cdef int check_reply(const nl_header *request, const nl_header *reply) except -1
 cdef object verdict_error(str op, const nl_verdict *v, uint32_t sequence)

@@ -155,9 +155,9 @@ cdef class Message:
         least 16, and the padded length of header and data.
         """
         cdef size_t size
-        marshalled_size(self, &size)
+        marshalled_size(&self.h, self.payload, &size)
         out = PyBytes_FromStringAndSize(NULL, size)
-        marshal_into(self, <uint8_t *>PyBytes_AS_STRING(out), size)
+        marshal_into(&self.h, self.payload, <uint8_t *>PyBytes_AS_STRING(out), size)
         return out
 
     @staticmethod
@@ -279,9 +279,9 @@ def unmarshal_messages(b):
     return parse_messages(<const uint8_t *>PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data))
 
 
-cdef int marshalled_size(Message message, size_t *size) except -1:
-    cdef size_t length = message.h.length
-    cdef size_t have = NL_HEADER + len(bytes_of(message.payload))
+cdef int marshalled_size(const nl_header *header, bytes payload, size_t *size) except -1:
+    cdef size_t length = header.length
+    cdef size_t have = NL_HEADER + (0 if payload is None else PyBytes_GET_SIZE(payload))
     if length < NL_HEADER or length % 4:
         raise EncodeError(f"header.length must be at least {NL_HEADER} and a multiple of 4, not {length}")
     if have > length or length - have >= 4:
@@ -290,33 +290,40 @@ cdef int marshalled_size(Message message, size_t *size) except -1:
     return 0
 
 
-cdef void marshal_into(Message message, uint8_t *out, size_t size) noexcept:
+cdef void marshal_into(const nl_header *header, bytes payload, uint8_t *out, size_t size) noexcept:
     """Write a message. size: from marshalled_size."""
     cdef size_t have = 0
-    memcpy(out, &message.h, NL_HEADER)
-    if message.payload is not None:
-        have = PyBytes_GET_SIZE(message.payload)
-        memcpy(out + NL_HEADER, PyBytes_AS_STRING(message.payload), have)
+    memcpy(out, header, NL_HEADER)
+    if payload is not None:
+        have = PyBytes_GET_SIZE(payload)
+        memcpy(out + NL_HEADER, PyBytes_AS_STRING(payload), have)
     memset(out + NL_HEADER + have, 0, size - NL_HEADER - have)
 
 
 # Requests and replies
 
+cdef nl_header filled_header(Message message, uint32_t sequence, uint32_t pid) noexcept:
+    """The header with sequence, pid and the padded length of the message, each only if its own is 0."""
+    cdef nl_header header = message.h
+    if not header.length:
+        header.length = <uint32_t>nl_align(
+            NL_HEADER + (0 if message.payload is None else PyBytes_GET_SIZE(message.payload)))
+    if not header.sequence:
+        header.sequence = sequence
+    if not header.pid:
+        header.pid = pid
+    return header
+
+
 cpdef Message filled(Message message, uint32_t sequence, uint32_t pid):
-    """The message with sequence, pid and its padded length, each only if its own is 0."""
+    """The message with such a header."""
     cdef Message copy
     if message.h.length and message.h.sequence and message.h.pid:
         return message
     copy = Message.__new__(Message)
-    copy.h = message.h
+    copy.h = filled_header(message, sequence, pid)
     copy.payload = bytes_of(message.payload)
     copy.sealed = True
-    if not copy.h.length:
-        copy.h.length = <uint32_t>nl_align(NL_HEADER + PyBytes_GET_SIZE(copy.payload))
-    if not copy.h.sequence:
-        copy.h.sequence = sequence
-    if not copy.h.pid:
-        copy.h.pid = pid
     return copy
 
 

@@ -528,14 +528,14 @@ cdef object marshal_messages(object messages):
     cdef Message m
     for item in all_:
         m = <Message?>item
-        marshalled_size(m, &size)
+        marshalled_size(&m.h, m.payload, &size)
         total += size
     datagram = PyBytes_FromStringAndSize(NULL, total)
     out = <uint8_t *>PyBytes_AS_STRING(datagram)
     for item in all_:
         m = <Message>item
-        marshalled_size(m, &size)
-        marshal_into(m, out, size)
+        marshalled_size(&m.h, m.payload, &size)
+        marshal_into(&m.h, m.payload, out, size)
         out += size
     return datagram
 

@@ -8,7 +8,7 @@ import warnings as _warnings
 from functools import partial as _partial
 
 from netlink._engine.receive import Reader
-from netlink._io.exchange import Call, Exchange, Receiver, execute, iterate, run
+from netlink._io.exchange import Blocking, Call, Exchange, iterate, run
 from netlink._io.locks import Lock, Locks
 from netlink._transport import Namespace as _Namespace
 from netlink._transport import Socket as _NetlinkSocket
@@ -280,7 +280,7 @@ class BaseConn:
             sock.close()
 
 
-class Conn(Receiver, BaseConn):
+class Conn(Blocking, BaseConn):
     """A connection to a netlink family, over any object with the `Socket` protocol (close, send, send_messages,
     receive). `dial` opens one over a real socket; `Conn(sock, pid)` is for tests, with pid as the port id.
 
@@ -319,25 +319,6 @@ class Conn(Receiver, BaseConn):
         that a `for` loop abandons is closed when it is collected.
         """
         return iterate(self._exchange, self._iterating, self._exchange.receive_iter())
-
-    @overload
-    def execute(self, m: Message) -> list[Message]: ...
-    @overload
-    def execute(self, m: Call[_T]) -> _T: ...
-    def execute(self, m: Any) -> Any:
-        """Send one message, receive its reply and validate it, with no other send or receive in between.
-
-        With `HeaderFlags.DUMP` the reply is read until DONE, with `ACKNOWLEDGE` until the acknowledgement or error of
-        this request. With neither it is one datagram and, if that is multi-part, all datagrams that are queued already.
-        An acknowledgement after other messages is left out; a single acknowledgement is returned.
-
-        A request without ACKNOWLEDGE, such as one that changes something, may have no reply at all: this waits until
-        the deadline, without one for ever. So it does without REQUEST, since the kernel ignores such a message. `send`
-        does not wait.
-
-        Raises as `send` and `receive` do, and OpError(op="validate") for a message of another request.
-        """
-        return execute(self._exchange, self._executing, m)
 
     def execute_all(self, calls: Iterable[Call[_T]]) -> list[_T | OpError]:
         """Do many calls: a list of their results by position, with an OpError for each call that the kernel refused.

@@ -2,7 +2,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping
 from typing import Any, Generic, Literal, Self, TypeVar, final, overload
 
-from typing_extensions import Buffer
+from typing_extensions import Buffer, disjoint_base
 
 from netlink._codec import Message
 from netlink._engine.match import Match
@@ -211,8 +211,15 @@ class Exchange:
     def receive_from_double(self) -> list[Message]: ...
 
 def run(exchange: Exchange, lock: Lock, steps: Generator[Any, Any, _T]) -> _T: ...
-def execute(exchange: Exchange, lock: Lock, m: Message | Call[Any]) -> Any: ...
 def iterate(exchange: Exchange, lock: Lock, steps: Generator[Any, Any, Any]) -> Iterator[Any]: ...
 
-class Receiver:
+@disjoint_base
+class Blocking:
+    _exchange: Exchange
+    _receiving: Lock
+    _executing: Lock
     def receive(self) -> list[Message]: ...
+    @overload
+    def execute(self, m: Message) -> list[Message]: ...
+    @overload
+    def execute(self, m: Call[_T]) -> _T: ...

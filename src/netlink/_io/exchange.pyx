@@ -27,6 +27,7 @@ from netlink._codec cimport (
     as_bytes,
     check_reply,
     filled,
+    filled_header,
     marshal_into,
     marshalled_size,
     parse_messages,
@@ -188,15 +189,15 @@ cdef class Inbox:
             self.pending.appendleft(messages)
 
 
-cdef void begin_reply(nl_reply *reply, Message request) noexcept:
+cdef void begin_reply(nl_reply *reply, const nl_header *request) noexcept:
     """Begin with the reply to a request."""
     memset(reply, 0, sizeof(nl_reply))
-    if request.h.flags & NL_F_DUMP == NL_F_DUMP:
+    if request.flags & NL_F_DUMP == NL_F_DUMP:
         reply.kind = NL_REPLY_DUMP
     else:
-        reply.kind = NL_REPLY_ACKED if request.h.flags & NL_F_ACK else NL_REPLY_PLAIN
-    reply.sequence = request.h.sequence
-    reply.pid = request.h.pid
+        reply.kind = NL_REPLY_ACKED if request.flags & NL_F_ACK else NL_REPLY_PLAIN
+    reply.sequence = request.sequence
+    reply.pid = request.pid
 
 
 @cython.final
@@ -219,7 +220,7 @@ cdef class Reply:
         if request is None:
             self.state.kind = NL_REPLY_ANY
         else:
-            begin_reply(&self.state, request)
+            begin_reply(&self.state, &request.h)
 
     @property
     def done(self):
@@ -588,9 +589,12 @@ cdef class Exchange:
 
     cdef Message numbered(self, Message m):
         """The message with the next sequence number."""
+        return filled(m, self.next_sequence(), self.pid)
+
+    cdef uint32_t next_sequence(self) noexcept:
         # 0 is the sequence number of messages without a request.
         self.sequence = self.sequence % <uint32_t>0xffffffff + 1
-        return filled(m, self.sequence, self.pid)
+        return self.sequence
 
     cdef list prepared(self, ms, Call call=None):
         """The messages with filled headers, ready to send. call: of which they are, for the debugger."""
@@ -772,7 +776,8 @@ cdef class Exchange:
         may follow: nothing waits then, and the GIL is released once. `messages` does what is left of any other reply.
         """
         cdef uint8_t datagram[REQUEST_MAX]
-        cdef Message sent = self.numbered(m)
+        cdef uint32_t sequence = self.next_sequence()
+        cdef nl_header header = filled_header(m, sequence, self.pid)
         cdef nl_reply reply
         cdef nl_message message, end
         cdef nl_role role
@@ -780,10 +785,10 @@ cdef class Exchange:
         cdef ssize_t got = -EAGAIN, behind = -EAGAIN
         cdef int result = -EINTR
         cdef bint returned = False
-        cdef bint followed = call is not None and call.reply is not None and sent.h.flags & NL_F_ACK
+        cdef bint followed = call is not None and call.reply is not None and header.flags & NL_F_ACK
         error = None
-        marshalled_size(sent, &size)
-        marshal_into(sent, datagram, size)
+        marshalled_size(&header, m.payload, &size)
+        marshal_into(&header, m.payload, datagram, size)
         while result == -EINTR:
             with nogil:
                 result = send_from(self.real, datagram, size)
@@ -796,7 +801,7 @@ cdef class Exchange:
         if result < 0:
             error = OpError("send", -result)
         elif got >= 0:
-            begin_reply(&reply, sent)
+            begin_reply(&reply, &header)
             role = self.only_message(&reply, &self.buffer, got, &message)
             if role == NL_ROLE_DATA and behind > 0:
                 role = self.only_message(&reply, &self.behind, behind, &end)
@@ -819,7 +824,7 @@ cdef class Exchange:
                 error = raised
         elif got != -EAGAIN:
             error = receive_error(got, &self.buffer)
-        return step(self, self.messages(m, call, sent, error), None, &returned)
+        return step(self, self.messages(m, call, filled(m, sequence, self.pid), error), None, &returned)
 
     cdef nl_role only_message(self, nl_reply *reply, const nl_buffer *buffer, ssize_t got,
                               nl_message *message) noexcept:
@@ -1637,9 +1642,15 @@ def run(Exchange exchange not None, Lock lock not None, steps):
         lock.give_back()
 
 
-cdef class Receiver:
-    """The base of `Conn`. Compiled, so that no exception of a signal handler loses messages on their way to the caller.
+cdef class Blocking:
+    """The base of `Conn`: methods that wait in the calling thread.
+
+    Compiled, so that no exception of a signal handler loses messages on their way to the caller, and because nothing
+    but the kernel may cost time in a request that it answers at once.
     """
+
+    cdef public Exchange _exchange
+    cdef public Lock _receiving, _executing
 
     def receive(self):
         """Wait for one reply, and receive it.
@@ -1653,25 +1664,40 @@ cdef class Receiver:
         overflowed and messages were lost; ETIMEDOUT at the deadline. DecodeError for a malformed datagram, which is
         consumed. The connection stays usable: the rest of an unfinished reply is dropped.
         """
-        exchange = <Exchange?>self._exchange
-        return run(exchange, self._receiving, exchange.receive())
+        return run(self._exchange, self._receiving, self.begun().receive())
 
+    def execute(self, m):
+        """Send one message, receive its reply and validate it, with no other send or receive in between.
 
-def execute(Exchange exchange not None, Lock lock not None, m):
-    """`run` for `Exchange.do`."""
-    cdef bint returned = False
-    lock.take()
-    try:
-        if isinstance(m, Call) and (<Call>m).address is not None:
-            exchange.check_call(<Call>m)
-            return exchange.at_address(<Call>m)
-        if exchange.answers_at_once(m):
-            if isinstance(m, Call):
-                return exchange.at_once((<Call>m).message, <Call>m)
-            return exchange.at_once(<Message>m, None)
-        return step(exchange, exchange.do(m), None, &returned)
-    finally:
-        lock.give_back()
+        With `HeaderFlags.DUMP` the reply is read until DONE, with `ACKNOWLEDGE` until the acknowledgement or error of
+        this request. With neither it is one datagram and, if that is multi-part, all datagrams that are queued already.
+        An acknowledgement after other messages is left out; a single acknowledgement is returned.
+
+        A request without ACKNOWLEDGE, such as one that changes something, may have no reply at all: this waits until
+        the deadline, without one for ever. So it does without REQUEST, since the kernel ignores such a message. `send`
+        does not wait.
+
+        Raises as `send` and `receive` do, and OpError(op="validate") for a message of another request.
+        """
+        cdef Exchange exchange = self.begun()
+        cdef bint returned = False
+        self._executing.take()
+        try:
+            if isinstance(m, Call) and (<Call>m).address is not None:
+                exchange.check_call(<Call>m)
+                return exchange.at_address(<Call>m)
+            if exchange.answers_at_once(m):
+                if isinstance(m, Call):
+                    return exchange.at_once((<Call>m).message, <Call>m)
+                return exchange.at_once(<Message>m, None)
+            return step(exchange, exchange.do(m), None, &returned)
+        finally:
+            self._executing.give_back()
+
+    cdef Exchange begun(self):
+        if self._exchange is None or self._executing is None or self._receiving is None:
+            raise AttributeError(f"{type(self).__name__} has no socket: it was made without __init__")
+        return self._exchange
 
 
 def iterate(Exchange exchange not None, Lock lock not None, steps):

@@ -84,9 +84,10 @@ cdef class Locks:
 
     cdef int notify(self) except -1:
         """Wake all waiting threads."""
-        for waiter in self.changed:
-            waiter.release()
-        self.changed.clear()
+        if self.changed:
+            for waiter in self.changed:
+                waiter.release()
+            self.changed.clear()
         return 0
 
     cdef object seconds_left(self, str op, bint send, bint receive, object own):
