@@ -1,119 +1,323 @@
-"""The record of links."""
+"""Links, with the data of each kind: linux/if_link.h."""
 
 from __future__ import annotations
 
 import errno
-from enum import IntEnum, IntFlag
+from enum import IntEnum
+from types import MappingProxyType
 from typing import Any
 
 from netlink.consts import HeaderFlags, RouteGroup
 from netlink.route.command import Command
 from netlink.route.event import Event
+from netlink.route.link.af import AfSpec, Inet6
+from netlink.route.link.bond import Bond, BondPort
+from netlink.route.link.bridge import Bridge, BridgePort, BridgeSpec
+from netlink.route.link.can import Can, CanStats
+from netlink.route.link.header import ExtMask, IfInfoMsg, LinkEvent, LinkFlags, LinkMode, LinkType, OperState
+from netlink.route.link.overlays import Amt, Bareudp, Geneve, Gtp, Vxlan
+from netlink.route.link.stacked import (
+    Batadv,
+    Dsa,
+    Hsr,
+    IPoIB,
+    IPvlan,
+    Macsec,
+    Macvlan,
+    Ovpn,
+    Ppp,
+    Rmnet,
+    Tun,
+    Vlan,
+    Vrf,
+    VrfPort,
+    Wwan,
+)
+from netlink.route.link.stats import LinkMap, LinkStats32
+from netlink.route.link.tunnels import Gre, IP6Tunnel, IPTunnel, Sit, Vti, Xfrm
+from netlink.route.link.vf import VF, VFPort, Xdp
 from netlink.route.object import Object
+from netlink.route.stats import LinkStats64
 from netlink.schema import (
     AttributeSet,
+    Bytes,
+    Field,
     Int,
+    Items,
     Member,
     Str,
-    Struct,
+    binary,
     event,
     lladdr,
-    pad,
+    nested,
+    outer,
+    repeated,
     s32,
     string,
+    struct,
+    submessage,
     u8,
     u16,
     u32,
+    uint,
 )
 
-__all__ = ["LINK", "ExtMask", "IfInfoMsg", "Link", "LinkFlags", "OperState", "link_of"]
+__all__ = [
+    "KINDS",
+    "LINK",
+    "PORT_KINDS",
+    "Link",
+    "Netkit",
+    "NetkitMode",
+    "NetkitPolicy",
+    "NetkitScrub",
+    "Veth",
+    "Vxcan",
+    "link_of",
+]
 
 
-class LinkFlags(IntFlag):
-    """Flags of a link (IFF_*, linux/if.h)."""
+class Veth(AttributeSet, lenient=True):
+    """The data of a link of the kind "veth" (VETH_INFO_*). The kernel does not report it: see `Link.link`.
 
-    UP = 0x1  # IFF_UP, an administrator has brought it up
-    BROADCAST = 0x2  # IFF_BROADCAST
-    DEBUG = 0x4  # IFF_DEBUG
-    LOOPBACK = 0x8  # IFF_LOOPBACK
-    POINTOPOINT = 0x10  # IFF_POINTOPOINT
-    NOTRAILERS = 0x20  # IFF_NOTRAILERS
-    RUNNING = 0x40  # IFF_RUNNING, it can send and receive
-    NOARP = 0x80  # IFF_NOARP
-    PROMISC = 0x100  # IFF_PROMISC
-    ALLMULTI = 0x200  # IFF_ALLMULTI
-    MASTER = 0x400  # IFF_MASTER
-    SLAVE = 0x800  # IFF_SLAVE
-    MULTICAST = 0x1000  # IFF_MULTICAST
-    PORTSEL = 0x2000  # IFF_PORTSEL
-    AUTOMEDIA = 0x4000  # IFF_AUTOMEDIA
-    DYNAMIC = 0x8000  # IFF_DYNAMIC
-    LOWER_UP = 0x10000  # IFF_LOWER_UP, it has a carrier
-    DORMANT = 0x20000  # IFF_DORMANT
-    ECHO = 0x40000  # IFF_ECHO
+    peer: what the other end is made of. Its `index` is used only if the link has one, too.
+    """
+
+    peer: Field[Link | bytes | None] = submessage(1, on=outer(1), cases={"veth": lambda: Link})  # VETH_INFO_PEER
 
 
-class OperState(IntEnum):
-    """What a link can do now (IF_OPER_*, linux/if.h)."""
+class Vxcan(AttributeSet, lenient=True):
+    """The data of a link of the kind "vxcan" (VXCAN_INFO_*), as `Veth`."""
 
-    UNKNOWN = 0  # IF_OPER_UNKNOWN
-    NOTPRESENT = 1  # IF_OPER_NOTPRESENT
-    DOWN = 2  # IF_OPER_DOWN
-    LOWERLAYERDOWN = 3  # IF_OPER_LOWERLAYERDOWN
-    TESTING = 4  # IF_OPER_TESTING
-    DORMANT = 5  # IF_OPER_DORMANT
-    UP = 6  # IF_OPER_UP
+    peer: Field[Link | bytes | None] = submessage(1, on=outer(1), cases={"vxcan": lambda: Link})  # VXCAN_INFO_PEER
 
 
-class ExtMask(IntFlag):
-    """What a request for links asks for in addition, or leaves out (RTEXT_FILTER_*, linux/rtnetlink.h)."""
+class NetkitMode(IntEnum):
+    """At which layer a netkit pair works (enum netkit_mode)."""
 
-    VF = 0x01  # RTEXT_FILTER_VF, virtual functions
-    BRVLAN = 0x02  # RTEXT_FILTER_BRVLAN
-    BRVLAN_COMPRESSED = 0x04  # RTEXT_FILTER_BRVLAN_COMPRESSED
-    SKIP_STATS = 0x08  # RTEXT_FILTER_SKIP_STATS, no statistics
-    MRP = 0x10  # RTEXT_FILTER_MRP
-    CFM_CONFIG = 0x20  # RTEXT_FILTER_CFM_CONFIG
-    CFM_STATUS = 0x40  # RTEXT_FILTER_CFM_STATUS
-    MST = 0x80  # RTEXT_FILTER_MST
+    L2 = 0  # NETKIT_L2
+    L3 = 1  # NETKIT_L3
 
 
-class IfInfoMsg(Struct):
-    """struct ifinfomsg: the header of links. change: the flags that a request changes."""
+class NetkitPolicy(IntEnum):
+    """What happens to packets without a program (NETKIT_PASS, NETKIT_DROP)."""
 
-    family: Int = u8()
-    pad1 = pad(1)
-    type: Int = u16()
-    index: Int = s32()
-    flags: Member[LinkFlags] = u32(enum=LinkFlags)
-    change: Int = u32()
+    PASS = 0  # NETKIT_PASS
+    DROP = 2  # NETKIT_DROP
 
 
-class Link(AttributeSet, header=IfInfoMsg):
-    """A link (IFLA_*)."""
+class NetkitScrub(IntEnum):
+    """Whether mark and priority of a packet are cleared on the way (NETKIT_SCRUB_*)."""
 
+    NONE = 0  # NETKIT_SCRUB_NONE
+    DEFAULT = 1  # NETKIT_SCRUB_DEFAULT
+
+
+class Netkit(AttributeSet, lenient=True):
+    """The data of a link of the kind "netkit" (IFLA_NETKIT_*). peer: what the other end is made of, as for `Veth`."""
+
+    # IFLA_NETKIT_PEER_INFO
+    peer: Field[Link | bytes | None] = submessage(1, on=outer(1), cases={"netkit": lambda: Link})
+    primary: Int = u8(2)  # IFLA_NETKIT_PRIMARY
+    policy: Member[NetkitPolicy] = u32(3, enum=NetkitPolicy)  # IFLA_NETKIT_POLICY
+    peer_policy: Member[NetkitPolicy] = u32(4, enum=NetkitPolicy)  # IFLA_NETKIT_PEER_POLICY
+    mode: Member[NetkitMode] = u32(5, enum=NetkitMode)  # IFLA_NETKIT_MODE
+    scrub: Member[NetkitScrub] = u32(6, enum=NetkitScrub)  # IFLA_NETKIT_SCRUB
+    peer_scrub: Member[NetkitScrub] = u32(7, enum=NetkitScrub)  # IFLA_NETKIT_PEER_SCRUB
+    headroom: Int = u16(8)  # IFLA_NETKIT_HEADROOM
+    tailroom: Int = u16(9)  # IFLA_NETKIT_TAILROOM
+
+
+KINDS: MappingProxyType[str, type[AttributeSet]] = MappingProxyType(
+    {
+        "amt": Amt,
+        "bareudp": Bareudp,
+        "batadv": Batadv,
+        "bond": Bond,
+        "bridge": Bridge,
+        "can": Can,
+        "dsa": Dsa,
+        "erspan": Gre,
+        "geneve": Geneve,
+        "gre": Gre,
+        "gretap": Gre,
+        "gtp": Gtp,
+        "hsr": Hsr,
+        "ip6erspan": Gre,
+        "ip6gre": Gre,
+        "ip6gretap": Gre,
+        "ip6tnl": IP6Tunnel,
+        "ipip": IPTunnel,
+        "ipoib": IPoIB,
+        "ipvlan": IPvlan,
+        "ipvtap": IPvlan,
+        "macsec": Macsec,
+        "macvlan": Macvlan,
+        "macvtap": Macvlan,
+        "netkit": Netkit,
+        "ovpn": Ovpn,
+        "ppp": Ppp,
+        "rmnet": Rmnet,
+        "sit": Sit,
+        "tun": Tun,
+        "veth": Veth,
+        "vlan": Vlan,
+        "vrf": Vrf,
+        "vti": Vti,
+        "vti6": Vti,
+        "vxcan": Vxcan,
+        "vxlan": Vxlan,
+        "wwan": Wwan,
+        "xfrm": Xfrm,
+    }
+)
+"""The declarations of `Link.data` by the kind of the link.
+
+Kinds that are not here have no data: dummy, ifb, nlmon, team, vcan, wireguard and others. Data of unknown kinds
+is bytes.
+"""
+
+PORT_KINDS: MappingProxyType[str, type[BondPort | BridgePort | VrfPort]] = MappingProxyType(
+    {"bond": BondPort, "bridge": BridgePort, "vrf": VrfPort}
+)
+"""The declarations of `Link.port_data` by the kind of the link's master."""
+
+
+class Link(
+    AttributeSet,
+    header=IfInfoMsg,
+    lenient=True,
+    ignore=(42,),
+    rare=(
+        "alias",
+        "alt_names",
+        "cost",
+        "devlink_bus",
+        "devlink_dev",
+        "devlink_port",
+        "dpll_pin",
+        "link_event",
+        "new_ifindex",
+        "new_netnsid",
+        "phys_port_id",
+        "phys_port_name",
+        "phys_switch_id",
+        "priority",
+        "proto_down_mask",
+        "proto_down_reasons",
+        "vf_ports",
+        "vfs",
+        "wireless",
+    ),
+):
+    """A link: a network interface (IFLA_*).
+
+    A request has what it sets. It names an existing link by index, name or alt_name. name together with index is a new
+    name.
+
+    kind, data: "vlan" and `Vlan(id=5)`; `KINDS` has all. port_kind, port_data: what the master keeps for the link, and
+    what kind of a master that is. flags: a request changes those in change, too.
+    link: the index of the link below, or of the other end of a pair, in the namespace link_netnsid if it has that.
+    net_ns_fd, net_ns_pid: a request moves the link there. target_netnsid: that of the namespace a request is for.
+    af_spec: an `AfSpec`; of the family AF_BRIDGE a `BridgeSpec`. protinfo: of AF_BRIDGE a `BridgePort`, of AF_INET6 an
+    `Inet6`.
+    """
+
+    header: IfInfoMsg | None = None
     family: Int = IfInfoMsg.family
-    type: Int = IfInfoMsg.type
+    type: Member[LinkType] = IfInfoMsg.type
     index: Int = IfInfoMsg.index
     flags: Member[LinkFlags] = IfInfoMsg.flags
-    change: Int = IfInfoMsg.change
+    change: Member[LinkFlags] = IfInfoMsg.change
+    name: Str = string(3)  # IFLA_IFNAME
+    kind: Str = string((18, 1))  # IFLA_LINKINFO, IFLA_INFO_KIND
+    data: Field[Any] = submessage((18, 2), on="kind", cases=KINDS)  # IFLA_LINKINFO, IFLA_INFO_DATA
+    # IFLA_LINKINFO, IFLA_INFO_XSTATS
+    xstats: Field[CanStats | bytes | None] = submessage((18, 3), on="kind", cases={"can": CanStats})
+    port_kind: Str = string((18, 4))  # IFLA_LINKINFO, IFLA_INFO_SLAVE_KIND
+    # IFLA_LINKINFO, IFLA_INFO_SLAVE_DATA
+    port_data: Field[BridgePort | BondPort | VrfPort | bytes | None] = submessage(
+        (18, 5), on="port_kind", cases=PORT_KINDS
+    )
     address: Str = lladdr(1)  # IFLA_ADDRESS
     broadcast: Str = lladdr(2)  # IFLA_BROADCAST
-    name: Str = string(3)  # IFLA_IFNAME
     mtu: Int = u32(4)  # IFLA_MTU
     link: Int = u32(5)  # IFLA_LINK
-    qdisc: Str = string(6)  # IFLA_QDISC
-    master: Int = u32(10)  # IFLA_MASTER
-    txqlen: Int = u32(13)  # IFLA_TXQLEN
+    # IFLA_MASTER, the index of the bridge, bond or vrf that it is a port of; 0 in a request for none
+    master: Int = u32(10)
     operstate: Member[OperState] = u8(16, enum=OperState)  # IFLA_OPERSTATE
-    kind: Str = string((18, 1))  # IFLA_LINKINFO, IFLA_INFO_KIND
-    net_ns_pid: Int = u32(19)  # IFLA_NET_NS_PID
-    alias: Str = string(20)  # IFLA_IFALIAS
+    linkmode: Member[LinkMode] = u8(17, enum=LinkMode)  # IFLA_LINKMODE
+    qdisc: Str = string(6)  # IFLA_QDISC
+    txqlen: Int = u32(13)  # IFLA_TXQLEN, packets
     group: Int = u32(27)  # IFLA_GROUP
+    carrier: Int = u8(33)  # IFLA_CARRIER
+    carrier_changes: Int = u32(35)  # IFLA_CARRIER_CHANGES
+    carrier_up_count: Int = u32(47)  # IFLA_CARRIER_UP_COUNT
+    carrier_down_count: Int = u32(48)  # IFLA_CARRIER_DOWN_COUNT
+    promiscuity: Int = u32(30)  # IFLA_PROMISCUITY, how many users want it promiscuous
+    allmulti: Int = u32(61)  # IFLA_ALLMULTI, how many users want all multicast packets
+    num_tx_queues: Int = u32(31)  # IFLA_NUM_TX_QUEUES
+    num_rx_queues: Int = u32(32)  # IFLA_NUM_RX_QUEUES
+    min_mtu: Int = u32(50)  # IFLA_MIN_MTU
+    max_mtu: Int = u32(51)  # IFLA_MAX_MTU
+    gso_max_segs: Int = u32(40)  # IFLA_GSO_MAX_SEGS
+    gso_max_size: Int = u32(41)  # IFLA_GSO_MAX_SIZE
+    gro_max_size: Int = u32(58)  # IFLA_GRO_MAX_SIZE
+    tso_max_size: Int = u32(59)  # IFLA_TSO_MAX_SIZE
+    tso_max_segs: Int = u32(60)  # IFLA_TSO_MAX_SEGS
+    gso_ipv4_max_size: Int = u32(63)  # IFLA_GSO_IPV4_MAX_SIZE
+    gro_ipv4_max_size: Int = u32(64)  # IFLA_GRO_IPV4_MAX_SIZE
+    proto_down: Int = u8(39)  # IFLA_PROTO_DOWN, 1: a protocol keeps it without carrier
+    # IFLA_PROTO_DOWN_REASON, IFLA_PROTO_DOWN_REASON_MASK, of the reasons that a request changes
+    proto_down_mask: Int = u32((55, 1))
+    # IFLA_PROTO_DOWN_REASON, IFLA_PROTO_DOWN_REASON_VALUE, bits of the administrator's own
+    proto_down_reasons: Int = u32((55, 2))
+    stats: Field[LinkStats64 | None] = struct(23, LinkStats64)  # IFLA_STATS64
+    stats32: Field[LinkStats32 | None] = struct(7, LinkStats32)  # IFLA_STATS
+    map: Field[LinkMap | None] = struct(14, LinkMap)  # IFLA_MAP
+    alias: Str = string(20)  # IFLA_IFALIAS, a description
+    # IFLA_PROP_LIST, IFLA_ALT_IFNAME, further names, up to 127 bytes each
+    alt_names: Items[str] = repeated((52, 53), string)
+    alt_name: Str = string(53)  # IFLA_ALT_IFNAME, names the link in a request
+    perm_address: Str = lladdr(54)  # IFLA_PERM_ADDRESS, of hardware
+    parent_dev_name: Str = string(56)  # IFLA_PARENT_DEV_NAME
+    parent_dev_bus_name: Str = string(57)  # IFLA_PARENT_DEV_BUS_NAME
+    net_ns_pid: Int = u32(19)  # IFLA_NET_NS_PID
     net_ns_fd: Int = u32(28)  # IFLA_NET_NS_FD
-    ext_mask: Member[ExtMask] = u32(29, enum=ExtMask)  # IFLA_EXT_MASK
+    link_netnsid: Int = s32(37)  # IFLA_LINK_NETNSID
     target_netnsid: Int = s32(46)  # IFLA_TARGET_NETNSID
-    alt_name: Str = string(53)  # IFLA_ALT_IFNAME
+    new_netnsid: Int = s32(45)  # IFLA_NEW_NETNSID, where a link has gone, in events
+    new_ifindex: Int = s32(49)  # IFLA_NEW_IFINDEX, its index there, also in a request
+    ext_mask: Member[ExtMask] = u32(29, enum=ExtMask)  # IFLA_EXT_MASK
+    # IFLA_AF_SPEC
+    af_spec: Field[AfSpec | BridgeSpec | bytes | None] = submessage(
+        26, on="header.family", cases={0: AfSpec, 7: BridgeSpec}
+    )
+    # IFLA_PROTINFO
+    protinfo: Field[BridgePort | Inet6 | bytes | None] = submessage(
+        12, on="header.family", cases={7: BridgePort, 10: Inet6}
+    )
+    num_vf: Int = u32(21)  # IFLA_NUM_VF
+    vfs: Items[VF] = repeated((22, 1), VF)  # IFLA_VFINFO_LIST, IFLA_VF_INFO
+    vf_ports: Items[VFPort] = repeated((24, 1), VFPort)  # IFLA_VF_PORTS, IFLA_VF_PORT
+    port_self: Field[VFPort | None] = nested(25, VFPort, rare=True)  # IFLA_PORT_SELF
+    xdp: Field[Xdp | None] = nested(43, Xdp)  # IFLA_XDP
+    phys_port_id: Bytes = binary(34)  # IFLA_PHYS_PORT_ID
+    phys_port_name: Str = string(38)  # IFLA_PHYS_PORT_NAME
+    phys_switch_id: Bytes = binary(36)  # IFLA_PHYS_SWITCH_ID
+    devlink_bus: Str = string((62, 1))  # IFLA_DEVLINK_PORT, DEVLINK_ATTR_BUS_NAME, of its devlink port
+    devlink_dev: Str = string((62, 2))  # IFLA_DEVLINK_PORT, DEVLINK_ATTR_DEV_NAME
+    devlink_port: Int = u32((62, 3))  # IFLA_DEVLINK_PORT, DEVLINK_ATTR_PORT_INDEX
+    dpll_pin: Int = u32((65, 1))  # IFLA_DPLL_PIN, DPLL_A_PIN_ID, the id of its clock pin
+    link_event: Member[LinkEvent] = u32(44, enum=LinkEvent)  # IFLA_EVENT, why an event came
+    wireless: Bytes = binary(11)  # IFLA_WIRELESS
+    cost: Int = u32(8)  # IFLA_COST
+    priority: Int = u32(9)  # IFLA_PRIORITY
+    weight: Int = u32(15)  # IFLA_WEIGHT
+    max_pacing_offload_horizon: Int = uint(66)  # IFLA_MAX_PACING_OFFLOAD_HORIZON, nanoseconds
+    netns_immutable: Int = u8(67)  # IFLA_NETNS_IMMUTABLE, 1: it cannot move to another namespace
+    headroom: Int = u16(68)  # IFLA_HEADROOM, bytes
+    tailroom: Int = u16(69)  # IFLA_TAILROOM, bytes
     event: Member[Event] = event(Event)
 
 
