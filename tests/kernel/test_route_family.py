@@ -524,7 +524,7 @@ def test_without_a_kernel() -> None:
     with nltest.serve(route.Conn, functions) as rt:
         assert rt.index("eth7") == 7
         assert rt.dump(Route, table=7)[0].table == 7
-        assert rt.create(Link(name="eth7")) == known
+        assert rt.create(Link(name="eth7", kind="dummy")) == known
 
 
 def test_without_permission(netns: Any) -> None:

@@ -54,10 +54,14 @@ from netlink.route.encap import (
 from netlink.route.event import Event
 from netlink.route.family import Conn, dial, dial_async
 from netlink.route.link import (
+    BridgePortState,
+    BridgeVlanFlags,
+    BridgeVlanInfo,
     ExtMask,
     IfInfoMsg,
     Link,
     LinkFlags,
+    LinkProperties,
     OperState,
 )
 from netlink.route.mirror import Mirror, RouteChange, RouteChanges
@@ -125,10 +129,7 @@ from netlink.route.vlan import (
     BridgeVlanMsg,
     VlanDump,
     VlanEntry,
-    VlanFlags,
-    VlanInfo,
     VlanOptions,
-    VlanState,
     VlanStats,
     VlanTunnel,
 )
@@ -142,7 +143,10 @@ __all__ = [
     "AddressOrigin",
     "BPFEncap",
     "BPFProgram",
+    "BridgePortState",
     "BridgeVlan",
+    "BridgeVlanFlags",
+    "BridgeVlanInfo",
     "BridgeVlanMsg",
     "Command",
     "Conn",
@@ -170,6 +174,7 @@ __all__ = [
     "IfStatsMsg",
     "Link",
     "LinkFlags",
+    "LinkProperties",
     "LinkStats",
     "LinkStats64",
     "MPLSEncap",
@@ -226,10 +231,7 @@ __all__ = [
     "Via",
     "VlanDump",
     "VlanEntry",
-    "VlanFlags",
-    "VlanInfo",
     "VlanOptions",
-    "VlanState",
     "VlanStats",
     "VlanTunnel",
     "XfrmEncap",

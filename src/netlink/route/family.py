@@ -13,7 +13,7 @@ from netlink.errors import OpError
 from netlink.family import C, Call, Deferred, Failure, Steps, verb
 from netlink.route.dump import selection
 from netlink.route.link import ExtMask, Link, LinkFlags
-from netlink.route.link.records import link_of
+from netlink.route.link.check import link_of
 from netlink.route.object import unchecked
 from netlink.route.objects import OBJECTS, object_of
 from netlink.route.route import Route

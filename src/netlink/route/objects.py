@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from netlink.route.addr import ADDRESS
-from netlink.route.link import LINK
+from netlink.route.link.objects import LINK, LINK_PROPERTIES
 from netlink.route.neigh import NEIGHBOUR, NEIGHBOUR_TABLE
 from netlink.route.nexthop import NEXTHOP
 from netlink.route.nsid import NETNS_ID
@@ -33,6 +33,7 @@ OBJECTS: tuple[Object[Any], ...] = (
     NETNS_ID,
     BRIDGE_VLAN,
     LINK_STATS,
+    LINK_PROPERTIES,
     NEIGHBOUR_TABLE,
     QDISC,
     CLASS,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-from enum import IntEnum, IntFlag
+from enum import IntFlag
 from typing import TYPE_CHECKING, Any
 
 from netlink.consts import RouteGroup
 from netlink.route.command import Command
 from netlink.route.event import Event
+from netlink.route.link.bridge import BridgePortState, BridgeVlanFlags, BridgeVlanInfo
 from netlink.route.neigh import AF_BRIDGE
 from netlink.route.object import Object
 from netlink.schema import (
@@ -37,35 +38,10 @@ __all__ = [
     "BridgeVlanMsg",
     "VlanDump",
     "VlanEntry",
-    "VlanFlags",
-    "VlanInfo",
     "VlanOptions",
-    "VlanState",
     "VlanStats",
     "VlanTunnel",
 ]
-
-
-class VlanFlags(IntFlag):
-    """Flags of a VLAN (BRIDGE_VLAN_INFO_*)."""
-
-    MASTER = 0x01  # BRIDGE_VLAN_INFO_MASTER, of the bridge, too
-    PVID = 0x02  # BRIDGE_VLAN_INFO_PVID, that of packets that come in without a tag
-    UNTAGGED = 0x04  # BRIDGE_VLAN_INFO_UNTAGGED, packets go out without a tag
-    RANGE_BEGIN = 0x08  # BRIDGE_VLAN_INFO_RANGE_BEGIN
-    RANGE_END = 0x10  # BRIDGE_VLAN_INFO_RANGE_END
-    BRENTRY = 0x20  # BRIDGE_VLAN_INFO_BRENTRY, an entry of the bridge itself
-    ONLY_OPTS = 0x40  # BRIDGE_VLAN_INFO_ONLY_OPTS, in a request: change options of a VLAN alone
-
-
-class VlanState(IntEnum):
-    """States of a VLAN at a port (BR_STATE_*)."""
-
-    DISABLED = 0  # BR_STATE_DISABLED
-    LISTENING = 1  # BR_STATE_LISTENING
-    LEARNING = 2  # BR_STATE_LEARNING
-    FORWARDING = 3  # BR_STATE_FORWARDING
-    BLOCKING = 4  # BR_STATE_BLOCKING
 
 
 class VlanDump(IntFlag):
@@ -81,13 +57,6 @@ class BridgeVlanMsg(Struct):
     family: Int = u8()
     reserved = pad(3)
     index: Int = u32()
-
-
-class VlanInfo(Struct):
-    """struct bridge_vlan_info: a VLAN by its number."""
-
-    flags: Member[VlanFlags] = u16(enum=VlanFlags)
-    vid: Int = u16()
 
 
 class VlanTunnel(AttributeSet):
@@ -112,9 +81,9 @@ class VlanEntry(AttributeSet):
     range: the last VLAN of several; None for one. The constructor takes vid and flags instead of info.
     """
 
-    info: Field[VlanInfo | None] = struct(1, VlanInfo)  # BRIDGE_VLANDB_ENTRY_INFO
+    info: Field[BridgeVlanInfo | None] = struct(1, BridgeVlanInfo)  # BRIDGE_VLANDB_ENTRY_INFO
     range: Int = u16(2)  # BRIDGE_VLANDB_ENTRY_RANGE
-    state: Member[VlanState] = u8(3, enum=VlanState)  # BRIDGE_VLANDB_ENTRY_STATE
+    state: Member[BridgePortState] = u8(3, enum=BridgePortState)  # BRIDGE_VLANDB_ENTRY_STATE
     tunnel: Field[VlanTunnel | None] = nested(4, VlanTunnel)  # BRIDGE_VLANDB_ENTRY_TUNNEL_INFO
     stats: Field[VlanStats | None] = nested(5, VlanStats)  # BRIDGE_VLANDB_ENTRY_STATS
     mcast_router: Int = u8(6)  # BRIDGE_VLANDB_ENTRY_MCAST_ROUTER
@@ -124,7 +93,7 @@ class VlanEntry(AttributeSet):
 
     def __init__(self, *, vid: int | None = None, flags: int = 0, **values: Any) -> None:
         if vid is not None:
-            values["info"] = VlanInfo(vid=vid, flags=flags)
+            values["info"] = BridgeVlanInfo(vid=vid, flags=flags)
         super().__init__(**values)
 
     @property
@@ -133,7 +102,7 @@ class VlanEntry(AttributeSet):
         return self.info.vid if self.info else None
 
     @property
-    def flags(self) -> VlanFlags | None:
+    def flags(self) -> BridgeVlanFlags | None:
         """The flags of the VLAN."""
         return self.info.flags if self.info else None
 

@@ -1,4 +1,18 @@
-"""Links: network interfaces, struct ifinfomsg and IFLA_* of linux/if_link.h."""
+"""Links and the data of each kind: linux/if_link.h.
+
+    from netlink import route
+    from netlink.route import Link
+    from netlink.route.link import Bridge, BridgePort, Veth, Vlan
+
+    with route.dial() as rt:
+        bridge = rt.create(Link(name="br0", kind="bridge", data=Bridge(vlan_filtering=1)))
+        rt.create(Link(name="v0", kind="veth", master=bridge.index, data=Veth(peer=Link(name="v1"))))
+        rt.update(Link(name="v0", port_kind="bridge", port_data=BridgePort(cost=5)))
+        rt.create(Link(name="br0.5", kind="vlan", link=bridge.index, data=Vlan(id=5)))
+
+A field that a request does not have keeps its value. Values of another width than declared are in `unknown`, so that
+the links of no kernel end a dump.
+"""
 
 from __future__ import annotations
 
@@ -67,16 +81,16 @@ from netlink.route.link.overlays import (
     Geneve,
     Gtp,
     GtpRole,
-    PortRange,
     TunnelDF,
+    TunnelPortRange,
     Vxlan,
     VxlanLabelPolicy,
 )
 from netlink.route.link.records import (
     KINDS,
-    LINK,
     PORT_KINDS,
     Link,
+    LinkProperties,
     Netkit,
     NetkitMode,
     NetkitPolicy,
@@ -119,14 +133,14 @@ from netlink.route.link.stacked import (
 )
 from netlink.route.link.stats import LinkMap, LinkStats32
 from netlink.route.link.tunnels import (
-    EncapFlags,
-    EncapType,
     Gre,
     GreFlags,
     IP6Tunnel,
     IP6TunnelFlags,
     IPTunnel,
     Sit,
+    TunnelEncap,
+    TunnelEncapFlags,
     Vti,
     Xfrm,
 )
@@ -152,7 +166,6 @@ from netlink.route.link.vf import (
 
 __all__ = [
     "KINDS",
-    "LINK",
     "MCTP",
     "PORT_KINDS",
     "VF",
@@ -199,8 +212,6 @@ __all__ = [
     "CanStats",
     "CanTdc",
     "Dsa",
-    "EncapFlags",
-    "EncapType",
     "ExtMask",
     "Geneve",
     "Gre",
@@ -231,6 +242,7 @@ __all__ = [
     "LinkFlags",
     "LinkMap",
     "LinkMode",
+    "LinkProperties",
     "LinkStats32",
     "LinkType",
     "MIIStatus",
@@ -248,7 +260,6 @@ __all__ = [
     "NetkitScrub",
     "OperState",
     "Ovpn",
-    "PortRange",
     "PortRequest",
     "Ppp",
     "Rmnet",
@@ -258,6 +269,9 @@ __all__ = [
     "Tun",
     "TunType",
     "TunnelDF",
+    "TunnelEncap",
+    "TunnelEncapFlags",
+    "TunnelPortRange",
     "VFBroadcast",
     "VFGuid",
     "VFLinkState",

@@ -52,7 +52,7 @@ __all__ = [
 
 
 class BridgePortState(IntEnum):
-    """States of a port in the spanning tree (BR_STATE_*)."""
+    """States of a port, or of a vlan at it, in the spanning tree (BR_STATE_*)."""
 
     DISABLED = 0  # BR_STATE_DISABLED
     LISTENING = 1  # BR_STATE_LISTENING
@@ -231,19 +231,19 @@ class BridgeMode(IntEnum):
 
 
 class BridgeVlanFlags(IntFlag):
-    """Flags of a vlan of a port (BRIDGE_VLAN_INFO_*)."""
+    """Flags of a vlan of a bridge or a port (BRIDGE_VLAN_INFO_*)."""
 
-    MASTER = 0x1  # BRIDGE_VLAN_INFO_MASTER
-    PVID = 0x2  # BRIDGE_VLAN_INFO_PVID, it is that of frames without a tag
+    MASTER = 0x1  # BRIDGE_VLAN_INFO_MASTER, of the bridge, too
+    PVID = 0x2  # BRIDGE_VLAN_INFO_PVID, that of frames that come in without a tag
     UNTAGGED = 0x4  # BRIDGE_VLAN_INFO_UNTAGGED, its frames leave without a tag
     RANGE_BEGIN = 0x8  # BRIDGE_VLAN_INFO_RANGE_BEGIN, the first of a range of vlans
     RANGE_END = 0x10  # BRIDGE_VLAN_INFO_RANGE_END, the last of a range of vlans
-    BRENTRY = 0x20  # BRIDGE_VLAN_INFO_BRENTRY, of the bridge itself
-    ONLY_OPTS = 0x40  # BRIDGE_VLAN_INFO_ONLY_OPTS
+    BRENTRY = 0x20  # BRIDGE_VLAN_INFO_BRENTRY, an entry of the bridge itself
+    ONLY_OPTS = 0x40  # BRIDGE_VLAN_INFO_ONLY_OPTS, in a request: change options of a vlan alone
 
 
 class BridgeVlanInfo(Struct):
-    """struct bridge_vlan_info: a vlan of a port, or one end of a range."""
+    """struct bridge_vlan_info: a vlan by its number, or one end of a range."""
 
     flags: Member[BridgeVlanFlags] = u16(enum=BridgeVlanFlags)
     vid: Int = u16()

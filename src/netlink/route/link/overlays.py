@@ -33,8 +33,8 @@ __all__ = [
     "Geneve",
     "Gtp",
     "GtpRole",
-    "PortRange",
     "TunnelDF",
+    "TunnelPortRange",
     "Vxlan",
     "VxlanLabelPolicy",
 ]
@@ -55,7 +55,7 @@ class VxlanLabelPolicy(IntEnum):
     INHERIT = 1  # VXLAN_LABEL_INHERIT
 
 
-class PortRange(Struct):
+class TunnelPortRange(Struct):
     """struct ifla_vxlan_port_range: UDP source ports."""
 
     low: Int = be16()
@@ -74,7 +74,7 @@ class Vxlan(AttributeSet, lenient=True):
     learning: Int = u8(7)  # IFLA_VXLAN_LEARNING
     ageing: Int = u32(8)  # IFLA_VXLAN_AGEING, seconds
     limit: Int = u32(9)  # IFLA_VXLAN_LIMIT, of learned addresses, 0 for none
-    port_range: Field[PortRange | None] = struct(10, PortRange)  # IFLA_VXLAN_PORT_RANGE
+    port_range: Field[TunnelPortRange | None] = struct(10, TunnelPortRange)  # IFLA_VXLAN_PORT_RANGE
     proxy: Int = u8(11)  # IFLA_VXLAN_PROXY
     rsc: Int = u8(12)  # IFLA_VXLAN_RSC
     l2miss: Int = u8(13)  # IFLA_VXLAN_L2MISS
@@ -115,7 +115,7 @@ class Geneve(AttributeSet, lenient=True):
     ttl_inherit: Int = u8(12)  # IFLA_GENEVE_TTL_INHERIT
     df: Member[TunnelDF] = u8(13, enum=TunnelDF)  # IFLA_GENEVE_DF
     inner_proto_inherit: Flag = flag(14)  # IFLA_GENEVE_INNER_PROTO_INHERIT
-    port_range: Field[PortRange | None] = struct(15, PortRange)  # IFLA_GENEVE_PORT_RANGE
+    port_range: Field[TunnelPortRange | None] = struct(15, TunnelPortRange)  # IFLA_GENEVE_PORT_RANGE
 
 
 class Bareudp(AttributeSet, lenient=True):

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 from enum import IntEnum
 from types import MappingProxyType
 from typing import Any
 
-from netlink.consts import HeaderFlags, RouteGroup
-from netlink.route.command import Command
 from netlink.route.event import Event
 from netlink.route.link.af import AfSpec, Inet6
 from netlink.route.link.bond import Bond, BondPort
@@ -36,7 +33,6 @@ from netlink.route.link.stacked import (
 from netlink.route.link.stats import LinkMap, LinkStats32
 from netlink.route.link.tunnels import Gre, IP6Tunnel, IPTunnel, Sit, Vti, Xfrm
 from netlink.route.link.vf import VF, VFPort, Xdp
-from netlink.route.object import Object
 from netlink.route.stats import LinkStats64
 from netlink.schema import (
     AttributeSet,
@@ -64,16 +60,15 @@ from netlink.schema import (
 
 __all__ = [
     "KINDS",
-    "LINK",
     "PORT_KINDS",
     "Link",
+    "LinkProperties",
     "Netkit",
     "NetkitMode",
     "NetkitPolicy",
     "NetkitScrub",
     "Veth",
     "Vxcan",
-    "link_of",
 ]
 
 
@@ -321,59 +316,13 @@ class Link(
     event: Member[Event] = event(Event)
 
 
-_NAME_MAX, _ALT_NAME_MAX = 15, 127  # bytes
+class LinkProperties(AttributeSet, header=IfInfoMsg):
+    """Further names of a link, to add to it or to remove (RTM_NEWLINKPROP). `Link.alt_names` has all of them.
 
+    The link is named by index, name or alt_name.
+    """
 
-def link_of(link: str | int, **fields: Any) -> Link:
-    """A link by its name, an alternative name of it, or its index. ValueError for a name that no link can have."""
-    if not isinstance(link, str):
-        return Link(index=link, **fields)
-    return Link(**_named(link), **fields)
-
-
-def _named(name: str) -> dict[str, Any]:
-    """The field of a request that finds a link by its name."""
-    size = len(name.encode("utf-8", "surrogateescape"))
-    if not 0 < size <= _ALT_NAME_MAX or "\0" in name:
-        raise ValueError(f"the name of a link has 1 to {_ALT_NAME_MAX} bytes, not {size}: {name!r}")
-    return {"name": name} if size <= _NAME_MAX else {"alt_name": name}
-
-
-def _checked(verb: str, record: Link) -> Link:
-    if verb in ("get", "delete"):
-        if not record.index and record.name is None and record.alt_name is None:
-            raise ValueError(f"to {verb} a link needs its index or name")
-        key: dict[str, Any] = {"alt_name": record.alt_name} if record.name is None else _named(record.name)
-        return Link(
-            index=record.index or None,
-            **key,
-            ext_mask=record.ext_mask if verb == "get" else None,
-            target_netnsid=record.target_netnsid,
-        )
-    if record.name is not None and len(record.name.encode("utf-8", "surrogateescape")) > _NAME_MAX:
-        raise ValueError(f"the name of a link has at most {_NAME_MAX} bytes: {record.name!r}")
-    header = record.header or IfInfoMsg()
-    if header.flags and not header.change:
-        record = record.replace(header=header.replace(change=int(header.flags)))
-    return record
-
-
-LINK = Object(
-    Link,
-    "link",
-    new=Command.NEWLINK,
-    delete=Command.DELLINK,
-    get=Command.GETLINK,
-    replace=HeaderFlags.CREATE,
-    update=HeaderFlags(0),
-    echo=True,
-    groups=[RouteGroup.LINK],
-    filters={"master": "master", "kind": "kind"},
-    options=["ext_mask", "target_netnsid"],
-    check=_checked,
-    hints={
-        errno.ENODEV: "there is no such link",
-        errno.EEXIST: "there is a link of that name",
-        errno.EOPNOTSUPP: "the kernel has no such kind of link, or lacks its module",
-    },
-)
+    index: Int = IfInfoMsg.index
+    name: Str = string(3)  # IFLA_IFNAME
+    alt_names: Items[str] = repeated((52, 53), string)  # IFLA_PROP_LIST, IFLA_ALT_IFNAME, up to 127 bytes each
+    alt_name: Str = string(53)  # IFLA_ALT_IFNAME

@@ -24,20 +24,20 @@ from netlink.schema import (
 )
 
 __all__ = [
-    "EncapFlags",
-    "EncapType",
     "Gre",
     "GreFlags",
     "IP6Tunnel",
     "IP6TunnelFlags",
     "IPTunnel",
     "Sit",
+    "TunnelEncap",
+    "TunnelEncapFlags",
     "Vti",
     "Xfrm",
 ]
 
 
-class EncapType(IntEnum):
+class TunnelEncap(IntEnum):
     """What a tunnel's packets are in besides (TUNNEL_ENCAP_*)."""
 
     NONE = 0  # TUNNEL_ENCAP_NONE
@@ -46,7 +46,7 @@ class EncapType(IntEnum):
     MPLS = 3  # TUNNEL_ENCAP_MPLS
 
 
-class EncapFlags(IntFlag):
+class TunnelEncapFlags(IntFlag):
     """Checksums of what a tunnel's packets are in besides (TUNNEL_ENCAP_FLAG_*)."""
 
     CSUM = 0x1  # TUNNEL_ENCAP_FLAG_CSUM
@@ -90,8 +90,8 @@ class IPTunnel(AttributeSet, lenient=True):
     tos: Int = u8(5)  # IFLA_IPTUN_TOS
     proto: Int = u8(9)  # IFLA_IPTUN_PROTO, IPPROTO_IPIP, IPPROTO_IPV6, IPPROTO_MPLS, or 0 for any
     pmtudisc: Int = u8(10)  # IFLA_IPTUN_PMTUDISC
-    encap_type: Member[EncapType] = u16(15, enum=EncapType)  # IFLA_IPTUN_ENCAP_TYPE
-    encap_flags: Member[EncapFlags] = u16(16, enum=EncapFlags)  # IFLA_IPTUN_ENCAP_FLAGS
+    encap_type: Member[TunnelEncap] = u16(15, enum=TunnelEncap)  # IFLA_IPTUN_ENCAP_TYPE
+    encap_flags: Member[TunnelEncapFlags] = u16(16, enum=TunnelEncapFlags)  # IFLA_IPTUN_ENCAP_FLAGS
     encap_sport: Int = be16(17)  # IFLA_IPTUN_ENCAP_SPORT
     encap_dport: Int = be16(18)  # IFLA_IPTUN_ENCAP_DPORT
     collect_metadata: Flag = flag(19)  # IFLA_IPTUN_COLLECT_METADATA, packets bring their addresses: `external`
@@ -135,8 +135,8 @@ class Gre(AttributeSet, lenient=True):
     encap_limit: Int = u8(11)  # IFLA_GRE_ENCAP_LIMIT
     flowinfo: Int = be32(12)  # IFLA_GRE_FLOWINFO, traffic class and flow label
     flags: Member[IP6TunnelFlags] = u32(13, enum=IP6TunnelFlags)  # IFLA_GRE_FLAGS
-    encap_type: Member[EncapType] = u16(14, enum=EncapType)  # IFLA_GRE_ENCAP_TYPE
-    encap_flags: Member[EncapFlags] = u16(15, enum=EncapFlags)  # IFLA_GRE_ENCAP_FLAGS
+    encap_type: Member[TunnelEncap] = u16(14, enum=TunnelEncap)  # IFLA_GRE_ENCAP_TYPE
+    encap_flags: Member[TunnelEncapFlags] = u16(15, enum=TunnelEncapFlags)  # IFLA_GRE_ENCAP_FLAGS
     encap_sport: Int = be16(16)  # IFLA_GRE_ENCAP_SPORT
     encap_dport: Int = be16(17)  # IFLA_GRE_ENCAP_DPORT
     collect_metadata: Flag = flag(18)  # IFLA_GRE_COLLECT_METADATA, packets bring their addresses: `external`
