@@ -90,8 +90,9 @@ __all__ = [
 Steps: TypeAlias = Generator[Call[Any] | list[Call[Any]] | Message | tuple[Message, ...], Any, _R | Call[_R]]
 """A verb of several requests: a generator that yields a call and is sent its result, or yields a list of calls and is
 sent the list that `Conn.execute_all` returns, or yields a `netlink.Message` and is sent the messages of its reply,
-or yields a tuple of messages, which go in one datagram, and is sent two lists: the messages as sent, and those of the
-answers that are queued then. Its return value is the verb's result; if that is a `Call`, the result of the call."""
+or yields a tuple of messages, which go in one datagram, and is sent the answers that are queued then, as pairs: the
+number of the message that is answered, and an `OpError` for a refusal, None for an acknowledgement, or else a message.
+Its return value is the verb's result; if that is a `Call`, the result of the call."""
 
 
 class Failure(NamedTuple):

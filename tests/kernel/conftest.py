@@ -15,7 +15,8 @@ import pytest
 
 import netns as netns_
 from kernel.tools import HangError, Peer, Worker, eventually
-from netlink import Conn, Family, dial
+from netlink import Conn, Family, OpError, dial
+from netlink.netfilter import nftables
 from pace import SLOWNESS
 
 HERE = Path(__file__).parent
@@ -92,6 +93,17 @@ def ct(netns: netns_.Namespace) -> Iterator[Conn]:
     netns_.require_conntrack()
     with dial(Family.NETFILTER) as conn:
         yield conn
+
+
+@pytest.fixture
+def nft(netns: netns_.Namespace) -> Iterator[nftables.Conn]:
+    """A connection to nf_tables."""
+    with nftables.dial() as nft:
+        try:
+            nft.tables()
+        except OpError as error:
+            pytest.skip(f"this kernel has no nf_tables: {error}")
+        yield nft
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,9 +10,7 @@ import pytest
 from kernel import rulesets
 from kernel.rulesets import RULES
 from kernel.tools import unprivileged
-from netlink import Header, HeaderFlags, HeaderType, Message, OpError
-from netlink.consts import NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END
-from netlink.family import Deferred, Steps, verb
+from netlink import OpError
 from netlink.netfilter import nftables
 from netlink.netfilter.nftables import (
     Chain,
@@ -28,18 +24,7 @@ from netlink.netfilter.nftables import (
     Table,
     expr,
 )
-from netlink.nlenc import int32
 from netlink.schema import Record
-
-
-@pytest.fixture
-def nft() -> Iterator[nftables.Conn]:
-    with nftables.dial() as nft:
-        try:
-            nft.tables()
-        except OpError as error:
-            pytest.skip(f"this kernel has no nf_tables: {error}")
-        yield nft
 
 
 def unknown(record: Record, path: str = "") -> list[tuple[str, Any]]:
@@ -214,50 +199,3 @@ def test_without_permission() -> None:
     with pytest.raises(PermissionError) as caught:
         unprivileged(read)
     assert "CAP_NET_ADMIN" in caught.value.hint  # type: ignore[attr-defined]
-
-
-class Batches(nftables.Conn):
-    """Changes as one datagram, by a verb that yields several messages."""
-
-    @verb
-    def make(self: nftables.Conn[Deferred], *tables: Table, end: bool = True) -> Steps[tuple[list[int], list[Any]]]:
-        """The sequence numbers of the requests, and (sequence number, errno) of each answer."""
-        subsystem = nftables.Header(res_id=10).encode()
-        flags = HeaderFlags.REQUEST | HeaderFlags.ACKNOWLEDGE | HeaderFlags.CREATE | HeaderFlags.EXCL
-        messages = [Message(Header(type=NFNL_MSG_BATCH_BEGIN, flags=HeaderFlags.REQUEST), subsystem)]
-        messages += [Message(Header(type=nftables.Command.NEWTABLE, flags=flags), table.encode()) for table in tables]
-        if end:
-            messages.append(Message(Header(type=NFNL_MSG_BATCH_END, flags=HeaderFlags.REQUEST), subsystem))
-        sent, answers = yield tuple(messages)
-        assert all(answer.header.type == HeaderType.ERROR for answer in answers)
-        return (
-            [m.header.sequence for m in sent[1 : 1 + len(tables)]],
-            [(answer.header.sequence, -int32(answer.data[:4])) for answer in answers],
-        )
-
-
-def test_messages_of_one_datagram_are_one_change(nft: nftables.Conn) -> None:
-    batches = Batches(nft.conn)
-    a, b, c = (Table(family=Family.IPV4, name=name) for name in "abc")
-    sequences, answers = batches.make(a, b)
-    assert answers == [(sequence, 0) for sequence in sequences]
-    assert {table.name for table in nft.tables()} == {"a", "b"}
-    # Each failing request has its answer, and nothing is changed.
-    sequences, answers = batches.make(a, c, b)
-    assert answers == list(zip(sequences, (errno.EEXIST, 0, errno.EEXIST), strict=True))
-    assert {table.name for table in nft.tables()} == {"a", "b"}
-    # Without an end the kernel checks, and changes nothing.
-    sequences, answers = batches.make(c, end=False)
-    assert answers == [(sequences[0], 0)]
-    assert len(nft.tables()) == 2
-
-
-def test_messages_of_one_datagram_over_asyncio(nft: nftables.Conn) -> None:
-    async def main() -> list[Any]:
-        async with nftables.dial_async() as nft:
-            made: Any = Batches(nft.conn)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
-            return (await made.make(Table(family=Family.IPV4, name="a")))[1]
-
-    ((_, number),) = asyncio.run(main())
-    assert number == 0
-    assert nft.tables()[0].name == "a"

@@ -10,7 +10,7 @@ from netlink.aio import AsyncConn
 from netlink.family import Call
 from netlink.netfilter import nftables
 from netlink.netfilter.nftables import Chain, Element, Family, Policy, Rule, Ruleset, Set, Table, expr
-from netlink.schema import Batch
+from netlink.schema import Batch, Record
 
 
 def reading() -> None:
@@ -38,6 +38,35 @@ def reading() -> None:
             assert_type(part.data.op, expr.CmpOp | None)
     expr.Counter(packages=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     expr.wrap(Rule())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def changing() -> None:
+    with nftables.dial() as nft:
+        with nft.transaction(echo=True) as tx:
+            assert_type(tx, nftables.Transaction[Conn])
+            assert_type(tx.add(Rule(chain="c")), Rule)
+            assert_type(tx.add(Set(name="s")), Set)
+            assert_type(tx.insert(Rule(), before=Rule()), Rule)
+            assert_type(tx.check(), None)
+            tx.delete(Element())  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
+            tx.flush(Rule())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        assert_type(tx.commit(), None)
+        assert_type(tx.results, list[Record | None])
+        assert_type(nft.update(lambda state, tx: tx.add(Rule(position=state.generation))), None)
+    try:
+        tx.commit()
+    except nftables.TransactionError as error:
+        assert_type(error.failures, list[nftables.Failure])
+        assert_type(error.failures[0].record, Record | None)
+
+
+async def changing_async() -> None:
+    async with nftables.dial_async() as nft:
+        async with nft.transaction() as tx:
+            assert_type(tx, nftables.Transaction[AsyncConn])
+            assert_type(tx.flush(Chain(name="c")), None)
+            await tx.check()
+        await tx.commit()
 
 
 async def reading_async() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import pickle
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from netlink import DecodeError, Header, Message, OpError, nltest
+from netlink import DecodeError, EncodeError, Header, Message, OpError, nltest
 from netlink.family import Call, Operation
 from netlink.netfilter import nftables
 from netlink.netfilter.nftables import Element, ElementList, Family, Rule, Set, Table, expr, records
@@ -19,6 +21,7 @@ from probe import c_names, c_values
 
 HEADERS = [
     "linux/netfilter.h",
+    "linux/netfilter/nfnetlink.h",
     "linux/netfilter_arp.h",
     "linux/netfilter/nf_tables.h",
     "linux/netfilter/nf_tables_compat.h",
@@ -139,6 +142,12 @@ def test_elements_of_a_double_are_rows() -> None:
     of = Set(family=Family.IPV4, table="t", name="s")
     with nltest.serve(nftables.Conn, {"dump_elements": dump, **AT_REST}) as nft:
         assert list(nft.elements(of)) == rows
+        rows.append(rows[0].replace(flags=nftables.ElementFlags.INTERVAL_END))
+        assert len(nft.elements(of)) == 6
+        rows[5] = rows[0]
+        with pytest.raises(OpError, match="busy"):
+            nft.elements(of)
+        del rows[5]
         assert [len(batch) for batch in nft.iter_elements(of, 2)] == [2, 2, 1]
         for wrong in (Set(table="t", name="s"), Set(family=1, name="s"), Set(family=1, table="t")):
             with pytest.raises(ValueError, match="identified by family, table and name"):
@@ -226,6 +235,108 @@ def test_a_list_that_does_not_fit_its_message() -> None:
         pytest.raises(DecodeError, match=r"shorter than .*header"),
     ):
         nft.dump_elements(of)
+
+
+def transaction(**options: Any) -> nftables.Transaction[Any]:
+    """One that is never committed."""
+    return nftables.Conn(nltest.dial(lambda requests: [])).transaction(**options)
+
+
+def test_changes_say_what_they_are_of() -> None:
+    tx = transaction()
+    of = {"family": Family.INET, "table": "t"}
+    for wrong in (Rule(**of, chain="c"), Set(**of), Table(family=1), ElementList(**of, set="s")):
+        for way in (tx.delete, tx.destroy):
+            with pytest.raises(ValueError, match=r"flush deletes all|the name or the handle"):
+                way(wrong)  # type: ignore[type-var] # pyright: ignore[reportArgumentType]
+    for unnamed in (Set(**of), Table(name="t"), nftables.Chain(family=1, name="c")):
+        with pytest.raises(ValueError, match="flush needs family, table and name"):
+            tx.flush(unnamed)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    other: Any = Element(key=b"a")
+    for call in (tx.add, tx.create, tx.delete, tx.destroy, tx.insert, tx.replace, tx.flush):
+        with pytest.raises(TypeError, match=r"takes a|changes records"):
+            call(other)
+    rule = Rule(**of, chain="c")
+    with pytest.raises(ValueError, match="needs a rule with the handle"):
+        tx.replace(rule)
+    with pytest.raises(ValueError, match="a place is another rule"):
+        tx.insert(rule, before=rule)
+    other = Table(family=1, name="t")
+    with pytest.raises(TypeError, match="after= is for a rule"):
+        tx.add(other, after=3)
+    assert len(tx) == 0
+    assert tx.add(rule).id != tx.add(Set(**of, name="s")).id
+    assert tx.add(rule.replace(id=77)).id == 77
+    assert len(tx) == 3
+    assert "of 3 changes" in repr(tx)
+    with pytest.raises(ValueError, match="from 1 on"):
+        transaction(generation=0)
+
+
+def sent(tx: nftables.Transaction[Any]) -> list[Message]:
+    """The messages of a transaction."""
+    found: list[Message] = []
+
+    def answer(requests: list[Message]) -> list[Message]:
+        found.extend(requests)
+        return nltest.error(0, requests[1:2]) if requests else []
+
+    tx._nft = nftables.Conn(nltest.dial(answer))
+    tx.commit()
+    return found
+
+
+@pytest.mark.parametrize("lengths", [[4], [4, 4, 16], [200, 1]])
+def test_lists_of_elements_are_split_where_an_attribute_ends(lengths: list[int]) -> None:
+    keys = [number.to_bytes(4, "big").ljust(lengths[number % len(lengths)], b"\1") for number in range(9000)]
+    tx = transaction()
+    tx.add(ElementList(family=1, table="t", set="s", elements=[Element(key=key) for key in keys]))
+    begin, *lists, end = sent(tx)
+    assert (begin.header.type, end.header.type) == (0x10, 0x11)
+    assert len(lists) > 2
+    decoded = [ElementList.decode(one.data) for one in lists]
+    assert [element.key for one in decoded for element in one.elements or ()] == keys
+    assert {(one.family, one.table, one.set) for one in decoded} == {(1, "t", "s")}
+    assert all(len(one.data) < 0xFFFF + 100 for one in lists)
+
+
+def test_an_element_that_no_list_has_room_for() -> None:
+    huge = [Element(key=b"k"), Element(key=b"k", userdata=bytes(65_500), objref="o" * 100)]
+    with pytest.raises(EncodeError, match="longer than 65531 bytes"):
+        transaction().add(ElementList(family=1, table="t", set="s", elements=huge))
+
+
+def test_lost_answers_do_not_pass_for_success() -> None:
+    def lose(requests: list[Message]) -> list[Message]:
+        raise OSError(errno.ENOBUFS, "lost")
+
+    tx = transaction()
+    tx.add(Table(family=1, name="t"))
+    tx._nft = nftables.Conn(nltest.dial(lambda requests: lose(requests) if requests else []))
+    with pytest.raises(OpError, match="not known whether") as caught:
+        tx.commit()
+    assert caught.value.errno == errno.ENOBUFS
+    tx = transaction()
+    tx.add(Table(family=1, name="t"))
+    with pytest.raises(OpError, match="did not answer"):
+        tx.commit()
+
+
+def test_a_failed_transaction_is_a_value() -> None:
+    def refuse(requests: list[Message]) -> list[Message]:
+        return nltest.error(errno.EEXIST, requests[1:2]) + nltest.error(errno.ENOENT, requests[2:3])
+
+    tx = transaction()
+    tx.create(Table(family=1, name="t"))
+    tx.delete(Rule(family=1, table="t", chain="c", handle=7))
+    tx._nft = nftables.Conn(nltest.dial(lambda requests: refuse(requests) if requests else []))
+    with pytest.raises(nftables.TransactionError) as caught:
+        tx.commit()
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert str(again) == str(caught.value)
+    assert [one.row for one in again.failures] == [0, 1]
+    assert again.failures[1].record == Rule(family=1, table="t", chain="c", handle=7)
+    assert "change 0, NEWTABLE t, and 1 more of 2" in str(again)
 
 
 def test_rows_of_lists_need_a_field_with_them() -> None:

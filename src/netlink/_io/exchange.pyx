@@ -114,6 +114,10 @@ cdef enum:
     REPLY_SIZE = 8192
     # Bytes that the kernel charges at most for a refusal of a small request, with a text.
     REFUSAL = 1280
+    # Bytes of the write buffer that a datagram must leave: netlink_sendmsg of net/netlink/af_netlink.c.
+    WRITE_RESERVE = 32
+    # Of what a buffer can be set to: the kernel doubles it.
+    BUFFER_MAX = 1 << 29
     # Bytes that the kernel charges in addition to the data of a datagram: struct skb_shared_info and sk_buff.
     SHARED_INFO = 320
     SK_BUFF = 256
@@ -1088,13 +1092,18 @@ cdef class Exchange:
         return (yield from self.call(value))
 
     def together(self, tuple messages not None):
-        """Send messages in one datagram: the messages as sent, and those of the answers that are queued then.
+        """Send messages in one datagram, and return the answers that are queued then.
 
-        For requests that the kernel answers while they are sent, and only as far as it wants to. Messages of other
-        sequence numbers stay for the next receive.
+        An answer is a pair: the number of the message that it answers, and an `OpError` for a refusal, None for an
+        acknowledgement, or else the message. Messages of other sequence numbers stay for the next receive. It is for
+        requests that the kernel answers while they are sent, and only as far as it wants to.
+
+        The write buffer grows to the datagram, and the read buffer to an answer for each message, as far as the kernel
+        permits. OpError (ENOBUFS) if answers were lost: the error has the others as `answers`.
         """
         cdef Message message
-        cdef uint32_t first
+        cdef uint32_t first, n
+        cdef size_t size = 0, room = <size_t>len(messages) * REFUSAL
         cdef int datagrams = 0
         while self.inbox.abandoned and self.drop_abandoned(self.patience):
             yield PAUSE
@@ -1103,23 +1112,45 @@ cdef class Exchange:
             self.sequence = 0  # their sequence numbers are consecutive
         first = self.sequence + 1
         cdef list sent = self.prepared(messages)
+        if self.real is not None:
+            for message in sent:
+                size += nl_align(message.h.length)
+            # The kernel doubles what is asked for.
+            if self.real.write_buffer() < size + WRITE_RESERVE:
+                self.real.set_write_buffer(min((size + WRITE_RESERVE + 1) // 2, BUFFER_MAX))
+            if self.real.read_buffer() < room:
+                self.real.set_read_buffer(min((room + 1) // 2, BUFFER_MAX))
         yield "send-messages", sent
         answers = []
         others = []
+        lost = None
         try:
             while True:
-                datagram = self.queued()
+                try:
+                    datagram = self.queued()
+                except OpError as error:
+                    if not reports_loss(error):
+                        raise
+                    lost = error
+                    continue
                 if not datagram:
                     break
-                for item in self.inbox.wanted(datagram):
-                    message = <Message>item
-                    (answers if message.h.sequence - first < <uint32_t>len(sent) else others).append(message)
+                for message in self.inbox.wanted(datagram):
+                    n = message.h.sequence - first
+                    if n >= <uint32_t>len(sent):
+                        others.append(message)
+                        continue
+                    answer = verdict(message)
+                    answers.append((n, message if answer is None else answer[1]))
                 datagrams += 1
                 if datagrams % self.patience == 0:
                     yield PAUSE
         finally:
             self.inbox.put_back(others)
-        return sent, answers
+        if lost is not None:
+            lost.answers = answers
+            raise lost
+        return answers
 
     def call_all(self, list calls not None):
         """Do many calls: a list of their results, or of the OpError of each refused call."""

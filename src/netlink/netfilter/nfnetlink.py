@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from netlink import family as _family
 from netlink.consts import Family as _Protocol
 from netlink.errors import OpError
-from netlink.schema import Int, Struct, be16, u8
+from netlink.schema import AttributeSet, Int, Struct, be16, be32, u8
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
 
-__all__ = ["Family", "NfGenMsg", "hints_given"]
+__all__ = ["BatchBound", "Family", "NfGenMsg", "hints_given"]
 
 
 class NfGenMsg(Struct):
@@ -23,6 +23,13 @@ class NfGenMsg(Struct):
     family: Int = u8()
     version: Int = u8()
     res_id: Int = be16()
+
+
+class BatchBound(AttributeSet, header=NfGenMsg):
+    """The begin or the end of a batch of changes. res_id: their subsystem. generation: the one that they are for."""
+
+    res_id: Int = NfGenMsg.res_id
+    generation: Int = be32(1)  # NFNL_BATCH_GENID
 
 
 class Family(_family.Family[_family.C], protocol=_Protocol.NETFILTER):

@@ -5,6 +5,9 @@
     with nftables.dial() as nft:
         for rule in nft.rules():
             print(rule.table, rule.chain, rule.handle, [one.name for one in rule.expressions or ()])
+        with nft.transaction() as tx:  # all or nothing
+            tx.add(Table(family=Family.INET, name="t"))
+            tx.add(Chain(family=Family.INET, table="t", name="in", type="filter", hook=Hook.INPUT, priority=0))
 
 Reading and changing the ruleset needs CAP_NET_ADMIN in the user namespace of the network namespace.
 """
@@ -52,6 +55,7 @@ from netlink.netfilter.nftables.records import (
     TunnelObject,
     UDPTimeouts,
 )
+from netlink.netfilter.nftables.transaction import Failure, Transaction, TransactionError
 
 __all__ = [
     "ArpHook",
@@ -68,6 +72,7 @@ __all__ = [
     "ElementList",
     "Erspan",
     "Event",
+    "Failure",
     "Family",
     "Flowtable",
     "FlowtableFlags",
@@ -90,6 +95,8 @@ __all__ = [
     "TableFlags",
     "Trace",
     "TraceType",
+    "Transaction",
+    "TransactionError",
     "TunnelFlags",
     "TunnelObject",
     "UDPTimeouts",

@@ -5,9 +5,8 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
-from netlink import Header, Message
 from netlink import family as _family
-from netlink.consts import NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, HeaderFlags, NetfilterSubsystem
+from netlink.consts import ConnOption
 from netlink.errors import OpError
 from netlink.family import C, Call, Deferred, Do, Dump, Steps, verb
 from netlink.netfilter import nfnetlink
@@ -23,11 +22,13 @@ from netlink.netfilter.nftables.records import (
     Rule,
     Set,
     Table,
+    key_of,
 )
+from netlink.netfilter.nftables.transaction import EMPTY, Transaction
 from netlink.schema import Record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
     from typing import Unpack
 
     from netlink.aio import AsyncConn
@@ -40,13 +41,6 @@ __all__ = ["Conn", "Ruleset", "dial", "dial_async"]
 _R = TypeVar("_R", bound=Record)
 _T = TypeVar("_T", Chain, Set)
 _ATTEMPTS = 64  # of a dump that changes meanwhile
-# What nfnetlink calls a batch: the subsystem of its changes is in `res_id`, and here are none.
-_EMPTY_BATCH = tuple(
-    Message(
-        Header(type=kind, flags=HeaderFlags.REQUEST), nfnetlink.NfGenMsg(res_id=NetfilterSubsystem.NFTABLES).encode()
-    )
-    for kind in (NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END)
-)
 _BUSY = "the ruleset changed during each attempt: read it while fewer changes are made"
 
 
@@ -63,13 +57,24 @@ class Ruleset(NamedTuple):
 
 
 def dial(config: Config | None = None, **options: Unpack[ConfigOptions]) -> Conn[NetlinkConn]:
-    """Open a connection to nf_tables. options: those of `netlink.Config`. Errors are those of `netlink.dial`."""
-    return _family.dial(Conn, config, **options)
+    """Open a connection to nf_tables. options: those of `netlink.Config`; strict is True unless it is given.
+
+    Errors are those of `netlink.dial`.
+    """
+    nft: Conn[NetlinkConn] = _opened(_family.dial, config, options)
+    return nft
 
 
 def dial_async(config: Config | None = None, **options: Unpack[ConfigOptions]) -> Conn[AsyncConn]:
-    """Open a connection to nf_tables for asyncio, with coroutine methods. A plain function, not a coroutine."""
-    return _family.dial_async(Conn, config, **options)
+    """Open a connection to nf_tables for asyncio, as `dial`, with coroutine methods. A plain function."""
+    nft: Conn[AsyncConn] = _opened(_family.dial_async, config, options)
+    return nft
+
+
+def _opened(opener: Any, config: Config | None, options: Any) -> Any:
+    nft = opener(Conn, config, **options) if config is not None else opener(Conn, **{"strict": True, **options})
+    nft.conn.set_option(ConnOption.CAP_ACKNOWLEDGE, True)  # errors need no copy of the request
+    return nft
 
 
 class Conn(nfnetlink.Family[C]):
@@ -175,8 +180,15 @@ class Conn(nfnetlink.Family[C]):
 
         An interval set has a row for the first key of each interval, and one with INTERVAL_END for the first key behind
         it, from the last to the first.
+
+        While the hash of a set grows, after many additions, the kernel dumps some elements twice instead of others:
+        such dumps are repeated, too.
         """
-        return (yield from _whole(self, self.dump_elements(_list_of(of))))
+        for _ in range(_ATTEMPTS):
+            found = yield from _whole(self, self.dump_elements(_list_of(of)))
+            if not _repeats(found):
+                return found
+        raise _busy()
 
     @overload
     def iter_elements(self: Conn[NetlinkConn], of: Set, rows: int = ...) -> Iterator[Batch[Element]]: ...
@@ -186,7 +198,7 @@ class Conn(nfnetlink.Family[C]):
         """`elements` in batches of some thousand rows: memory does not grow with the set.
 
         It is one dump: `Batch.interrupted` is true if a change begins meanwhile. If it begins while a change is being
-        made, elements may be missing without a sign, which `elements` excludes.
+        made, or the hash of the set grows, elements may be missing without a sign, which `elements` excludes.
         """
         call: Any = self.calls.dump_elements(_list_of(of))
         return self.iterate(call, rows)  # type: ignore[misc]
@@ -233,7 +245,7 @@ class Conn(nfnetlink.Family[C]):
         operation = _GET.get(type(one))
         if operation is None:
             raise TypeError(f"get takes a record of an object, such as Table or Rule, not {one!r}")
-        key: Any = _key(one) if not isinstance(one, ElementList) else one
+        key: Any = key_of(one) if not isinstance(one, ElementList) else one
         call: Call[_R] = getattr(self, operation)(key)
         return call
 
@@ -246,7 +258,7 @@ class Conn(nfnetlink.Family[C]):
         """
         if not isinstance(one, (Rule, Object, ElementList)):
             raise TypeError(f"reset takes a Rule, an Object or an ElementList, not {one!r}")
-        key: Any = _key(one) if not isinstance(one, ElementList) else one
+        key: Any = key_of(one) if not isinstance(one, ElementList) else one
         call: Call[_R] = getattr(self, _GET[type(one)] + "_reset")(key)
         return call
 
@@ -275,6 +287,38 @@ class Conn(nfnetlink.Family[C]):
         """`elements`, and set their counters to 0. It is never repeated: see `Batch.interrupted`."""
         return self.dump_elements_reset(_list_of(of))
 
+    # Changes
+
+    def transaction(self, *, generation: int | None = None, echo: bool = False) -> Transaction[C]:
+        """Begin a `Transaction`: changes that are made together at the end of a block of `with` or `async with`.
+
+        generation: the one that the ruleset must still be of, such as `Ruleset.generation`; None for any. echo: whether
+        the kernel reports the new objects, with their handles, for `Transaction.results`.
+        """
+        return Transaction(self, generation=generation, echo=echo)
+
+    @verb
+    def update(
+        self: Conn[Deferred], decide: Callable[[Ruleset, Transaction[Any]], object], *, family: int | None = None
+    ) -> Steps[None]:
+        """Change the ruleset by a decision about its current state.
+
+        decide: a function of the `Ruleset`, and of the `Transaction` to add changes to. If another program changes the
+        ruleset before these are made, decide is called again with the new state. Errors are those of
+        `Transaction.commit`, those of `ruleset`, and what decide raises.
+        """
+        for _ in range(_ATTEMPTS):
+            state = yield self.ruleset(family=family)
+            changes = self.transaction(generation=state.generation)
+            decide(state, changes)
+            try:
+                yield changes.call()
+                return None
+            except OpError as error:
+                if error.errno != errno.ERESTART:
+                    raise
+        raise _busy()
+
 
 _GET: dict[type[Record], str] = {
     Table: "get_table",
@@ -285,18 +329,6 @@ _GET: dict[type[Record], str] = {
     Flowtable: "get_flowtable",
     ElementList: "get_elements",
 }
-_KEYS = ("family", "table", "name", "chain", "type", "handle")
-
-
-def _key(one: Record) -> Any:
-    """A record with nothing but what identifies an object."""
-    cls = type(one)
-    names = [name for name in _KEYS if name in cls.__fields__ or name in cls.__header_fields__]
-    if cls is Chain:
-        names.remove("type")
-    if cls is not Rule and getattr(one, "name", None):
-        names.remove("handle")
-    return cls(**{name: getattr(one, name) for name in names})
 
 
 def _list_of(of: Set) -> ElementList:
@@ -317,22 +349,30 @@ def _at_once(nft: Conn[Deferred], *calls: Call[Batch[Any]]) -> Generator[Any, An
     """
     for _ in range(_ATTEMPTS):
         before: Generation = yield nft.get_generation()
-        yield _EMPTY_BATCH
+        yield EMPTY
         found: list[Batch[Any]] = []
         for call in calls:
             found.append((yield call))
         after: Generation = yield nft.get_generation()
         if before.id == after.id and not any(batch.interrupted for batch in found):
             return before.id or 0, found
-    error = OpError("receive", errno.EBUSY)
-    error.hint = _BUSY
-    raise error
+    raise _busy()
+
+
+def _busy() -> OpError:
+    return OpError("receive", errno.EBUSY, hint=_BUSY)
 
 
 def _whole(nft: Conn[Deferred], call: Call[Batch[_R]]) -> Generator[Any, Any, Batch[_R]]:
     """A dump of one generation."""
     _, (found,) = yield from _at_once(nft, call)
     return found
+
+
+def _repeats(found: Batch[Element]) -> bool:
+    """Whether elements are in a dump twice. The end of an interval may have the key of the next one's begin."""
+    keys = found["key"]
+    return len(set(keys)) < len(found) and len(set(zip(keys, found["flags"], strict=True))) < len(found)
 
 
 def _of_table(found: Batch[_T], table: str | None) -> Batch[_T]:

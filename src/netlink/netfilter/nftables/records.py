@@ -5,7 +5,7 @@ linux/netfilter/nf_tables.h.
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from netlink.consts import NetfilterSubsystem
 from netlink.netfilter.nfnetlink import NfGenMsg
@@ -27,6 +27,7 @@ from netlink.schema import (
     Int,
     Items,
     Member,
+    Record,
     Str,
     be16,
     be32,
@@ -82,6 +83,7 @@ __all__ = [
     "TunnelFlags",
     "TunnelObject",
     "UDPTimeouts",
+    "key_of",
 ]
 
 _NFT = NetfilterSubsystem.NFTABLES << 8
@@ -559,3 +561,17 @@ class Trace(AttributeSet, header=Header, ignore=(17,)):
     ct_direction: Int = u8(19)  # NFTA_TRACE_CT_DIRECTION
     ct_status: Int = be32(20)  # NFTA_TRACE_CT_STATUS
     ct_state: Int = be32(21)  # NFTA_TRACE_CT_STATE
+
+
+_KEYS = ("family", "table", "name", "chain", "type", "handle")
+
+
+def key_of(one: Record) -> Any:
+    """A record with nothing but what identifies an object: its names, or its handle."""
+    cls = type(one)
+    names = [name for name in _KEYS if name in cls.__fields__ or name in cls.__header_fields__]
+    if cls is Chain:
+        names.remove("type")
+    if cls is not Rule and getattr(one, "name", None):
+        names.remove("handle")
+    return cls(**{name: getattr(one, name) for name in names})
