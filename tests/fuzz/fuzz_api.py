@@ -17,7 +17,7 @@ import struct
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
-from ipaddress import IPv6Address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +34,7 @@ from netlink import (
     Message,
     OpError,
     marshal_attributes,
+    route,
     schema,
     unmarshal_attributes,
     unmarshal_messages,
@@ -41,6 +42,7 @@ from netlink import (
 )
 from netlink._engine import bpf_filter
 from netlink._engine.receive import Reader
+from netlink._engine.rows import Rows
 from netlink.debug import Debugger
 from netlink.family import Call
 from netlink.netfilter import pcapng
@@ -503,6 +505,52 @@ def answers(source: Input) -> None:
         assert isinstance(answer, OpError | (Flow if calls[i].reply else type(None)))
 
 
+ROWS: tuple[type[Record], ...] = (Flow, Packet, route.Route, route.Neighbour, route.Address, route.Rule)
+
+
+def rows(source: Input) -> None:
+    """Many records as datagrams of requests: the payloads are theirs, and no datagram is too long."""
+    declaration = source.choose(ROWS)
+    room, most, by_shape = source.number(2), 1 + source.number() % 4, bool(source.number() % 2)
+    payloads: list[bytes] = []
+    for _ in range(source.number() % 6):
+        with contextlib.suppress(DecodeError):
+            payload = source.take(source.number(2) % 400)
+            declaration.decode(payload).encode()
+            payloads.append(payload)
+    batch = declaration.decode_many(payloads)
+    wanted = [record.encode() for record in batch]
+    given: Any
+    for given in (batch, list(batch), batch[::-1][::-1]):
+        made = Rows(declaration, given, 0x20, 0x5, unchanged, by_shape)
+        found: list[Message] = []
+        while made.next < made.count:
+            datagram = made.datagram(1 + len(found), 7, room, most)
+            part = unmarshal_messages(datagram)
+            assert len(part) == 1 or (len(part) <= most and len(datagram) <= room)
+            assert [message.header.flags & 0x4 for message in part] == [0] * (len(part) - 1) + [0x4]
+            assert made.payload_in(datagram, len(part) - 1) == part[-1].data
+            found += part
+        assert [message.data for message in found] == [one + bytes(-len(one) % 4) for one in wanted]
+
+
+def unchanged(record: Record) -> Record:
+    return record
+
+
+def refusals(source: Input) -> None:
+    """Whatever comes for many rows: the pairs of the refused ones, or an error."""
+    count = source.number() % 8
+    sock = Scripted(scripted(source, (2, 2, 2, 3, 0x100), range(1, count + 1)))
+    conn = Conn(sock, 1)
+    conn._exchange.sequence = 0
+    routes = [route.Route(dst=IPv4Address(i), oif=1) for i in range(count)]
+    with contextlib.suppress(OpError):
+        failures = route.Conn(conn).create_many(routes)
+        assert all(0 <= row < count and isinstance(error, OpError) for row, error in failures)
+        assert not conn._exchange.inbox.abandoned
+
+
 TARGETS: tuple[Callable[[Input], None], ...] = (
     attributes,
     messages,
@@ -513,6 +561,8 @@ TARGETS: tuple[Callable[[Input], None], ...] = (
     programs,
     readers,
     answers,
+    rows,
+    refusals,
 )
 
 

@@ -23,6 +23,7 @@ from netlink.route import (
     Nexthop,
     Route,
     Rule,
+    Via,
 )
 from netlink.schema import Batch
 from netlink.stream import ResyncBegin, ResyncEnd
@@ -85,6 +86,10 @@ def test_nothing_is_sent_if_one_is_wrong(rt: route.Conn[Any], link: int) -> None
     wrong = Route(dst="10.99.0.0/24", gateway="192.0.2.2", nh_id=3)
     with pytest.raises(ValueError, match="has no gateway of its own"):
         rt.create_many([*prefixes(10), wrong])
+    # Few routes have these fields, which lie apart from the others.
+    rare = [{"ttl_propagate": 1}, {"via": Via("2001:db8::1")}]
+    with pytest.raises(ValueError, match="has no via of its own"):
+        rt.create_many([Route(dst="10.99.0.0/24", nh_id=3, **each) for each in rare])
     with pytest.raises(TypeError, match="want records of Route"):
         rt.create_many([*prefixes(10), Rule(priority=3)])
     assert len(rt.dump(Route, gateway="192.0.2.2")) == 0

@@ -20,5 +20,7 @@ cdef class Rows:
 
     cdef int encode(self, Store store, const uint8_t *record) except -1
     cdef int add(self, Store store, const uint8_t *record, object owner, Py_ssize_t index) except -1
-    cdef int prepare_row(self, size_t start, const uint8_t *record, object owner, Py_ssize_t index) except -1
+    cdef bytes shape_of(self, size_t start, Store store, const uint8_t *record)
+    cdef int prepare_row(self, size_t start, Store store, const uint8_t *record, object owner,
+                         Py_ssize_t index) except -1
     cdef nl_header *request(self, size_t at) noexcept

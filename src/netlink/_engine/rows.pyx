@@ -15,6 +15,9 @@ from netlink._engine.record cimport (
     nl_area_reserve,
     nl_bytes,
     nl_encode,
+    nl_load32,
+    nl_op,
+    nl_set,
     pool_of_stores,
     table_of,
 )
@@ -33,7 +36,7 @@ cdef enum:
 cdef class Rows:
     """Records as requests of one type.
 
-    rows: a `Batch`, or records of one class. type, flags: of nlmsghdr.
+    rows: a `Batch`, or records of one class. type, flags: of nlmsghdr. `datagram` says which ask for an acknowledgement.
     prepare: a function that returns the record to send for a record; None: the record itself.
     by_shape: whether what prepare returns depends only on which fields the record has and on its header, and differs
     only in the header. It is then called once for each such shape.
@@ -47,7 +50,7 @@ cdef class Rows:
         cdef Py_ssize_t i
         self.declaration = declaration
         self.table = table_of(declaration)
-        self.type, self.flags = type, flags
+        self.type, self.flags = type, flags & ~NL_F_ACK
         self.prepare = prepare
         self.by_shape = by_shape and self.table.set.header is not NULL
         self.shapes = {}
@@ -91,7 +94,7 @@ cdef class Rows:
         self.out.size += NL_HEADER
         self.encode(store, record)
         if self.prepare is not None:
-            self.prepare_row(start + NL_HEADER, record, owner, index)
+            self.prepare_row(start + NL_HEADER, store, record, owner, index)
         size = self.out.size - start
         if nl_area_reserve(&self.out, nl_align(size) - size) < 0:
             raise MemoryError
@@ -104,16 +107,29 @@ cdef class Rows:
         self.count += 1
         return 0
 
-    cdef int prepare_row(self, size_t start, const uint8_t *record, object owner, Py_ssize_t index) except -1:
+    cdef bytes shape_of(self, size_t start, Store store, const uint8_t *record):
+        """The presence bits of a record and of its annex, and its header, which begins at start."""
+        cdef const nl_set *own = &self.table.set
+        cdef const nl_op *annex = own.annex
+        cdef uint32_t at = 0 if annex is NULL else nl_load32(record + annex.offset)
+        cdef size_t bits = own.record_size - own.presence
+        cdef size_t more = annex.set.record_size - annex.set.presence if at else 0
+        cdef bytes shape = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(bits + self.header_size + more))
+        cdef char *to = PyBytes_AS_STRING(shape)
+        memcpy(to, record + own.presence, bits)
+        memcpy(to + bits, self.out.data + start, self.header_size)
+        if at:
+            memcpy(to + bits + self.header_size, store.heap.data + at + annex.set.presence, more)
+        return shape
+
+    cdef int prepare_row(self, size_t start, Store store, const uint8_t *record, object owner,
+                         Py_ssize_t index) except -1:
         """Replace the payload from start on, that of a record, by the one to send."""
-        cdef size_t bits = self.table.set.presence, end = self.table.set.record_size
         cdef bytes shape, payload
         cdef Record prepared
         found = None
         if self.by_shape:
-            shape = PyBytes_FromStringAndSize(NULL, <Py_ssize_t>(end - bits + self.header_size))
-            memcpy(PyBytes_AS_STRING(shape), record + bits, end - bits)
-            memcpy(PyBytes_AS_STRING(shape) + (end - bits), self.out.data + start, self.header_size)
+            shape = self.shape_of(start, store, record)
             found = self.shapes.get(shape, self)
             if found is not self and found is not None:
                 memcpy(self.out.data + start, PyBytes_AS_STRING(<bytes>found), self.header_size)
