@@ -107,6 +107,27 @@ def _go(name: str, source: str, library: str, package: str) -> Program:
     )
 
 
+def _rust(folder: str, name: str, *crates: tuple[str, str]) -> Program:
+    path = PEERS / folder
+    return Program(
+        (str(BIN / "cargo/release" / name),),
+        (
+            ("cargo (Debian: cargo)", _program("cargo")),
+            *(
+                (f"{crate} (Debian: librust-{crate}-dev)", _glob(CRATES, f"{crate}-{release}.*"))
+                for crate, release in crates
+            ),
+        ),
+        (path / "Cargo.toml", path / "src/main.rs"),
+        (
+            *("cargo", "build", "--quiet", "--release", "--offline"),
+            *("--manifest-path", str(path / "Cargo.toml"), "--target-dir", str(BIN / "cargo")),
+            *("--config", 'source.crates-io.replace-with="debian"'),
+            *("--config", f'source.debian.directory="{CRATES}"'),
+        ),
+    )
+
+
 def _python(module: str, needs: tuple[Need, ...] = ()) -> Program:
     return Program((sys.executable, "-m", f"bench.peers.{module}"), needs)
 
@@ -152,28 +173,21 @@ PROGRAMS = {
     ),
     "go": _go("go-mdlayher", "main.go", "mdlayher/netlink", "golang-github-mdlayher-netlink-dev"),
     "go-nfqueue": _go("go-nfqueue", "nfqueue/main.go", "florianl/go-nfqueue", "golang-github-florianl-go-nfqueue-dev"),
-    "rust": Program(
-        (str(BIN / "cargo/release/rust-netlink-packet"),),
-        (
-            ("cargo (Debian: cargo)", _program("cargo")),
-            *(
-                (f"{crate} (Debian: librust-{crate}-dev)", _glob(CRATES, f"{crate}-{release}.*"))
-                for crate, release in (
-                    ("netlink-packet-core", "0.7"),
-                    ("netlink-packet-route", "0.21"),
-                    ("netlink-packet-utils", "0.5"),
-                    ("netlink-sys", "0.8"),
-                )
-            ),
-        ),
-        (PEERS / "rust/Cargo.toml", PEERS / "rust/src/main.rs"),
-        (
-            *("cargo", "build", "--quiet", "--release", "--offline"),
-            *("--manifest-path", str(PEERS / "rust/Cargo.toml"), "--target-dir", str(BIN / "cargo")),
-            *("--config", 'source.crates-io.replace-with="debian"'),
-            *("--config", f'source.debian.directory="{CRATES}"'),
-        ),
+    "go-vishvananda": _go(
+        "go-vishvananda", "vishvananda/main.go", "vishvananda/netlink", "golang-github-vishvananda-netlink-dev"
     ),
+    "go-jsimonetti": _go(
+        "go-jsimonetti", "jsimonetti/main.go", "jsimonetti/rtnetlink", "golang-github-jsimonetti-rtnetlink-dev"
+    ),
+    "rust": _rust(
+        "rust",
+        "rust-netlink-packet",
+        ("netlink-packet-core", "0.7"),
+        ("netlink-packet-route", "0.21"),
+        ("netlink-packet-utils", "0.5"),
+        ("netlink-sys", "0.8"),
+    ),
+    "rust-rtnetlink": _rust("rust-rtnetlink", "rust-rtnetlink", ("rtnetlink", "0.14"), ("tokio", "1")),
     "fastnetlink": _python("fastnetlink"),
     "fastnetlink-arrow": _python("fastnetlink", (("pyarrow (pip install pyarrow)", _module("pyarrow")),)),
     "fastnetlink-numpy": _python("fastnetlink", (("numpy (pip install numpy)", _module("numpy")),)),
@@ -195,6 +209,8 @@ PROGRAMS = {
     "fastnetlink-nfqueue": _python(
         "queued", (("netlink.netfilter.nfqueue (a later fastnetlink)", _module("netlink.netfilter.nfqueue")),)
     ),
+    "fastnetlink-routing": _python("routing", (("netlink.route (a later fastnetlink)", _module("netlink.route")),)),
+    "ip": _python("with_ip", (("ip (Debian: iproute2)", _program("ip")),)),
     "plain": _python("plain"),
     "pyroute2": _python("with_pyroute2", (("pyroute2 (pip install pyroute2)", _module("pyroute2")),)),
     "fnfqueue": _python("with_fnfqueue", (("fnfqueue (pip install fnfqueue)", _module("fnfqueue")),)),

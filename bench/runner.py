@@ -212,8 +212,12 @@ def versions() -> dict[str, str]:
         "libnetfilter-queue1",
         "golang-github-mdlayher-netlink-dev",
         "golang-github-florianl-go-nfqueue-dev",
+        "golang-github-vishvananda-netlink-dev",
+        "golang-github-jsimonetti-rtnetlink-dev",
         "librust-netlink-packet-core-dev",
         "librust-netlink-packet-route-dev",
+        "librust-rtnetlink-dev",
+        "iproute2",
     ):
         found[package] = first_line("dpkg-query", "-W", "-f", "${Version}", package)
     return {name: found_version for name, found_version in found.items() if found_version}

@@ -1,5 +1,5 @@
 """What there is to measure with, in network namespaces of our own: flows, their events, logged and
-queued packets, routes.
+queued packets, routes, neighbours and links.
 
 net.netfilter.nf_conntrack_max bounds the table of flows. It is the machine's and read-only in other namespaces, but
 compared with each namespace's own count (Linux 6.18). A larger table needs a larger value on the host, which is not
@@ -27,6 +27,7 @@ from pathlib import Path
 import netlink
 from bench.runner import MissingError
 from netlink import AttributeEncoder, Family, Header, HeaderFlags, HeaderType, Message
+from netlink import route as routing
 from netlink.netfilter import conntrack
 from netlink.netfilter.conntrack import Flow, ProtoInfo, Status, TCPFlags, TCPInfo, TCPState, Tuple
 from netlink.netfilter.nfnetlink import NfGenMsg
@@ -36,6 +37,7 @@ CREATE = HeaderFlags.REQUEST | HeaderFlags.CREATE | HeaderFlags.EXCL
 SYSCTL = Path("/proc/sys/net/netfilter")
 IN_A_DATAGRAM = 256
 LOOPBACK = 1
+FIRST_ROUTE = 0x0A000001  # 10.0.0.1
 
 PORT = 9  # discard
 GROUP = 5
@@ -115,13 +117,15 @@ def flow(i: int, marks: int = 1000) -> Flow:
 
 
 def bulk_requests(kind: str, n: int) -> bytes:
-    """n requests that ask for an acknowledgement each, one behind the other: kind "noop" or "conntrack"."""
+    """n requests that ask for an acknowledgement each, one behind the other: kind "noop", "conntrack" or "route"."""
     acknowledged = HeaderFlags.REQUEST | HeaderFlags.ACKNOWLEDGE
-    if kind == "noop":
-        header, payloads = Header(type=HeaderType.NOOP, flags=acknowledged), (b"" for _ in range(n))
-    else:
+    header, payloads = Header(type=HeaderType.NOOP, flags=acknowledged), (b"" for _ in range(n))
+    if kind == "conntrack":
         header = Header(type=0x100, flags=CREATE | acknowledged)  # IPCTNL_MSG_CT_NEW
         payloads = (flow(i).encode() for i in range(n))
+    elif kind == "route":
+        header = Header(type=24, flags=CREATE | acknowledged)  # RTM_NEWROUTE
+        payloads = (route(i).data for i in range(n))
     messages = (Message(header, payload) for payload in payloads)
     return b"".join(
         message.replace(length=16 + len(message.data), sequence=i).marshal_binary()
@@ -285,20 +289,49 @@ class Queued:
         self._pair.close()
 
 
-# Routes
+# What rtnetlink knows
 
 
 @contextlib.contextmanager
 def routes(n: int) -> Iterator[None]:
     """A private namespace with n routes to single addresses."""
     enter_private_netns()
+    create(route(i) for i in range(n))
+    yield
+
+
+@contextlib.contextmanager
+def neighbours(n: int) -> Iterator[None]:
+    """A private namespace with n neighbours that are there for ever."""
+    with links(2):
+        create(neighbour(i) for i in range(n))
+        yield
+
+
+@contextlib.contextmanager
+def links(n: int) -> Iterator[None]:
+    """n links beside lo, pairs of virtual Ethernet that are up: v0, p0, v1, p1 and so on. They are deleted."""
+    enter_private_netns()
+    if not shutil.which("ip"):
+        raise MissingError("needs ip (Debian: iproute2)")
+    pairs = range(n // 2)
+    added = (f"link add v{i} type veth peer name p{i}\nlink set v{i} up\nlink set p{i} up\n" for i in pairs)
+    subprocess.run(["ip", "-batch", "-"], input="".join(added), text=True, check=True)
+    try:
+        yield
+    finally:
+        deleted = "".join(f"link del v{i}\n" for i in pairs)
+        subprocess.run(["ip", "-batch", "-"], input=deleted, text=True, check=True)
+
+
+def create(requests: Iterable[Message]) -> None:
+    """Have the kernel do many requests; SystemExit where it refuses one."""
     with netlink.dial(Family.ROUTE) as conn:
-        for requests in datagrams(route(i) for i in range(n)):
-            conn.send_messages(requests)
+        for datagram in datagrams(requests):
+            conn.send_messages(datagram)
         error = first_error(conn)
         if error != "nothing" and not (isinstance(error, netlink.OpError) and error.timeout):
-            raise SystemExit(f"creating routes: {error}")
-    yield
+            raise SystemExit(f"creating: {error}")
 
 
 def route(i: int) -> Message:
@@ -306,9 +339,30 @@ def route(i: int) -> Message:
     # struct rtmsg: 32 bits, table main, protocol static, scope link, type unicast
     header = struct.pack("=8BI", socket.AF_INET, 32, 0, 0, 254, 4, 253, 1, 0)
     e = AttributeEncoder()
-    e.bytes(1, struct.pack(">I", 0x0A000001 + i))  # RTA_DST
+    e.bytes(1, struct.pack(">I", FIRST_ROUTE + i))  # RTA_DST
     e.uint32(4, LOOPBACK)  # RTA_OIF
     return Message(Header(type=24, flags=CREATE), header + e.encode())  # RTM_NEWROUTE
+
+
+def neighbour(i: int) -> Message:
+    """The request for the i-th neighbour."""
+    # struct ndmsg: NUD_PERMANENT
+    header = struct.pack("=BxxxiHBB", socket.AF_INET, socket.if_nametoindex("v0"), 0x80, 0, 0)
+    e = AttributeEncoder()
+    e.bytes(1, struct.pack(">I", FIRST_ROUTE + i))  # NDA_DST
+    e.bytes(2, bytes((2, 0)) + struct.pack(">I", i))  # NDA_LLADDR
+    return Message(Header(type=28, flags=CREATE), header + e.encode())  # RTM_NEWNEIGH
+
+
+def remove_routes() -> int:
+    """Remove the routes that were made, and return how many there were."""
+    require_private_netns()
+    with routing.dial() as rt:
+        found = len(rt.dump(routing.Route, family=socket.AF_INET, table=routing.RouteTable.MAIN))
+        # The kernel removes the routes of a link that goes down.
+        rt.down("lo")
+        rt.up("lo")
+    return found
 
 
 # A producer that does nothing else

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from bench import traffic
 from bench.programs import PROGRAMS, ROOT, call
 from bench.runner import Contender, MissingError, Round, Workload
 from netlink import Family
+
+Scene = AbstractContextManager[object]
 
 RAW = "C recv"
 READ_BUFFER = 16 << 20  # of streams, their default
@@ -139,7 +141,14 @@ MEMORY = (
 )  # fmt: skip
 
 
-def memory(flows: int) -> Workload:
+ROUTE_MEMORY = tuple(
+    Contender(each.label, "fastnetlink-routing", each.arguments, each.what)
+    for each in MEMORY
+    if each.program == "fastnetlink"
+)
+
+
+def memory(name: str, n: int, contenders: Sequence[Contender], scene: Callable[[int], Scene], unit: str) -> Workload:
     """What a dump takes."""
 
     @contextmanager
@@ -147,15 +156,15 @@ def memory(flows: int) -> Workload:
         def run(contender: Contender) -> Round:
             *arguments, which = contender.arguments
             result = call(contender.program, *arguments)
-            if result["items"] != flows:
-                raise MissingError(f"failed: it saw {result['items']} of {flows}")
+            if result["items"] != n:
+                raise MissingError(f"failed: it saw {result['items']} of {n}")
             taken = result[which]
-            return Round(taken / 2**20, extra={"bytes/flow": taken / flows})
+            return Round(taken / 2**20, extra={f"bytes/{unit}": taken / n})
 
-        with traffic.table(flows):
+        with scene(n):
             yield run
 
-    return Workload("memory", f"Memory of a dump of {flows:,} flows", "MiB", None, MEMORY, prepare)
+    return Workload(name, f"Memory of a dump of {n:,} {unit}s", "MiB", None, contenders, prepare)
 
 
 # Events
@@ -486,24 +495,48 @@ def hold(flows: int) -> Workload:
     return Workload("async-dump", title, "ns per flow", HOLD[0].label, HOLD, prepare)
 
 
-# Routes
+# rtnetlink
 
-ROUTES = (
-    Contender(RAW, "raw", ("dump", "route"), "recv() into one buffer of 32 KiB, nothing looked at"),
-    Contender("fastnetlink dump", "fastnetlink", ("dump", "routes"), "a declaration of 8 attributes, into one Batch"),
-    Contender("fastnetlink dump, 3 fields", "fastnetlink", ("dump", "route-fields"), FIELDS),
+
+def dumped(what: str, everything: str, *others: Contender) -> tuple[Contender, ...]:
+    """Who dumps routes, neighbours or links."""
+    go, crate = ("RouteListFiltered", "Route.List") if what == "route" else ("NeighList", "Neigh.List")
+    if what == "link":
+        go, crate = "LinkList", "Link.List"
+    return (
+        Contender(RAW, "raw", ("dump", what), "recv() into one buffer of 32 KiB, nothing looked at"),
+        Contender("fastnetlink dump", "fastnetlink-routing", ("dump", what, "batch"), BATCH),
+        Contender("fastnetlink dump, 3 fields", "fastnetlink-routing", ("dump", what, "fields"), FIELDS),
+        Contender("fastnetlink iter_dump", "fastnetlink-routing", ("dump", what, "iter"), BATCHES),
+        Contender("C libmnl", "mnl", ("dump", what), "mnl_attr_parse, 3 fields read"),
+        *others,
+        Contender("Go vishvananda/netlink", "go-vishvananda", ("dump", what), f"{go}, 3 fields read"),
+        Contender("Go jsimonetti/rtnetlink", "go-jsimonetti", ("dump", what), f"{crate}, 3 fields read"),
+        Contender("Rust netlink-packet-route", "rust", ("dump", what), "NetlinkMessage::deserialize, 3 fields read"),
+        Contender("Rust rtnetlink", "rust-rtnetlink", ("dump", what), "get().execute(), 3 fields read"),
+        Contender("ip -j", "ip", ("dump", what), f"the whole process, which prints {everything}, nothing read"),
+        Contender("pyroute2", "pyroute2", ("dump", what), f"IPRoute.get_{everything}, 3 fields read"),
+    )
+
+
+ROUTES = dumped(
+    "route",
+    "routes",
+    Contender("fastnetlink declared", "fastnetlink", ("dump", "routes"), "8 attributes, into one Batch"),
     Contender("fastnetlink receive_iter", "fastnetlink", ("dump", "route-messages"), MESSAGES),
     Contender("fastnetlink Conn.execute", "fastnetlink", ("dump", "route-execute"), "a list of all Message objects"),
-    Contender("C libmnl", "mnl", ("dump", "route"), "mnl_attr_parse, 3 fields read"),
     Contender("Go mdlayher/netlink", "go", ("dump", "route"), "Conn.Execute and AttributeDecoder, 3 fields read"),
-    Contender("Rust netlink-packet-route", "rust", ("dump", "route"), "NetlinkMessage::deserialize, 3 fields read"),
     Contender("Python socket and struct", "plain", ("dump", "route"), STRUCT),
-    Contender("pyroute2", "pyroute2", ("dump", "route"), "IPRoute.get_routes, 3 fields read"),
 )  # fmt: skip
 
 
-def routes(n: int) -> Workload:
-    """A dump of routes."""
+NEIGHBOURS = dumped("neigh", "neighbours")
+LINKS = dumped("link", "links")
+
+
+def rtnetlink(unit: str, name: str, contenders: Sequence[Contender], scene: Callable[[int], Scene], n: int) -> Workload:
+    """A dump of n routes, neighbours or links, and of what the kernel has beside them."""
+    loops = max(1, 30_000 // n)
 
     @contextmanager
     def prepare() -> Iterator[Callable[[Contender], Round]]:
@@ -512,16 +545,89 @@ def routes(n: int) -> Workload:
 
         def run(contender: Contender) -> Round:
             nonlocal found
-            result = call(contender.program, *contender.arguments)
+            times = 1 if contender.program in ("pyroute2", "ip") else loops
+            result = call(contender.program, *contender.arguments, f"loops={times}")
             sums.check(contender, result)
             # With what the kernel has beside those that were made.
             found = found or result["items"]
             return nanoseconds(result, found or n)
 
-        with traffic.routes(n):
+        with scene(n):
             yield run
 
-    return Workload("routes", f"Dump of {n:,} routes", "ns per route", RAW, ROUTES, prepare)
+    return Workload(name, f"Dump of {n:,} {name}", f"ns per {unit}", RAW, contenders, prepare)
+
+
+CREATE = (
+    Contender("C send, packed", "raw", ("bulk", "last"), "made before; 1,024 in a datagram, its last one acknowledged"),
+    Contender("C send and recv", "raw", ("bulk", "one"), "made before; one after the other's acknowledgement"),
+    Contender("fastnetlink create_many", "fastnetlink-routing", ("create", "many"), "of Route objects"),
+    Contender("fastnetlink create_many, made", "fastnetlink-routing", ("create", "made"), "which are made meanwhile"),
+    Contender("fastnetlink create_many, Batch", "fastnetlink-routing", ("create", "batch"), "of a Batch"),
+    Contender("fastnetlink create", "fastnetlink-routing", ("create", "each"), "one by one"),
+    Contender("C libmnl", "mnl", ("create", "-"), "mnl_nlmsg_batch, the last one of a datagram acknowledged"),
+    Contender("ip -batch", "ip", ("create", "-"), "the whole process, which reads a file"),
+    Contender("Go vishvananda/netlink", "go-vishvananda", ("create", "-"), "RouteAdd"),
+    Contender("Go jsimonetti/rtnetlink", "go-jsimonetti", ("create", "-"), "Route.Add"),
+    Contender("Rust rtnetlink", "rust-rtnetlink", ("create", "-"), "add().execute()"),
+    Contender("pyroute2", "pyroute2", ("create", "-"), 'IPRoute.route("add"), a tenth of them'),
+)
+
+
+def create(n: int) -> Workload:
+    """Routes to single addresses; they are removed behind each contender."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        traffic.enter_private_netns()
+        with tempfile.NamedTemporaryFile(prefix="bench-requests-") as file:
+            file.write(traffic.bulk_requests("route", n))
+            file.flush()
+
+            def run(contender: Contender) -> Round:
+                wanted = n // 10 if contender.program == "pyroute2" else n
+                # Who does not make them has them from the file.
+                of_file = (file.name, f"family={int(Family.ROUTE)}", "window=1024")
+                options = of_file if contender.program == "raw" else (f"count={wanted}",)
+                try:
+                    result = call(contender.program, *contender.arguments, *options)
+                finally:
+                    made = traffic.remove_routes()
+                if made != wanted:
+                    raise MissingError(f"failed: it made {made} of {wanted} routes")
+                return nanoseconds(result, wanted)
+
+            yield run
+
+    return Workload("create-routes", f"{n:,} routes made", "ns per route", CREATE[0].label, CREATE, prepare)
+
+
+BY_NAME = (
+    Contender(RAW, "raw", ("request", "getname"), "send() and recv(), nothing looked at"),
+    Contender("fastnetlink Conn.execute", "fastnetlink-routing", ("get", "execute"), "a Message"),
+    Contender("fastnetlink get(Link(name=))", "fastnetlink-routing", ("get", "verb"), "a Link"),
+    Contender("fastnetlink index(name)", "fastnetlink-routing", ("get", "index"), "without statistics"),
+    Contender("C libmnl", "mnl", ("request", "getname"), "mnl_cb_run checks sequence and port"),
+    Contender("Go vishvananda/netlink", "go-vishvananda", ("get", "-"), "LinkByName"),
+    Contender("Rust rtnetlink", "rust-rtnetlink", ("get", "-"), "get().match_name()"),
+    Contender("ip -j", "ip", ("get", "-"), "the whole process"),
+    Contender("pyroute2", "pyroute2", ("request", "getname"), "link_lookup"),
+)
+
+
+def by_name(n: int, requests: int) -> Workload:
+    """A link of n, by its name."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        def run(contender: Contender) -> Round:
+            times = requests // {"pyroute2": 100, "ip": 100}.get(contender.program, 1)
+            return nanoseconds(call(contender.program, *contender.arguments, f"count={times}"), times)
+
+        with traffic.links(n):
+            yield run
+
+    return Workload("link-by-name", f"One of {n:,} links, by its name", "ns per request", RAW, BY_NAME, prepare)
 
 
 # Without a kernel
@@ -603,7 +709,14 @@ print(json.dumps({{"seconds": seconds, "others": len(others), "modules": len(set
 
 def imports() -> Workload:
     """What importing takes, by a fresh interpreter's own clock; bytecode is cached."""
-    modules = ("netlink", "netlink.aio", "netlink.netfilter.conntrack", "netlink.netfilter.nflog", "pyroute2")
+    modules = (
+        "netlink",
+        "netlink.aio",
+        "netlink.netfilter.conntrack",
+        "netlink.netfilter.nflog",
+        "netlink.route",
+        "pyroute2",
+    )
     contenders = [
         Contender(f"import {module}", "pyroute2" if module == "pyroute2" else "python", (module,)) for module in modules
     ]
@@ -658,7 +771,7 @@ def suite(quick: bool) -> list[Workload]:
     return [
         *(dump(n) for n in sizes),
         *(parallel(min(sizes[-1], 250_000), marks) for marks in (1000, 1)),
-        memory(sizes[-1]),
+        memory("memory", sizes[-1], MEMORY, traffic.table, "flow"),
         decode(10_000),
         growth(),
         drain(10_000 if quick else 100_000),
@@ -671,6 +784,11 @@ def suite(quick: bool) -> list[Workload]:
         *(bulk(kind, 2_000 if quick else 10_000) for kind in ("noop", "conntrack")),
         verb(2_000 if quick else 20_000),
         hold(sizes[-1] if quick else 100_000 if most >= 100_000 else sizes[-1]),
-        routes(10_000 if quick else 100_000),
+        rtnetlink("route", "routes", ROUTES, traffic.routes, 10_000 if quick else 100_000),
+        rtnetlink("neighbour", "neighbours", NEIGHBOURS, traffic.neighbours, 3_000 if quick else 30_000),
+        rtnetlink("link", "links", LINKS, traffic.links, 100 if quick else 1_000),
+        create(2_000 if quick else 100_000),
+        by_name(100 if quick else 1_000, 2_000 if quick else 20_000),
+        memory("memory-routes", 10_000 if quick else 1_000_000, ROUTE_MEMORY, traffic.routes, "route"),
         imports(),
     ]

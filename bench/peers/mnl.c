@@ -1,9 +1,10 @@
 /* libmnl, as its examples use it: mnl_cb_run over what was received, mnl_attr_parse of every level, three fields read.
  *
- * mnl dump conntrack|route [loops=N]
+ * mnl dump conntrack|route|neigh|link [loops=N]
  * mnl events count=N [seconds=S] [read_buffer=B]
  * mnl nflog group=N count=N threshold=N size=N [read_buffer=B]
- * mnl request noop|getlink count=N
+ * mnl request noop|getlink|getname count=N      getname: of v0
+ * mnl create count=N                        routes, by mnl_nlmsg_batch
  * mnl decode FILE [loops=N]                 messages of conntrack, one behind the other */
 
 #include "peer.h"
@@ -86,6 +87,38 @@ static int on_route(const struct nlmsghdr *header, void *data)
     return MNL_CB_OK;
 }
 
+static int on_neighbour(const struct nlmsghdr *header, void *data)
+{
+    struct result *r = data;
+    const struct nlattr *of[NDA_MAX + 1] = {0};
+    struct table table = {of, NDA_MAX};
+    const struct ndmsg *neighbour = mnl_nlmsg_get_payload(header);
+
+    mnl_attr_parse(header, sizeof *neighbour, note, &table);
+    r->sum += neighbour->ndm_ifindex + neighbour->ndm_state;
+    if (of[NDA_DST])
+        r->sum += ntohl(mnl_attr_get_u32(of[NDA_DST])) & 0xffffff;
+    r->items++;
+    return MNL_CB_OK;
+}
+
+static int on_link_fields(const struct nlmsghdr *header, void *data)
+{
+    struct result *r = data;
+    const struct nlattr *of[IFLA_MAX + 1] = {0};
+    struct table table = {of, IFLA_MAX};
+    const struct ifinfomsg *link = mnl_nlmsg_get_payload(header);
+
+    mnl_attr_parse(header, sizeof *link, note, &table);
+    r->sum += link->ifi_index;
+    if (of[IFLA_MTU])
+        r->sum += mnl_attr_get_u32(of[IFLA_MTU]);
+    if (of[IFLA_IFNAME])
+        r->sum += (long long)strlen(mnl_attr_get_str(of[IFLA_IFNAME]));
+    r->items++;
+    return MNL_CB_OK;
+}
+
 static int on_packet(const struct nlmsghdr *header, void *data)
 {
     struct result *r = data;
@@ -127,7 +160,7 @@ static void dump(int family, int type, size_t extra, mnl_cb_t callback, long lon
         header->nlmsg_type = (uint16_t)type;
         header->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
         header->nlmsg_seq = seq;
-        payload[0] = family == NETLINK_ROUTE ? AF_INET : AF_UNSPEC;
+        payload[0] = type == RTM_GETROUTE || type == RTM_GETNEIGH ? AF_INET : AF_UNSPEC;
         if (mnl_socket_sendto(nl, header, header->nlmsg_len) < 0)
             die("mnl_socket_sendto");
         while ((n = mnl_socket_recvfrom(nl, buffer, DUMP_BUFFER)) > 0)
@@ -205,11 +238,12 @@ static int on_link(const struct nlmsghdr *header, void *data)
     return MNL_CB_STOP;
 }
 
-static void request(int getlink, long long count)
+static void request(const char *what, long long count)
 {
     struct result r;
     struct mnl_socket *nl = dial(NETLINK_ROUTE);
     unsigned portid = mnl_socket_get_portid(nl);
+    int by_index = strcmp(what, "getlink") == 0, by_name = strcmp(what, "getname") == 0;
 
     begin(&r);
     for (; r.items < count; r.items++) {
@@ -219,16 +253,73 @@ static void request(int getlink, long long count)
         header->nlmsg_type = NLMSG_NOOP;
         header->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK;
         header->nlmsg_seq = seq;
-        if (getlink) {
+        if (by_index || by_name) {
             struct ifinfomsg *link = mnl_nlmsg_put_extra_header(header, sizeof *link);
             header->nlmsg_type = RTM_GETLINK;
             header->nlmsg_flags = NLM_F_REQUEST;
-            link->ifi_index = 1;
+            link->ifi_index = by_index;
+            if (by_name)
+                mnl_attr_put_strz(header, IFLA_IFNAME, "v0");
         }
         if (mnl_socket_sendto(nl, header, header->nlmsg_len) < 0 ||
             (n = mnl_socket_recvfrom(nl, buffer, DUMP_BUFFER)) < 0 ||
             mnl_cb_run(buffer, (size_t)n, seq, portid, on_link, NULL) < 0)
             die("request");
+    }
+    finish(&r, 1);
+}
+
+enum { FIRST_ROUTE = 0x0a000001, BATCH = 48 * 1024 };
+
+static int check(const struct nlmsghdr *header, void *data)
+{
+    const struct nlmsgerr *answer = mnl_nlmsg_get_payload(header);
+    (void)data;
+    errno = -answer->error;
+    return answer->error ? MNL_CB_ERROR : MNL_CB_STOP;
+}
+
+/* Routes to single addresses, as many in a datagram as a batch takes; the last of each asks for an acknowledgement. */
+static void create(long long count)
+{
+    struct result r;
+    struct mnl_socket *nl = dial(NETLINK_ROUTE);
+    unsigned portid = mnl_socket_get_portid(nl), seq = 0;
+    static mnl_cb_t control[NLMSG_ERROR + 1] = {[NLMSG_ERROR] = check};
+    static char requests[2 * BATCH];
+    uint32_t lo = 1;
+
+    begin(&r);
+    while (r.items < count) {
+        struct mnl_nlmsg_batch *batch = mnl_nlmsg_batch_start(requests, BATCH);
+        struct nlmsghdr *header;
+        ssize_t n;
+        do {
+            struct rtmsg *route;
+            header = mnl_nlmsg_put_header(mnl_nlmsg_batch_current(batch));
+            header->nlmsg_type = RTM_NEWROUTE;
+            header->nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE | NLM_F_EXCL;
+            header->nlmsg_seq = ++seq;
+            route = mnl_nlmsg_put_extra_header(header, sizeof *route);
+            *route = (struct rtmsg){.rtm_family = AF_INET,
+                                    .rtm_dst_len = 32,
+                                    .rtm_table = RT_TABLE_MAIN,
+                                    .rtm_protocol = RTPROT_STATIC,
+                                    .rtm_scope = RT_SCOPE_LINK,
+                                    .rtm_type = RTN_UNICAST};
+            mnl_attr_put_u32(header, RTA_DST, htonl(FIRST_ROUTE + (uint32_t)r.items++));
+            mnl_attr_put_u32(header, RTA_OIF, lo);
+            /* One that goes beyond the limit has room, as the buffer is twice as long. */
+        } while (mnl_nlmsg_batch_next(batch) && r.items < count);
+        header->nlmsg_flags |= NLM_F_ACK;
+        if (mnl_socket_sendto(nl, requests, (size_t)((char *)header - requests) + header->nlmsg_len) < 0)
+            die("mnl_socket_sendto");
+        do
+            n = mnl_socket_recvfrom(nl, buffer, DUMP_BUFFER);
+        while (n > 0 && (n = mnl_cb_run2(buffer, (size_t)n, 0, portid, NULL, NULL, control, NLMSG_ERROR + 1)) > 0);
+        if (n < 0)
+            die("create");
+        mnl_nlmsg_batch_stop(batch);
     }
     finish(&r, 1);
 }
@@ -257,13 +348,19 @@ int main(int argc, char **argv)
              loops);
     else if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "route"))
         dump(NETLINK_ROUTE, RTM_GETROUTE, sizeof(struct rtmsg), on_route, loops);
+    else if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "neigh"))
+        dump(NETLINK_ROUTE, RTM_GETNEIGH, sizeof(struct ndmsg), on_neighbour, loops);
+    else if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "link"))
+        dump(NETLINK_ROUTE, RTM_GETLINK, sizeof(struct ifinfomsg), on_link_fields, loops);
     else if (is(argc, argv, 1, "events"))
         events(count, (double)option(argc, argv, "seconds", 0), read_buffer);
     else if (is(argc, argv, 1, "nflog"))
         nflog((uint16_t)option(argc, argv, "group", 0), (uint32_t)option(argc, argv, "threshold", 100),
               (uint32_t)option(argc, argv, "size", 65536), count, read_buffer);
-    else if (is(argc, argv, 1, "request"))
-        request(is(argc, argv, 2, "getlink"), count);
+    else if (is(argc, argv, 1, "request") && argc > 2)
+        request(argv[2], count);
+    else if (is(argc, argv, 1, "create"))
+        create(count);
     else if (is(argc, argv, 1, "decode") && argc > 2)
         decode(argv[2], loops);
     else {

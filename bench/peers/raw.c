@@ -1,14 +1,14 @@
 /* The limit: ask the kernel, receive into one buffer, look at no more than is needed to know the end, throw it away.
  *
- * raw dump conntrack|route [loops=N]        recv() of a dump, 32 KiB at a time
+ * raw dump conntrack|route|neigh|link [loops=N]    recv() of a dump, 32 KiB at a time
  * raw events recv|recvmmsg count=N [seconds=S pause=MS] [read_buffer=B]
  * raw nflog recv group=N count=N threshold=N size=N [read_buffer=B]
  * raw nfqueue recv|recvmmsg|each|many|batch queue=N count=N [read_buffer=B]
  *     no verdicts; or recv() and a verdict; recvmmsg() and as many verdicts in a send, or one up to the last of them
- * raw request noop|getlink count=N          sendto() and recv()
- * raw bulk packed|single|one FILE family=N [window=N read_buffer=B]
+ * raw request noop|getlink|getname count=N  sendto() and recv(): of lo by index, of v0 by name
+ * raw bulk packed|single|one|last FILE family=N [window=N read_buffer=B]
  *     the requests of a file, each with an acknowledgement: so many in a datagram, or one in each by sendmmsg(), or
- *     one after the other's acknowledgement */
+ *     one after the other's acknowledgement; last: so many in a datagram, acknowledgement of the last of them */
 
 #define _GNU_SOURCE
 #include "peer.h"
@@ -83,16 +83,25 @@ static void dump_conntrack(long long loops)
     dump(NETLINK_NETFILTER, &request, sizeof request, loops);
 }
 
-static void dump_route(long long loops)
+/* Routes and neighbours of IPv4, or links. */
+static void dump_objects(const char *what, long long loops)
 {
     struct {
         struct nlmsghdr header;
-        struct rtmsg route;
-    } request = {
-        {sizeof request, RTM_GETROUTE, NLM_F_REQUEST | NLM_F_DUMP, 1, 0},
-        {.rtm_family = AF_INET},
-    };
-    dump(NETLINK_ROUTE, &request, sizeof request, loops);
+        struct ifinfomsg link; /* the longest header of all; each begins with the family */
+    } request = {.header = {.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP, .nlmsg_seq = 1}};
+    size_t size = sizeof request.link;
+
+    if (strcmp(what, "link") == 0)
+        request.header.nlmsg_type = RTM_GETLINK;
+    else {
+        int routes = strcmp(what, "route") == 0;
+        request.header.nlmsg_type = routes ? RTM_GETROUTE : RTM_GETNEIGH;
+        request.link.ifi_family = AF_INET;
+        size = routes ? sizeof(struct rtmsg) : sizeof(struct ndmsg);
+    }
+    request.header.nlmsg_len = NLMSG_LENGTH(size);
+    dump(NETLINK_ROUTE, &request, request.header.nlmsg_len, loops);
 }
 
 /* count events, or all that come in some seconds. */
@@ -286,18 +295,25 @@ static void nfqueue(int fd, const char *how, uint16_t queue, long long count)
     finish(&r, 1);
 }
 
-static void request(int getlink, long long count)
+static void request(const char *what, long long count)
 {
     struct {
         struct nlmsghdr header;
         struct ifinfomsg link;
+        struct nlattr attribute;
+        char name[4];
     } message = {
         {NLMSG_HDRLEN, NLMSG_NOOP, NLM_F_REQUEST | NLM_F_ACK, 1, 0},
-        {.ifi_family = AF_UNSPEC, .ifi_index = 1},
+        {.ifi_family = AF_UNSPEC},
+        {NLA_HDRLEN + sizeof "v0", IFLA_IFNAME},
+        "v0",
     };
     struct result r;
     int fd = dial(NETLINK_ROUTE);
-    if (getlink)
+    if (strcmp(what, "getlink") == 0) {
+        message.header = (struct nlmsghdr){NLMSG_LENGTH(sizeof message.link), RTM_GETLINK, NLM_F_REQUEST, 1, 0};
+        message.link.ifi_index = 1;
+    } else if (strcmp(what, "getname") == 0)
         message.header = (struct nlmsghdr){sizeof message, RTM_GETLINK, NLM_F_REQUEST, 1, 0};
     begin(&r);
     for (; r.items < count; r.items++)
@@ -311,7 +327,7 @@ enum { WINDOW_MAX = 1024 };
 /* The requests of a file, one behind the other. Acknowledgements of no more than a window of them are ever queued. */
 static void bulk(const char *how, const char *path, int family, int window, long long read_buffer)
 {
-    int packed = strcmp(how, "packed") == 0, got;
+    int last = strcmp(how, "last") == 0, packed = last || strcmp(how, "packed") == 0, got;
     size_t size, at = 0;
     char *requests = read_file(path, &size);
     static struct mmsghdr out[WINDOW_MAX], in[WINDOW_MAX];
@@ -339,21 +355,26 @@ static void bulk(const char *how, const char *path, int family, int window, long
     setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &yes, sizeof yes);
     begin(&r);
     while (at < size) {
-        int requested = 0, datagrams, answered = 0;
+        int requested = 0, datagrams, awaited, answered = 0;
         size_t from = at;
         for (; requested < window && at < size; requested++) {
             struct nlmsghdr header;
             memcpy(&header, requests + at, sizeof header);
             sent[requested] = (struct iovec){requests + at, header.nlmsg_len};
             at += NLMSG_ALIGN(header.nlmsg_len);
+            if (last && requested + 1 < window && at < size) {
+                header.nlmsg_flags &= (uint16_t)~NLM_F_ACK;
+                memcpy(sent[requested].iov_base, &header, sizeof header);
+            }
         }
         if (packed)
             sent[0].iov_len = at - from;
         datagrams = packed ? 1 : requested;
+        awaited = last ? 1 : requested;
         for (int done = 0; done < datagrams; done += got)
             if ((got = sendmmsg(fd, out + done, (unsigned)(datagrams - done), 0)) < 0)
                 die("sendmmsg");
-        while (answered < requested) {
+        while (answered < awaited) {
             if ((got = recvmmsg(fd, in, (unsigned)window, MSG_WAITFORONE, NULL)) < 0)
                 die("recvmmsg");
             for (int i = 0; i < got; i++) {
@@ -366,7 +387,7 @@ static void bulk(const char *how, const char *path, int family, int window, long
             }
             answered += got;
         }
-        r.items += answered;
+        r.items += requested;
     }
     free(requests);
     finish(&r, 1);
@@ -378,8 +399,8 @@ int main(int argc, char **argv)
 
     if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "conntrack"))
         dump_conntrack(option(argc, argv, "loops", 1));
-    else if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "route"))
-        dump_route(option(argc, argv, "loops", 1));
+    else if (is(argc, argv, 1, "dump") && argc > 2)
+        dump_objects(argv[2], option(argc, argv, "loops", 1));
     else if (is(argc, argv, 1, "events"))
         events(is(argc, argv, 2, "recvmmsg"), count, (double)option(argc, argv, "seconds", 0),
                option(argc, argv, "read_buffer", 0), option(argc, argv, "pause", 0));
@@ -395,8 +416,8 @@ int main(int argc, char **argv)
         set_read_buffer(fd, option(argc, argv, "read_buffer", 0));
         bind_queue(fd, queue, (uint32_t)count);
         nfqueue(fd, argv[2], queue, count);
-    } else if (is(argc, argv, 1, "request"))
-        request(is(argc, argv, 2, "getlink"), count);
+    } else if (is(argc, argv, 1, "request") && argc > 2)
+        request(argv[2], count);
     else if (is(argc, argv, 1, "bulk") && argc > 3)
         bulk(argv[2], argv[3], (int)option(argc, argv, "family", 0),
              is(argc, argv, 2, "one") ? 1 : (int)option(argc, argv, "window", WINDOW),

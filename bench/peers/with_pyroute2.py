@@ -1,21 +1,25 @@
-"""pyroute2, as its documentation uses it: Conntrack.dump_entries, IPRoute.get_routes, IPRoute.get_links.
+"""pyroute2, as its documentation uses it: Conntrack.dump_entries, and IPRoute.
 
 It has no nflog and no listening to conntrack.
 
-dump conntrack|route [loops=N]
-request getlink count=N
+dump conntrack|route|neigh|link [loops=N]
+request getlink|getname count=N    getname: of v0, by link_lookup
+create count=N                     routes, each with its acknowledgement
 decode FILE [loops=N]          messages of conntrack, one behind the other
 """
 
 from __future__ import annotations
 
 import sys
+from ipaddress import IPv4Address
 from pathlib import Path
 
 from pyroute2 import Conntrack, IPRoute
 from pyroute2.netlink.nfnetlink.nfctsocket import nfct_msg
 
 from bench.peers.peer import Result, option
+
+FIRST_ROUTE = 0x0A000001
 
 
 def dump_flows(loops: int) -> None:
@@ -41,11 +45,45 @@ def dump_routes(loops: int) -> None:
         result.finish(loops)
 
 
-def request(count: int) -> None:
+def dump_neighbours(loops: int) -> None:
+    with IPRoute() as ipr:
+        result = Result()
+        for _ in range(loops):
+            for neighbour in ipr.get_neighbours(family=2):
+                result.items += 1
+                octets = [int(octet) for octet in neighbour.get("dst").split(".")[1:]]
+                result.sum += neighbour["ifindex"] + neighbour["state"]
+                result.sum += octets[0] << 16 | octets[1] << 8 | octets[2]
+        result.finish(loops)
+
+
+def dump_links(loops: int) -> None:
+    with IPRoute() as ipr:
+        result = Result()
+        for _ in range(loops):
+            for link in ipr.get_links():
+                result.items += 1
+                result.sum += link["index"] + link.get("mtu") + len(link.get("ifname"))
+        result.finish(loops)
+
+
+def request(what: str, count: int) -> None:
     with IPRoute() as ipr:
         result = Result()
         for _ in range(count):
-            list(ipr.get_links(1))
+            if what == "getname":
+                ipr.link_lookup(ifname="v0")
+            else:
+                list(ipr.get_links(1))
+        result.items = count
+        result.finish()
+
+
+def create(count: int) -> None:
+    with IPRoute() as ipr:
+        result = Result()
+        for i in range(count):
+            ipr.route("add", dst=f"{IPv4Address(FIRST_ROUTE + i)}/32", oif=1)
         result.items = count
         result.finish()
 
@@ -66,14 +104,17 @@ def decode(path: str, loops: int) -> None:
     result.finish(loops)
 
 
+DUMPS = {"conntrack": dump_flows, "route": dump_routes, "neigh": dump_neighbours, "link": dump_links}
+
+
 def main() -> None:
     work, what = sys.argv[1:3]
-    if work == "dump" and what == "conntrack":
-        dump_flows(option("loops", 1))
-    elif work == "dump":
-        dump_routes(option("loops", 1))
+    if work == "dump":
+        DUMPS[what](option("loops", 1))
     elif work == "request":
-        request(option("count"))
+        request(what, option("count"))
+    elif work == "create":
+        create(option("count"))
     elif work == "decode":
         decode(what, option("loops", 1))
     else:

@@ -1,8 +1,8 @@
 //! The netlink-packet crates, as their documentation uses them: Socket::recv into one buffer, NetlinkMessage::deserialize
-//! of every message. Routes are netlink-packet-route's; for conntrack there is no crate, so the payload type is here,
+//! of every message. What rtnetlink has is netlink-packet-route's; for conntrack there is no crate, so the payload type is here,
 //! over NlasIterator. Three fields are read.
 //!
-//! rust-netlink-packet dump conntrack|route [loops=N]
+//! rust-netlink-packet dump conntrack|route|neigh|link [loops=N]
 //! rust-netlink-packet events conntrack count=N [seconds=S] [read_buffer=B]
 //! rust-netlink-packet decode FILE [loops=N]       messages of conntrack, one behind the other
 
@@ -12,6 +12,8 @@ use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
 use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload};
+use netlink_packet_route::link::LinkAttribute;
+use netlink_packet_route::neighbour::{NeighbourAddress, NeighbourAttribute};
 use netlink_packet_route::route::{RouteAddress, RouteAttribute};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_utils::nla::NlasIterator;
@@ -188,17 +190,38 @@ impl Sum for Flow {
 
 impl Sum for RouteNetlinkMessage {
     fn sum(&self) -> i64 {
-        let RouteNetlinkMessage::NewRoute(route) = self else { return 0 };
-        let mut sum = i64::from(route.header.destination_prefix_length);
-        for attribute in &route.attributes {
-            match attribute {
-                RouteAttribute::Destination(RouteAddress::Inet(a)) => sum += i64::from(u32::from(*a) & 0xff_ffff),
-                RouteAttribute::Oif(index) => sum += i64::from(*index),
-                _ => {}
+        match self {
+            RouteNetlinkMessage::NewRoute(route) => {
+                let fields = route.attributes.iter().map(|attribute| match attribute {
+                    RouteAttribute::Destination(RouteAddress::Inet(a)) => low(*a),
+                    RouteAttribute::Oif(index) => i64::from(*index),
+                    _ => 0,
+                });
+                i64::from(route.header.destination_prefix_length) + fields.sum::<i64>()
             }
+            RouteNetlinkMessage::NewNeighbour(neighbour) => {
+                let fields = neighbour.attributes.iter().map(|attribute| match attribute {
+                    NeighbourAttribute::Destination(NeighbourAddress::Inet(a)) => low(*a),
+                    _ => 0,
+                });
+                let header = &neighbour.header;
+                i64::from(header.ifindex) + i64::from(u16::from(header.state)) + fields.sum::<i64>()
+            }
+            RouteNetlinkMessage::NewLink(link) => {
+                let fields = link.attributes.iter().map(|attribute| match attribute {
+                    LinkAttribute::Mtu(mtu) => i64::from(*mtu),
+                    LinkAttribute::IfName(name) => name.len() as i64,
+                    _ => 0,
+                });
+                i64::from(link.header.index) + fields.sum::<i64>()
+            }
+            _ => 0,
         }
-        sum
     }
+}
+
+fn low(address: Ipv4Addr) -> i64 {
+    i64::from(u32::from(address) & 0xff_ffff)
 }
 
 struct Watch {
@@ -336,13 +359,19 @@ fn main() -> Result<(), Failure> {
     };
     let loops = option("loops", 1)?;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        // nlmsghdr: length, type, NLM_F_REQUEST | NLM_F_DUMP, sequence, port id; then nfgenmsg or rtmsg
+        // nlmsghdr: length, type, NLM_F_REQUEST | NLM_F_DUMP, sequence, port id; then the header of the family
         ["dump", "conntrack", ..] => {
             let request = [&[20, 0, 0, 0, 1, 1, 1, 3, 1, 0, 0, 0, 0, 0, 0, 0][..], &[0; 4]].concat();
             dump::<Flow>(NETLINK_NETFILTER, &request, loops)
         }
-        ["dump", "route", ..] => {
-            let request = [&[28, 0, 0, 0, 26, 0, 1, 3, 1, 0, 0, 0, 0, 0, 0, 0, 2][..], &[0; 11]].concat();
+        ["dump", what, ..] => {
+            let (kind, family, size) = match what {
+                "route" => (26, 2, 12), // RTM_GETROUTE, AF_INET, rtmsg
+                "neigh" => (30, 2, 12), // RTM_GETNEIGH, AF_INET, ndmsg
+                _ => (18, 0, 16),       // RTM_GETLINK, AF_UNSPEC, ifinfomsg
+            };
+            let mut request = vec![16 + size, 0, 0, 0, kind, 0, 1, 3, 1, 0, 0, 0, 0, 0, 0, 0, family];
+            request.resize(16 + usize::from(size), 0);
             dump::<RouteNetlinkMessage>(NETLINK_ROUTE, &request, loops)
         }
         ["events", ..] => events(option("count", 0)?, option("seconds", 0)?, option("read_buffer", 1 << 20)? as i32),
