@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netlink import DecodeError
-from netlink.netfilter import nflog
+from netlink.netfilter import _packet, nflog
 from netlink.netfilter.nflog import VLAN, CtInfo, HwAddr, Packet, PacketHdr, Timestamp, records
 from netlink.netfilter.nfnetlink import NfGenMsg
 from packets import udp4
@@ -238,7 +238,8 @@ def test_encoded_packets_decode_to_equal_ones(values: dict[str, Any]) -> None:
 
 def test_the_attributes_are_those_of_the_header() -> None:
     """Every NFULA_* that the installed header has is declared, under its number; and structs have their sizes."""
-    text = Path(records.__file__).read_text(encoding="utf-8")
+    sources = [Path(records.__file__), Path(_packet.__file__)]
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
     declared = {name: int(number) for number, name in re.findall(r"= \w+\((\d+)[^#\n]*# (NFULA_\w+)", text)}
     known = c_names([NFNETLINK_LOG_H], r"NFULA_(?!CFG_|VLAN_)\w+") - {"NFULA_UNSPEC", "NFULA_MAX"}
     vlan = c_names([NFNETLINK_LOG_H], r"NFULA_VLAN_\w+") - {"NFULA_VLAN_UNSPEC", "NFULA_VLAN_MAX"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import KEEP, IntEnum, IntFlag
 
 from netlink.consts import NetfilterSubsystem
+from netlink.netfilter._packet import VLAN, CtInfo, HwAddr, Timestamp
 from netlink.netfilter.conntrack.records import Expect, Flow
 from netlink.netfilter.nfnetlink import NfGenMsg
 from netlink.packet import Headers, Source
@@ -19,14 +20,12 @@ from netlink.schema import (
     View,
     be16,
     be32,
-    be64,
     binary,
     nested,
     pad,
     string,
     struct,
     u8,
-    u16,
     view,
 )
 
@@ -105,17 +104,6 @@ class SkbInfo(IntFlag, boundary=KEEP):
     CSUM_NOT_VERIFIED = 4  # NFQA_SKB_CSUM_NOTVERIFIED, nobody has checked the checksum yet
 
 
-class CtInfo(IntEnum):
-    """Relation of a packet to its flow: enum ip_conntrack_info, linux/netfilter/nf_conntrack_common.h."""
-
-    ESTABLISHED = 0  # IP_CT_ESTABLISHED
-    RELATED = 1  # IP_CT_RELATED
-    NEW = 2  # IP_CT_NEW
-    ESTABLISHED_REPLY = 3  # IP_CT_ESTABLISHED_REPLY
-    RELATED_REPLY = 4  # IP_CT_RELATED_REPLY
-    UNTRACKED = 7  # IP_CT_UNTRACKED
-
-
 class ConfigCmd(Struct):
     """struct nfqnl_msg_config_cmd."""
 
@@ -148,28 +136,6 @@ class PacketHdr(Struct):
     packet_id: Int = be32()
     hw_protocol: Int = be16()
     hook: Int = u8()
-
-
-class HwAddr(Struct):
-    """struct nfqnl_msg_packet_hw: an address of length bytes."""
-
-    length: Int = be16()
-    pad: Int = u16()
-    address: Bytes = binary(size=8)
-
-
-class Timestamp(Struct):
-    """struct nfqnl_msg_packet_timestamp: seconds and microseconds since 1970."""
-
-    sec: Int = be64()
-    usec: Int = be64()
-
-
-class VLAN(AttributeSet):
-    """NFQA_VLAN_*: the packet's VLAN tag, if the bridge or the device removed it."""
-
-    proto: Int = be16(1)  # NFQA_VLAN_PROTO, ETH_P_8021Q or ETH_P_8021AD
-    tci: Int = be16(2)  # NFQA_VLAN_TCI
 
 
 class Packet(
@@ -232,18 +198,12 @@ class Packet(
     @property
     def timestamp(self) -> int | None:
         """The time of arrival in nanoseconds since 1970, with a resolution of microseconds."""
-        time = self.time
-        if time is None or time.sec is None or time.usec is None:
-            return None
-        return time.sec * 1_000_000_000 + time.usec * 1000
+        return self.time.nanoseconds if self.time else None
 
     @property
     def hwaddr(self) -> bytes | None:
         """The link-layer address of the sender."""
-        hw = self.hw
-        if hw is None or hw.address is None:
-            return None
-        return hw.address[: hw.length]
+        return self.hw.used if self.hw else None
 
 
 class VerdictHdr(Struct):
