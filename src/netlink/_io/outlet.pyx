@@ -82,7 +82,7 @@ cdef class Outlet:
                 raise
             return None
         try:
-            self.prepare(count, seconds != 0, end)
+            self.prepare(count, seconds is None or seconds != 0, end)
             return self.take(count)
         finally:
             lock.give_back()
