@@ -10,9 +10,23 @@ from cpython.buffer cimport (
 )
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
+from cpython.long cimport PyLong_AsLongLongAndOverflow
 from cpython.mem cimport PyMem_Free, PyMem_Malloc
+from cpython.number cimport PyIndex_Check, PyNumber_Index
+from cpython.sequence cimport PySequence_Check
 from libc.errno cimport EBUSY, EINTR, ENOENT, EPERM
-from libc.stdint cimport UINT32_MAX, int8_t, int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t
+from libc.stdint cimport (
+    INT64_MAX,
+    INT64_MIN,
+    UINT32_MAX,
+    int8_t,
+    int16_t,
+    int32_t,
+    int64_t,
+    uint8_t,
+    uint16_t,
+    uint32_t,
+)
 from libc.string cimport memcpy, memset
 
 from netlink._engine.ledger cimport (
@@ -163,23 +177,34 @@ cdef inline bint is_verdict(int64_t value) noexcept nogil:
     return value == kind and (kind == NF_DROP or kind == NF_ACCEPT or kind == NF_REPEAT or kind == NF_STOP)
 
 
+cdef inline bint is_one(packets) noexcept:
+    """Whether this is a packet, or a number, and not several. Arrays of NumPy are several that claim to be a number."""
+    return isinstance(packets, Record) or (PyIndex_Check(packets) and not PySequence_Check(packets))
+
+
+cdef int64_t integer_of(value, str what) except? -1:
+    """An integer, or the nearest one of 64 bits. TypeError if it is none. what: the subject of the error's text."""
+    cdef int overflow = 0
+    cdef int64_t number
+    if isinstance(value, bool) or not PyIndex_Check(value):
+        raise TypeError(f"{what} must be an int, not {value!r}")
+    number = PyLong_AsLongLongAndOverflow(value if isinstance(value, int) else PyNumber_Index(value), &overflow)
+    return INT64_MAX if overflow > 0 else INT64_MIN if overflow else number
+
+
 cdef uint32_t number_of(str name, value) except? 0xdeadbeef:
     """An integer of 32 bits. TypeError or ValueError if it is none."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an int, not {value!r}")
-    number = value.__index__()
-    if not 0 <= number <= 0xffffffff:
+    cdef int64_t number = integer_of(value, name)
+    if not 0 <= number <= UINT32_MAX:
         raise ValueError(f"{name} must be from 0 to 0xffffffff, not {value!r}")
-    return number
+    return <uint32_t>number
 
 
 cdef uint32_t verdict_of(value) except? 0xdeadbeef:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"a verdict must be a Verdict, or an int, not {value!r}")
-    number = value.__index__()
-    if not -1 < number <= 0xffffffff or not is_verdict(number):
-        raise refused_verdict(number)
-    return number
+    cdef int64_t number = integer_of(value, "a verdict")
+    if not is_verdict(number):
+        raise refused_verdict(PyNumber_Index(value))
+    return <uint32_t>number
 
 
 cdef int read_array(const Py_buffer *b, Py_ssize_t count, uint32_t *to) except -1:
@@ -258,7 +283,7 @@ cdef class Verdicts(BatchOutlet):
             if queue >= 0 and queue != self.queue:
                 raise ValueError(f"the packet is of queue {queue}, not of {self.queue}")
             return id
-        if isinstance(packet, bool) or not hasattr(packet, "__index__"):
+        if isinstance(packet, bool) or not PyIndex_Check(packet):
             raise TypeError(f"a verdict is for a Packet, its id, a Batch, or several of them, not for {packet!r}")
         return number_of("a packet's id", packet)
 
@@ -318,7 +343,7 @@ cdef class Verdicts(BatchOutlet):
             self._need_priority()
             out += attribute_of(NL_QUEUE_PRIORITY, &number, sizeof(number))
         if payload is not None:
-            if not isinstance(packets, Record) and not hasattr(packets, "__index__"):
+            if not is_one(packets):
                 raise ValueError("a payload is for one packet")
             if isinstance(packets, Record) and packets.truncated:
                 raise ValueError("the packet is truncated: a payload made of it would cut it; open the queue with a "
@@ -382,7 +407,8 @@ cdef class Verdicts(BatchOutlet):
         try:
             if count > 2 and d.verdicts is NULL and nl_ledger_is(&self.ledger.c, d.ids, count):
                 # These are all that wait: "up to the last one" means no other. The kernel does not say how many of them
-                # it still had. Where it dropped its whole queue meanwhile, the oldest is gone, too, and it says so.
+                # it still had. Where it dropped its whole queue meanwhile, the oldest is gone, too, and it says so. An
+                # interface that goes down may take others alone.
                 size = put(<nl_decision *>datagram, d, NL_MSG_VERDICT,
                            NL_LEDGER_ANSWER | NL_LEDGER_FIRST | <uint32_t>min(count, <Py_ssize_t>NL_LEDGER_COUNT),
                            d.verdict, d.ids[0])
@@ -446,14 +472,13 @@ cdef class Verdicts(BatchOutlet):
         cdef Py_buffer buffer
         cdef Py_ssize_t count, i
         cdef int64_t id
-        cdef bint one = isinstance(packets, Record) or hasattr(packets, "__index__")
         memset(&d, 0, sizeof(d))
         d.queue = self.queue
         d.verdict = same
         if extra:
             d.extra = PyBytes_AS_STRING(extra)
             d.extra_size = PyBytes_GET_SIZE(extra)
-        if one:
+        if is_one(packets):
             if verdict is not None:
                 raise TypeError("one packet has one verdict: want an int")
             id = self.id_of(packets)
@@ -521,7 +546,7 @@ cdef class Verdicts(BatchOutlet):
         """
         self.usable()
         extra = self.additions(packets, mark, priority, payload, ct, expect, vlan, l2hdr, checksums)
-        if hasattr(verdict, "__index__") and not hasattr(verdict, "__len__"):  # arrays of NumPy have both
+        if is_one(verdict):
             self.decide(packets, None, verdict_of(verdict), extra, acknowledge)
         elif isinstance(verdict, (str, float, type(None))) or not hasattr(verdict, "__iter__"):
             raise TypeError(f"verdict must be a Verdict, or one for each packet, not {verdict!r}")
@@ -607,7 +632,11 @@ cdef class Verdicts(BatchOutlet):
         ENOENT: the packet is not queued any more. The kernel drops all queued packets if any base chain in the network
         namespace is removed (as `nft -f` does that replaces a table), and those of an interface that goes down; or
         it had a verdict already. EPERM: the process has lost CAP_NET_ADMIN. Such packets keep waiting. Refusals are
-        counted as the stream is read. Of verdicts for a whole batch, which go out as one, at least one is counted.
+        counted as the stream is read.
+
+        One verdict for a batch that is all that waits goes out as two: for the oldest packet, and for all others. If
+        some of the packets are gone, and not all, the kernel does not say how many: the oldest is counted if it is
+        gone, and no other. A sequence of verdicts, `verdict(batch, [...])`, has each of them counted.
         """
         self.usable()
         return self.ledger.refused
