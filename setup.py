@@ -97,7 +97,9 @@ setup(
                 "_engine.packet", "_engine/packet.pyx", depends=("_engine/arrow.h", "_engine/checksum.h", *RECORDS)
             ),
             extension(
-                "_engine.receive", "_engine/receive.pyx", depends=("_engine/ledger.h", "_engine/match.h", *RECORDS)
+                "_engine.receive",
+                "_engine/receive.pyx",
+                depends=("_engine/form.h", "_engine/ledger.h", "_engine/match.h", *RECORDS),
             ),
             extension("_transport", "_transport.pyx", "_sock.c", depends=("_sock.h",)),
             extension(
@@ -109,6 +111,7 @@ setup(
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
             extension("_io.outlet", "_io/outlet.pyx", depends=RECORDS),
             extension("_engine.ledger", "_engine/ledger.pyx", depends=("_engine/ledger.h", *RECORDS)),
+            extension("_engine.form", "_engine/form.pyx", depends=("_engine/form.h", *RECORDS)),
             extension("_io.locks", "_io/locks.pyx"),
             extension("_engine.parts", "_engine/parts.pyx", depends=("_engine/copy.h", "_engine/match.h", *RECORDS)),
             extension("_engine.rows", "_engine/rows.pyx", depends=RECORDS),

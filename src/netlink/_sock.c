@@ -595,6 +595,8 @@ ssize_t nl_sock_receive_at(struct nl_sock *s, void *to, size_t size, uint32_t *s
 static ssize_t to_ring(struct nl_sock *s, void *to)
 {
     struct nl_ring *ring = to;
+    for (unsigned i = 0; ring->credentials && i < ring->slots; i++) /* the kernel writes what it has used */
+        ring->headers[i].msg_hdr.msg_controllen = sizeof ring->credentials[i].bytes;
     /* recvmmsg's own timeout is looked at only between datagrams: not used. */
     int count = recvmmsg(s->fd, ring->headers, ring->slots, MSG_DONTWAIT | MSG_TRUNC, NULL);
     if (count < 0)
@@ -611,7 +613,7 @@ int nl_sock_receive_ring(struct nl_sock *s, struct nl_ring *ring, int wait)
     return (int)receive(s, to_ring, ring, wait);
 }
 
-int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size, int named)
+int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size, int parts)
 {
     memset(ring, 0, sizeof *ring);
     if (!slots || !slot_size || slot_size > SIZE_MAX / slots)
@@ -620,7 +622,10 @@ int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size, int nam
     ring->headers = calloc(slots, sizeof *ring->headers);
     ring->vectors = calloc(slots, sizeof *ring->vectors);
     ring->senders = calloc(slots, sizeof *ring->senders);
-    if (!ring->memory || !ring->headers || !ring->vectors || !ring->senders) {
+    if (parts & NL_RING_CREDENTIALS)
+        ring->credentials = calloc(slots, sizeof *ring->credentials);
+    if (!ring->memory || !ring->headers || !ring->vectors || !ring->senders ||
+        (parts & NL_RING_CREDENTIALS && !ring->credentials)) {
         nl_ring_free(ring);
         return -ENOMEM;
     }
@@ -631,7 +636,9 @@ int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size, int nam
         ring->vectors[i].iov_len = slot_size;
         ring->headers[i].msg_hdr.msg_iov = &ring->vectors[i];
         ring->headers[i].msg_hdr.msg_iovlen = 1;
-        if (!named)
+        if (ring->credentials)
+            ring->headers[i].msg_hdr.msg_control = ring->credentials[i].bytes;
+        if (!(parts & NL_RING_SENDERS))
             continue;
         ring->headers[i].msg_hdr.msg_name = &ring->senders[i];
         ring->headers[i].msg_hdr.msg_namelen = sizeof ring->senders[i]; /* the kernel writes the same value */
@@ -645,7 +652,18 @@ void nl_ring_free(struct nl_ring *ring)
     free(ring->headers);
     free(ring->vectors);
     free(ring->senders);
+    free(ring->credentials);
     memset(ring, 0, sizeof *ring);
+}
+
+uint32_t nl_ring_user(const struct nl_ring *ring, unsigned slot)
+{
+    struct msghdr *header = &ring->headers[slot].msg_hdr;
+    if (ring->credentials)
+        for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c))
+            if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_CREDENTIALS)
+                return nl_load32(CMSG_DATA(c) + sizeof(int)); /* struct ucred: pid, uid, gid */
+    return UINT32_MAX;
 }
 
 /* ---- options ---- */
@@ -675,6 +693,11 @@ int nl_sock_set_option(struct nl_sock *s, int level, int option, int value)
         result = -errno;
     leave(s);
     return result;
+}
+
+int nl_sock_pass_credentials(struct nl_sock *s)
+{
+    return nl_sock_set_option(s, SOL_SOCKET, SO_PASSCRED, 1);
 }
 
 int nl_sock_get_option(struct nl_sock *s, int level, int option, int *value)

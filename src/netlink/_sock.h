@@ -48,6 +48,12 @@ struct nl_ring {
     struct mmsghdr *headers;
     struct iovec *vectors;
     struct sockaddr_nl *senders;
+    struct nl_credentials *credentials; /* NULL: not asked for */
+};
+
+/* Where the kernel writes the credentials of a datagram's sender. */
+struct nl_credentials {
+    _Alignas(struct cmsghdr) char bytes[CMSG_SPACE(3 * sizeof(int))];
 };
 
 /* The number of forks between the process that loaded this and the calling one. If it has changed, this is a child: the
@@ -91,8 +97,14 @@ ssize_t nl_sock_receive_at(struct nl_sock *s, void *to, size_t size, uint32_t *s
  * longer than a slot, headers[i].msg_hdr.msg_flags has MSG_TRUNC. */
 int nl_sock_receive_ring(struct nl_sock *s, struct nl_ring *ring, int wait);
 
-/* named: whether to fill senders; else all are 0, which saves time. */
-int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size, int named);
+/* What a ring has of each datagram beside its bytes. Without NL_RING_SENDERS all senders are 0, which saves time. */
+enum { NL_RING_SENDERS = 1, NL_RING_CREDENTIALS = 2 };
+
+int nl_ring_init(struct nl_ring *ring, unsigned slots, size_t slot_size, int parts);
+
+/* The user that sent the datagram of a slot, as this user namespace numbers it; 0 for the kernel. UINT32_MAX if the
+ * socket or the ring is without credentials. */
+uint32_t nl_ring_user(const struct nl_ring *ring, unsigned slot);
 void nl_ring_free(struct nl_ring *ring);
 void nl_buffer_free(struct nl_buffer *b);
 
@@ -100,6 +112,8 @@ void nl_buffer_free(struct nl_buffer *b);
  * 0 or an error. Messages to the socket's groups still come from every process that may send to these. */
 int nl_sock_connect(struct nl_sock *s);
 
+/* Has the kernel pass the credentials of senders (SO_PASSCRED). */
+int nl_sock_pass_credentials(struct nl_sock *s);
 int nl_sock_set_option(struct nl_sock *s, int level, int option, int value);
 int nl_sock_get_option(struct nl_sock *s, int level, int option, int *value);
 /* Sets SO_RCVBUFFORCE or SO_SNDBUFFORCE; if that is not permitted, SO_RCVBUF or SO_SNDBUF. */

@@ -49,6 +49,10 @@ cdef extern from "_sock.h" nogil:
         iovec *vectors
         sockaddr_nl *senders
 
+    enum:
+        NL_RING_SENDERS
+        NL_RING_CREDENTIALS
+
     int nl_sock_wait_readable(nl_sock *s) noexcept
     unsigned nl_forks() noexcept
     enum nl_dial_step:
@@ -67,10 +71,12 @@ cdef extern from "_sock.h" nogil:
     ssize_t nl_sock_receive_reply(nl_sock *s, nl_buffer *b) noexcept
     ssize_t nl_sock_receive_at(nl_sock *s, void *to, size_t size, uint32_t *sender, int wait) noexcept
     int nl_sock_receive_ring(nl_sock *s, nl_ring *ring, int wait) noexcept
-    int nl_ring_init(nl_ring *ring, unsigned slots, size_t slot_size, int named) noexcept
+    int nl_ring_init(nl_ring *ring, unsigned slots, size_t slot_size, int parts) noexcept
+    uint32_t nl_ring_user(const nl_ring *ring, unsigned slot) noexcept
     void nl_ring_free(nl_ring *ring) noexcept
     void nl_buffer_free(nl_buffer *b) noexcept
     int nl_sock_connect(nl_sock *s) noexcept
+    int nl_sock_pass_credentials(nl_sock *s) noexcept
     int nl_sock_set_option(nl_sock *s, int level, int option, int value) noexcept
     int nl_sock_get_option(nl_sock *s, int level, int option, int *value) noexcept
     int nl_sock_set_buffer(nl_sock *s, int option, int value) noexcept
@@ -108,5 +114,6 @@ cdef int receive_ring(Socket sock, nl_ring *ring, int wait) noexcept nogil
 cdef unsigned forks() noexcept nogil
 cdef int drops(Socket sock, uint32_t *count) noexcept nogil
 cdef void free_buffer(nl_buffer *buffer) noexcept nogil
-cdef int init_ring(nl_ring *ring, unsigned slots, size_t slot_size, int named) noexcept nogil
+cdef int init_ring(nl_ring *ring, unsigned slots, size_t slot_size, int parts) noexcept nogil
+cdef uint32_t user_of(const nl_ring *ring, unsigned slot) noexcept nogil
 cdef void free_ring(nl_ring *ring) noexcept nogil

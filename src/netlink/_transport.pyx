@@ -279,6 +279,16 @@ cdef class Socket:
         """A NETLINK_* socket option, on or off."""
         self.set_value("set-option", SOL_NETLINK, option, value)
 
+    def pass_credentials(self):
+        """SO_PASSCRED: rings with NL_RING_CREDENTIALS know the users that send."""
+        cdef int result
+        while True:
+            with nogil:
+                result = nl_sock_pass_credentials(self.s)
+            if not interrupted(result):
+                break
+        self.check("set-option", result)
+
     def set_bpf(self, program):
         """SO_ATTACH_FILTER. program: a sequence of (code, jt, jf, k)."""
         instructions = list(_itertools.islice(program, 4097))
@@ -513,8 +523,13 @@ cdef void free_buffer(nl_buffer *buffer) noexcept nogil:
     nl_buffer_free(buffer)
 
 
-cdef int init_ring(nl_ring *ring, unsigned slots, size_t slot_size, int named) noexcept nogil:
-    return nl_ring_init(ring, slots, slot_size, named)
+cdef int init_ring(nl_ring *ring, unsigned slots, size_t slot_size, int parts) noexcept nogil:
+    return nl_ring_init(ring, slots, slot_size, parts)
+
+
+cdef uint32_t user_of(const nl_ring *ring, unsigned slot) noexcept nogil:
+    """nl_ring_user of the ring."""
+    return nl_ring_user(ring, slot)
 
 
 cdef void free_ring(nl_ring *ring) noexcept nogil:
@@ -558,7 +573,7 @@ cdef class Ring:
     """
 
     def __cinit__(self, unsigned slots, size_t slot_size):
-        cdef int result = nl_ring_init(&self.ring, slots, slot_size, False)
+        cdef int result = nl_ring_init(&self.ring, slots, slot_size, 0)
         if result == -EINVAL:
             raise ValueError("a ring needs at least one slot, of at least one byte")
         if result == -ENOMEM:

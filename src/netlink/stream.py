@@ -15,6 +15,7 @@ import errno as _errno
 import warnings as _warnings
 from typing import TYPE_CHECKING, Any, Generic, Never, TypeAlias, TypeVar, overload
 
+from netlink._engine.form import Form, Layouts, Stamped, Texts
 from netlink._engine.record import Batch, Record
 from netlink._io.marks import ResyncBegin, ResyncEnd
 from netlink._io.outlet import BatchOutlet, Items, checked_rows
@@ -35,13 +36,17 @@ if TYPE_CHECKING:
 __all__ = [
     "Batches",
     "Closable",
+    "Form",
     "Kind",
+    "Layouts",
     "Resync",
     "ResyncBegin",
     "ResyncEnd",
     "SocketSource",
     "Source",
+    "Stamped",
     "Stream",
+    "Texts",
     "open",
     "open_source",
 ]

@@ -1,8 +1,9 @@
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
+from netlink._engine.form cimport Form
 from netlink._engine.ledger cimport Ledger, Number
 from netlink._engine.match cimport Match
-from netlink._engine.record cimport Batch, Field, Recycler, Store, Table, nl_fault, nl_shapes
+from netlink._engine.record cimport Batch, Field, Recycler, Store, Table, nl_area, nl_fault, nl_shapes
 from netlink._transport cimport Socket, nl_buffer, nl_ring
 from netlink._wire cimport nl_cursor, nl_message, nl_reply, nl_verdict
 
@@ -89,6 +90,10 @@ cdef class StreamReader(Receiver):
     cdef bint brief                 # the last datagram was: its bytes are copied from the ring
     cdef bint named                 # whether the senders of datagrams are looked at
     cdef uint32_t sender            # port id whose messages are read
+    cdef bint of_user               # whether only the messages of one user are read
+    cdef uint32_t user              # who that is
+    cdef Form form                  # what writes the datagrams as attributes, or None
+    cdef nl_area written            # the current datagram, if form has written it
     cdef size_t slot                # bytes of the largest datagram
     cdef nl_ring ring
     cdef int received               # datagrams in the ring
@@ -113,4 +118,5 @@ cdef class StreamReader(Receiver):
     cdef int receive(self, bint wait) noexcept nogil
     cdef int refill(self, bint wait) noexcept nogil
     cdef int receive_into_store(self, bint wait) noexcept nogil
+    cdef int write(self, const uint8_t *datagram, size_t size) noexcept nogil
     cdef int count_drops(self) noexcept nogil

@@ -4,6 +4,7 @@ from typing import Any, Generic, Self, TypeVar, final
 from typing_extensions import disjoint_base
 
 from netlink._codec import Message
+from netlink._engine.form import Form
 from netlink._engine.ledger import Ledger
 from netlink._engine.match import Match
 from netlink._engine.record import Batch, Field, Record
@@ -56,6 +57,8 @@ class StreamReader(Receiver[_R]):
         slot: int,
         views: bool = False,
         sender: int | None = 0,
+        user: int | None = None,
+        form: Form[_R] | None = None,
         family: int = 0,
     ) -> Self: ...
     def read(self, rows: int, wait: bool, into: list[Batch[_R]] | None = None) -> Batch[_R]: ...

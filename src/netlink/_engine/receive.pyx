@@ -13,6 +13,7 @@ from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint16_t
 from libc.string cimport memcpy, memset
 
 from netlink._codec cimport Message, parse_messages, verdict_error
+from netlink._engine.form cimport NL_FORM_OTHER, Form
 from netlink._engine.ledger cimport NL_LEDGER_ANSWER, Ledger, Number, nl_ledger_give, nl_ledger_refuse
 from netlink._engine.match cimport Match, match_of
 from netlink._engine.record cimport (
@@ -20,6 +21,7 @@ from netlink._engine.record cimport (
     Record,
     fault_error,
     make_batch,
+    nl_area_free,
     nl_area_pool,
     nl_area_reserve,
     nl_shapes_free,
@@ -27,6 +29,8 @@ from netlink._engine.record cimport (
     table_of,
 )
 from netlink._transport cimport (
+    NL_RING_CREDENTIALS,
+    NL_RING_SENDERS,
     drops,
     free_buffer,
     free_ring,
@@ -34,6 +38,7 @@ from netlink._transport cimport (
     receive_at,
     receive_into,
     receive_ring,
+    user_of,
 )
 from netlink._wire cimport (
     NL_ACK,
@@ -91,6 +96,8 @@ cdef enum:
     CHARGE_MIN = 512
     # Lower types are control messages: NLMSG_MIN_TYPE.
     MIN_TYPE = 16
+    # That of the messages of a form, which has no others.
+    FORM_TYPE = MIN_TYPE
     NO_EVENT = 256
     ANY_COMMAND = 256
 
@@ -465,6 +472,9 @@ cdef class StreamReader(Receiver):
     declaration follows; None for no such header.
     sender: messages from another port id, the kernel's by default, are skipped. None: the kernel lets nobody else send,
     and no sender is looked at, which saves time.
+    user: messages of another user are skipped, as SCM_CREDENTIALS has them; 0 is the kernel, too. None for any.
+    form: writes each datagram as attributes, before it is read as one message of the type FORM_TYPE. Datagrams of
+    another form are skipped. `lost` is then at least the number of messages that the form is missing.
     counter: a field with which the kernel numbers messages from first on, or (a struct, a field in it): `lost` counts
     its gaps. Without it, `lost` counts the drops of the socket, unless count_drops is false.
     ledger: is given the numbers of the messages, and refusals of the answers to them; None for none.
@@ -477,7 +487,8 @@ cdef class StreamReader(Receiver):
     """
 
     def __cinit__(self, Socket sock, kinds, *, counter=None, uint32_t first=0, Ledger ledger=None,
-                  bint count_drops=True, matches=(), size_t slot, bint views=False, sender=0, uint16_t family=0):
+                  bint count_drops=True, matches=(), size_t slot, bint views=False, sender=0, user=None, Form form=None,
+                  uint16_t family=0):
         cdef Kind *kind
         cdef uint8_t number
         cdef Declared declared
@@ -520,6 +531,9 @@ cdef class StreamReader(Receiver):
         self.views = views
         self.named = sender is not None
         self.sender = 0 if sender is None else sender
+        self.of_user = user is not None
+        self.user = 0 if user is None else user
+        self.form = form
         self.family = family
         self.ready = []
         if self.counts_drops:
@@ -527,6 +541,7 @@ cdef class StreamReader(Receiver):
 
     def __dealloc__(self):
         free_ring(&self.ring)
+        nl_area_free(&self.written)
         PyMem_Free(self.kinds)
 
     cdef int place_of(self, declaration, Number counter) except -1:
@@ -735,6 +750,8 @@ cdef class StreamReader(Receiver):
         size = self.ring.headers[i].msg_len
         if self.ring.senders[i].nl_pid != self.sender:
             return 0
+        if self.of_user and user_of(&self.ring, <unsigned>i) != self.user:
+            return 0
         if size > <size_t>BRIEF:
             self.brief = False
         if size > self.ring.slot_size:
@@ -742,8 +759,34 @@ cdef class StreamReader(Receiver):
             if not self.counted:
                 self.lost += 1
             return 0
+        if self.form is not None:
+            return self.write(<const uint8_t *>self.ring.vectors[i].iov_base, size)
         self.cursor.at = <const uint8_t *>self.ring.vectors[i].iov_base
         self.cursor.left = size
+        return 0
+
+    cdef int write(self, const uint8_t *datagram, size_t size) noexcept nogil:
+        """Point the cursor at what the form makes of a datagram: 0 or a negative errno.
+
+        A datagram of another form is skipped. Of the missing messages those that the socket dropped are lost already.
+        """
+        cdef nl_header header
+        cdef int result
+        self.written.size = 0
+        if nl_area_reserve(&self.written, NL_HEADER) < 0:
+            return -ENOMEM
+        self.written.size = NL_HEADER
+        result = self.form.write(datagram, size, &self.written)
+        if self.form.missing > self.lost:
+            self.lost = self.form.missing
+        if result:
+            return 0 if result == NL_FORM_OTHER else result
+        memset(&header, 0, sizeof(header))
+        header.length = <uint32_t>self.written.size
+        header.type = FORM_TYPE
+        memcpy(self.written.data, &header, NL_HEADER)
+        self.cursor.at = self.written.data
+        self.cursor.left = self.written.size
         return 0
 
     cdef int refill(self, bint wait) noexcept nogil:
@@ -753,7 +796,8 @@ cdef class StreamReader(Receiver):
         if self.ring.slot_size < self.slot:
             free_ring(&self.ring)
             slots = min(<size_t>SLOTS, max(<size_t>1, <size_t>RING_SIZE // self.slot))
-            result = init_ring(&self.ring, <unsigned>slots, self.slot, self.named)
+            result = init_ring(&self.ring, <unsigned>slots, self.slot,
+                               (NL_RING_SENDERS if self.named else 0) | (NL_RING_CREDENTIALS if self.of_user else 0))
             if result < 0:
                 return result
         result = receive_ring(self.sock, &self.ring, wait)

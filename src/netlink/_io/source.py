@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from netlink._codec import filled
+from netlink._engine.form import Form
 from netlink._engine.ledger import Ledger
 from netlink._engine.receive import StreamReader, batch_of
 from netlink._engine.record import NL_K_VIEW, Batch, Field, Record
@@ -43,6 +44,7 @@ _PAST = 0.0  # in time.monotonic()
 # CAP_NET_ADMIN over the network namespace, and may as well have the kernel send.
 _SENT_BY_PROCESSES = (Family.USERSOCK, Family.KOBJECT_UEVENT)
 _START, _STOP, _OTHER = 1, 2, 3  # sequence numbers of the requests
+_FORM_TYPE = 16  # that of the messages of a form, as the reader has it
 _CONTROLLER = 16  # GENL_ID_CTRL, which is the number of its multicast group, too
 
 
@@ -123,7 +125,7 @@ class Source(Protocol[_R_co]):
 
 def open_source(
     protocol: int,
-    kinds: Kinds[_R],
+    kinds: Kinds[_R] | Form[_R],
     *,
     groups: Iterable[int] = (),
     config: Config | None = None,
@@ -138,8 +140,11 @@ def open_source(
     start: Call[None] | None = None,
     stop: Call[None] | None = None,
     family: int = 0,
+    user: int | None = None,
 ) -> SocketSource[_R]:
     """Open the socket of a `Stream`, as `netlink.stream.open` does, with more options for families.
+
+    kinds: or a `Form`, if the messages have no attributes.
 
     counter: a field of 32 bits, with which the kernel numbers its messages from first on: a gap is a loss. Or
     (a struct, a field of 32 bits in it).
@@ -149,7 +154,11 @@ def open_source(
     stop: a request that ends the sending. The stream still reads the messages before its acknowledgement.
     family: the number of the generic family that sends; 0 for none. Once the kernel removes it, the stream raises
     FileNotFoundError, which is an OpError.
+    user: messages of processes of this user are read, as this user namespace numbers it, in the place of the kernel's.
     """
+    form = None
+    if isinstance(kinds, Form):
+        form, kinds = kinds, (Kind(_FORM_TYPE, kinds.declaration),)
     kinds = kinds_of(kinds)
     if not kinds:
         raise ValueError("a stream needs at least one kind of message")
@@ -165,6 +174,8 @@ def open_source(
         sock.set_read_buffer(wanted if start is None else max(wanted, _START_BUFFER))
         if reliable:
             sock.set_option(ConnOption.BROADCAST_ERROR, True)
+        if user is not None:
+            sock.pass_credentials()
         if bpf is not None:
             sock.set_bpf([*bpf])
         ledger = None if answers is None else Ledger(answers)
@@ -178,7 +189,9 @@ def open_source(
             matches=matches,
             slot=slot,
             views=any(has_views(kind.declaration, set()) for kind in kinds),
-            sender=0 if groups and protocol in _SENT_BY_PROCESSES else None,
+            sender=0 if user is None and groups and protocol in _SENT_BY_PROCESSES else None,
+            user=user,
+            form=form,
             family=family,
         )
         if family:
