@@ -22,6 +22,7 @@ import pytest
 
 import netns
 from kernel.test_nflog import chain
+from netlink import Conn
 from netlink.netfilter import conntrack, nfqueue
 from netlink.netfilter.conntrack import NAT, Flow, Tuple
 
@@ -395,3 +396,13 @@ def test_the_notebook(tracked: None, monkeypatch: pytest.MonkeyPatch) -> None:
         [sys.executable, "-c", "\n".join(program), str(EXAMPLES / "flows.ipynb")], capture_output=True, text=True
     )
     assert run.returncode == 0, run.stderr
+
+
+def test_devices_that_come_and_go(start: Callable[..., Program], conn: Conn) -> None:
+    program = start("devices", "--subsystem", "net", "--property", "IFINDEX")
+    program.until("events of kernel", program.process.stderr)
+    index = netns.add_link(conn, "demo0")
+    assert program.until("demo0").split()[:3] == ["add", "net", "/devices/virtual/net/demo0"]
+    netns.delete_link(conn, index)
+    assert program.until("remove .*net/demo0").endswith(f" IFINDEX={index}")
+    program.end()
