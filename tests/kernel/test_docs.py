@@ -23,9 +23,11 @@ from typing import Any, NamedTuple
 import pytest
 
 import netns
-from netlink import Family, OpError, dial, ynl
+from netlink import Family, OpError, dial, route, ynl
 from netlink.generic import netdev, nlctrl, taskstats, tcp_metrics
 from netlink.netfilter import conntrack
+from netlink.route import Link
+from netlink.route.link import Bridge, Vlan
 from pace import SLOWNESS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -182,6 +184,27 @@ def paths() -> None:
             pytest.skip(f"tcp_metrics: {error.hint}")
 
 
+def networks() -> None:
+    """Names of network namespaces, and links that have no addresses of their own."""
+    netns.names_folder()
+    netns.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
+
+
+def tagged_and_bonded() -> None:
+    """Links of the kinds that a kernel may lack."""
+    with route.dial() as rt:
+        made = rt.create(Link(name="br9", kind="bridge"))
+        try:
+            rt.update(Link(index=made.index, kind="bridge", data=Bridge(vlan_filtering=1)))
+            rt.create(Link(name="vlan9", kind="vlan", link=made.index, data=Vlan(id=9)))
+            rt.create(Link(name="bond9", kind="bond"))
+            rt.delete(Link(name="bond9"))
+        except OpError as error:
+            pytest.skip(f"links: {error}")
+        finally:
+            rt.delete(made)
+
+
 GIVEN: dict[str, Callable[[], None]] = {
     "asyncio.md": logged_and_tracked,
     "batches.md": services,
@@ -196,10 +219,12 @@ GIVEN: dict[str, Callable[[], None]] = {
     "nfqueue.md": queues,
     "index.md": lambda: flows(3),
     "performance.md": lambda: flows(300),
+    "route.md": networks,
     "schema.md": link,
     "taskstats.md": accounted,
     "tcp.md": paths,
     "tour.md": conntrack_sysctls,
+    "vlans.md": tagged_and_bonded,
     "ynl.md": specs,
 }
 

@@ -36,7 +36,8 @@ cdef enum:
 cdef class Rows:
     """Records as requests of one type.
 
-    rows: a `Batch`, or records of one class. type, flags: of nlmsghdr. `datagram` says which ask for an acknowledgement.
+    rows: a `Batch`, or records of one class.
+    type, flags: of nlmsghdr. `datagram` chooses which requests ask for an acknowledgement.
     prepare: a function that returns the record to send for a record; None: the record itself.
     by_shape: whether what prepare returns depends only on which fields the record has and on its header, and differs
     only in the header. It is then called once for each such shape.
