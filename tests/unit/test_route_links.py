@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from netlink import EncodeError
 from netlink.route import link as package
 from netlink.route.link import (
     KINDS,
+    PORT_KINDS,
     VF,
     BondMode,
     Bridge,
@@ -29,6 +32,7 @@ from netlink.route.link import (
     VlanQos,
     Xdp,
     check,
+    records,
 )
 from netlink.schema import AttributeSet
 from probe import c_names, c_values
@@ -38,7 +42,7 @@ HEADERS = [
     "linux/can/netlink.h", "linux/can/vxcan.h", "linux/amt.h", "linux/batman_adv.h", "linux/wwan.h", "linux/if_tun.h",
     "linux/rtnetlink.h", "linux/if_vlan.h", "linux/if_bonding.h", "linux/ip6_tunnel.h",
 ]  # fmt: skip
-MODULES = ["af", "bond", "bridge", "can", "header", "overlays", "records", "stacked", "stats", "tunnels", "vf"]
+MODULES = ["af", "bond", "bridge", "can", "header", "overlays", "pairs", "records", "stacked", "stats", "tunnels", "vf"]
 # Numbers of network byte order in C, and bits whose macros are the numbers of bits.
 OTHERWISE = re.compile(r"GRE_[A-Z]+|BR_BOOLOPT_\w+")
 
@@ -213,3 +217,29 @@ def test_the_rules_are_about_fields_that_there_are() -> None:
     tables += [(kind, name) for kind in check._ADDRESSES for name in ("local", "remote")]
     assert all(name in KINDS[kind].__fields__ for kind, name in tables)
     assert {*check._OVER, *check._RULES} <= KINDS.keys()
+
+
+def test_kinds_of_links_and_traffic_control_are_imported_when_they_are_used() -> None:
+    code = """
+import sys
+from netlink import route
+rare = {"netlink.route.link.kinds", "netlink.route.tc"}
+assert not rare & sys.modules.keys(), rare & sys.modules.keys()
+assert route.Link.decode(route.Link(kind="vlan").encode()).kind == "vlan"
+assert "netlink.route.link.kinds" in sys.modules
+assert route.tc.Qdisc and hasattr(route.Conn, "create_qdisc")
+assert {"Vlan", "KINDS"} <= {*dir(route.link)} and "tc" in dir(route)
+for module in (route, route.link):
+    try:
+        module.nothing
+    except AttributeError as error:
+        assert "has no attribute 'nothing'" in str(error)
+    else:
+        raise AssertionError(module)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_links_know_the_kinds_that_have_data() -> None:
+    assert (*records._DATA,) == (*KINDS,)
+    assert (*records._PORT_DATA,) == (*PORT_KINDS,)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import MappingProxyType
+from weakref import WeakKeyDictionary
 
 from netlink._engine import record as _record
 from netlink._engine.record import Record, Table
@@ -366,9 +367,17 @@ def _place_in_header(header: type[Record], name: str) -> tuple[Table, int] | Non
     return None
 
 
+_depths: WeakKeyDictionary[type[Record], int] = WeakKeyDictionary()
+
+
 def _depth(cls: type[Record]) -> int:
     """Levels of attributes, without those of declarations of later: the decoder counts these."""
-    fields = cls.__fields__
+    if cls not in _depths:
+        _depths[cls] = _depth_of(cls.__fields__)
+    return _depths[cls]
+
+
+def _depth_of(fields: Mapping[str, Any]) -> int:
     inner: list[type[Record]] = []
     for field in fields.values():
         inner += [part.cls for part in (field, field.item) if part and not part.forward and part.cls]

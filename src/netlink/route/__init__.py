@@ -12,10 +12,12 @@
             print(each.network, each.gateway)
 
 One set of verbs is for all objects: the class of a record says which. Reading needs no privilege; changing needs
-CAP_NET_ADMIN in the user namespace of the network namespace.
+CAP_NET_ADMIN in the user namespace of the network namespace. `netlink.route.tc` is imported when it is used.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from netlink.family import Failure
 from netlink.route.addr import (
@@ -54,9 +56,6 @@ from netlink.route.encap import (
 from netlink.route.event import Event
 from netlink.route.family import Conn, dial, dial_async
 from netlink.route.link import (
-    BridgePortState,
-    BridgeVlanFlags,
-    BridgeVlanInfo,
     ExtMask,
     IfInfoMsg,
     Link,
@@ -125,7 +124,10 @@ from netlink.route.stats import (
     StatsFilter,
 )
 from netlink.route.vlan import (
+    BridgePortState,
     BridgeVlan,
+    BridgeVlanFlags,
+    BridgeVlanInfo,
     BridgeVlanMsg,
     VlanDump,
     VlanEntry,
@@ -239,3 +241,17 @@ __all__ = [
     "dial_async",
     "listen",
 ]
+
+if TYPE_CHECKING:
+    from netlink.route import tc as tc
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name != "tc":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        return import_module(f"{__name__}.tc")
+
+    def __dir__() -> list[str]:
+        return sorted({"tc", *globals()})

@@ -15,7 +15,7 @@ from netlink.route.dump import selection
 from netlink.route.link import ExtMask, Link, LinkFlags
 from netlink.route.link.check import link_of
 from netlink.route.object import unchecked
-from netlink.route.objects import OBJECTS, object_of
+from netlink.route.objects import OBJECTS, add, object_of
 from netlink.route.route import Route
 from netlink.schema import Batch, Record
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
 
-__all__ = ["Conn", "dial", "dial_async"]
+__all__ = ["Conn", "add_objects", "dial", "dial_async"]
 
 _R = TypeVar("_R", bound=Record)
 
@@ -321,12 +321,17 @@ async def _without_missing_async(of: Object[Any], batches: Any) -> Any:
             raise
 
 
-# The operations of the objects are those of the family.
-for _object in OBJECTS:
-    for _verb, _operation in _object.operations.items():
-        _name = f"{_verb}_{_object.name}"
-        setattr(Conn, _name, _operation)
-        _operation.__set_name__(Conn, _name)
+def add_objects(objects: Iterable[Object[Any]]) -> None:
+    """Add objects to those that the verbs are for. Their operations are those of the family."""
+    for each in objects:
+        add(each)
+        for verb_name, operation in each.operations.items():
+            name = f"{verb_name}_{each.name}"
+            setattr(Conn, name, operation)
+            operation.__set_name__(Conn, name)
+
+
+add_objects(OBJECTS)
 
 
 def dial(config: Config | None = None, **options: Unpack[ConfigOptions]) -> Conn[NetlinkConn]:

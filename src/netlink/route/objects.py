@@ -1,4 +1,4 @@
-"""The table of rtnetlink's objects, by the class of their records."""
+"""The table of rtnetlink's objects, by the class of their records. Traffic control adds its own when it is imported."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from netlink.route.nsid import NETNS_ID
 from netlink.route.route import ROUTE
 from netlink.route.rule import RULE
 from netlink.route.stats import LINK_STATS
-from netlink.route.tc.objects import ACTION_TABLE, CHAIN, CLASS, FILTER, QDISC
 from netlink.route.vlan import BRIDGE_VLAN
 from netlink.schema import Record
 
 if TYPE_CHECKING:
     from netlink.route.object import Object
 
-__all__ = ["OBJECTS", "object_of"]
+__all__ = ["OBJECTS", "add", "object_of"]
 
 _R = TypeVar("_R", bound=Record)
 
@@ -35,15 +34,15 @@ OBJECTS: tuple[Object[Any], ...] = (
     LINK_STATS,
     LINK_PROPERTIES,
     NEIGHBOUR_TABLE,
-    QDISC,
-    CLASS,
-    FILTER,
-    CHAIN,
-    ACTION_TABLE,
 )
-"""All objects."""
+"""Those that every program has."""
 
-_BY_CLASS: dict[Any, Object[Any]] = {each.declaration: each for each in OBJECTS}
+_BY_CLASS: dict[Any, Object[Any]] = {}
+
+
+def add(each: Object[Any]) -> None:
+    """Add an object to the table."""
+    _BY_CLASS[each.declaration] = each
 
 
 def object_of(declaration: type[_R]) -> Object[_R]:
@@ -51,5 +50,5 @@ def object_of(declaration: type[_R]) -> Object[_R]:
     try:
         return _BY_CLASS[declaration]
     except (KeyError, TypeError):
-        names = ", ".join(each.declaration.__name__ for each in OBJECTS)
+        names = ", ".join(each.declaration.__name__ for each in _BY_CLASS.values())
         raise TypeError(f"rtnetlink has objects of {names}, not {declaration!r}") from None

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import errno
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Any
 
 from netlink.consts import RouteGroup
 from netlink.route.command import Command
 from netlink.route.event import Event
-from netlink.route.link.bridge import BridgePortState, BridgeVlanFlags, BridgeVlanInfo
 from netlink.route.neigh import AF_BRIDGE
 from netlink.route.object import Object
 from netlink.schema import (
@@ -34,7 +33,10 @@ from netlink.schema import (
 
 __all__ = [
     "BRIDGE_VLAN",
+    "BridgePortState",
     "BridgeVlan",
+    "BridgeVlanFlags",
+    "BridgeVlanInfo",
     "BridgeVlanMsg",
     "VlanDump",
     "VlanEntry",
@@ -42,6 +44,28 @@ __all__ = [
     "VlanStats",
     "VlanTunnel",
 ]
+
+
+class BridgePortState(IntEnum):
+    """States of a port, or of a vlan at it, in the spanning tree (BR_STATE_*)."""
+
+    DISABLED = 0  # BR_STATE_DISABLED
+    LISTENING = 1  # BR_STATE_LISTENING
+    LEARNING = 2  # BR_STATE_LEARNING
+    FORWARDING = 3  # BR_STATE_FORWARDING
+    BLOCKING = 4  # BR_STATE_BLOCKING
+
+
+class BridgeVlanFlags(IntFlag):
+    """Flags of a vlan of a bridge or a port (BRIDGE_VLAN_INFO_*)."""
+
+    MASTER = 0x1  # BRIDGE_VLAN_INFO_MASTER, of the bridge, too
+    PVID = 0x2  # BRIDGE_VLAN_INFO_PVID, that of frames that come in without a tag
+    UNTAGGED = 0x4  # BRIDGE_VLAN_INFO_UNTAGGED, its frames leave without a tag
+    RANGE_BEGIN = 0x8  # BRIDGE_VLAN_INFO_RANGE_BEGIN, the first of a range of vlans
+    RANGE_END = 0x10  # BRIDGE_VLAN_INFO_RANGE_END, the last of a range of vlans
+    BRENTRY = 0x20  # BRIDGE_VLAN_INFO_BRENTRY, an entry of the bridge itself
+    ONLY_OPTS = 0x40  # BRIDGE_VLAN_INFO_ONLY_OPTS, in a request: change options of a vlan alone
 
 
 class VlanDump(IntFlag):
@@ -57,6 +81,13 @@ class BridgeVlanMsg(Struct):
     family: Int = u8()
     reserved = pad(3)
     index: Int = u32()
+
+
+class BridgeVlanInfo(Struct):
+    """struct bridge_vlan_info: a vlan by its number, or one end of a range."""
+
+    flags: Member[BridgeVlanFlags] = u16(enum=BridgeVlanFlags)
+    vid: Int = u16()
 
 
 class VlanTunnel(AttributeSet):

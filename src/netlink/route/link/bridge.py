@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 
 from netlink.route.link.stacked import VlanProtocol
+from netlink.route.vlan import BridgePortState, BridgeVlanFlags, BridgeVlanInfo
 from netlink.schema import (
     AttributeSet,
     Bytes,
@@ -41,24 +42,11 @@ __all__ = [
     "BridgeOptions",
     "BridgeOptionsMask",
     "BridgePort",
-    "BridgePortState",
     "BridgeQuerier",
     "BridgeSpec",
-    "BridgeVlanFlags",
-    "BridgeVlanInfo",
     "BridgeVlanTunnel",
     "MulticastRouter",
 ]
-
-
-class BridgePortState(IntEnum):
-    """States of a port, or of a vlan at it, in the spanning tree (BR_STATE_*)."""
-
-    DISABLED = 0  # BR_STATE_DISABLED
-    LISTENING = 1  # BR_STATE_LISTENING
-    LEARNING = 2  # BR_STATE_LEARNING
-    FORWARDING = 3  # BR_STATE_FORWARDING
-    BLOCKING = 4  # BR_STATE_BLOCKING
 
 
 class MulticastRouter(IntEnum):
@@ -228,25 +216,6 @@ class BridgeMode(IntEnum):
     VEB = 0  # BRIDGE_MODE_VEB
     VEPA = 1  # BRIDGE_MODE_VEPA, by way of the switch outside
     UNDEF = 65535  # BRIDGE_MODE_UNDEF
-
-
-class BridgeVlanFlags(IntFlag):
-    """Flags of a vlan of a bridge or a port (BRIDGE_VLAN_INFO_*)."""
-
-    MASTER = 0x1  # BRIDGE_VLAN_INFO_MASTER, of the bridge, too
-    PVID = 0x2  # BRIDGE_VLAN_INFO_PVID, that of frames that come in without a tag
-    UNTAGGED = 0x4  # BRIDGE_VLAN_INFO_UNTAGGED, its frames leave without a tag
-    RANGE_BEGIN = 0x8  # BRIDGE_VLAN_INFO_RANGE_BEGIN, the first of a range of vlans
-    RANGE_END = 0x10  # BRIDGE_VLAN_INFO_RANGE_END, the last of a range of vlans
-    BRENTRY = 0x20  # BRIDGE_VLAN_INFO_BRENTRY, an entry of the bridge itself
-    ONLY_OPTS = 0x40  # BRIDGE_VLAN_INFO_ONLY_OPTS, in a request: change options of a vlan alone
-
-
-class BridgeVlanInfo(Struct):
-    """struct bridge_vlan_info: a vlan by its number, or one end of a range."""
-
-    flags: Member[BridgeVlanFlags] = u16(enum=BridgeVlanFlags)
-    vid: Int = u16()
 
 
 class BridgeVlanTunnel(AttributeSet, lenient=True):

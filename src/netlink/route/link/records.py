@@ -2,37 +2,11 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
-from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netlink.route.event import Event
-from netlink.route.link.af import AfSpec, Inet6
-from netlink.route.link.bond import Bond, BondPort
-from netlink.route.link.bridge import Bridge, BridgePort, BridgeSpec
-from netlink.route.link.can import Can, CanStats
 from netlink.route.link.header import ExtMask, IfInfoMsg, LinkEvent, LinkFlags, LinkMode, LinkType, OperState
-from netlink.route.link.overlays import Amt, Bareudp, Geneve, Gtp, Vxlan
-from netlink.route.link.stacked import (
-    Batadv,
-    Dsa,
-    Hsr,
-    IPoIB,
-    IPvlan,
-    Macsec,
-    Macvlan,
-    Ovpn,
-    Ppp,
-    Rmnet,
-    Tun,
-    Vlan,
-    Vrf,
-    VrfPort,
-    Wwan,
-)
 from netlink.route.link.stats import LinkMap, LinkStats32
-from netlink.route.link.tunnels import Gre, IP6Tunnel, IPTunnel, Sit, Vti, Xfrm
-from netlink.route.link.vf import VF, VFPort, Xdp
 from netlink.route.stats import LinkStats64
 from netlink.schema import (
     AttributeSet,
@@ -46,7 +20,6 @@ from netlink.schema import (
     event,
     lladdr,
     nested,
-    outer,
     repeated,
     s32,
     string,
@@ -58,124 +31,79 @@ from netlink.schema import (
     uint,
 )
 
-__all__ = [
-    "KINDS",
-    "PORT_KINDS",
-    "Link",
-    "LinkProperties",
-    "Netkit",
-    "NetkitMode",
-    "NetkitPolicy",
-    "NetkitScrub",
-    "Veth",
-    "Vxcan",
-]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
+    from netlink.route.link.kinds import (
+        VF,
+        AfSpec,
+        BondPort,
+        BridgePort,
+        BridgeSpec,
+        CanStats,
+        Inet6,
+        VFPort,
+        VrfPort,
+        Xdp,
+    )
 
-class Veth(AttributeSet, lenient=True):
-    """The data of a link of the kind "veth" (VETH_INFO_*). The kernel does not report it: see `Link.link`.
+__all__ = ["Link", "LinkProperties"]
 
-    peer: what the other end is made of. Its `index` is used only if the link has one, too.
-    """
-
-    peer: Field[Link | bytes | None] = submessage(1, on=outer(1), cases={"veth": lambda: Link})  # VETH_INFO_PEER
-
-
-class Vxcan(AttributeSet, lenient=True):
-    """The data of a link of the kind "vxcan" (VXCAN_INFO_*), as `Veth`."""
-
-    peer: Field[Link | bytes | None] = submessage(1, on=outer(1), cases={"vxcan": lambda: Link})  # VXCAN_INFO_PEER
-
-
-class NetkitMode(IntEnum):
-    """At which layer a netkit pair works (enum netkit_mode)."""
-
-    L2 = 0  # NETKIT_L2
-    L3 = 1  # NETKIT_L3
-
-
-class NetkitPolicy(IntEnum):
-    """What happens to packets without a program (NETKIT_PASS, NETKIT_DROP)."""
-
-    PASS = 0  # NETKIT_PASS
-    DROP = 2  # NETKIT_DROP
-
-
-class NetkitScrub(IntEnum):
-    """Whether mark and priority of a packet are cleared on the way (NETKIT_SCRUB_*)."""
-
-    NONE = 0  # NETKIT_SCRUB_NONE
-    DEFAULT = 1  # NETKIT_SCRUB_DEFAULT
-
-
-class Netkit(AttributeSet, lenient=True):
-    """The data of a link of the kind "netkit" (IFLA_NETKIT_*). peer: what the other end is made of, as for `Veth`."""
-
-    # IFLA_NETKIT_PEER_INFO
-    peer: Field[Link | bytes | None] = submessage(1, on=outer(1), cases={"netkit": lambda: Link})
-    primary: Int = u8(2)  # IFLA_NETKIT_PRIMARY
-    policy: Member[NetkitPolicy] = u32(3, enum=NetkitPolicy)  # IFLA_NETKIT_POLICY
-    peer_policy: Member[NetkitPolicy] = u32(4, enum=NetkitPolicy)  # IFLA_NETKIT_PEER_POLICY
-    mode: Member[NetkitMode] = u32(5, enum=NetkitMode)  # IFLA_NETKIT_MODE
-    scrub: Member[NetkitScrub] = u32(6, enum=NetkitScrub)  # IFLA_NETKIT_SCRUB
-    peer_scrub: Member[NetkitScrub] = u32(7, enum=NetkitScrub)  # IFLA_NETKIT_PEER_SCRUB
-    headroom: Int = u16(8)  # IFLA_NETKIT_HEADROOM
-    tailroom: Int = u16(9)  # IFLA_NETKIT_TAILROOM
-
-
-KINDS: MappingProxyType[str, type[AttributeSet]] = MappingProxyType(
-    {
-        "amt": Amt,
-        "bareudp": Bareudp,
-        "batadv": Batadv,
-        "bond": Bond,
-        "bridge": Bridge,
-        "can": Can,
-        "dsa": Dsa,
-        "erspan": Gre,
-        "geneve": Geneve,
-        "gre": Gre,
-        "gretap": Gre,
-        "gtp": Gtp,
-        "hsr": Hsr,
-        "ip6erspan": Gre,
-        "ip6gre": Gre,
-        "ip6gretap": Gre,
-        "ip6tnl": IP6Tunnel,
-        "ipip": IPTunnel,
-        "ipoib": IPoIB,
-        "ipvlan": IPvlan,
-        "ipvtap": IPvlan,
-        "macsec": Macsec,
-        "macvlan": Macvlan,
-        "macvtap": Macvlan,
-        "netkit": Netkit,
-        "ovpn": Ovpn,
-        "ppp": Ppp,
-        "rmnet": Rmnet,
-        "sit": Sit,
-        "tun": Tun,
-        "veth": Veth,
-        "vlan": Vlan,
-        "vrf": Vrf,
-        "vti": Vti,
-        "vti6": Vti,
-        "vxcan": Vxcan,
-        "vxlan": Vxlan,
-        "wwan": Wwan,
-        "xfrm": Xfrm,
-    }
+# The keys of `kinds.KINDS` and `kinds.PORT_KINDS`.
+_DATA = (
+    "amt",
+    "bareudp",
+    "batadv",
+    "bond",
+    "bridge",
+    "can",
+    "dsa",
+    "erspan",
+    "geneve",
+    "gre",
+    "gretap",
+    "gtp",
+    "hsr",
+    "ip6erspan",
+    "ip6gre",
+    "ip6gretap",
+    "ip6tnl",
+    "ipip",
+    "ipoib",
+    "ipvlan",
+    "ipvtap",
+    "macsec",
+    "macvlan",
+    "macvtap",
+    "netkit",
+    "ovpn",
+    "ppp",
+    "rmnet",
+    "sit",
+    "tun",
+    "veth",
+    "vlan",
+    "vrf",
+    "vti",
+    "vti6",
+    "vxcan",
+    "vxlan",
+    "wwan",
+    "xfrm",
 )
-"""The declarations of `Link.data` by the kind of the link.
+_PORT_DATA = ("bond", "bridge", "vrf")
 
-Kinds that are not here have no data: dummy, ifb, nlmon, team, vcan, wireguard and others. Data of unknown kinds
-is bytes.
-"""
 
-PORT_KINDS: MappingProxyType[str, type[BondPort | BridgePort | VrfPort]] = MappingProxyType(
-    {"bond": BondPort, "bridge": BridgePort, "vrf": VrfPort}
-)
-"""The declarations of `Link.port_data` by the kind of the link's master."""
+def _later(name: str, key: str | None = None) -> Callable[[], Any]:
+    """A declaration of `kinds`, by its name or its key in a table there, which is imported with the first link."""
+
+    def declaration() -> Any:
+        from netlink.route.link import kinds
+
+        found = getattr(kinds, name)
+        return found if key is None else found[key]
+
+    return declaration
 
 
 class Link(
@@ -226,13 +154,14 @@ class Link(
     change: Member[LinkFlags] = IfInfoMsg.change
     name: Str = string(3)  # IFLA_IFNAME
     kind: Str = string((18, 1))  # IFLA_LINKINFO, IFLA_INFO_KIND
-    data: Field[Any] = submessage((18, 2), on="kind", cases=KINDS)  # IFLA_LINKINFO, IFLA_INFO_DATA
+    # IFLA_LINKINFO, IFLA_INFO_DATA
+    data: Field[Any] = submessage((18, 2), on="kind", cases={kind: _later("KINDS", kind) for kind in _DATA})
     # IFLA_LINKINFO, IFLA_INFO_XSTATS
-    xstats: Field[CanStats | bytes | None] = submessage((18, 3), on="kind", cases={"can": CanStats})
+    xstats: Field[CanStats | bytes | None] = submessage((18, 3), on="kind", cases={"can": _later("CanStats")})
     port_kind: Str = string((18, 4))  # IFLA_LINKINFO, IFLA_INFO_SLAVE_KIND
     # IFLA_LINKINFO, IFLA_INFO_SLAVE_DATA
     port_data: Field[BridgePort | BondPort | VrfPort | bytes | None] = submessage(
-        (18, 5), on="port_kind", cases=PORT_KINDS
+        (18, 5), on="port_kind", cases={kind: _later("PORT_KINDS", kind) for kind in _PORT_DATA}
     )
     address: Str = lladdr(1)  # IFLA_ADDRESS
     broadcast: Str = lladdr(2)  # IFLA_BROADCAST
@@ -286,17 +215,17 @@ class Link(
     ext_mask: Member[ExtMask] = u32(29, enum=ExtMask)  # IFLA_EXT_MASK
     # IFLA_AF_SPEC
     af_spec: Field[AfSpec | BridgeSpec | bytes | None] = submessage(
-        26, on="header.family", cases={0: AfSpec, 7: BridgeSpec}
+        26, on="header.family", cases={0: _later("AfSpec"), 7: _later("BridgeSpec")}
     )
     # IFLA_PROTINFO
     protinfo: Field[BridgePort | Inet6 | bytes | None] = submessage(
-        12, on="header.family", cases={7: BridgePort, 10: Inet6}
+        12, on="header.family", cases={7: _later("BridgePort"), 10: _later("Inet6")}
     )
     num_vf: Int = u32(21)  # IFLA_NUM_VF
-    vfs: Items[VF] = repeated((22, 1), VF)  # IFLA_VFINFO_LIST, IFLA_VF_INFO
-    vf_ports: Items[VFPort] = repeated((24, 1), VFPort)  # IFLA_VF_PORTS, IFLA_VF_PORT
-    port_self: Field[VFPort | None] = nested(25, VFPort, rare=True)  # IFLA_PORT_SELF
-    xdp: Field[Xdp | None] = nested(43, Xdp)  # IFLA_XDP
+    vfs: Items[VF] = repeated((22, 1), _later("VF"))  # IFLA_VFINFO_LIST, IFLA_VF_INFO
+    vf_ports: Items[VFPort] = repeated((24, 1), _later("VFPort"))  # IFLA_VF_PORTS, IFLA_VF_PORT
+    port_self: Field[VFPort | None] = nested(25, _later("VFPort"))  # IFLA_PORT_SELF
+    xdp: Field[Xdp | None] = nested(43, _later("Xdp"))  # IFLA_XDP
     phys_port_id: Bytes = binary(34)  # IFLA_PHYS_PORT_ID
     phys_port_name: Str = string(38)  # IFLA_PHYS_PORT_NAME
     phys_switch_id: Bytes = binary(36)  # IFLA_PHYS_SWITCH_ID

@@ -14,6 +14,7 @@ are made of them by `Htb.of`, `Tbf.of`, `Police.of` and `ticks`. Options of a ki
 
 from __future__ import annotations
 
+from netlink.route.family import add_objects
 from netlink.route.tc.actions import (
     ActBpf,
     Action,
@@ -124,6 +125,7 @@ from netlink.route.tc.flower import (
 )
 from netlink.route.tc.handle import Handle, u32_handle, u32_handle_text
 from netlink.route.tc.kinds import FilterFlags
+from netlink.route.tc.objects import OBJECTS
 from netlink.route.tc.qdiscs import (
     Cake,
     CakeAckFilter,
@@ -480,3 +482,5 @@ __all__ = [
     "u32_handle",
     "u32_handle_text",
 ]
+
+add_objects(OBJECTS)

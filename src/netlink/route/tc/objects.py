@@ -10,7 +10,7 @@ from netlink.route.command import Command
 from netlink.route.object import CHANGE, REPLACE, Object
 from netlink.route.tc.records import ActionTable, Chain, Class, Filter, Qdisc
 
-__all__ = ["ACTION_TABLE", "CHAIN", "CLASS", "FILTER", "QDISC"]
+__all__ = ["OBJECTS"]
 
 _T = TypeVar("_T", Qdisc, Class, Filter, Chain)
 
@@ -113,3 +113,4 @@ ACTION_TABLE = Object(
     options=("actions", "flags", "time_delta"),
     hints=_HINTS,
 )
+OBJECTS = (QDISC, CLASS, FILTER, CHAIN, ACTION_TABLE)
