@@ -655,6 +655,9 @@ cdef class Record:
         cdef nl_area out
         memset(&out, 0, sizeof(out))
         try:
+            # Of this size malloc has a block at hand, and most payloads fit.
+            if nl_area_reserve(&out, 1024) < 0:
+                raise MemoryError
             encode_into(&out, type(self), table, self.store, self.base)
             return PyBytes_FromStringAndSize(<char *>out.data, out.size)
         finally:
