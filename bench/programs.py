@@ -74,6 +74,14 @@ def _module(name: str) -> Callable[[], bool]:
     return lambda: importlib.util.find_spec(name) is not None
 
 
+def _specs() -> bool:
+    try:
+        from netlink import ynl
+    except ImportError:
+        return False
+    return {"nlctrl", "rt-route"} <= ynl.available().keys()
+
+
 def _has(module: str, cls: str, method: str) -> Callable[[], bool]:
     return lambda: hasattr(getattr(importlib.import_module(module), cls), method)
 
@@ -173,6 +181,9 @@ PROGRAMS = {
     ),
     "go": _go("go-mdlayher", "main.go", "mdlayher/netlink", "golang-github-mdlayher-netlink-dev"),
     "go-nfqueue": _go("go-nfqueue", "nfqueue/main.go", "florianl/go-nfqueue", "golang-github-florianl-go-nfqueue-dev"),
+    "go-genetlink": _go(
+        "go-genetlink", "genetlink/main.go", "mdlayher/genetlink", "golang-github-mdlayher-genetlink-dev"
+    ),
     "go-vishvananda": _go(
         "go-vishvananda", "vishvananda/main.go", "vishvananda/netlink", "golang-github-vishvananda-netlink-dev"
     ),
@@ -186,6 +197,15 @@ PROGRAMS = {
         ("netlink-packet-route", "0.21"),
         ("netlink-packet-utils", "0.5"),
         ("netlink-sys", "0.8"),
+    ),
+    "rust-genetlink": _rust(
+        "rust-genetlink",
+        "rust-genetlink",
+        ("futures", "0.3"),
+        ("genetlink", "0.2"),
+        ("netlink-packet-core", "0.7"),
+        ("netlink-packet-generic", "0.3"),
+        ("tokio", "1"),
     ),
     "rust-rtnetlink": _rust("rust-rtnetlink", "rust-rtnetlink", ("rtnetlink", "0.14"), ("tokio", "1")),
     "fastnetlink": _python("fastnetlink"),
@@ -208,6 +228,14 @@ PROGRAMS = {
     ),
     "fastnetlink-nfqueue": _python(
         "queued", (("netlink.netfilter.nfqueue (a later fastnetlink)", _module("netlink.netfilter.nfqueue")),)
+    ),
+    "fastnetlink-by-spec": _python(
+        "by_spec",
+        (
+            ("netlink.ynl (a later fastnetlink)", _module("netlink.ynl")),
+            ("PyYAML (pip install pyyaml)", _module("yaml")),
+            ("specs of the kernel (Debian: linux-doc-6.12)", _specs),
+        ),
     ),
     "fastnetlink-routing": _python("routing", (("netlink.route (a later fastnetlink)", _module("netlink.route")),)),
     "ip": _python("with_ip", (("ip (Debian: iproute2)", _program("ip")),)),

@@ -202,7 +202,16 @@ def versions() -> dict[str, str]:
         "rustc": first_line("rustc", "--version"),
         **{
             name: installed(name)
-            for name in ("fastnetlink", "cython", "numpy", "pyarrow", "pyroute2", "fnfqueue", "netfilterqueue")
+            for name in (
+                "fastnetlink",
+                "cython",
+                "numpy",
+                "pyarrow",
+                "pyyaml",
+                "pyroute2",
+                "fnfqueue",
+                "netfilterqueue",
+            )
         },
     }
     for package in (
@@ -211,13 +220,17 @@ def versions() -> dict[str, str]:
         "libnetfilter-log1",
         "libnetfilter-queue1",
         "golang-github-mdlayher-netlink-dev",
+        "golang-github-mdlayher-genetlink-dev",
         "golang-github-florianl-go-nfqueue-dev",
         "golang-github-vishvananda-netlink-dev",
         "golang-github-jsimonetti-rtnetlink-dev",
+        "librust-genetlink-dev",
         "librust-netlink-packet-core-dev",
+        "librust-netlink-packet-generic-dev",
         "librust-netlink-packet-route-dev",
         "librust-rtnetlink-dev",
         "iproute2",
+        "linux-doc-6.12",
     ):
         found[package] = first_line("dpkg-query", "-W", "-f", "${Version}", package)
     return {name: found_version for name, found_version in found.items() if found_version}

@@ -1,5 +1,5 @@
 """What there is to measure with, in network namespaces of our own: flows, their events, logged and
-queued packets, routes, neighbours and links.
+queued packets, routes, neighbours, links and specs.
 
 net.netfilter.nf_conntrack_max bounds the table of flows. It is the machine's and read-only in other namespaces, but
 compared with each namespace's own count (Linux 6.18). A larger table needs a larger value on the host, which is not
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import ctypes
+import gzip
 import json
 import math
 import os
@@ -362,6 +363,26 @@ def remove_routes() -> int:
         # The kernel removes the routes of a link that goes down.
         rt.down("lo")
         rt.up("lo")
+    return found
+
+
+# Specs
+
+
+def largest_spec(folder: Path) -> dict[str, Path]:
+    """The largest of this machine's specs, written to a folder as YAML and as JSON: the files by ending."""
+    from netlink import ynl
+    from netlink.ynl.files import read
+
+    data = {
+        path: gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        for path in ynl.available().values()
+        if ".yaml" in path.suffixes
+    }
+    largest = max(data, key=lambda each: len(data[each]))
+    found = {ending: folder / f"spec.{ending}" for ending in ("yaml", "json")}
+    found["yaml"].write_bytes(data[largest])
+    found["json"].write_text(json.dumps(read(largest)))
     return found
 
 

@@ -530,6 +530,13 @@ ROUTES = dumped(
 )  # fmt: skip
 
 
+ROUTES_BY_SPEC = dumped(
+    "route",
+    "routes",
+    Contender("fastnetlink ynl dump", "fastnetlink-by-spec", ("dump", "batch"), f"{BATCH}, by the spec rt-route"),
+    Contender("fastnetlink ynl dump, 3 fields", "fastnetlink-by-spec", ("dump", "fields"), FIELDS),
+    Contender("Python socket and struct", "plain", ("dump", "route"), STRUCT),
+)  # fmt: skip
 NEIGHBOURS = dumped("neigh", "neighbours")
 LINKS = dumped("link", "links")
 
@@ -555,7 +562,8 @@ def rtnetlink(unit: str, name: str, contenders: Sequence[Contender], scene: Call
         with scene(n):
             yield run
 
-    return Workload(name, f"Dump of {n:,} {name}", f"ns per {unit}", RAW, contenders, prepare)
+    title = f"Dump of {n:,} {name.replace('-', ' ')}"
+    return Workload(name, title, f"ns per {unit}", RAW, contenders, prepare)
 
 
 CREATE = (
@@ -628,6 +636,76 @@ def by_name(n: int, requests: int) -> Workload:
             yield run
 
     return Workload("link-by-name", f"One of {n:,} links, by its name", "ns per request", RAW, BY_NAME, prepare)
+
+
+# Specs, and generic netlink
+
+EXECUTE = "fastnetlink Conn.execute"
+TYPED = "2 fields read"
+DO = (
+    Contender("C send and recv", "raw", ("request", "getfamily"), "nothing looked at"),
+    Contender(EXECUTE, "fastnetlink-by-spec", ("do", "execute"), "a Message, its attributes not looked at"),
+    Contender("fastnetlink generic execute", "fastnetlink-by-spec", ("do", "generic"), "the same of generic netlink"),
+    Contender("fastnetlink Do", "fastnetlink-by-spec", ("do", "declared"), f"nlctrl.Conn.get: a record, {TYPED}"),
+    Contender("fastnetlink Do, async", "fastnetlink-by-spec", ("do", "declared-async"), "the same, awaited"),
+    Contender("fastnetlink ynl do", "fastnetlink-by-spec", ("do", "spec"), f"the spec nlctrl: a record, {TYPED}"),
+    Contender("fastnetlink ynl do, async", "fastnetlink-by-spec", ("do", "spec-async"), "the same, awaited"),
+    Contender("C libmnl", "mnl", ("request", "getfamily"), f"mnl_attr_parse, {TYPED}"),
+    Contender("Go mdlayher/genetlink", "go-genetlink", ("execute",), "Conn.Execute: raw messages"),
+    Contender("Go mdlayher/genetlink, typed", "go-genetlink", ("family",), f"Conn.GetFamily, {TYPED}"),
+    Contender("Rust genetlink", "rust-genetlink", (), f"GenetlinkHandle::request of a GenlCtrl, {TYPED}"),
+    Contender("Python socket and struct", "plain", ("request", "getfamily"), f"{TYPED}, checks by hand"),
+    Contender("pyroute2", "pyroute2", ("request", "getfamily"), f"GenericNetlinkSocket.discovery, {TYPED}"),
+)  # fmt: skip
+
+
+def do(requests: int) -> Workload:
+    """A request of generic netlink with a typed reply: a family, from its name."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        traffic.enter_private_netns()
+        sums = Sums()
+
+        def run(contender: Contender) -> Round:
+            n = requests // 10 if contender.program == "pyroute2" else requests
+            result = call(contender.program, *contender.arguments, f"count={n}")
+            sums.check(contender, {"sum": result["sum"] // n})
+            return nanoseconds(result, n)
+
+        yield run
+
+    title = "CTRL_CMD_GETFAMILY and its answer, typed"
+    return Workload("do", title, "ns per request", EXECUTE, DO, prepare)
+
+
+LOAD = (
+    Contender("PyYAML", "fastnetlink-by-spec", ("load", "parse-yaml"), "yaml.load with CSafeLoader, nothing checked"),
+    Contender("json", "fastnetlink-by-spec", ("load", "parse-json"), "json.loads, nothing checked"),
+    Contender("fastnetlink ynl.load, YAML", "fastnetlink-by-spec", ("load", "yaml"), "checked and numbered"),
+    Contender("fastnetlink ynl.load, JSON", "fastnetlink-by-spec", ("load", "json"), "checked and numbered"),
+    Contender("fastnetlink ynl.load, JSON, all", "fastnetlink-by-spec", ("load", "declare"), "and all declarations"),
+)  # fmt: skip
+
+
+def spec_load() -> Workload:
+    """What the largest spec takes, in a process that has loaded none before."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        _ = PROGRAMS["fastnetlink-by-spec"].command  # MissingError without specs
+        with tempfile.TemporaryDirectory(prefix="bench-spec-") as folder:
+            by_ending = traffic.largest_spec(Path(folder))
+
+            def run(contender: Contender) -> Round:
+                work, how = contender.arguments
+                path = by_ending["yaml" if "yaml" in how else "json"]
+                result = call(contender.program, work, how, str(path))
+                return Round(result["seconds"] * 1e3, extra={"KiB": path.stat().st_size / 1024})
+
+            yield run
+
+    return Workload("spec-load", "Loading the largest spec", "ms", None, LOAD, prepare)
 
 
 # Without a kernel
@@ -715,6 +793,8 @@ def imports() -> Workload:
         "netlink.netfilter.conntrack",
         "netlink.netfilter.nflog",
         "netlink.route",
+        "netlink.generic.ethtool",
+        "netlink.ynl",
         "pyroute2",
     )
     contenders = [
@@ -785,10 +865,13 @@ def suite(quick: bool) -> list[Workload]:
         verb(2_000 if quick else 20_000),
         hold(sizes[-1] if quick else 100_000 if most >= 100_000 else sizes[-1]),
         rtnetlink("route", "routes", ROUTES, traffic.routes, 10_000 if quick else 100_000),
+        rtnetlink("route", "routes-by-spec", ROUTES_BY_SPEC, traffic.routes, 20_000),
         rtnetlink("neighbour", "neighbours", NEIGHBOURS, traffic.neighbours, 3_000 if quick else 30_000),
         rtnetlink("link", "links", LINKS, traffic.links, 100 if quick else 1_000),
         create(2_000 if quick else 100_000),
         by_name(100 if quick else 1_000, 2_000 if quick else 20_000),
         memory("memory-routes", 10_000 if quick else 1_000_000, ROUTE_MEMORY, traffic.routes, "route"),
+        spec_load(),
+        do(2_000 if quick else 20_000),
         imports(),
     ]

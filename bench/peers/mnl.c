@@ -3,7 +3,7 @@
  * mnl dump conntrack|route|neigh|link [loops=N]
  * mnl events count=N [seconds=S] [read_buffer=B]
  * mnl nflog group=N count=N threshold=N size=N [read_buffer=B]
- * mnl request noop|getlink|getname count=N      getname: of v0
+ * mnl request noop|getlink|getname|getfamily count=N    getname: of v0; getfamily: of the generic "nlctrl"
  * mnl create count=N                        routes, by mnl_nlmsg_batch
  * mnl decode FILE [loops=N]                 messages of conntrack, one behind the other */
 
@@ -11,6 +11,7 @@
 
 #include <arpa/inet.h>
 #include <libmnl/libmnl.h>
+#include <linux/genetlink.h>
 #include <linux/if_link.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -238,10 +239,25 @@ static int on_link(const struct nlmsghdr *header, void *data)
     return MNL_CB_STOP;
 }
 
+static int on_family(const struct nlmsghdr *header, void *data)
+{
+    struct result *r = data;
+    const struct nlattr *of[CTRL_ATTR_MAX + 1] = {0};
+    struct table table = {of, CTRL_ATTR_MAX};
+
+    mnl_attr_parse(header, sizeof(struct genlmsghdr), note, &table);
+    if (of[CTRL_ATTR_FAMILY_ID])
+        r->sum += mnl_attr_get_u16(of[CTRL_ATTR_FAMILY_ID]);
+    if (of[CTRL_ATTR_VERSION])
+        r->sum += mnl_attr_get_u32(of[CTRL_ATTR_VERSION]);
+    return MNL_CB_STOP;
+}
+
 static void request(const char *what, long long count)
 {
     struct result r;
-    struct mnl_socket *nl = dial(NETLINK_ROUTE);
+    int is_generic = strcmp(what, "getfamily") == 0;
+    struct mnl_socket *nl = dial(is_generic ? NETLINK_GENERIC : NETLINK_ROUTE);
     unsigned portid = mnl_socket_get_portid(nl);
     int by_index = strcmp(what, "getlink") == 0, by_name = strcmp(what, "getname") == 0;
 
@@ -260,10 +276,17 @@ static void request(const char *what, long long count)
             link->ifi_index = by_index;
             if (by_name)
                 mnl_attr_put_strz(header, IFLA_IFNAME, "v0");
+        } else if (is_generic) {
+            struct genlmsghdr *command = mnl_nlmsg_put_extra_header(header, sizeof *command);
+            header->nlmsg_type = GENL_ID_CTRL;
+            header->nlmsg_flags = NLM_F_REQUEST;
+            command->cmd = CTRL_CMD_GETFAMILY;
+            command->version = 1;
+            mnl_attr_put_strz(header, CTRL_ATTR_FAMILY_NAME, "nlctrl");
         }
         if (mnl_socket_sendto(nl, header, header->nlmsg_len) < 0 ||
             (n = mnl_socket_recvfrom(nl, buffer, DUMP_BUFFER)) < 0 ||
-            mnl_cb_run(buffer, (size_t)n, seq, portid, on_link, NULL) < 0)
+            mnl_cb_run(buffer, (size_t)n, seq, portid, is_generic ? on_family : on_link, &r) < 0)
             die("request");
     }
     finish(&r, 1);

@@ -3,7 +3,7 @@
 dump receive|conntrack|route [loops=N]    receive and look for DONE alone, or decode too
 events conntrack count=N [seconds=S] [read_buffer=B]
 nfqueue recv|each queue=N count=N [read_buffer=B]    no verdicts, or each accepted
-request noop|getlink count=N
+request noop|getlink|getfamily count=N
 bulk FILE family=N                        the requests of a file, one by one
 decode FILE [loops=N]                     messages of conntrack, one behind the other
 """
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench.peers.peer import DUMP_BUFFER, Result, await_backlog, option
 
-NETLINK_ROUTE, NETLINK_NETFILTER = 0, 12
+NETLINK_ROUTE, NETLINK_NETFILTER, NETLINK_GENERIC = 0, 12, 16
 SOL_NETLINK, ADD_MEMBERSHIP, NO_ENOBUFS, SO_RCVBUFFORCE = 270, 1, 5, 33
 ERROR, DONE = 2, 3
 PACKET_BUFFER = 65536 + 512
@@ -30,6 +30,8 @@ ERRNO = struct.Struct("=i")
 QUEUED = struct.Struct(">IHB")  # struct nfqnl_msg_packet_hdr
 U16 = struct.Struct(">H")
 U32 = struct.Struct(">I")
+NATIVE_U16 = struct.Struct("=H")
+NATIVE_U32 = struct.Struct("=I")
 
 
 def dial(family: int) -> socket.socket:
@@ -77,6 +79,16 @@ def read_route(payload: memoryview) -> int:
             total += U32.unpack(data)[0] & 0xFFFFFF
         elif kind == 4:  # RTA_OIF
             total += ERRNO.unpack(data)[0]
+    return total
+
+
+def read_family(payload: memoryview) -> int:
+    total = 0
+    for kind, data in attributes(payload[4:]):
+        if kind == 1:  # CTRL_ATTR_FAMILY_ID
+            total += NATIVE_U16.unpack(data)[0]
+        elif kind == 3:  # CTRL_ATTR_VERSION
+            total += NATIVE_U32.unpack(data)[0]
     return total
 
 
@@ -185,7 +197,10 @@ def request(what: str, count: int) -> None:
     kind, flags, payload = 1, 5, b""  # NLMSG_NOOP; NLM_F_REQUEST, NLM_F_ACK
     if what == "getlink":
         kind, flags, payload = 18, 1, struct.pack("=BxHiII", 0, 0, 1, 0, 0)  # RTM_GETLINK; ifinfomsg of lo
-    with dial(NETLINK_ROUTE) as s:
+    elif what == "getfamily":
+        # GENL_ID_CTRL; CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_NAME
+        kind, flags, payload = 16, 1, struct.pack("=BBH", 3, 1, 0) + attribute(2, b"nlctrl\0")
+    with dial(NETLINK_GENERIC if what == "getfamily" else NETLINK_ROUTE) as s:
         pid = s.getsockname()[0]
         result = Result()
         for sequence in range(1, count + 1):
@@ -196,7 +211,9 @@ def request(what: str, count: int) -> None:
                 raise ValueError("a reply to another request")
             if kind_of == ERROR and (error := ERRNO.unpack_from(reply, 16)[0]):
                 raise OSError(-error, "netlink")
-            _data = reply[16:length]
+            data = memoryview(reply)[16:length]
+            if what == "getfamily":
+                result.sum += read_family(data)
         result.items = count
         result.finish()
 

@@ -5,7 +5,8 @@
  * raw nflog recv group=N count=N threshold=N size=N [read_buffer=B]
  * raw nfqueue recv|recvmmsg|each|many|batch queue=N count=N [read_buffer=B]
  *     no verdicts; or recv() and a verdict; recvmmsg() and as many verdicts in a send, or one up to the last of them
- * raw request noop|getlink|getname count=N  sendto() and recv(): of lo by index, of v0 by name
+ * raw request noop|getlink|getname|getfamily count=N
+ *     sendto() and recv(): nothing, lo by index, v0 by name, the generic family "nlctrl"
  * raw bulk packed|single|one|last FILE family=N [window=N read_buffer=B]
  *     the requests of a file, each with an acknowledgement: so many in a datagram, or one in each by sendmmsg(), or
  *     one after the other's acknowledgement; last: so many in a datagram, acknowledgement of the last of them */
@@ -14,6 +15,7 @@
 #include "peer.h"
 
 #include <arpa/inet.h>
+#include <linux/genetlink.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -308,16 +310,30 @@ static void request(const char *what, long long count)
         {NLA_HDRLEN + sizeof "v0", IFLA_IFNAME},
         "v0",
     };
+    struct {
+        struct nlmsghdr header;
+        struct genlmsghdr command;
+        struct nlattr attribute;
+        char name[8];
+    } getfamily = {
+        {sizeof getfamily, GENL_ID_CTRL, NLM_F_REQUEST, 1, 0},
+        {CTRL_CMD_GETFAMILY, 1, 0},
+        {NLA_HDRLEN + sizeof "nlctrl", CTRL_ATTR_FAMILY_NAME},
+        "nlctrl",
+    };
     struct result r;
-    int fd = dial(NETLINK_ROUTE);
+    int is_generic = strcmp(what, "getfamily") == 0, fd = dial(is_generic ? NETLINK_GENERIC : NETLINK_ROUTE);
+    const void *request = is_generic ? (void *)&getfamily : (void *)&message;
+    size_t length;
     if (strcmp(what, "getlink") == 0) {
         message.header = (struct nlmsghdr){NLMSG_LENGTH(sizeof message.link), RTM_GETLINK, NLM_F_REQUEST, 1, 0};
         message.link.ifi_index = 1;
     } else if (strcmp(what, "getname") == 0)
         message.header = (struct nlmsghdr){sizeof message, RTM_GETLINK, NLM_F_REQUEST, 1, 0};
+    length = is_generic ? sizeof getfamily : message.header.nlmsg_len;
     begin(&r);
     for (; r.items < count; r.items++)
-        if (send(fd, &message, message.header.nlmsg_len, 0) < 0 || recv(fd, buffer, DUMP_BUFFER, 0) < 0)
+        if (send(fd, request, length, 0) < 0 || recv(fd, buffer, DUMP_BUFFER, 0) < 0)
             die("request");
     finish(&r, 1);
 }

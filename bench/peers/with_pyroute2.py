@@ -1,9 +1,10 @@
-"""pyroute2, as its documentation uses it: Conntrack.dump_entries, and IPRoute.
+"""pyroute2, as its documentation uses it: Conntrack.dump_entries, IPRoute and GenericNetlinkSocket.
 
 It has no nflog and no listening to conntrack.
 
 dump conntrack|route|neigh|link [loops=N]
 request getlink|getname count=N    getname: of v0, by link_lookup
+request getfamily count=N          of the generic "nlctrl", by discovery
 create count=N                     routes, each with its acknowledgement
 decode FILE [loops=N]          messages of conntrack, one behind the other
 """
@@ -15,6 +16,8 @@ from ipaddress import IPv4Address
 from pathlib import Path
 
 from pyroute2 import Conntrack, IPRoute
+from pyroute2.netlink import ctrlmsg
+from pyroute2.netlink.generic import GenericNetlinkSocket
 from pyroute2.netlink.nfnetlink.nfctsocket import nfct_msg
 
 from bench.peers.peer import Result, option
@@ -79,6 +82,17 @@ def request(what: str, count: int) -> None:
         result.finish()
 
 
+def request_family(count: int) -> None:
+    with GenericNetlinkSocket() as genl:
+        genl.bind("nlctrl", ctrlmsg)
+        result = Result()
+        for _ in range(count):
+            family = genl.discovery("nlctrl")
+            result.sum += family.get_attr("CTRL_ATTR_FAMILY_ID") + family.get_attr("CTRL_ATTR_VERSION")
+        result.items = count
+        result.finish()
+
+
 def create(count: int) -> None:
     with IPRoute() as ipr:
         result = Result()
@@ -112,7 +126,10 @@ def main() -> None:
     if work == "dump":
         DUMPS[what](option("loops", 1))
     elif work == "request":
-        request(what, option("count"))
+        if what == "getfamily":
+            request_family(option("count"))
+        else:
+            request(what, option("count"))
     elif work == "create":
         create(option("count"))
     elif work == "decode":
