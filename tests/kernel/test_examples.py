@@ -22,9 +22,12 @@ import pytest
 
 import netns
 from kernel.test_nflog import chain
-from netlink import Conn
+from netlink import Conn, route
 from netlink.netfilter import conntrack, nfqueue
 from netlink.netfilter.conntrack import NAT, Flow, Tuple
+from netlink.route import Address, Link, Route
+from netlink.route.link import Veth
+from pace import SLOWNESS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = {
@@ -34,6 +37,8 @@ PROGRAMS = {
     "ips": [str(EXAMPLES / "ips.signatures"), "0"],
     "rewriter": ["0", "old", "new"],
     "table_mirror": ["--port", "0"],
+    "container_network": [],
+    "route_reflector": [str(EXAMPLES / "route_reflector.routes")],
 }
 UDP, PORT = 17, 9
 
@@ -98,6 +103,12 @@ def tracked() -> None:
     for name in ("nf_conntrack_acct", "nf_conntrack_timestamp", "nf_conntrack_events"):
         netns.sysctl(f"net.netfilter.{name}", 1)
     chain("inet", "output", "ct state new counter")
+
+
+@pytest.fixture
+def rt(netns: Any) -> Iterator[route.Conn[Any]]:
+    with route.dial() as rt:
+        yield rt
 
 
 def send(count: int, size: int = 100) -> Flow:
@@ -406,3 +417,90 @@ def test_devices_that_come_and_go(start: Callable[..., Program], conn: Conn) -> 
     netns.delete_link(conn, index)
     assert program.until("remove .*net/demo0").endswith(f" IFINDEX={index}")
     program.end()
+
+
+def answered(source: socket.socket, sink: socket.socket) -> Any:
+    """The address that a packet from one socket has when it comes to the other."""
+    sink.settimeout(0.1)
+    for _ in range(100):
+        source.send(b"hello")  # again: the first ones may be lost while links come up
+        with contextlib.suppress(TimeoutError):
+            return sink.recvfrom(100)[1][0]
+    raise AssertionError("nothing comes through")
+
+
+def udp(namespace: netns.Namespace, address: str, port: int = PORT) -> socket.socket:
+    """A socket of a namespace, bound to an address there, or connected to one elsewhere."""
+    with netns.inside(namespace.fd), route.dial() as rt:
+        sock = socket.socket(type=socket.SOCK_DGRAM)
+        own = {str(one.ip.ip) for one in rt.dump(Address) if one.ip}
+        (sock.bind if address in own else sock.connect)((address, port))
+    return sock
+
+
+def test_container_network(start: Callable[..., Program], rt: route.Conn[Any]) -> None:
+    netns.sysctl("net.ipv4.ip_forward", 1)
+    with contextlib.ExitStack() as stack:
+        one, two, world = (stack.enter_context(netns.another()) for _ in range(3))
+        names = [stack.enter_context(netns.named(each)) for each in (one, two)]
+        out = rt.create(Link(name="out0", kind="veth", data=Veth(peer=Link(name="eth0", net_ns_fd=world.fd))))
+        rt.create(Address(index=out.index, address="203.0.113.1/24"))
+        rt.up("out0")
+        with route.dial(netns=world.fd) as there:
+            there.create(Address(index=there.index("eth0"), address="203.0.113.2/24"))
+            there.up("eth0")
+
+        program = start("container_network", "--out", "out0", *names)
+        program.until(rf"{names[0]} has 172\.30\.0\.2/24 on port0$")
+        program.until("2 containers on containers0")
+        server, neighbour = udp(world, "203.0.113.2"), udp(two, "172.30.0.3")
+        to_server, to_neighbour = udp(one, "203.0.113.2"), udp(one, "172.30.0.3")
+        for sock in (server, neighbour, to_server, to_neighbour):
+            stack.enter_context(sock)
+        assert answered(to_neighbour, neighbour) == "172.30.0.2"
+        assert answered(to_server, server) == "203.0.113.1"
+
+        assert program.end() == ""
+        assert [link.name for link in rt.dump(Link) if link.name != "lo"] == ["out0"]
+        assert "container" not in subprocess.run(["nft", "list", "ruleset"], capture_output=True, text=True).stdout
+        with route.dial(netns=one.fd) as there:
+            assert len(there.dump(Link)) == 1
+
+
+def test_a_container_network_that_fails_is_removed(start: Callable[..., Program], rt: route.Conn[Any]) -> None:
+    netns.names_folder()
+    program = start("container_network", "there-is-none")
+    assert program.process.wait() == 1
+    assert program.process.stderr is not None
+    assert "there-is-none" in program.process.stderr.read()
+    assert [link.name for link in rt.dump(Link)] == ["lo"]
+
+
+def test_route_reflector(start: Callable[..., Program], rt: route.Conn[Any], tmp_path: Path) -> None:
+    count = int(20_000 // SLOWNESS)
+    index = rt.create(Link(name="v0", kind="bridge")).index
+    rt.create(Address(index=index, address="198.51.100.1/24"))
+    rt.up("v0")
+    lines = [f"{ip_address('10.0.0.0') + n} 198.51.100.2\n" for n in range(count)]
+    routes = tmp_path / "routes"
+    routes.write_text("".join(lines))
+    program = start("route_reflector", str(routes), "10.0.0.9")
+    program.until(f"{count} routes new, 0 gone, 0 refused")
+    program.until(r"10\.0\.0\.9: 10\.0\.0\.9/32 by 198\.51\.100\.2")
+    assert len(rt.dump(Route, table=100)) == count
+    # The rest stays.
+    lines[9:20] = ["10.0.0.8/30 198.51.100.3\n", "bad\n"]
+    routes.write_text("".join(lines))
+    program.process.send_signal(signal.SIGHUP)
+    program.until("routes:11: ", program.process.stderr)
+    del lines[10]
+    routes.write_text("".join(lines))
+    program.process.send_signal(signal.SIGHUP)
+    program.until("^1 routes new, 11 gone, 0 refused")
+    program.until(r"10\.0\.0\.9: 10\.0\.0\.8/30 by 198\.51\.100\.3")
+    # Another program's routes are no business of ours.
+    rt.create(Route(dst="10.0.0.9", gateway="198.51.100.4", table=100))
+    program.until(r"10\.0\.0\.9: 10\.0\.0\.9/32 by 198\.51\.100\.4")
+    rt.flush(Route, table=100, protocol=200)
+    program.until("the kernel has 0 routes")
+    assert re.fullmatch(r"the kernel has 0 routes, \d+ events lost\n", program.end())
