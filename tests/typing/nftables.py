@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from typing import assert_type
 
-from netlink import Conn
+from netlink import Conn, Overrun
 from netlink.aio import AsyncConn
 from netlink.family import Call
 from netlink.netfilter import nftables
-from netlink.netfilter.nftables import Chain, Element, Family, Policy, Rule, Ruleset, Set, Table, expr
+from netlink.netfilter.nftables import Chain, Element, Family, KeyType, Policy, Rule, Ruleset, Set, Table, expr
 from netlink.schema import Batch, Record
 
 
@@ -58,6 +58,29 @@ def changing() -> None:
     except nftables.TransactionError as error:
         assert_type(error.failures, list[nftables.Failure])
         assert_type(error.failures[0].record, Record | None)
+
+
+def sets() -> None:
+    of = nftables.make_set(Family.INET, "t", "s", KeyType.IPV4_ADDR, interval=True, timeout=1.5)
+    assert_type(of, Set)
+    nftables.make_set(Family.INET, "t", "m", (KeyType.MARK, KeyType.UID), data=expr.Verdict)
+    with nftables.dial() as nft, nft.transaction() as tx:
+        assert_type(tx.add_elements(of, ["10.0.0.0/8", 7], timeout=3), None)
+        tx.add_elements(of, {22: expr.Verdict()})
+        tx.delete_elements(of, [("10.0.0.1", 80)])
+        tx.add_elements(of, [b"raw"])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+        assert_type(nft.entries(of), list[nftables.Entry])
+
+
+def streams() -> None:
+    for change in nftables.listen():
+        assert_type(change, nftables.AnyChange)
+    for commit in nftables.Commits(nftables.listen()):
+        assert_type(commit, nftables.Commit)
+    for each in nftables.Commits(nftables.listen(on_overrun="mark")):
+        assert_type(each, nftables.Commit | Overrun)
+    for step in nftables.TraceSteps(nftables.trace()):
+        assert_type(step, nftables.Trace)
 
 
 async def changing_async() -> None:

@@ -1103,7 +1103,7 @@ cdef class Exchange:
         """
         cdef Message message
         cdef uint32_t first, n
-        cdef size_t size = 0, room = <size_t>len(messages) * REFUSAL
+        cdef Py_ssize_t size = 0, room = len(messages) * REFUSAL
         cdef int datagrams = 0
         while self.inbox.abandoned and self.drop_abandoned(self.patience):
             yield PAUSE

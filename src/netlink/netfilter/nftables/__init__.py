@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from netlink.netfilter.nftables import expr
 from netlink.netfilter.nftables.family import Conn, Ruleset, dial, dial_async
+from netlink.netfilter.nftables.monitor import AnyChange, Commit, Commits, TraceSteps, listen, trace
 from netlink.netfilter.nftables.records import (
     ArpHook,
     Chain,
@@ -55,13 +56,17 @@ from netlink.netfilter.nftables.records import (
     TunnelObject,
     UDPTimeouts,
 )
+from netlink.netfilter.nftables.sets import Entry, Key, KeyRange, KeyType, comment, make_set
 from netlink.netfilter.nftables.transaction import Failure, Transaction, TransactionError
 
 __all__ = [
+    "AnyChange",
     "ArpHook",
     "Chain",
     "ChainFlags",
     "Command",
+    "Commit",
+    "Commits",
     "ConcatField",
     "Conn",
     "CtExpect",
@@ -70,6 +75,7 @@ __all__ = [
     "Element",
     "ElementFlags",
     "ElementList",
+    "Entry",
     "Erspan",
     "Event",
     "Failure",
@@ -80,6 +86,9 @@ __all__ = [
     "GeneveOption",
     "Header",
     "Hook",
+    "Key",
+    "KeyRange",
+    "KeyType",
     "NetdevHook",
     "Object",
     "Policy",
@@ -94,13 +103,18 @@ __all__ = [
     "Table",
     "TableFlags",
     "Trace",
+    "TraceSteps",
     "TraceType",
     "Transaction",
     "TransactionError",
     "TunnelFlags",
     "TunnelObject",
     "UDPTimeouts",
+    "comment",
     "dial",
     "dial_async",
     "expr",
+    "listen",
+    "make_set",
+    "trace",
 ]

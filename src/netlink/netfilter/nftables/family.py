@@ -24,6 +24,7 @@ from netlink.netfilter.nftables.records import (
     Table,
     key_of,
 )
+from netlink.netfilter.nftables.sets import Entry, entries_of
 from netlink.netfilter.nftables.transaction import EMPTY, Transaction
 from netlink.schema import Record
 
@@ -189,6 +190,17 @@ class Conn(nfnetlink.Family[C]):
             if not _repeats(found):
                 return found
         raise _busy()
+
+    @verb
+    def entries(self: Conn[Deferred], of: Set) -> Steps[list[Entry]]:
+        """The elements of a set as they are written: keys as addresses, numbers, networks, ranges and tuples of these.
+
+        of: a record with the type of its keys; one with the names alone is read first. ValueError for types that
+        `KeyType` lacks.
+        """
+        whole = of if isinstance(of, Set) and of.key_type is not None else (yield self.get(of))
+        found = yield self.elements(whole)
+        return entries_of(whole, found)
 
     @overload
     def iter_elements(self: Conn[NetlinkConn], of: Set, rows: int = ...) -> Iterator[Batch[Element]]: ...

@@ -13,6 +13,7 @@ from netlink.netfilter import nfnetlink
 from netlink.netfilter.nftables.records import (
     Chain,
     Command,
+    Element,
     ElementList,
     Flowtable,
     Object,
@@ -21,14 +22,16 @@ from netlink.netfilter.nftables.records import (
     Table,
     key_of,
 )
+from netlink.netfilter.nftables.sets import elements_of
 from netlink.schema import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable, Generator, Iterable, Mapping
 
     from netlink.aio import AsyncConn
     from netlink.conn import Conn as NetlinkConn
     from netlink.netfilter.nftables.family import Conn
+    from netlink.netfilter.nftables.sets import Key
 
 __all__ = ["Failure", "Transaction", "TransactionError"]
 
@@ -164,6 +167,39 @@ class Transaction(Generic[C]):
         if not rule.handle:
             raise ValueError("replace needs a rule with the handle of the one that it replaces")
         return self._add(Command.NEWRULE, HeaderFlags.REPLACE, rule, rule)
+
+    def add_elements(
+        self,
+        of: Set,
+        keys: Iterable[Key] | Mapping[Any, Any],
+        *,
+        timeout: float | None = None,
+        remark: str | None = None,
+    ) -> None:
+        """Add elements to a set, by keys, or to a map, by a mapping of keys to values.
+
+        of: the whole record, as `sets` or `get` return it, or of `make_set`. keys: of an interval set also networks and
+        ranges, which are merged where they meet or overlap. values: of a map, addresses and numbers, `Verdict` or names
+        of objects. timeout: seconds, if the set has timeouts. remark: a comment of each.
+
+        The transaction fails with EEXIST if an interval overlaps one of the set, and with ENFILE if the set is full.
+        ValueError for a key that is none of the set's type, and for a record without types.
+        """
+        found = elements_of(of, keys, timeout=timeout, remark=remark)
+        if found:
+            self.add(self._list(of, found))
+
+    def delete_elements(self, of: Set, keys: Iterable[Key] | Mapping[Any, Any]) -> None:
+        """Delete elements of a set by their keys, or of a map by keys and values. ENOENT if one is not there.
+
+        An interval is deleted as a whole: its keys are those with which it was added, or as `Conn.entries` has them.
+        """
+        found = elements_of(of, keys)
+        if found:
+            self.delete(self._list(of, found))
+
+    def _list(self, of: Set, elements: list[Element]) -> ElementList:
+        return ElementList(family=of.family, table=of.table, set=of.name, set_id=of.id, elements=elements)
 
     def delete(self, one: _R) -> None:
         """Delete an object, or elements of a set. It is a failure (ENOENT) if it is not there.

@@ -1,0 +1,429 @@
+"""Sets and maps as they are written: `make_set`, and keys of elements as addresses, networks, ranges and numbers.
+
+blocked = make_set(Family.INET, "t", "blocked", KeyType.IPV4_ADDR, interval=True)
+with nft.transaction() as tx:
+    tx.add(blocked)
+    tx.add_elements(blocked, ["10.0.0.0/8", "192.0.2.1-192.0.2.9"])
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Mapping
+from enum import IntEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+from netlink.netfilter.nftables.expr import AnyExpression, ObjectType, Verdict, wrap
+from netlink.netfilter.nftables.records import ConcatField, Element, ElementFlags, Set, SetFlags
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+__all__ = ["Entry", "Key", "KeyRange", "KeyType", "comment", "elements_of", "entries_of", "make_set"]
+
+
+class KeyType(IntEnum):
+    """What a field of a key or a value is: numbers of nft(8), by which it prints sets. The kernel ignores them."""
+
+    NFPROTO = 2
+    INTEGER = 4
+    IPV4_ADDR = 7
+    IPV6_ADDR = 8
+    ETHER_ADDR = 9
+    ETHER_TYPE = 10
+    INET_PROTO = 12
+    INET_SERVICE = 13
+    ICMP_TYPE = 14
+    MARK = 19
+    IFINDEX = 20
+    UID = 24
+    GID = 25
+    ICMPV6_TYPE = 29
+    IFNAME = 41
+
+
+class KeyRange(NamedTuple):
+    """A range of keys, both ends included. `str` has it as nft(8) writes it."""
+
+    first: Any
+    last: Any
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+Key: TypeAlias = str | int | IPv4Address | IPv6Address | IPv4Network | IPv6Network | KeyRange | tuple[Any, ...]
+"""A key. As text: an address, a network, a range "first-last", a name, or a number. A tuple is a concatenation."""
+
+
+class Entry(NamedTuple):
+    """An element as it is written. key: an address, number or name; a network or a `KeyRange`; a tuple of these for a
+    concatenation; None for the element of all other keys. value: in a map, an address, number, name of an object or
+    `Verdict`. element: the record, of the first key of an interval, with timeout, expiration and counters.
+    """
+
+    key: Any
+    value: Any
+    element: Element
+
+
+class _Type(NamedTuple):
+    """length: bytes. host: whether values are in host byte order."""
+
+    length: int
+    host: bool = False
+
+
+_TYPES = {
+    KeyType.NFPROTO: _Type(1),
+    KeyType.INTEGER: _Type(4),
+    KeyType.IPV4_ADDR: _Type(4),
+    KeyType.IPV6_ADDR: _Type(16),
+    KeyType.ETHER_ADDR: _Type(6),
+    KeyType.ETHER_TYPE: _Type(2),
+    KeyType.INET_PROTO: _Type(1),
+    KeyType.INET_SERVICE: _Type(2),
+    KeyType.ICMP_TYPE: _Type(1),
+    KeyType.MARK: _Type(4, True),
+    KeyType.IFINDEX: _Type(4, True),
+    KeyType.UID: _Type(4, True),
+    KeyType.GID: _Type(4, True),
+    KeyType.ICMPV6_TYPE: _Type(1),
+    KeyType.IFNAME: _Type(16, True),
+}
+_VERDICT = 0xFFFFFF00  # the data type of verdicts, linux/netfilter/nf_tables.h
+_TYPE_BITS = 6  # of a field's type in that of a concatenation
+_ADDRESSES: dict[int, tuple[Any, Any, int]] = {
+    KeyType.IPV4_ADDR: (IPv4Address, IPv4Network, socket.AF_INET),
+    KeyType.IPV6_ADDR: (IPv6Address, IPv6Network, socket.AF_INET6),
+}
+# Items of nft's user data of a set.
+_KEY_ORDER, _DATA_ORDER, _SET_COMMENT = 0, 1, 7
+_HOST_ORDER, _NETWORK_ORDER = 1, 2
+
+
+def comment(text: str, kind: int = 0) -> bytes:
+    """A comment as `userdata` of a table, chain, rule, object or element. ValueError if it exceeds 128 bytes."""
+    data = text.encode() + b"\0"
+    if len(data) > 129 or "\0" in text:
+        raise ValueError(f"a comment has up to 128 bytes and no NUL, not {text!r}")
+    return bytes([kind, len(data)]) + data
+
+
+def make_set(
+    family: int,
+    table: str,
+    name: str,
+    key: KeyType | Sequence[KeyType],
+    *,
+    data: KeyType | type[Verdict] | ObjectType | None = None,
+    interval: bool = False,
+    timeout: float | None = None,
+    dynamic: bool = False,
+    size: int | None = None,
+    each: Iterable[AnyExpression] = (),
+    remark: str | None = None,
+) -> Set:
+    """Make the record of a set, or of a map.
+
+    key: the type of its keys, or those of the fields of a concatenation. data: for a map, the type of its values:
+    `Verdict`, or the type of objects, or that of other data. interval: whether keys may be networks and ranges.
+    timeout: seconds, of elements without one of their own; 0 if only some elements have one; None for none at all.
+    dynamic: whether rules add elements. size: the most elements. each: what every element gets, such as `Counter()`.
+    remark: a comment.
+
+    ValueError for intervals of keys in host byte order, such as marks.
+    """
+    types: list[KeyType] = [key] if isinstance(key, KeyType) else list(key)
+    concat = len(types) > 1
+    if interval and not concat and _TYPES[types[0]].host:
+        raise ValueError("intervals are of keys in network byte order, such as addresses and ports")
+    flags = SetFlags(0)
+    for flag, wanted in (
+        (SetFlags.INTERVAL, interval),
+        (SetFlags.CONCAT, interval and concat),
+        (SetFlags.MAP, data is not None and not isinstance(data, ObjectType)),
+        (SetFlags.OBJECT, isinstance(data, ObjectType)),
+        (SetFlags.TIMEOUT, timeout is not None),
+        (SetFlags.EVAL, dynamic),
+    ):
+        flags |= flag if wanted else 0
+    wrapped = [wrap(one) for one in each]
+    flags |= SetFlags.EXPR if len(wrapped) > 1 else 0
+    number = 0
+    for one in types:
+        number = number << _TYPE_BITS | one
+    return Set(
+        family=family,
+        table=table,
+        name=name,
+        flags=flags,
+        key_type=number,
+        key_len=sum(_padded(_TYPES[one].length) if concat else _TYPES[one].length for one in types),
+        fields=[ConcatField(len=_TYPES[one].length) for one in types] if concat and interval else None,
+        data_type=data if isinstance(data, KeyType) else _VERDICT if data is Verdict else None,
+        data_len=_TYPES[data].length if isinstance(data, KeyType) else None,
+        obj_type=data if isinstance(data, ObjectType) else None,
+        timeout=_milliseconds(timeout) or None,
+        size=size,
+        expression=wrapped[0] if len(wrapped) == 1 else None,
+        expressions=wrapped if len(wrapped) > 1 else None,
+        userdata=_userdata(None if concat else types[0], data, remark),
+    )
+
+
+def _userdata(key: KeyType | None, data: Any, remark: str | None) -> bytes:
+    """What nft(8) needs to print numbers of the set."""
+    made = b""
+    for item, type_ in ((_KEY_ORDER, key), (_DATA_ORDER, data)):
+        if isinstance(type_, KeyType):
+            order = _HOST_ORDER if _TYPES[type_].host else _NETWORK_ORDER
+            made += bytes([item, 4]) + order.to_bytes(4, sys.byteorder)
+    return made if remark is None else made + comment(remark, _SET_COMMENT)
+
+
+def elements_of(
+    of: Set,
+    keys: Iterable[Key] | Mapping[Any, Any],
+    *,
+    timeout: float | None = None,
+    remark: str | None = None,
+) -> list[Element]:
+    """The elements of a set for keys, or for keys and values of a map. Intervals are merged where they meet or overlap,
+    if they have the same value. ValueError for intervals of a map that overlap with different values.
+    """
+    types = _types_of(of)
+    is_map = bool(_flags(of) & (SetFlags.MAP | SetFlags.OBJECT))
+    if is_map != isinstance(keys, Mapping):
+        raise TypeError(f"the set {of.name} takes {'a mapping of keys to values' if is_map else 'keys without values'}")
+    given: Any = keys
+    pairs: Iterable[tuple[Any, Any]] = given.items() if is_map else ((key, None) for key in given)
+    options: dict[str, Any] = {}
+    if timeout is not None:
+        options["timeout"] = _milliseconds(timeout)
+    if remark is not None:
+        options["userdata"] = comment(remark)
+    if len(types) == 1 and _flags(of) & SetFlags.INTERVAL:
+        spans = ((*_span(types[0], key), value) for key, value in pairs)
+        return list(_intervals(of, spans, _TYPES[types[0]].length, options))
+    return [_element(of, types, key, {**options, **_value(of, value)}) for key, value in pairs]
+
+
+def entries_of(of: Set, elements: Iterable[Element]) -> list[Entry]:
+    """The elements of a set as they are written. Intervals are in their order, others in that of the elements."""
+    types = _types_of(of)
+    if len(types) == 1 and _flags(of) & SetFlags.INTERVAL:
+        return list(_joined(of, types[0], elements))
+    return [Entry(_key_in(types, one), _value_in(of, one), one) for one in elements]
+
+
+def _padded(length: int) -> int:
+    return (length + 3) & ~3
+
+
+def _milliseconds(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)
+
+
+def _flags(of: Set) -> int:
+    return int(of.flags or 0)
+
+
+def _types_of(of: Set) -> list[KeyType]:
+    """The types of the fields of a set's keys. ValueError if the record does not have them, or they are not known."""
+    if of.key_type is None:
+        raise ValueError(f"{of!r} has only its names: read it with get(), or make it with make_set()")
+    numbers: list[int] = []
+    rest = of.key_type
+    while rest:
+        numbers.insert(0, rest & ((1 << _TYPE_BITS) - 1))
+        rest >>= _TYPE_BITS
+    try:
+        return [KeyType(number) for number in numbers]
+    except ValueError:
+        raise ValueError(f"the keys of {of.name} have another type than those of KeyType: use Element") from None
+
+
+def _bytes(type_: KeyType, value: Any) -> bytes:
+    """A value as bytes of its type. ValueError for one that the type does not have."""
+    length, host = _TYPES[type_]
+    address = _ADDRESSES.get(type_)
+    try:
+        if address is not None:
+            return socket.inet_pton(address[2], value) if isinstance(value, str) else _packed(address[0], value)
+        if isinstance(value, bytes):
+            return value if len(value) == length else _wrong(type_, value)
+        if type_ is KeyType.ETHER_ADDR and isinstance(value, str):
+            parts = [int(part, 16) for part in value.split(":")]
+            return bytes(parts) if len(parts) == length else _wrong(type_, value)
+        if type_ is KeyType.IFNAME:
+            name = str(value).encode()
+            return name.ljust(length, b"\0") if 0 < len(name) < length else _wrong(type_, value)
+        return int(value).to_bytes(length, sys.byteorder if host else "big")
+    except (OSError, ValueError, OverflowError, TypeError):
+        return _wrong(type_, value)
+
+
+def _packed(address: Any, value: Any) -> bytes:
+    if isinstance(value, bool) or not isinstance(value, (int, bytes, address)):
+        raise TypeError
+    packed: bytes = address(value).packed
+    return packed
+
+
+def _wrong(type_: KeyType, value: Any) -> bytes:
+    raise ValueError(f"{value!r} is no {type_.name}") from None
+
+
+def _span(type_: KeyType, key: Any) -> tuple[int, int]:
+    """The first and the last key of an interval, as numbers in network byte order."""
+    if isinstance(key, str):
+        if "/" in key and type_ in _ADDRESSES:
+            text, _, bits = key.partition("/")
+            first = int.from_bytes(_bytes(type_, text), "big")
+            most = _TYPES[type_].length * 8
+            if not bits.isdecimal() or int(bits) > most:
+                raise ValueError(f"{key!r} is no network")
+            rest = (1 << (most - int(bits))) - 1
+            if first & rest:
+                raise ValueError(f"{key!r} is no network: it has bits behind its prefix")
+            return first, first | rest
+        if "-" in key:
+            key = KeyRange(*key.split("-", 1))
+    elif isinstance(key, (IPv4Network, IPv6Network)):
+        key = KeyRange(key.network_address, key.broadcast_address)
+    if isinstance(key, KeyRange):
+        if _TYPES[type_].host:
+            raise ValueError(f"{key} is no {type_.name}: ranges are of keys in network byte order")
+        first, last = (int.from_bytes(_bytes(type_, end), "big") for end in key)
+        if first > last:
+            raise ValueError(f"{key} is no range: its end is before its begin")
+        return first, last
+    first = int.from_bytes(_bytes(type_, key), "big")
+    return first, first
+
+
+def _intervals(
+    of: Set, spans: Iterator[tuple[int, int, Any]], length: int, options: dict[str, Any]
+) -> Iterator[Element]:
+    """The elements of intervals: the first key, and the first one behind it, if there is one."""
+    merged: list[list[Any]] = []
+    for first, last, value in sorted(spans, key=lambda span: span[:2]):
+        before = merged[-1] if merged else None
+        if before is None or first > before[1] + 1 or (first == before[1] + 1 and value != before[2]):
+            merged.append([first, last, value])
+        elif value != before[2]:
+            raise ValueError(f"intervals of {of.name} overlap, with the values {before[2]!r} and {value!r}")
+        else:
+            before[1] = max(before[1], last)
+    most = (1 << length * 8) - 1
+    for first, last, value in merged:
+        yield Element(key=first.to_bytes(length, "big"), **options, **_value(of, value))
+        if last < most:
+            yield Element(key=(last + 1).to_bytes(length, "big"), flags=ElementFlags.INTERVAL_END)
+
+
+def _element(of: Set, types: list[KeyType], key: Any, options: dict[str, Any]) -> Element:
+    """The element of one key, which may have ranges in a concatenation."""
+    is_joint = len(types) > 1 and isinstance(key, tuple)
+    fields: tuple[Any, ...] = tuple(key) if is_joint else (key,)
+    if len(fields) != len(types):
+        raise ValueError(f"{key!r} is no key of {of.name}: want {len(types)} fields")
+    if not _flags(of) & SetFlags.INTERVAL:
+        parts = [_bytes(type_, field) for type_, field in zip(types, fields, strict=True)]
+        return Element(key=_joint(parts), **options)
+    spans = [(type_, *_span(type_, field)) for type_, field in zip(types, fields, strict=True)]
+    first = _joint([begin.to_bytes(_TYPES[type_].length, "big") for type_, begin, _ in spans])
+    last = _joint([end.to_bytes(_TYPES[type_].length, "big") for type_, _, end in spans])
+    return Element(key=first, key_end=last, **options)
+
+
+def _joint(parts: list[bytes]) -> bytes:
+    """A concatenation: fields are padded to 4 bytes."""
+    if len(parts) == 1:
+        return parts[0]
+    return b"".join(part.ljust(_padded(len(part)), b"\0") for part in parts)
+
+
+def _value(of: Set, value: Any) -> dict[str, Any]:
+    """The value of an element of a map, as fields of the record."""
+    if _flags(of) & SetFlags.OBJECT:
+        return {"objref": value}
+    if not _flags(of) & SetFlags.MAP:
+        return {}
+    if of.data_type == _VERDICT:
+        return {"verdict": value}
+    return {"data": _bytes(KeyType(of.data_type or 0), value)}
+
+
+# Reading
+
+
+def _scalar(type_: KeyType, data: bytes) -> Any:
+    """A field as a value."""
+    address = _ADDRESSES.get(type_)
+    if address is not None:
+        return address[0](data)
+    if type_ is KeyType.IFNAME:
+        return data.rstrip(b"\0").decode(errors="surrogateescape")
+    if type_ is KeyType.ETHER_ADDR:
+        return data.hex(":")
+    return int.from_bytes(data, sys.byteorder if _TYPES[type_].host else "big")
+
+
+def _range(type_: KeyType, first: int, last: int) -> Any:
+    """An interval as a value, network or range."""
+    length = _TYPES[type_].length
+    begin = _scalar(type_, first.to_bytes(length, "big"))
+    if first == last:
+        return begin
+    size = last - first + 1
+    if type_ in _ADDRESSES and size & (size - 1) == 0 and first % size == 0:
+        return _ADDRESSES[type_][1]((first, length * 8 - size.bit_length() + 1))
+    return KeyRange(begin, _scalar(type_, last.to_bytes(length, "big")))
+
+
+def _joined(of: Set, type_: KeyType, elements: Iterable[Element]) -> Iterator[Entry]:
+    """The intervals between elements. The end of one may have the key of the next one's begin."""
+
+    def place(one: Element) -> tuple[int, bool]:
+        return int.from_bytes(one.key or b"", "big"), not (one.flags or 0) & ElementFlags.INTERVAL_END
+
+    every = [one for one in elements if one.key is not None]
+    begun: Element | None = None
+    for one in [*sorted(every, key=place), None]:
+        if begun is not None:
+            first = int.from_bytes(begun.key or b"", "big")
+            end = 1 << _TYPES[type_].length * 8 if one is None else place(one)[0]
+            yield Entry(_range(type_, first, end - 1), _value_in(of, begun), begun)
+        begun = one if one is not None and place(one)[1] else None
+
+
+def _key_in(types: list[KeyType], one: Element) -> Any:
+    if one.key is None:
+        return None
+    found: list[Any] = []
+    at = 0
+    for type_ in types:
+        length = _TYPES[type_].length
+        first = one.key[at : at + length]
+        last = first if one.key_end is None else one.key_end[at : at + length]
+        at += _padded(length)
+        same = first == last
+        found.append(
+            _scalar(type_, first) if same else _range(type_, int.from_bytes(first, "big"), int.from_bytes(last, "big"))
+        )
+    return found[0] if len(types) == 1 else tuple(found)
+
+
+def _value_in(of: Set, one: Element) -> Any:
+    if one.objref is not None or one.verdict is not None:
+        return one.objref if one.objref is not None else one.verdict
+    if one.data is None:
+        return None
+    try:
+        return _scalar(KeyType(of.data_type or 0), one.data)
+    except ValueError:
+        return one.data
