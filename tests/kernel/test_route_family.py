@@ -16,6 +16,7 @@ import pytest
 from netlink import OpError, nltest, route
 from netlink.family import Deferred
 from netlink.route import (
+    AF_BRIDGE,
     Address,
     ExtMask,
     GroupMember,
@@ -413,6 +414,36 @@ def test_a_rule_without_a_field_is_not_deleted(rt: route.Conn[Any]) -> None:
         with pytest.raises(ValueError, match="the local table"):
             rt.delete(rule)
     assert list(rt.dump(Rule, family=AF_INET)) == before
+
+
+def test_a_dump_of_the_default_route(rt: route.Conn[Any], link: int) -> None:
+    """The kernel reports no destination of it."""
+    for dst, gateway in (("0.0.0.0/0", "192.0.2.2"), ("::/0", "2001:db8::2")):
+        rt.create(Route(dst=dst, gateway=gateway, table=100))
+        rt.create(Route(dst=f"{gateway}/{32 if dst != '::/0' else 128}", oif=link, table=100))
+    for dst in ("0.0.0.0/0", "::/0"):
+        (found,) = rt.dump(Route, dst=dst, table=100)
+        assert (found.dst, found.network) == (None, ip_network(dst))
+        assert rt.flush(Route, dst=dst, table=100) == 1
+    assert len(rt.dump(Route, table=100)) == 2
+    rt.create(Rule(priority=99, table=100))
+    rt.create(Rule(priority=100, src="192.0.2.0/24", table=100))
+    assert 99 in {rule.priority for rule in rt.dump(Rule, src="0.0.0.0/0")}
+    assert 100 not in {rule.priority for rule in rt.dump(Rule, src="0.0.0.0/0")}
+
+
+def test_a_dump_by_a_field_that_the_kernel_alone_compares(rt: route.Conn[Any], link: int) -> None:
+    """Few neighbours have a master, so that it lies apart from their other fields."""
+    added("link add v1 type veth peer name v2")
+    added("link set v1 master v0")
+    added("link add v3 type bridge")
+    out = subprocess.run(["bridge", "-j", "fdb", "show", "br", "v0"], check=True, capture_output=True, text=True).stdout
+    theirs = {(each["mac"], each["ifname"]) for each in json.loads(out) if each.get("master") == "v0"}
+    found = rt.dump(Neighbour, family=AF_BRIDGE, master=link)
+    ours = {(each.lladdr, rt.name(each.index)) for each in found if each.master == link}
+    assert ours == theirs
+    assert ours
+    assert "v3" not in {rt.name(each.index) for each in found}
 
 
 def test_rules_of_other_families_are_in_a_dump_of_all(rt: route.Conn[Any]) -> None:

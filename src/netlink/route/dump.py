@@ -41,20 +41,31 @@ def selection(of: Object[_R], fields: dict[str, Any]) -> tuple[_R, Match[_R] | N
     return of.request(**request), Match(of.declaration, [conditions]) if conditions else None
 
 
-def _conditions(of: Object[Any], name: str, value: Any, wanted: Record, *, known: bool) -> list[Condition]:
+def _conditions(of: Object[Any], name: str, value: Any, wanted: Any, *, known: bool) -> list[Condition]:
     """The conditions of a field: known, if the kernel selects by it."""
     path = _path(of.declaration, name)
     if isinstance(value, (IPv4Address, IPv6Address)):
-        found = [Condition((path,), (ip_network(value),))]
         length = _LENGTHS.get(name)
-        if length is not None and hasattr(type(wanted), length):
-            found += _conditions(of, length, getattr(wanted, length), wanted, known=True)
-        return found
+        if length is None or not hasattr(type(wanted), length):
+            return [Condition((path,), (ip_network(value),))]
+        bits = getattr(wanted, length)
+        found = _conditions(of, length, bits, wanted, known=True)
+        # A prefix of no bits, such as the default route's, has no address.
+        if bits:
+            return [*found, Condition((path,), (ip_network(value),))]
+        return [*found, *_conditions(of, "family", wanted.family, wanted, known=True)]
+    if known and _is_rare(of.declaration, name):
+        return []  # such a field lies apart, and is not compared
     if isinstance(value, int) and not isinstance(value, bool):
         return [Condition((path,), ((int(value), int(value)),), None, value == 0)]
     if known:
         return []
     raise TypeError(f"a dump of {of.declaration.__name__} selects by numbers and addresses, not by {name}")
+
+
+def _is_rare(declaration: type[Record], name: str) -> bool:
+    field = declaration.__fields__.get(name)
+    return field is not None and field.annex is not None
 
 
 def _path(declaration: type[Record], name: str) -> tuple[str, ...]:
