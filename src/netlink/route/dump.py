@@ -46,7 +46,7 @@ def _conditions(of: Object[Any], name: str, value: Any, wanted: Any, *, known: b
     path = _path(of.declaration, name)
     if isinstance(value, (IPv4Address, IPv6Address)):
         length = _LENGTHS.get(name)
-        if length is None or not hasattr(type(wanted), length):
+        if length is None or not hasattr(of.declaration, length):
             return [Condition((path,), (ip_network(value),))]
         bits = getattr(wanted, length)
         found = _conditions(of, length, bits, wanted, known=True)
