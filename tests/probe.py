@@ -108,6 +108,11 @@ def c_names(headers: list[str], pattern: str, prelude: str = "") -> set[str]:
     return {name for name in {*macros, *enumerators} if re.fullmatch(pattern, name)}
 
 
+def c_structs(headers: list[str], prelude: str = "") -> set[str]:
+    """Return the structs that the headers, and what they include, define: such as "struct nlmsghdr"."""
+    return set(re.findall(r"\b(struct \w+)\s*\{", _compile(["-E", "-P"], headers, prelude)))
+
+
 def c_layout(headers: list[str], types: dict[str, list[str]], prelude: str = "") -> dict[str, Layout]:
     """Return the size of each type and where the fields asked for lie.
 

@@ -153,7 +153,7 @@ class Nexthop(AttributeSet, header=NhMsg):
     res_group: Field[ResilientGroup | None] = nested(12, ResilientGroup)  # NHA_RES_GROUP
     res_bucket: Field[NexthopBucket | None] = nested(13, NexthopBucket)  # NHA_RES_BUCKET
     op_flags: Member[NextHopOpFlags] = u32(14, enum=NextHopOpFlags)  # NHA_OP_FLAGS
-    group_stats: Items[GroupMemberStats] = repeated((15, 1), GroupMemberStats)  # NHA_GROUP_STATS_ENTRY
+    group_stats: Items[GroupMemberStats] = repeated((15, 1), GroupMemberStats)  # NHA_GROUP_STATS, NHA_GROUP_STATS_ENTRY
     hw_stats_enable: Int = u32(16)  # NHA_HW_STATS_ENABLE
     hw_stats_used: Int = u32(17)  # NHA_HW_STATS_USED
     event: Member[Event] = event(Event)

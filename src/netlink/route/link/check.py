@@ -15,6 +15,8 @@ __all__ = ["check_link", "check_properties", "link_of"]
 
 _NAME_MAX, _ALT_NAME_MAX, _ALIAS_MAX = 15, 127, 255  # bytes
 
+# Fields that the kernel sets of a link that is there, and ignores in a request for a new one.
+_LATER = ("alias", "vfs", "vf_ports", "port_self", "xdp", "af_spec", "port_data", "carrier", "proto_down", "map")
 # Kinds that are over another link, `Link.link`.
 _OVER = frozenset(("vlan", "macvlan", "macvtap", "ipvlan", "ipvtap", "ipoib", "macsec", "rmnet"))
 # Fields that the data of a new link has; not of tunnels whose packets bring them.
@@ -66,6 +68,9 @@ _ADDRESSES = {
     **dict.fromkeys(("gre", "gretap", "erspan", "ipip", "sit", "vti"), 4),
     **dict.fromkeys(("ip6gre", "ip6gretap", "ip6erspan", "ip6tnl", "vti6"), 6),
 }
+
+# Those of them that carry Ethernet.
+_ETHERNET = ("gretap", "erspan", "ip6gretap", "ip6erspan")
 
 
 def link_of(link: str | int, **fields: Any) -> Link:
@@ -149,6 +154,10 @@ def _contradictions(verb: str, record: Link) -> Iterator[str]:
         )
     if verb == "create" and record.kind is None:
         yield "a new link needs kind, such as 'dummy' or 'vlan'"
+    if verb == "create":
+        for name in _LATER:
+            if getattr(record, name) is not None:
+                yield f"the kernel ignores {name} of a new link: update sets it when the link is there"
     if record.alt_names:
         yield "the kernel ignores alt_names of a Link: create(LinkProperties(...)) adds them, delete removes them"
     if record.alias is not None and len(_encoded(record.alias)) > _ALIAS_MAX:
@@ -185,18 +194,20 @@ def _of_data(verb: str, record: Link) -> Iterator[str]:
     for name, (low, high) in _RANGES.get(kind, {}).items():
         value = getattr(data, name)
         if value is not None and not low <= value <= high:
-            yield f"data: {name} of a {kind} is from {low} to {high}, not {int(value)}"
+            yield f"data: {name} of {kind} is from {low} to {high}, not {int(value)}"
     if kind in _ADDRESSES:
         for name in ("local", "remote"):
             address = getattr(data, name)
             if address is not None and address.version != _ADDRESSES[kind]:
-                yield f"data: {name} of a {kind} is an address of IPv{_ADDRESSES[kind]}, not {address}"
+                yield f"data: {name} of {kind} is an address of IPv{_ADDRESSES[kind]}, not {address}"
+            elif name == "remote" and kind in _ETHERNET and address is not None and address.is_unspecified:
+                yield f"data: remote of {kind} is an address, or None for any: {address}, as it is reported, is neither"
     rule = _RULES.get(kind)
     if rule is not None:
-        yield from rule(data)
+        yield from rule(data, verb == "create")
 
 
-def _bond(data: Any) -> Iterator[str]:
+def _bond(data: Any, new: bool) -> Iterator[str]:
     from netlink.route.link.bond import BondMode
 
     if data.arp_interval:
@@ -204,17 +215,26 @@ def _bond(data: Any) -> Iterator[str]:
             yield "data: a bond is monitored by miimon or by arp_interval, not by both"
         if data.mode in (BondMode.LACP, BondMode.TLB, BondMode.ALB):
             yield f"data: a bond of the mode {data.mode.name} is not monitored by arp_interval, but by miimon"
+    if not data.miimon and (new or data.miimon is not None):
+        for name in ("updelay", "downdelay", "peer_notif_delay"):
+            if getattr(data, name) is not None:
+                yield f"data: {name} of a bond needs miimon, of which it is a multiple"
     for name in ("arp_ip_target", "ns_ip6_target"):
         if len(getattr(data, name) or ()) > 16:
             yield f"data: a bond has at most 16 addresses in {name}, not {len(getattr(data, name))}"
 
 
-def _bridge(data: Any) -> Iterator[str]:
+def _bridge(data: Any, new: bool) -> Iterator[str]:
     if data.group_fwd_mask is not None and data.group_fwd_mask & 7:
         yield "data: group_fwd_mask has a bit of 0, 1 and 2: a bridge does not forward STP, pause frames and LACP"
 
 
-def _gre(data: Any) -> Iterator[str]:
+def _geneve(data: Any, new: bool) -> Iterator[str]:
+    if data.ttl and data.ttl_inherit is not None:
+        yield "data: ttl has no effect beside ttl_inherit"
+
+
+def _gre(data: Any, new: bool) -> Iterator[str]:
     from netlink.route.link.tunnels import GreFlags
 
     for key, flags in (("ikey", "iflags"), ("okey", "oflags")):
@@ -222,12 +242,12 @@ def _gre(data: Any) -> Iterator[str]:
             yield f"data: {key} has no effect without GreFlags.KEY in {flags}"
 
 
-def _hsr(data: Any) -> Iterator[str]:
+def _hsr(data: Any, new: bool) -> Iterator[str]:
     if data.slave1 is not None and data.slave1 == data.slave2:
         yield f"data: slave1 and slave2 are the same link, {data.slave1}"
 
 
-def _ipvlan(data: Any) -> Iterator[str]:
+def _ipvlan(data: Any, new: bool) -> Iterator[str]:
     from netlink.route.link.stacked import IPvlanFlags
 
     both = IPvlanFlags.PRIVATE | IPvlanFlags.VEPA
@@ -235,14 +255,14 @@ def _ipvlan(data: Any) -> Iterator[str]:
         yield "data: flags has PRIVATE and VEPA, of which an ipvlan has one at most"
 
 
-def _macsec(data: Any) -> Iterator[str]:
+def _macsec(data: Any, new: bool) -> Iterator[str]:
     if (data.inc_sci and (data.es or data.scb)) or (data.es and data.scb):
         yield "data: one of inc_sci, es and scb says how the channel is named, not several"
     if data.replay_protect and data.window is None:
         yield "data: replay_protect needs window"
 
 
-def _macvlan(data: Any) -> Iterator[str]:
+def _macvlan(data: Any, new: bool) -> Iterator[str]:
     from netlink.route.link.stacked import MacvlanMode
 
     if data.mode is not None and data.mode not in tuple(MacvlanMode):
@@ -253,7 +273,9 @@ def _macvlan(data: Any) -> Iterator[str]:
         yield "data: macaddr_count is only in replies"
 
 
-def _vlan(data: Any) -> Iterator[str]:
+def _vlan(data: Any, new: bool) -> Iterator[str]:
+    if data.flags is not None and data.flags.mask == 0xFFFFFFFF:  # as the kernel reports it, and refuses it
+        yield "data: the mask of flags is of the flags to change, each of VlanFlags"
     for name, field in (("egress_qos", "target"), ("ingress_qos", "source")):
         for each in getattr(data, name) or ():
             priority = getattr(each, field)
@@ -261,15 +283,16 @@ def _vlan(data: Any) -> Iterator[str]:
                 yield f"data: {name} has a priority of tags of {priority}: they are from 0 to 7"
 
 
-def _vxlan(data: Any) -> Iterator[str]:
+def _vxlan(data: Any, new: bool) -> Iterator[str]:
     if data.group is not None and data.local is not None and data.group.version != data.local.version:
         yield f"data: group {data.group} and local {data.local} are of different address families"
 
 
-_RULES: dict[str, Callable[[Any], Iterator[str]]] = {
+_RULES: dict[str, Callable[[Any, bool], Iterator[str]]] = {
     "bond": _bond,
     "bridge": _bridge,
     **dict.fromkeys(("gre", "gretap", "ip6gre", "ip6gretap", "erspan", "ip6erspan"), _gre),
+    "geneve": _geneve,
     "hsr": _hsr,
     **dict.fromkeys(("ipvlan", "ipvtap"), _ipvlan),
     "macsec": _macsec,

@@ -24,13 +24,13 @@ LINK = Object(
     update=HeaderFlags(0),
     echo=True,
     groups=[RouteGroup.LINK],
-    filters={"master": "master", "kind": "kind"},
+    filters={"family": "family", "master": "master", "kind": "kind"},
     options=["ext_mask", "target_netnsid"],
     check=check_link,
     hints={
         errno.ENODEV: _NOT_THERE,
         errno.EEXIST: "there is a link of that name",
-        errno.EOPNOTSUPP: "the kernel has no such kind of link, or lacks its module",
+        errno.EOPNOTSUPP: "the kernel has no such kind of link, lacks its module, or cannot do what is set",
     },
 )
 LINK_PROPERTIES = Object(

@@ -95,8 +95,8 @@ class Vxlan(AttributeSet, lenient=True):
     vnifilter: Int = u8(30)  # IFLA_VXLAN_VNIFILTER
     localbypass: Int = u8(31)  # IFLA_VXLAN_LOCALBYPASS
     label_policy: Member[VxlanLabelPolicy] = u32(32, enum=VxlanLabelPolicy)  # IFLA_VXLAN_LABEL_POLICY
-    reserved_bits: Bytes = binary(34, size=8)  # IFLA_VXLAN_RESERVED_BITS
-    mc_route: Int = u8(35)  # IFLA_VXLAN_MC_ROUTE
+    reserved_bits: Bytes = binary(33, size=8)  # IFLA_VXLAN_RESERVED_BITS
+    mc_route: Int = u8(34)  # IFLA_VXLAN_MC_ROUTE
 
 
 class Geneve(AttributeSet, lenient=True):
