@@ -82,7 +82,7 @@ bench: build $(call groups,bench) ## figures against every peer that this machin
 docs: build $(call groups,docs) ## the documentation, in build/docs/html/index.html; warnings are errors
 	$(bin)/python -m sphinx -b html -W --keep-going -q -E -d build/docs/doctrees docs build/docs/html
 
-bench-report: build $(call groups,bench) ## all of them, as docs/benchmarks.md with plots; RESULT=FILE for a result that there is
+bench-report: build $(call groups,bench) ## all of them, as docs/benchmarks.md with plots; RESULT="FILE..." for results that there are
 	$(bin)/python -m bench.report $(RESULT)
 
 instructions: build $(call groups,test) ## count what recorded messages take, against committed figures; ACCEPT=--accept for new ones

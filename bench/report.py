@@ -1,7 +1,7 @@
 """The page of benchmarks, docs/benchmarks.md and its plots, from a result of `python -m bench`.
 
 python -m bench.report           run the whole suite first
-python -m bench.report FILE      of a result that there is
+python -m bench.report FILE...   of a result that there is, or of the results of parts of the suite
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.programs import ROOT
+from bench.workloads import suite
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 DUMPS = "dump"
@@ -124,18 +125,41 @@ def page(document: dict[str, Any], pictures: dict[str, str]) -> str:
     return "\n".join(parts)
 
 
+def whole(documents: list[dict[str, Any]]) -> dict[str, Any]:
+    """One result of those of parts of the suite, in the order of the suite. ValueError if they do not go together."""
+    first, *others = documents
+    for other in others:
+        for name in ("rounds", "missing"):
+            if other[name] != first[name]:
+                raise ValueError(f"results of parts differ in {name}: {first[name]}, and {other[name]}")
+        if other["machine"]["versions"] != first["machine"]["versions"]:
+            raise ValueError("results of parts have other versions")
+    order = [workload.name for workload in suite(False)]
+    workloads = {name: workload for document in documents for name, workload in document["workloads"].items()}
+    known = sorted(workloads, key=lambda name: order.index(name) if name in order else len(order))
+    result = first | {"workloads": {name: workloads[name] for name in known}}
+    if others:
+        machines = [document["machine"] for document in documents]
+        result["command"] = f"python -m bench --rounds {first['rounds']} WORKLOAD"
+        result["machine"] = first["machine"] | {
+            "load": max(machine["load"] for machine in machines),
+            "scheduler": " or ".join(sorted({machine["scheduler"] for machine in machines})),
+        }
+    return result
+
+
 def main() -> None:
     from bench.plots import draw
 
     parser = argparse.ArgumentParser(prog="python -m bench.report", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("result", nargs="?", type=Path, metavar="FILE", help="a result of python -m bench")
-    result = parser.parse_args().result
-    if result is None:
-        result = ROOT / "bench" / "results" / "report.json"
+    parser.add_argument("results", nargs="*", type=Path, metavar="FILE", help="results of python -m bench")
+    results = parser.parse_args().results
+    if not results:
+        results = [ROOT / "bench" / "results" / "report.json"]
         # What fails is in the report as well.
-        subprocess.run([sys.executable, "-m", "bench", "--json", str(result)], cwd=ROOT, check=False)
-    document = json.loads(result.read_text())
+        subprocess.run([sys.executable, "-m", "bench", "--json", str(results[0])], cwd=ROOT, check=False)
+    document = whole([json.loads(result.read_text()) for result in results])
     folder = PAGE.with_suffix("")
     pictures = {name: f"{folder.name}/{path.name}" for name, path in draw(document["workloads"], folder).items()}
     PAGE.write_text(page(document, pictures))

@@ -209,6 +209,24 @@ def test_compare_of_what_did_not_grow(compare):
     assert compare(document(a=100), document(a=105), "--tolerance=3")[0] == 1
 
 
+def test_results_of_parts_are_one_page():
+    def part(name, load, scheduler, **other):
+        machine = {"load": load, "scheduler": scheduler, "versions": {"python": "3"}, "cpu": "x"}
+        return {"command": "c", "rounds": 5, "missing": {}, "machine": machine, "workloads": {name: name}} | other
+
+    parts = [part("events", 2.0, "fifo"), part("micro", 1.0, "other"), part("dump-1000", 0.5, "fifo")]
+    result = report.whole(parts)
+    assert list(result["workloads"].items()) == [(name, name) for name in ("dump-1000", "events", "micro")]
+    assert result["command"] == "python -m bench --rounds 5 WORKLOAD"
+    assert result["machine"] == parts[0]["machine"] | {"load": 2.0, "scheduler": "fifo or other"}
+    assert report.whole(parts[:1]) == parts[0]
+    with pytest.raises(ValueError, match="parts differ in rounds"):
+        report.whole([parts[0], part("micro", 1.0, "other", rounds=3)])
+    parts[1]["machine"]["versions"] = {"python": "4"}
+    with pytest.raises(ValueError, match="other versions"):
+        report.whole(parts)
+
+
 def test_compare_reports_what_only_one_has_and_what_differs(compare):
     after = document("2", a=1, added=1)
     after["workloads"]["routes"] = {"unit": "ns", "cases": {"a": {"value": {"median": 1}}, "b": {}}}
