@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from netlink.netfilter.nftables.expr import AnyExpression, ObjectType, Verdict, wrap
 from netlink.netfilter.nftables.records import ConcatField, Element, ElementFlags, Set, SetFlags
@@ -327,8 +327,7 @@ def _intervals(
 
 def _element(of: Set, types: list[KeyType], key: Any, options: dict[str, Any]) -> Element:
     """The element of one key, which may have ranges in a concatenation."""
-    is_joint = len(types) > 1 and isinstance(key, tuple)
-    fields: tuple[Any, ...] = tuple(key) if is_joint else (key,)
+    fields = cast("tuple[Any, ...]", key) if len(types) > 1 and isinstance(key, tuple) else (key,)
     if len(fields) != len(types):
         raise ValueError(f"{key!r} is no key of {of.name}: want {len(types)} fields")
     if not _flags(of) & SetFlags.INTERVAL:
