@@ -159,6 +159,12 @@ class Family(Generic[C]):
             self._calls = type(self)(Deferred(self.conn.config))  # type: ignore[arg-type]
         return self._calls
 
+    @classmethod
+    def member(cls, name: str) -> Any:
+        """The operation or `Listen` of a name, None if there is none. `netlink.ynl` has names of its own."""
+        found = getattr(cls, name, None)
+        return found if isinstance(found, (Operation, Listen)) and found.name == name else None
+
     def call(self, operation: Operation[Any, ..., Any], payload: bytes) -> Call[Any]:
         """The call of an operation. A protocol that changes all of its calls overrides this method."""
         pattern = self._patterns.get(operation)

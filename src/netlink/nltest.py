@@ -187,7 +187,8 @@ def must_marshal_attributes(attrs: Iterable[Attribute]) -> bytes:
 def serve(family: Callable[[Conn], _F], operations: Mapping[Any, Callable[..., Any]]) -> _F:
     """Open a family over a connection without a kernel: functions make the replies of its operations, with records.
 
-    family: its class. operations: functions by operation, or by its name.
+    family: its class. operations: functions by operation, or by its name. A family of `netlink.ynl` has names such as
+    "rings_get.do" and "rings_get.dump", with dashes or underscores, and "listen" for the messages of all groups.
 
     The function of a `Do` is called with the record of the request, if it has one, and returns the record of the reply,
     or None to acknowledge. The function of a `DoMany` or a `Dump` returns an iterable of records, which is read on
@@ -216,6 +217,8 @@ def _opener(
     """A function that opens a stream of items, instead of a `Listen`."""
 
     def open_stream(
+        asked: Any = listen,
+        /,
         *,
         on_overrun: str = "raise",
         read_buffer: int | None = None,
@@ -230,7 +233,10 @@ def _opener(
         # The state is read over a separate, synchronous connection, as for streams from the kernel.
         cls: Any = family.__class__
         state = listen.state_of(serve(cls, operations)) if on_overrun == "resync" else None
-        source: ItemSource[Any] = ItemSource(_wanted(items(), tuple(matches)), *listen.declarations)
+        wanted = _wanted(items(), tuple(matches))
+        if asked is not listen:
+            wanted = _of_kinds(wanted, {kind.event for kind in asked.kinds})
+        source: ItemSource[Any] = ItemSource(wanted, *listen.declarations)
         stream: Stream[Any, Any] = Stream(source, on_overrun=on_overrun, resync=state)
         return stream
 
@@ -255,6 +261,16 @@ def _wanted(items: Iterable[Any], matches: tuple[Match[Any], ...]) -> Iterator[A
             yield from filter(wanted, item)
 
 
+def _of_kinds(items: Iterable[Any], events: set[Any]) -> Iterator[Any]:
+    """The items without the records of other events. Records without an event are of any."""
+    for item in items:
+        if isinstance(item, OSError):
+            yield item
+        else:
+            records: Iterable[Any] = [item] if isinstance(item, Record) else item
+            yield from (each for each in records if each.event is None or each.event in events)
+
+
 def _is_of(match: Match[Any], record: Record) -> bool:
     """Whether a match is for the declaration of a record."""
     try:
@@ -268,7 +284,7 @@ class _Double:
     """A `netlink.conn.Socket` over the functions of a family's operations."""
 
     def __init__(self, family: Any, operations: Mapping[Any, Callable[..., Any]]) -> None:
-        from netlink.family import Listen, Operation
+        from netlink.family import Listen
 
         if not isinstance(operations, Mapping):
             raise TypeError(f"operations must be a mapping from operations to functions, not {operations!r}")
@@ -283,13 +299,14 @@ class _Double:
         self._calls: dict[Any, Any] = {}  # a call of each operation
         self._answers: deque[Iterator[list[Message]]] = deque()
         for key, function in operations.items():
-            operation: Any = getattr(family, key, None) if isinstance(key, str) else key
-            if isinstance(operation, Operation) and getattr(family, operation.name, None) is operation:
-                self._functions[operation] = function
-            elif isinstance(operation, Listen) and getattr(family, operation.name, None) is operation:
+            name = key if isinstance(key, str) else getattr(key, "name", None)
+            operation: Any = family.member(name) if isinstance(name, str) else None
+            if operation is None or (operation is not key and name is not key):
+                raise ValueError(f"{family.__name__} has no operation {key!r}")
+            if isinstance(operation, Listen):
                 self.streams[operation] = function
             else:
-                raise ValueError(f"{family.__name__} has no operation {key!r}")
+                self._functions[operation] = function
 
     def served(self, family: _F) -> _F:
         """Connect the double to the calls of a family object, and replace the family's streams."""
@@ -339,7 +356,7 @@ class _Double:
 
     def _answer(self, request: Message) -> Iterator[list[Message]]:
         """The datagrams of the reply to a request."""
-        if request.header.type in self._bounds:
+        if request.header.type in self._bounds and _looks(request) not in self._watched:
             return
         lookup = self._lookups.get(_looks(request))
         if lookup is not None:
@@ -374,9 +391,11 @@ class _Double:
         flags = request.header.flags
         made_by = self._watched.get(_looks(request))
         if made_by is not None:
-            if made_by not in self._functions:
-                raise AssertionError(f"the double has no function for {made_by.name}")
-            return made_by, self._functions[made_by]
+            for operation, function in self._functions.items():
+                # A family of netlink.ynl has another operation of the same name for other flags.
+                if operation is made_by or (operation.name, type(operation)) == (made_by.name, type(made_by)):
+                    return operation, function
+            raise AssertionError(f"the double has no function for {made_by.name}")
         many = flags & HeaderFlags.DUMP == HeaderFlags.DUMP
         for operation, function in self._functions.items():
             sent = self._calls[operation].message

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import errno
 import gzip
 import io
 import json
+import pickle
 import pydoc
 import runpy
 import sys
@@ -927,6 +929,69 @@ def test_a_reader_that_has_enough_ends_the_command(folder: Path, monkeypatch: py
     monkeypatch.setattr(sys, "stdout", Closed())
     monkeypatch.setattr("os.dup2", lambda *fds: None)
     assert command.main(["list"]) == 0
+
+
+# Doubles, and copies
+
+
+SERVED: dict[Any, Any] = {
+    "get-good.do": lambda good: Good(number=good.number, colour=5),
+    "get_good.dump": lambda good: [Good(number=n) for n in (good.number, 8)],
+    "new-good.do": lambda good: None,
+    "listen": lambda: [Good(number=1), Good(number=2)],
+}
+
+
+def test_a_double_answers_with_records() -> None:
+    seen: list[Any] = []
+
+    def refuse(good: Any) -> None:
+        seen.append(good.number)
+        raise FileExistsError(errno.EEXIST, "there")
+
+    shop: Any = nltest.serve(Shop, SERVED | {"new-good.do": refuse})
+    assert Shop.to_dict(shop.get_good.do(number=5))["number"] == 5
+    assert [good.number for good in shop.get_good.dump(number=5)] == [5, 8]
+    assert [good.number for part in shop.get_good.iter_dump(number=6, rows=1) for good in part] == [6, 8]
+    with pytest.raises(OpError) as caught:
+        shop.new_good.do(number=7, nlmsg_flags=HeaderFlags.CREATE)
+    assert (caught.value.errno, seen) == (errno.EEXIST, [7])
+    with pytest.raises(AssertionError, match=r"no function for del_good\.do"):
+        shop.del_good.do(number=7)
+    with shop.listen() as stream:
+        assert [good.number for good in stream] == [1, 2]
+    with pytest.raises(KeyError, match="has no group 'gods'"):
+        shop.listen("gods")
+
+
+def test_a_double_is_awaited() -> None:
+    async def run() -> None:
+        async with nltest.serve_async(Shop, SERVED) as any_shop:
+            shop: Any = any_shop
+            assert (await shop.get_good.do(number=5)).number == 5
+            assert [good.number for good in await shop.get_good.dump(number=5)] == [5, 8]
+            assert await shop.new_good.do(number=7) is None
+            async with shop.listen() as stream:
+                assert [good.number async for good in stream] == [1, 2]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    "name", ["get-good", "get_good.listen", "no_such.do", "good-ntf.do", Shop.operations["get-good"]]
+)
+def test_a_double_of_what_is_no_operation(name: Any) -> None:
+    with pytest.raises(ValueError, match="MyShop has no operation"):
+        nltest.serve(Shop, {name: list})
+
+
+def test_records_are_copied_and_a_pickle_names_the_class() -> None:
+    good = Good(number=3, colour=5)
+    assert copy.copy(good) == copy.deepcopy(good) == good
+    for value in (good, Good.decode_many([good.encode()])):
+        with pytest.raises(pickle.PicklingError, match=r"netlink\.ynl\.Good"):
+            pickle.dumps(value)
+    assert Shop.values.record(Good, json.loads(json.dumps(Shop.to_dict(good)))) == good
 
 
 # Source

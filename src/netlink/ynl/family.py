@@ -165,9 +165,7 @@ class Operation:
 
     def prepared(self, kind: type[Any], request: Any, fields: dict[str, Any], flags: int) -> tuple[Any, bytes]:
         """The `Do` or `Dump`, and the payload of its request."""
-        operation = self._calls.get((kind, flags))
-        if operation is None:
-            operation = self._calls[kind, flags] = self._declared(kind, flags)
+        operation = self.declared(kind, flags)
         if operation.request is None:
             return operation, operation.payload((), {**(request or {}), **fields})
         content: Any = {} if request is None else request
@@ -178,6 +176,13 @@ class Operation:
             content = {**given, **fields}
         record = self._values.record(operation.request, content)
         return operation, record.encode()
+
+    def declared(self, kind: Any, flags: int = 0) -> Any:
+        """The `Do` or `Dump` of requests with flags."""
+        made = self._calls.get((kind, flags))
+        if made is None:
+            made = self._calls[kind, flags] = self._declared(kind, flags)
+        return made
 
     def _declared(self, kind: Any, flags: int) -> Any:
         declarations = self._declarations
@@ -195,7 +200,7 @@ class Operation:
             made = Do(operation.request, request, flags=flags)
         else:
             made = Do(operation.request, request, request, flags=flags, optional=True)
-        made.name = self.__name__
+        made.name = f"{self.__name__}.{'dump' if kind.many else 'do'}"
         return made
 
     def __repr__(self) -> str:
@@ -279,6 +284,18 @@ class SpecFamily(Family[C]):
         """`family["rings-get"].dump(...)`."""
         return self[operation].dump(request, nlmsg_flags=nlmsg_flags, **fields)
 
+    @classmethod
+    def member(cls, name: str) -> Any:
+        """The `Do` of "rings_get.do", the `Dump` of "rings_get.dump", the `Listen` of "listen"; None without one."""
+        if name == "listen":
+            return cls._listen(cls.groups, None)
+        operation, _, way = name.partition(".")
+        found = {normal(known): each for known, each in cls.operations.items()}.get(normal(operation))
+        kind = {"do": Do, "dump": Dump}.get(way)
+        if found is None or kind is None or cls.spec.operations[found.name].request is None:
+            return None
+        return found.declared(kind)
+
     def listen(self, *groups: str, only: Iterable[str] | None = None, **options: Any) -> Stream[Any, Any]:
         """The messages of multicast groups, as a `netlink.stream.Stream`. The field `event` of a record names it.
 
@@ -286,8 +303,15 @@ class SpecFamily(Family[C]):
         options: as of `netlink.family.Listen`, such as read_buffer and on_overrun.
         KeyError for an unknown name lists near ones. TypeError if the spec has no group or no event.
         """
-        spec = self.spec
-        wanted = groups or self.groups
+        return self.open_stream(self._listen(groups or self.groups, only), **options)
+
+    def open_stream(self, listen: Listen[Any], /, **options: Any) -> Stream[Any, Any]:
+        """Open the stream of `listen`; a test double replaces it."""
+        return listen(self, **options)
+
+    @classmethod
+    def _listen(cls, wanted: tuple[str, ...], only: Iterable[str] | None) -> Listen[Any]:
+        spec = cls.spec
         numbers: list[Any] = []
         for group in wanted:
             if group not in spec.groups:
@@ -303,13 +327,13 @@ class SpecFamily(Family[C]):
             if name not in events:
                 raise KeyError(f"{', '.join(wanted)} of {spec.name} has no event {name!r}{near(name, events)}")
             number, operation = events[name]
-            declaration = cast("Any", self.declarations.message(operation.set, operation.header))
+            declaration = cast("Any", cls.declarations.message(operation.set, operation.header))
             kinds.append(Kind(number, declaration, number & 0xFF))
         if not kinds:
             raise TypeError(f"{spec.name} has no events to listen to")
         listen: Listen[Any] = Listen(kinds, groups=numbers)
-        listen.name = "listen"
-        return listen(self, **options)
+        listen.name = "open_stream"
+        return listen
 
     @classmethod
     def to_dict(cls, record: Record) -> dict[str, Any]:
