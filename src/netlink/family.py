@@ -162,8 +162,8 @@ class Family(Generic[C]):
     @classmethod
     def member(cls, name: str) -> Any:
         """The operation or `Listen` of a name, None if there is none. `netlink.ynl` has names of its own."""
-        found = getattr(cls, name, None)
-        return found if isinstance(found, (Operation, Listen)) and found.name == name else None
+        found: Any = getattr(cls, name, None)
+        return found if issubclass(type(found), (Operation, Listen)) and found.name == name else None
 
     def call(self, operation: Operation[Any, ..., Any], payload: bytes) -> Call[Any]:
         """The call of an operation. A protocol that changes all of its calls overrides this method."""

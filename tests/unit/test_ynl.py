@@ -1064,6 +1064,25 @@ def test_lines_of_the_source_have_the_names_of_the_kernel() -> None:
     assert max(map(len, text.splitlines())) <= 120
 
 
+def test_a_prefix_is_not_repeated() -> None:
+    from netlink.ynl.declare import source
+
+    def change(content: Any) -> None:
+        content["protonum"] = 0
+        content["attribute-sets"][3]["attributes"] = [
+            {"name": "tra-leaves", "type": "u8"},
+            {"name": "tra-root", "type": "u8"},
+        ]
+
+    text = source(ynl.load(changed(change)))
+    for line in (
+        "tra_root: Int = u8(2)  # TRA_ROOT",
+        "amount: Int = uint(1)  # PRICE_AMOUNT",
+        "GET_GOOD = 18  # RTM_GET_GOOD",
+    ):
+        assert f"    {line}\n" in text
+
+
 def test_a_field_may_have_the_name_of_a_kind() -> None:
     def change(content: Any) -> None:
         content["attribute-sets"][3]["attributes"] = [

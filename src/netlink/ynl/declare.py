@@ -108,7 +108,8 @@ class _Writer:
 
     def operation_prefix(self) -> str:
         operations: Mapping[str, Any] = self.spec.content["operations"]
-        return str(operations.get("name-prefix", "" if self.spec.is_raw else f"{self.spec.name}-cmd-"))
+        own = "rtm-" if self.spec.protocol == Protocol.ROUTE else "" if self.spec.is_raw else f"{self.spec.name}-cmd-"
+        return str(operations.get("name-prefix", own))
 
     def numbers(self) -> Iterator[str]:
         """The enums of commands and of groups."""
@@ -163,6 +164,9 @@ class _Writer:
         prefix = named.get("name-prefix")
         if prefix is None:
             prefix = f"{base.removesuffix('-attrs')}-" if self.spec.is_raw else f"{self.spec.name}-a-"
+            known = self.spec.attributes(base)
+            if self.spec.is_raw and len(known) > 1 and len({name.partition("-")[0] for name in known}) == 1:
+                prefix = ""  # all have the kernel's: "rta-dst"
             if not self.spec.is_raw and base != self.spec.name:
                 prefix += f"{base}-"
         found: dict[str, str] = {}
