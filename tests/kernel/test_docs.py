@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import netns
-from netlink import Family, OpError, dial, route, ynl
+from netlink import Family, OpError, connector, dial, route, ynl
 from netlink.generic import netdev, nlctrl, taskstats, tcp_metrics
 from netlink.netfilter import conntrack
 from netlink.route import Link
@@ -171,6 +171,16 @@ def accounted() -> None:
     netns.setns(first)
 
 
+def first_namespaces() -> None:
+    """The machine's first network namespace, in which nothing is changed, and processes that are reported there."""
+    first = netns.first()
+    try:
+        connector.processes(netns=first).close()
+    except OpError as error:
+        pytest.skip(f"no events of processes: {error}")
+    netns.setns(first)
+
+
 def paths() -> None:
     """Sockets of Multipath TCP, and an empty cache of TCP metrics."""
     try:
@@ -219,6 +229,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "nfqueue.md": queues,
     "index.md": lambda: flows(3),
     "performance.md": lambda: flows(300),
+    "processes.md": first_namespaces,
     "route.md": networks,
     "schema.md": link,
     "taskstats.md": accounted,

@@ -22,6 +22,7 @@ import pytest
 
 import netns
 from kernel.test_nflog import chain
+from kernel.tools import eventually
 from netlink import Conn, route
 from netlink.netfilter import conntrack, nfqueue
 from netlink.netfilter.conntrack import NAT, Flow, Tuple
@@ -504,3 +505,21 @@ def test_route_reflector(start: Callable[..., Program], rt: route.Conn[Any], tmp
     rt.flush(Route, table=100, protocol=200)
     program.until("the kernel has 0 routes")
     assert re.fullmatch(r"the kernel has 0 routes, \d+ events lost\n", program.end())
+
+
+def test_processes_that_end(start: Callable[..., Program], tmp_path: Path) -> None:
+    with netns.inside(netns.first()):
+        program = start("processes", "--failed")
+    assert program.process.stderr is not None
+    said = program.process.stderr.readline()
+    if "listening" not in said:
+        pytest.skip(said.strip())
+    # Its program is long enough there to be found in /proc.
+    with subprocess.Popen(["sh", "-c", "read line; exit 7"], stdin=subprocess.PIPE, cwd=tmp_path) as child:
+        found = f"/proc/{child.pid}/cmdline"
+        eventually(lambda: Path(found).read_bytes().startswith(b"sh"), "the shell runs")
+        child.communicate(b"\n")
+    shown = program.until(f" {child.pid} of")
+    assert re.match(r" *\d+\.\d{3} s  status 7", shown)
+    assert f" of {os.getpid()} " in shown
+    program.end()

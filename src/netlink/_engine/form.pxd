@@ -26,6 +26,7 @@ cdef extern from "_engine/form.h" nogil:
         uint16_t type
         uint16_t width
 
+    int nl_put(nl_area *out, const void *bytes, size_t size) noexcept
     int nl_form_put(nl_area *out, uint16_t type, const void *bytes, size_t size) noexcept
     int nl_form_integer(nl_area *out, uint16_t type, unsigned width, uint64_t number) noexcept
     int nl_form_layout(const nl_layout *l, const uint8_t *data, size_t size, nl_area *out) noexcept
@@ -46,6 +47,10 @@ cdef class Form:
     cdef bint begins(self, const uint8_t *data, size_t size) noexcept nogil
     # Overridden by subclasses.
     cdef int write(self, const uint8_t *data, size_t size, nl_area *out) noexcept nogil
+
+
+cdef class Payloads(Form):
+    pass
 
 
 cdef class Layouts(Form):

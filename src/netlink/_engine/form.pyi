@@ -17,6 +17,10 @@ class Form(Generic[_R]):
     def attributes(self, datagram: bytes) -> bytes | None: ...
 
 @final
+class Payloads(Form[_R]):
+    def __new__(cls, declaration: type[_R], *, begin: tuple[int, bytes] = ...) -> Self: ...
+
+@final
 class Layouts(Form[_R]):
     def __new__(
         cls,

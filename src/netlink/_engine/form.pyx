@@ -82,6 +82,20 @@ cdef class Form:
 
 
 @cython.final
+cdef class Payloads(Form):
+    """One message a datagram, of any type: the declaration is of the bytes after nlmsghdr, as they are."""
+
+    cdef int write(self, const uint8_t *data, size_t size, nl_area *out) noexcept nogil:
+        cdef uint32_t length
+        if size < NL_HEADER or not self.begins(data, size):
+            return NL_FORM_OTHER
+        length = nl_load32(data)
+        if length < NL_HEADER or length > size:
+            return NL_FORM_OTHER
+        return nl_put(out, data + NL_HEADER, length - NL_HEADER)
+
+
+@cython.final
 cdef class Layouts(Form):
     """Structs whose layout one of their members tells.
 
