@@ -92,9 +92,7 @@ REPORTED = {
         "hello_timer", "tcn_timer", "topology_change_timer", "gc_timer", "mcast_querier_state", "group_addr",
         "fdb_n_learned",
     ),
-    "bond": ("ad_info", "active_slave", "packets_per_slave"),
-    "bond ARP": ("updelay", "downdelay", "peer_notif_delay", "ad_lacp_rate", "ad_lacp_active", "coupled_control"),
-    "bond LACP": ("arp_interval", "arp_validate"),
+    "bond": ("ad_info", "active_slave"),
     "bridge multicast": ("multi_boolopt", "vlan_filtering"),  # not every kernel filters vlans
     "erspan II": ("remote",),
     "geneve": ("ttl_inherit",),
@@ -104,6 +102,11 @@ REPORTED = {
     "macvtap": ("macaddr_count", "bc_queue_len_used"),
     "vxlan": ("ttl_inherit", "reserved_bits", "remcsum_tx", "remcsum_rx"),
 }  # fmt: skip
+# What is sent again of a bond, which refuses what does not fit its mode.
+SENT = {
+    "bond LACP": ("mode", "ad_lacp_rate", "miimon", "xmit_hash_policy", "ad_select"),
+    "bond ARP": ("mode", "arp_interval", "arp_ip_target", "arp_validate"),
+}
 
 
 @pytest.fixture
@@ -199,6 +202,8 @@ def test_what_is_read_makes_the_same_link(rt: route.Conn[Any], case: str) -> Non
     kind = before.kind or ""
     reported = {*REPORTED.get(kind, ()), *REPORTED.get(case, ())}
     data = before.data.replace(**dict.fromkeys(reported))
+    if case in SENT:
+        data = type(data)(**{name: getattr(data, name) for name in SENT[case]})
     if isinstance(data, Vlan) and data.flags is not None:
         data = data.replace(flags=data.flags.replace(mask=KNOWN))
     elif isinstance(data, Macvlan) and data.macaddr_data:
