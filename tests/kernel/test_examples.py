@@ -21,10 +21,11 @@ from typing import IO, Any
 import pytest
 
 import netns
+from kernel import rulesets
 from kernel.test_nflog import chain
 from kernel.tools import eventually
 from netlink import Conn, route
-from netlink.netfilter import conntrack, nfqueue
+from netlink.netfilter import conntrack, nfqueue, nftables
 from netlink.netfilter.conntrack import NAT, Flow, Tuple
 from netlink.route import Address, Link, Route
 from netlink.route.link import Veth
@@ -32,6 +33,7 @@ from pace import SLOWNESS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = {
+    "fail2ban": [os.devnull],
     "flow_accounting": [],
     "nat_log": [],
     "firewall_log": ["5"],
@@ -267,6 +269,29 @@ def send_all(sock: socket.socket, data: bytes) -> None:
 
 def children(process: subprocess.Popen[str]) -> list[int]:
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def test_fail2ban(start: Callable[..., Program], nft: nftables.Conn, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+    program = start("fail2ban", str(tmp_path / "log"), "--attempts", "2", "--seconds", "60")
+    with (tmp_path / "log").open("w", buffering=1) as log:
+        for address in ("127.0.0.3", "127.0.0.4", "999.0.0.1", "999.0.0.1", "127.0.0.3"):
+            log.write(f"sshd[7]: Failed password for root from {address} port 4 ssh2\n")
+        program.until(r"banned 127\.0\.0\.3 for 60 s")
+        (banned,) = nft.sets(table="fail2ban")
+        (entry,) = nft.entries(banned)
+        assert str(entry.key) == "127.0.0.3"
+        assert 0 < (entry.element.expiration or 0) <= 60_000
+        assert "ip saddr @banned counter packets 0 bytes 0 drop" in rulesets.nft("list ruleset").stdout
+        with socket.socket(type=socket.SOCK_DGRAM) as receiver:
+            receiver.bind(("127.0.0.1", 0))
+            for source in ("127.0.0.3", "127.0.0.4"):
+                with socket.socket(type=socket.SOCK_DGRAM) as sender:
+                    sender.bind((source, 0))
+                    sender.sendto(source.encode(), receiver.getsockname())
+            assert receiver.recv(100) == b"127.0.0.4"
+        program.end()
+    assert len(nft.tables()) == 0
 
 
 def test_ips(start: Callable[..., Program]) -> None:
