@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from netlink.netfilter.nftables.expr import AnyExpression, ObjectType, Verdict, wrap
 from netlink.netfilter.nftables.records import ConcatField, Element, ElementFlags, Set, SetFlags
@@ -325,9 +325,9 @@ def _intervals(
             yield Element(key=(last + 1).to_bytes(length, "big"), flags=ElementFlags.INTERVAL_END)
 
 
-def _element(of: Set, types: list[KeyType], key: Any, options: dict[str, Any]) -> Element:
+def _element(of: Set, types: list[KeyType], key: Key, options: dict[str, Any]) -> Element:
     """The element of one key, which may have ranges in a concatenation."""
-    fields = cast("tuple[Any, ...]", key) if len(types) > 1 and isinstance(key, tuple) else (key,)
+    fields: tuple[Any, ...] = key if len(types) > 1 and isinstance(key, tuple) else (key,)
     if len(fields) != len(types):
         raise ValueError(f"{key!r} is no key of {of.name}: want {len(types)} fields")
     if not _flags(of) & SetFlags.INTERVAL:
