@@ -200,9 +200,9 @@ def test_layouts_are_those_of_the_headers() -> None:
     assert there["struct proc_input"].size == ProcInput.__table__.wire_size == 8
     assert [event.fields[name].offset for name in ("what", "cpu", "timestamp_ns")] == [0, 4, 8]
     renamed = {"ruid": "uid", "rgid": "gid"}
-    whats = {"id": (ProcEvents.UID, ProcEvents.GID)}
+    events_named = {"id": (ProcEvents.UID, ProcEvents.GID)}
     for part, names in union.items():
-        for what in whats.get(part, (ProcEvents[part.upper()],) if part != "id" else ()):
+        for what in events_named.get(part, (ProcEvents[part.upper()],) if part != "id" else ()):
             places = connector._CASES[what] or {}
             for path in names:
                 name = path.rpartition(".")[2].removeprefix("process_")
