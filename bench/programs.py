@@ -265,8 +265,9 @@ def call(program: str, *arguments: str, fill: Callable[[], object] | None = None
     process = subprocess.Popen(
         [*PROGRAMS[program].command, *arguments],
         cwd=ROOT,
-        # The threads of NumPy's linear algebra, which nobody needs here, would spin for a while.
-        env=os.environ | {"OPENBLAS_NUM_THREADS": "1"},
+        # The threads of NumPy's linear algebra, which nobody needs here, would spin for a while. What is imported is
+        # compiled once, as that of an installed package is.
+        env=os.environ | {"OPENBLAS_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": ""},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
