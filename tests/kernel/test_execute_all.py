@@ -314,14 +314,17 @@ def test_an_interrupt_at_any_moment(threads: Conn, kind: str) -> None:
     calls = made * (1_000 if kind == "acknowledged" else 100)
     want = [None, -errno.EOPNOTSUPP] if kind == "acknowledged" else ["lo", ["lo"], None]
     seen: set[int] = set()
-    for interrupt in interrupted_at_random(lambda: conn.execute_all(calls)):
-        answers = getattr(interrupt, "answers", None)  # none if it was raised outside of it
-        if answers is not None:
-            seen.add(len(answers))
-            assert plain(answers.values()) == [want[i % len(want)] for i in answers]
-        usable(conn)
-    # In their middle, and not only at the end of the whole.
-    assert seen - {0, len(calls)}
+    # Until some came in the middle, and not only at the ends, where a busy machine puts them.
+    for _ in range(20):
+        for interrupt in interrupted_at_random(lambda: conn.execute_all(calls)):
+            answers = getattr(interrupt, "answers", None)  # none if it was raised outside of it
+            if answers is not None:
+                seen.add(len(answers))
+                assert plain(answers.values()) == [want[i % len(want)] for i in answers]
+            usable(conn)
+        if seen - {0, len(calls)}:
+            return
+    pytest.fail(f"no interrupt came in the middle: {seen}")
 
 
 # For tasks alone
