@@ -41,7 +41,8 @@ def rename(conn: Conn, index: int, names: list[str]) -> None:
         e.string(3, name)  # IFLA_IFNAME
         request = netns_.link_request(netns_.RTM_NEWLINK, index=index)
         requests.append(request.replace(data=request.data + e.encode()))
-    netns_.commit(conn, requests)
+    for start in range(0, len(requests), 100):  # whose answers fit any read buffer
+        netns_.commit(conn, requests[start : start + 100])
 
 
 def of_link(stream: Stream[Uevent, Any], count: int) -> list[Uevent]:

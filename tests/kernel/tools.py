@@ -485,7 +485,7 @@ def interrupted_at_random(run: Callable[[], object], times: int = 60) -> Iterato
                 return
             end = time.monotonic() + delay
             while time.monotonic() < end:
-                pass
+                time.sleep(0)  # without the GIL, which the main thread waits for
             signal.pthread_kill(main, signal.SIGUSR1)
 
     shooter = Worker(shoot)
