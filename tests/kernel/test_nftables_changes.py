@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kernel import rulesets
-from kernel.tools import unprivileged
+from kernel.tools import interrupted_at_random, unprivileged
 from netlink import Header, HeaderFlags, Message, OpError
 from netlink.aio import AsyncConn
 from netlink.consts import NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END
@@ -394,6 +394,26 @@ def test_many_rules_and_as_many_refusals(nft: nftables.Conn) -> None:
     with pytest.raises(TransactionError) as caught:
         tx.commit()
     assert [one.row for one in caught.value.failures] == list(range(500))
+
+
+def test_an_interrupt_at_any_moment(nft: nftables.Conn) -> None:
+    made = [Table(family=Family.INET, name=f"t{i}") for i in range(200)]
+
+    def change() -> None:
+        tx = nft.transaction(echo=True)
+        for table in made:
+            tx.add(table)
+            tx.delete(Table(family=Family.INET, name="nothing"))
+        with pytest.raises(TransactionError) as caught:
+            tx.commit()
+        assert len(caught.value.failures) == len(made)
+
+    hits = 0
+    for interrupt in interrupted_at_random(change):
+        hits += interrupt is not None
+        assert len(nft.tables()) == 0  # no answer of before is taken for one of this
+        assert not nft.conn._exchange.inbox.abandoned
+    assert hits
 
 
 def test_transactions_over_asyncio(nft: nftables.Conn) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kernel.tools import Worker, eventually
+from kernel.tools import Worker, eventually, interrupted_at_random
 from netlink import OpError, Overrun, route
 from netlink.route import (
     Address,
@@ -80,6 +80,24 @@ def test_failures_in_their_place(rt: route.Conn[Any], link: int) -> None:
     assert rt.delete_many(rows) == []
     assert [failure.row for failure in rt.delete_many(rows[:9])] == list(range(9))
     assert rt.index("v0") == link  # the connection is as before
+
+
+def test_an_interrupt_at_any_moment(rt: route.Conn[Any], link: int) -> None:
+    rows = prefixes(1000)
+    assert rt.create_many(rows) == []
+    hits = 0
+    for interrupt in interrupted_at_random(lambda: rt.create_many(rows)):  # each of which is refused
+        hits += interrupt is not None
+        assert rt.index("v0") == link
+        assert not rt.conn._exchange.inbox.abandoned
+    assert hits
+
+
+def test_a_row_that_does_not_fit_leaves_nothing_to_wait_for(rt: route.Conn[Any], link: int) -> None:
+    with pytest.raises(ValueError, match="bits behind its length"):
+        rt.create_many([*prefixes(5000), Route(dst="10.0.0.1", dst_len=8, oif=link)])
+    assert not rt.conn._exchange.inbox.abandoned
+    assert rt.index("v0") == link
 
 
 def test_nothing_is_sent_if_one_is_wrong(rt: route.Conn[Any], link: int) -> None:

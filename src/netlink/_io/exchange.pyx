@@ -118,6 +118,8 @@ cdef enum:
     WRITE_RESERVE = 32
     # Of what a buffer can be set to: the kernel doubles it.
     BUFFER_MAX = 1 << 29
+    # The least that the kernel charges for a datagram.
+    CHARGE_MIN = 512
     # Bytes that the kernel charges in addition to the data of a datagram: struct skb_shared_info and sk_buff.
     SHARED_INFO = 320
     SK_BUFF = 256
@@ -659,6 +661,45 @@ cdef class Exchange:
             most -= 1
         return False
 
+    cdef int drop_answers(self, uint32_t first, uint32_t count, error) except -1:
+        """Drop the answers to requests with consecutive numbers. The kernel queues all of them while it is sent these.
+
+        error: why; it tells if messages were lost.
+        """
+        cdef Message message
+        cdef Py_ssize_t most = ALL
+        if self.receive_nowait is None:
+            self.inbox.abandon(first + count - 1)
+            return 0
+        self.begin_reading(None)
+        try:
+            if self.real is not None:
+                most = self.real.read_buffer() // CHARGE_MIN    # others may send without an end
+            while most > 0:
+                most -= 1
+                try:
+                    datagram = self.pull(self.receive_nowait)
+                except DecodeError:
+                    continue
+                except OpError as raised:
+                    if not reports_loss(raised):
+                        break
+                    error.add_note("messages to this connection were lost: its read buffer was full")
+                    continue
+                if not datagram:
+                    break
+                self.inbox.pending.append(self.inbox.wanted(datagram))
+        except OpError:
+            pass        # closed
+        for _ in range(len(self.inbox.pending)):
+            kept = []
+            for message in self.inbox.pending.popleft():
+                if <uint32_t>(message.h.sequence - first) >= count:
+                    kept.append(message)
+            if kept:
+                self.inbox.pending.append(kept)
+        return 0
+
     def receive(self):
         """Receive one reply to an unknown request."""
         return self.messages(None, None)
@@ -1120,11 +1161,11 @@ cdef class Exchange:
                 self.real.set_write_buffer(min((size + WRITE_RESERVE + 1) // 2, BUFFER_MAX))
             if self.real.read_buffer() < room:
                 self.real.set_read_buffer(min((room + 1) // 2, BUFFER_MAX))
-        yield "send-messages", sent
         answers = []
         others = []
         lost = None
         try:
+            yield "send-messages", sent
             while True:
                 try:
                     datagram = self.queued()
@@ -1145,6 +1186,10 @@ cdef class Exchange:
                 datagrams += 1
                 if datagrams % self.patience == 0:
                     yield PAUSE
+        except BaseException as error:
+            if not refuses_send(error):
+                self.drop_answers(first, <uint32_t>len(sent), error)
+            raise
         finally:
             self.inbox.put_back(others)
         if lost is not None:
@@ -1199,9 +1244,9 @@ cdef class Exchange:
         which it answers those that it refuses. The read buffer has room for a refusal of each.
         """
         cdef Message message
-        cdef Py_ssize_t begin, room = 4096, most = 64, i
-        cdef uint32_t first, n
-        cdef bint ended
+        cdef Py_ssize_t begin = 0, room = 4096, most = 64, i
+        cdef uint32_t first = 0, n
+        cdef bint ended, outstanding = False
         failed = []
         while self.inbox.abandoned and self.drop_abandoned(self.patience):
             yield PAUSE
@@ -1222,6 +1267,7 @@ cdef class Exchange:
                     requests = parse_messages(<const uint8_t *>PyBytes_AS_STRING(sent), PyBytes_GET_SIZE(sent))
                     if self.debugger is not None:
                         self.debugger.sent(requests, call.request, call.skip)
+                outstanding = True
                 yield "send-messages", requests
                 ended = False
                 while not ended:
@@ -1248,10 +1294,11 @@ cdef class Exchange:
                             call.with_payload(rows.payload_in(sent, n)).explain(error)
                             failed.append((begin + n, error))
                         ended = ended or message.h.sequence == self.sequence
+                outstanding = False
                 yield PAUSE
         except BaseException as error:
-            if not refuses_send(error):
-                self.inbox.abandon(self.sequence)
+            if outstanding and not refuses_send(error):
+                self.drop_answers(first, <uint32_t>(rows.next - begin), error)
             error.add_note(f"the kernel has done {begin} of {rows.count} requests, or more")
             raise
         return failed
