@@ -16,7 +16,7 @@ import pytest
 
 import netns as netns_
 from kernel.tools import Worker, eventually
-from netlink import AttributeEncoder, Conn, Family, Message, OpError, Overrun, kobject_uevent
+from netlink import AttributeEncoder, Conn, DecodeError, Family, Message, OpError, Overrun, kobject_uevent
 from netlink.kobject_uevent import Uevent, parse
 from netlink.stream import Stream
 from pace import SLOWNESS
@@ -221,6 +221,21 @@ def test_an_event_that_is_too_long_is_a_loss(forger: Forger) -> None:
         event = next(stream)
         assert isinstance(event, Uevent)
         assert len(event.properties["LONG"]) == 30_000
+
+
+def test_a_property_longer_than_an_attribute_is_an_error_and_no_end(forger: Forger) -> None:
+    long = processed(b"ACTION=add\0LONG=" + b"x" * 66_000 + b"\0")
+    with kobject_uevent.listen("udev", on_overrun="mark") as stream:
+        forger.send(2, long)
+        assert isinstance(next(stream), Overrun)
+        forger.send(2, long)
+        forger.send(2, processed(b"ACTION=move\0"))
+        with pytest.raises(DecodeError, match="Uevent: the datagram has a text of more than 65531 bytes"):
+            next(stream)
+        event = next(stream)
+        assert isinstance(event, Uevent)
+        assert event.action == "move"
+        assert stream.lost == 1
 
 
 # Oracles

@@ -1,4 +1,4 @@
-"""Datagrams without attributes, written as attributes: structs, texts, stamps, beside the same in Python."""
+"""Datagrams without attributes, written as attributes: structs and texts, beside the same in Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlink._engine.form import Layouts, Stamped, Texts
+from netlink._engine.form import Layouts, Texts
 from netlink.schema import AttributeSet, binary, mac, repeated, string, u8, u16, u32, u64
 
 
@@ -28,13 +28,6 @@ class Properties(AttributeSet):
     number = u64(2)
     small = u8(3)
     texts = repeated(4, string)
-
-
-class Line(AttributeSet):
-    type = u16(1)
-    time = u64(2)
-    serial = u64(3)
-    text = string(4)
 
 
 def read(form: Any, datagram: bytes) -> Any:
@@ -170,64 +163,6 @@ def test_a_text_that_is_too_long() -> None:
         form.attributes(b"A=" + b"x" * 65530)
 
 
-# Stamps
-
-
-def stamped() -> Stamped[Line]:
-    return Stamped(Line, type="type", time="time", serial="serial", text="text")
-
-
-def record(text: bytes, type_: int = 1300) -> bytes:
-    return struct.pack("=IHHII", 16 + len(text), type_, 0, 0, 0) + text
-
-
-def test_a_stamp() -> None:
-    found = read(stamped(), record(b"audit(1364481363.243:24287): arch=c000003e syscall=2"))
-    assert found == Line(type=1300, time=1364481363243, serial=24287, text="arch=c000003e syscall=2")
-
-
-STAMP = re.compile(rb"audit\(([0-9]+)\.([0-9]{3}):([0-9]+)\):? ?")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        b"",
-        b"audit(",
-        b"audit(1.243:7",
-        b"audit(1.24:7): x",
-        b"audit(1.2434:7): x",
-        b"audit(.243:7): x",
-        b"audit(1.243:): x",
-        b"audit(1.243:99999999999999999999): x",
-        b"audit(99999999999999999999.243:7): x",
-        b"audit(18446744073709551615.243:7): x",
-        b"audit(1,243:7): x",
-        b"Audit(1.243:7): x",
-    ],
-)
-def test_a_text_without_a_stamp(text: bytes) -> None:
-    assert read(stamped(), record(text)) == Line(type=1300, text=text.decode())
-
-
-@given(st.from_regex(STAMP) | st.binary(max_size=60), st.integers(0, 0xFFFF))
-def test_any_stamp(text: bytes, type_: int) -> None:
-    found = read(stamped(), record(text, type_))
-    match = STAMP.match(text)
-    time = match and int(match[1]) * 1000 + int(match[2])
-    assert found.type == type_
-    if match is None or time is None or time >= 1 << 64 or int(match[3]) >= 1 << 64:
-        assert (found.time, found.serial) == (None, None)
-        assert found.text.encode("utf-8", "surrogateescape") == text.rstrip(b"\0")
-    else:
-        assert (found.time, found.serial) == (time, int(match[3]))
-        assert found.text.encode("utf-8", "surrogateescape") == text[match.end() :].rstrip(b"\0")
-
-
-def test_a_datagram_without_a_header() -> None:
-    assert read(stamped(), b"too short") is None
-
-
 # Mistakes
 
 
@@ -237,10 +172,35 @@ def test_fields_that_do_not_fit() -> None:
         lambda: Layouts(Properties, {"texts": 0}),
         lambda: Texts(Properties, "action"),
         lambda: Texts(Event, "data"),
-        lambda: Stamped(Line, type="time", time="time", serial="serial", text="text"),
-        lambda: Stamped(Line, type="type", time="type", serial="serial", text="text"),
-        lambda: Stamped(Line, type="type", time="time", serial="serial", text="serial"),
-        lambda: Stamped(Line, type="type", time="time", serial="serial", text="words"),
     ):
         with pytest.raises(TypeError):
             make()
+
+
+class Liar(dict[str, Any]):
+    """A mapping that says that it is empty."""
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_offsets_are_of_32_bits() -> None:
+    far = (1 << 64) - 2
+    for make in (
+        lambda: Layouts(Event, {"what": far}),
+        lambda: Layouts(Event, {"what": 0}, on=far),
+        lambda: Layouts(Event, {"what": 0}, counter=(far, 0)),
+        lambda: Layouts(Event, {"name": (0, far)}),
+        lambda: Layouts(Event, {"data": (0, far)}),
+        lambda: Texts(Properties, "texts", begin=(far, b"x")),
+        lambda: Texts(Properties, "texts", within=(0, far)),
+    ):
+        with pytest.raises(OverflowError):
+            make()
+    form = Layouts(Event, {"what": 0xFFFFFFFF}, on=0xFFFFFFFF, cases={1: None}, begin=(0xFFFFFFFF, b""))
+    assert read(form, bytes(8)) is None
+
+
+def test_members_of_a_mapping_that_lies_about_its_length() -> None:
+    form = Layouts(Event, Liar(what=0, left=4, right=6))
+    assert read(form, struct.pack("=IHI", 7, 5, 9)) == Event(what=7, left=5, right=9)

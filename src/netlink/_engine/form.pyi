@@ -45,7 +45,3 @@ class Texts(Form[_R]):
         begin: tuple[int, bytes] = ...,
         within: tuple[int, int] | None = None,
     ) -> Self: ...
-
-@final
-class Stamped(Form[_R]):
-    def __new__(cls, declaration: type[_R], *, type: str, time: str, serial: str, text: str) -> Self: ...

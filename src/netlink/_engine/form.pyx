@@ -7,7 +7,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.errno cimport E2BIG
-from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memset
 
@@ -22,15 +22,16 @@ from netlink._engine.record cimport (
     nl_area_pool,
     pool_of_stores,
 )
-from netlink._wire cimport NL_HEADER, nl_load16, nl_load32
+from netlink._wire cimport NL_HEADER, nl_load32
 
 nl_area_pool = pool_of_stores()
 
 cdef enum:
     # Counters of messages, one for each CPU. The numbers of further ones are not looked at.
     COUNTERS_MAX = 1 << 16
-    # Bytes of the time and of the serial number of a stamp.
-    STAMP_WIDTH = 8
+
+
+TOO_LONG = "the datagram has a text of more than 65531 bytes"
 
 
 cdef Field field_of(object declaration, str name, tuple kinds):
@@ -45,12 +46,19 @@ cdef uint16_t type_of(Field field) except? 0:
     return field.types[0][0][0]
 
 
+cdef size_t offset_of(value) except? 0:
+    """An offset in a datagram. OverflowError for one that none has: sums of others do not overflow."""
+    cdef uint32_t offset = value
+    return offset
+
+
 cdef class Form:
     """The base of forms. begin: an offset, and the bytes that a datagram has there; others have another form."""
 
     def __cinit__(self, declaration, *args, begin=(0, b""), **options):
         self.declaration = declaration
-        self.begin_at, self.begin = begin
+        at, self.begin = begin
+        self.begin_at = offset_of(at)
         self.begin_bytes = PyBytes_AS_STRING(self.begin)
         self.begin_size = PyBytes_GET_SIZE(self.begin)
 
@@ -73,7 +81,7 @@ cdef class Form:
         try:
             result = self.write(<const uint8_t *>PyBytes_AS_STRING(datagram), PyBytes_GET_SIZE(datagram), &out)
             if result == -E2BIG:
-                raise ValueError("the datagram has a text of more than 65531 bytes")
+                raise ValueError(TOO_LONG)
             if result < 0:
                 raise MemoryError
             return None if result else PyBytes_FromStringAndSize(<const char *>out.data, out.size)
@@ -108,15 +116,15 @@ cdef class Layouts(Form):
     `missing` counts the gaps, from the first message of each counter on. Datagrams of no interest are numbered, too.
     """
 
-    def __cinit__(self, declaration, members, *, size_t on=0, cases=None, otherwise=None, begin=(0, b""),
-                  counter=None):
+    def __cinit__(self, declaration, members, *, on=0, cases=None, otherwise=None, begin=(0, b""), counter=None):
         cdef size_t i = 0, n = 0
         cdef nl_member *member
         cdef Field field
-        tables = [(0, members), *(cases or {}).items(), (0, otherwise or {})]
-        self.on = on
+        tables = [(value, None if table is None else list(table.items()))
+                  for value, table in ((0, members), *(cases or {}).items(), (0, otherwise or {}))]
+        self.on = offset_of(on)
         self.numbered = counter is not None
-        self.number, self.counter = counter or (0, 0)
+        self.number, self.counter = map(offset_of, counter or (0, 0))
         self.count = len(tables)
         self.layouts = <nl_layout *>PyMem_Calloc(self.count, sizeof(nl_layout))
         self.members = <nl_member *>PyMem_Calloc(sum([len(table or ()) for _, table in tables]) + 1, sizeof(nl_member))
@@ -128,7 +136,7 @@ cdef class Layouts(Form):
             self.layouts[i].members = self.members + n
             self.layouts[i].count = len(table or ())
             i += 1
-            for name, place in (table or {}).items():
+            for name, place in table or ():
                 field = field_of(declaration, name, (NL_K_INT, NL_K_FIXED, NL_K_BINARY, NL_K_STRING))
                 member = self.members + n
                 member.type = type_of(field)
@@ -202,7 +210,7 @@ cdef class Texts(Form):
         any_of = tuple(any_of)
         self.all = type_of(field_of(declaration, all, (NL_K_REPEATED,)))
         self.within = within is not None
-        self.offset, self.length = within or (0, 0)
+        self.offset, self.length = map(offset_of, within or (0, 0))
         self.names = []
         self.keys = <nl_text_key *>PyMem_Calloc(len(declaration.__fields__), sizeof(nl_text_key))
         self.wanted = <nl_text_key *>PyMem_Calloc(len(any_of) + 1, sizeof(nl_text_key))
@@ -243,40 +251,3 @@ cdef class Texts(Form):
         if self.wanted_count and not nl_form_has(self.wanted, self.wanted_count, data + offset, length):
             return NL_FORM_OTHER
         return nl_form_texts(self.keys, self.count, self.all, data + offset, length, out)
-
-
-@cython.final
-cdef class Stamped(Form):
-    """Records of the audit system: a type, and a text behind "audit(SECONDS.MILLISECONDS:SERIAL): ".
-
-    type, time, serial, text: the names of fields: a `u16` for the type of nlmsghdr, a `u64` for milliseconds since
-    1970, a `u64`, and a `string`. A text without a stamp has neither time nor serial.
-    """
-
-    def __cinit__(self, declaration, *, str type, str time, str serial, str text):
-        cdef Field field
-        names = {name: field_of(declaration, name, (NL_K_INT, NL_K_STRING)) for name in (type, time, serial, text)}
-        for name, width in ((type, sizeof(uint16_t)), (time, STAMP_WIDTH), (serial, STAMP_WIDTH)):
-            field = names[name]
-            if field.kind != NL_K_INT or field.size != width:
-                raise TypeError(f"{declaration.__name__}.{name} is no integer of {width} bytes")
-        field = names[text]
-        if field.kind != NL_K_STRING:
-            raise TypeError(f"{declaration.__name__}.{text} is no string")
-        self.type, self.time, self.serial, self.text = [type_of(field) for field in names.values()]
-
-    cdef int write(self, const uint8_t *data, size_t size, nl_area *out) noexcept nogil:
-        cdef uint64_t time, serial
-        cdef size_t stamp
-        cdef int result
-        if size < NL_HEADER or not self.begins(data, size):
-            return NL_FORM_OTHER
-        result = nl_form_integer(out, self.type, sizeof(uint16_t), nl_load16(data + 4))
-        data += NL_HEADER
-        size -= NL_HEADER
-        stamp = nl_form_stamp(data, size, &time, &serial)
-        if stamp and not result:
-            result = nl_form_integer(out, self.time, STAMP_WIDTH, time)
-        if stamp and not result:
-            result = nl_form_integer(out, self.serial, STAMP_WIDTH, serial)
-        return result if result else nl_form_put(out, self.text, data + stamp, size - stamp)

@@ -8,7 +8,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.errno cimport EAGAIN, EINTR, ENOBUFS, ENOENT, ENOMEM, EPERM, EPROTO, ETIMEDOUT
+from libc.errno cimport E2BIG, EAGAIN, EINTR, ENOBUFS, ENOENT, ENOMEM, EPERM, EPROTO, ETIMEDOUT
 from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint16_t
 from libc.string cimport memcpy, memset
 
@@ -73,6 +73,7 @@ from netlink._wire cimport (
     nl_verdict_kind,
 )
 
+from netlink._engine.form import TOO_LONG
 from netlink.errors import DecodeError, OpError
 
 cdef extern from "Python.h":
@@ -120,6 +121,8 @@ cdef enum:
     LIST
     # The family of the messages is removed.
     REMOVED
+    # A form found a text that is longer than an attribute.
+    TEXT
 
 
 nl_area_pool = pool_of_stores()
@@ -275,6 +278,8 @@ cdef class Receiver:
             return DecodeError(f"{self.now.cls.__name__}: the length field of an attribute does not fit its list")
         if result == SHORT:
             return DecodeError("a message is shorter than the header of its protocol, such as genlmsghdr")
+        if result == TEXT:
+            return DecodeError(f"{self.now.cls.__name__}: {TOO_LONG}")
         if result == REMOVED:
             return OpError("receive", OSError(ENOENT, "the kernel has removed the family, as with its module: open the "
                                                       "stream again"))
@@ -766,7 +771,7 @@ cdef class StreamReader(Receiver):
         return 0
 
     cdef int write(self, const uint8_t *datagram, size_t size) noexcept nogil:
-        """Point the cursor at what the form makes of a datagram: 0 or a negative errno.
+        """Point the cursor at what the form makes of a datagram: 0, TEXT or a negative errno.
 
         A datagram of another form is skipped. Of the missing messages those that the socket dropped are lost already.
         """
@@ -780,7 +785,7 @@ cdef class StreamReader(Receiver):
         if self.form.missing > self.lost:
             self.lost = self.form.missing
         if result:
-            return 0 if result == NL_FORM_OTHER else result
+            return 0 if result == NL_FORM_OTHER else TEXT if result == -E2BIG else result
         memset(&header, 0, sizeof(header))
         header.length = <uint32_t>self.written.size
         header.type = FORM_TYPE
