@@ -264,7 +264,8 @@ def test_nft_sets_are_read_as_they_are_written(nft: nftables.Conn) -> None:
     [
         (KeyType.IPV4_ADDR, ["10.0.0.256", "::1", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.9-10.0.0.1", 3.5, b"abc", None]),
         (KeyType.IPV4_ADDR, ["10.0.0.0/-1", "10.0.0.0/x", "", True, IPv6Network("::/0")]),
-        (KeyType.INET_SERVICE, [65536, -1, "http", "80-", ("10.0.0.1", 80)]),
+        (KeyType.INET_SERVICE, [65536, -1, "http", "80-", ("10.0.0.1", 80), 80.5, True, "8_0", " 80", "\u0663"]),
+        (KeyType.ETHER_ADDR, ["2:0:0:0:0:1", "02:00:00:00:00:0g", "02:00:00:00:00", "0x02:00:00:00:00:01"]),
     ],
 )
 def test_keys_that_are_none(nft: nftables.Conn, type_: KeyType, wrong: list[Any]) -> None:
@@ -272,6 +273,21 @@ def test_keys_that_are_none(nft: nftables.Conn, type_: KeyType, wrong: list[Any]
     for one in wrong:
         with pytest.raises(ValueError, match="is no "):
             nft.transaction().add_elements(of, [one])
+
+
+@pytest.mark.parametrize("wrong", ["", "x" * 16, 5, None, b"lo"])
+def test_names_that_no_interface_has(nft: nftables.Conn, wrong: Any) -> None:
+    with pytest.raises(ValueError, match="is no IFNAME"):
+        nft.transaction().add_elements(make_set(INET, "t", "s", KeyType.IFNAME), [wrong])
+
+
+def test_a_name_with_a_dash_beside_an_interval(nft: nftables.Conn) -> None:
+    of = make_set(INET, "t", "s", (KeyType.IFNAME, KeyType.INET_SERVICE), interval=True)
+    with nft.transaction() as tx:
+        tx.add(Table(family=INET, name="t"))
+        tx.add(of)
+        tx.add_elements(of, [("br-lan", "80-90")])
+    assert [entry.key for entry in nft.entries(of)] == [("br-lan", KeyRange(80, 90))]
 
 
 def test_sets_that_cannot_be(nft: nftables.Conn) -> None:

@@ -74,7 +74,11 @@ def dial_async(config: Config | None = None, **options: Unpack[ConfigOptions]) -
 
 def _opened(opener: Any, config: Config | None, options: Any) -> Any:
     nft = opener(Conn, config, **options) if config is not None else opener(Conn, **{"strict": True, **options})
-    nft.conn.set_option(ConnOption.CAP_ACKNOWLEDGE, True)  # errors need no copy of the request
+    try:
+        nft.conn.set_option(ConnOption.CAP_ACKNOWLEDGE, True)  # errors need no copy of the request
+    except BaseException:
+        nft.close()
+        raise
     return nft
 
 

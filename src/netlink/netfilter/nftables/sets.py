@@ -8,6 +8,8 @@ with nft.transaction() as tx:
 
 from __future__ import annotations
 
+import operator
+import re
 import socket
 import sys
 from collections.abc import Mapping
@@ -93,6 +95,7 @@ _TYPES = {
     KeyType.ICMPV6_TYPE: _Type(1),
     KeyType.IFNAME: _Type(16, True),
 }
+_ETHER = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _VERDICT = 0xFFFFFF00  # the data type of verdicts, linux/netfilter/nf_tables.h
 _TYPE_BITS = 6  # of a field's type in that of a concatenation
 _ADDRESSES: dict[int, tuple[Any, Any, int]] = {
@@ -256,14 +259,19 @@ def _bytes(type_: KeyType, value: Any) -> bytes:
         if isinstance(value, bytes):
             return value if len(value) == length else _wrong(type_, value)
         if type_ is KeyType.ETHER_ADDR and isinstance(value, str):
-            parts = [int(part, 16) for part in value.split(":")]
-            return bytes(parts) if len(parts) == length else _wrong(type_, value)
+            return bytes.fromhex(value.replace(":", "")) if _ETHER.fullmatch(value) else _wrong(type_, value)
         if type_ is KeyType.IFNAME:
-            name = str(value).encode()
+            name = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else b""
             return name.ljust(length, b"\0") if 0 < len(name) < length else _wrong(type_, value)
-        return int(value).to_bytes(length, sys.byteorder if host else "big")
+        return _number(value).to_bytes(length, sys.byteorder if host else "big")
     except (OSError, ValueError, OverflowError, TypeError):
         return _wrong(type_, value)
+
+
+def _number(value: Any) -> int:
+    if isinstance(value, str):
+        return int(value) if value.isascii() and value.isdecimal() else -1
+    return -1 if isinstance(value, bool) else operator.index(value)
 
 
 def _packed(address: Any, value: Any) -> bytes:
@@ -290,7 +298,7 @@ def _span(type_: KeyType, key: Any) -> tuple[int, int]:
             if first & rest:
                 raise ValueError(f"{key!r} is no network: it has bits behind its prefix")
             return first, first | rest
-        if "-" in key:
+        if "-" in key and not _TYPES[type_].host:  # a name of an interface may have one
             key = KeyRange(*key.split("-", 1))
     elif isinstance(key, (IPv4Network, IPv6Network)):
         key = KeyRange(key.network_address, key.broadcast_address)
