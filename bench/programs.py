@@ -102,15 +102,15 @@ def _c(name: str, *libraries: str, needs: tuple[Need, ...] = ()) -> Program:
 
 
 def _go(name: str, source: str, library: str, package: str) -> Program:
-    path = PEERS / "go" / source
+    paths = PEERS / "go" / source, PEERS / "go" / "result.go"
     return Program(
         (str(BIN / name),),
         (
             ("go (Debian: golang-go)", _program("go")),
             (f"{library} (Debian: {package})", _file(GOCODE / "src/github.com" / library)),
         ),
-        (path,),
-        ("go", "build", "-o", str(BIN / name), str(path)),
+        paths,
+        ("go", "build", "-o", str(BIN / name), *map(str, paths)),
         (("GO111MODULE", "off"), ("GOPATH", str(GOCODE)), ("GOFLAGS", "")),
     )
 
@@ -179,16 +179,14 @@ PROGRAMS = {
             ("libnfnetlink (Debian: libnfnetlink-dev)", _file(_HEADERS / "libnfnetlink/libnfnetlink.h")),
         ),
     ),
-    "go": _go("go-mdlayher", "main.go", "mdlayher/netlink", "golang-github-mdlayher-netlink-dev"),
-    "go-nfqueue": _go("go-nfqueue", "nfqueue/main.go", "florianl/go-nfqueue", "golang-github-florianl-go-nfqueue-dev"),
-    "go-genetlink": _go(
-        "go-genetlink", "genetlink/main.go", "mdlayher/genetlink", "golang-github-mdlayher-genetlink-dev"
-    ),
+    "go": _go("go-mdlayher", "mdlayher.go", "mdlayher/netlink", "golang-github-mdlayher-netlink-dev"),
+    "go-nfqueue": _go("go-nfqueue", "nfqueue.go", "florianl/go-nfqueue", "golang-github-florianl-go-nfqueue-dev"),
+    "go-genetlink": _go("go-genetlink", "genetlink.go", "mdlayher/genetlink", "golang-github-mdlayher-genetlink-dev"),
     "go-vishvananda": _go(
-        "go-vishvananda", "vishvananda/main.go", "vishvananda/netlink", "golang-github-vishvananda-netlink-dev"
+        "go-vishvananda", "vishvananda.go", "vishvananda/netlink", "golang-github-vishvananda-netlink-dev"
     ),
     "go-jsimonetti": _go(
-        "go-jsimonetti", "jsimonetti/main.go", "jsimonetti/rtnetlink", "golang-github-jsimonetti-rtnetlink-dev"
+        "go-jsimonetti", "jsimonetti.go", "jsimonetti/rtnetlink", "golang-github-jsimonetti-rtnetlink-dev"
     ),
     "rust": _rust(
         "rust",

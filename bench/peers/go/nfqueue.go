@@ -9,57 +9,15 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
-	"time"
 
 	"github.com/florianl/go-nfqueue"
 )
 
 const inABatch = 64
-
-type result struct {
-	Seconds float64 `json:"seconds"`
-	User    float64 `json:"user"`
-	Sys     float64 `json:"sys"`
-	Items   int     `json:"items"`
-	Sum     int64   `json:"sum"`
-	Lost    int     `json:"lost"`
-
-	start  time.Time
-	before syscall.Rusage
-}
-
-func seconds(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-
-func (r *result) begin() {
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r.before)
-	r.start = time.Now()
-}
-
-func (r *result) finish() {
-	var after syscall.Rusage
-	r.Seconds = time.Since(r.start).Seconds()
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
-	r.User = seconds(after.Utime) - seconds(r.before.Utime)
-	r.Sys = seconds(after.Stime) - seconds(r.before.Stime)
-	_ = json.NewEncoder(os.Stdout).Encode(r)
-}
-
-func option(name string, otherwise int) int {
-	for _, argument := range os.Args[1:] {
-		if value, found := strings.CutPrefix(argument, name+"="); found {
-			n, _ := strconv.Atoi(value)
-			return n
-		}
-	}
-	return otherwise
-}
 
 func (r *result) read(a nfqueue.Attribute) {
 	r.Sum += int64(len(*a.Payload)) + int64(*a.Hook)
@@ -126,13 +84,13 @@ func run(how string, count int) error {
 	if err := <-done; err != nil {
 		return err
 	}
-	r.finish()
+	r.finish(1)
 	return nil
 }
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: see the head of main.go")
+		fmt.Fprintln(os.Stderr, "usage: see the head of nfqueue.go")
 		os.Exit(2)
 	}
 	if err := run(os.Args[1], option("count", 0)); err != nil {

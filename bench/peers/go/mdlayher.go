@@ -10,13 +10,10 @@ package main
 import (
 	"bufio"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
@@ -162,36 +159,6 @@ func decodeFlow(data []byte) (*flow, error) {
 		}
 	}
 	return f, ad.Err()
-}
-
-type result struct {
-	Seconds float64 `json:"seconds"`
-	User    float64 `json:"user"`
-	Sys     float64 `json:"sys"`
-	Items   int     `json:"items"`
-	Sum     int64   `json:"sum"`
-	Lost    int     `json:"lost"`
-
-	start  time.Time
-	before syscall.Rusage
-}
-
-func seconds(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-
-func (r *result) begin() {
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r.before)
-	r.start = time.Now()
-}
-
-func (r *result) finish(loops int) {
-	var after syscall.Rusage
-	r.Seconds = time.Since(r.start).Seconds() / float64(loops)
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
-	r.User = (seconds(after.Utime) - seconds(r.before.Utime)) / float64(loops)
-	r.Sys = (seconds(after.Stime) - seconds(r.before.Stime)) / float64(loops)
-	r.Items /= loops
-	r.Sum /= int64(loops)
-	_ = json.NewEncoder(os.Stdout).Encode(r)
 }
 
 // flows decodes messages and keeps the flows, as a caller that returns them would.
@@ -362,19 +329,9 @@ func decode(path string, loops int) error {
 	return nil
 }
 
-func option(name string, otherwise int) int {
-	for _, argument := range os.Args[1:] {
-		if value, found := strings.CutPrefix(argument, name+"="); found {
-			n, _ := strconv.Atoi(value)
-			return n
-		}
-	}
-	return otherwise
-}
-
 func run() error {
 	if len(os.Args) < 3 {
-		return errors.New("usage: see the head of main.go")
+		return errors.New("usage: see the head of mdlayher.go")
 	}
 	what, count := os.Args[2], option("count", 0)
 	switch os.Args[1] {
@@ -388,7 +345,7 @@ func run() error {
 	case "decode":
 		return decode(what, option("loops", 1))
 	}
-	return errors.New("usage: see the head of main.go")
+	return errors.New("usage: see the head of mdlayher.go")
 }
 
 func main() {

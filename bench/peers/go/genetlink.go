@@ -6,14 +6,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
-	"syscall"
-	"time"
 
 	"github.com/mdlayher/genetlink"
 	"github.com/mdlayher/netlink"
@@ -25,34 +20,6 @@ const (
 	getFamily  = 3  // CTRL_CMD_GETFAMILY
 	familyName = 2  // CTRL_ATTR_FAMILY_NAME
 )
-
-type result struct {
-	Seconds float64 `json:"seconds"`
-	User    float64 `json:"user"`
-	Sys     float64 `json:"sys"`
-	Items   int     `json:"items"`
-	Sum     int64   `json:"sum"`
-	Lost    int     `json:"lost"`
-
-	start  time.Time
-	before syscall.Rusage
-}
-
-func seconds(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-
-func (r *result) begin() {
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r.before)
-	r.start = time.Now()
-}
-
-func (r *result) finish() {
-	var after syscall.Rusage
-	r.Seconds = time.Since(r.start).Seconds()
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
-	r.User = seconds(after.Utime) - seconds(r.before.Utime)
-	r.Sys = seconds(after.Stime) - seconds(r.before.Stime)
-	_ = json.NewEncoder(os.Stdout).Encode(r)
-}
 
 func families(c *genetlink.Conn, r *result, count int) error {
 	for ; r.Items < count; r.Items++ {
@@ -83,13 +50,9 @@ func execute(c *genetlink.Conn, r *result, count int) error {
 
 func run() error {
 	if len(os.Args) < 3 {
-		return errors.New("usage: see the head of main.go")
+		return errors.New("usage: see the head of genetlink.go")
 	}
-	text, _ := strings.CutPrefix(os.Args[2], "count=")
-	count, err := strconv.Atoi(text)
-	if err != nil {
-		return err
-	}
+	count := option("count", 0)
 	c, err := genetlink.Dial(nil)
 	if err != nil {
 		return err
@@ -104,7 +67,7 @@ func run() error {
 	if err := work(c, &r, count); err != nil {
 		return err
 	}
-	r.finish()
+	r.finish(1)
 	return nil
 }
 

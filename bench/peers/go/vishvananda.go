@@ -7,15 +7,10 @@ package main
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"strconv"
-	"strings"
-	"syscall"
-	"time"
 
 	"github.com/vishvananda/netlink"
 )
@@ -24,36 +19,6 @@ const (
 	firstRoute = 0x0a000001
 	loopback   = 1
 )
-
-type result struct {
-	Seconds float64 `json:"seconds"`
-	User    float64 `json:"user"`
-	Sys     float64 `json:"sys"`
-	Items   int     `json:"items"`
-	Sum     int64   `json:"sum"`
-	Lost    int     `json:"lost"`
-
-	start  time.Time
-	before syscall.Rusage
-}
-
-func seconds(t syscall.Timeval) float64 { return float64(t.Sec) + float64(t.Usec)/1e6 }
-
-func (r *result) begin() {
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r.before)
-	r.start = time.Now()
-}
-
-func (r *result) finish(loops int) {
-	var after syscall.Rusage
-	r.Seconds = time.Since(r.start).Seconds() / float64(loops)
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &after)
-	r.User = (seconds(after.Utime) - seconds(r.before.Utime)) / float64(loops)
-	r.Sys = (seconds(after.Stime) - seconds(r.before.Stime)) / float64(loops)
-	r.Items /= loops
-	r.Sum /= int64(loops)
-	_ = json.NewEncoder(os.Stdout).Encode(r)
-}
 
 func low(ip net.IP) int64 {
 	if v4 := ip.To4(); v4 != nil {
@@ -126,19 +91,9 @@ func (r *result) get(count int) error {
 	return nil
 }
 
-func option(name string, otherwise int) int {
-	for _, argument := range os.Args[1:] {
-		if value, found := strings.CutPrefix(argument, name+"="); found {
-			n, _ := strconv.Atoi(value)
-			return n
-		}
-	}
-	return otherwise
-}
-
 func run() error {
 	if len(os.Args) < 3 {
-		return errors.New("usage: see the head of main.go")
+		return errors.New("usage: see the head of vishvananda.go")
 	}
 	loops, count := option("loops", 1), option("count", 0)
 	var r result
@@ -154,7 +109,7 @@ func run() error {
 	case "get":
 		err = r.get(count)
 	default:
-		err = errors.New("usage: see the head of main.go")
+		err = errors.New("usage: see the head of vishvananda.go")
 	}
 	if err == nil {
 		r.finish(loops)
