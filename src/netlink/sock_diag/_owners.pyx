@@ -38,6 +38,8 @@ cdef extern from "Python.h":
     ctypedef struct PyTypeObject:
         object (*tp_alloc)(PyTypeObject *, Py_ssize_t)
 
+    void PyObject_GC_UnTrack(void *)
+
 cdef extern from *:
     """
     #include <arpa/inet.h>
@@ -124,7 +126,11 @@ cdef Place place_of(Field header, str name) except *:
 
 
 cdef inline object made(object cls, Py_ssize_t size):
-    """A tuple of a class derived from tuple, whose items are to be set."""
+    """A tuple of a class derived from tuple, whose items are to be set.
+
+    One of texts and numbers is in no cycle, and the garbage collector need not visit it: of many thousands that costs
+    a tenth of the time.
+    """
     return (<PyTypeObject *>cls).tp_alloc(<PyTypeObject *>cls, size)
 
 
@@ -169,6 +175,7 @@ cdef class _Rows:
         end = made(self.address, 2)
         put(end, 0, self.last_text)
         put(end, 1, port)
+        PyObject_GC_UnTrack(<void *>end)
         return end
 
 
@@ -209,4 +216,5 @@ def rows(Batch batch not None, family_of, kind, statuses, Owners owners, connect
         put(row, 4, remote.end(record + dst.offset, <uint32_t>nl_load_int(record + dst_port.offset, dst_port.width, 0)))
         put(row, 5, statuses[record[state.offset]])
         put(row, 6, owner[0].pid if count else None)
+        PyObject_GC_UnTrack(<void *>row)
         into.append(row)
