@@ -236,6 +236,19 @@ PROGRAMS = {
         ),
     ),
     "fastnetlink-routing": _python("routing", (("netlink.route (a later fastnetlink)", _module("netlink.route")),)),
+    "fastnetlink-sockets": _python(
+        "sockets", (("netlink.sock_diag (a later fastnetlink)", _module("netlink.sock_diag")),)
+    ),
+    "fastnetlink-reported": _python(
+        "reported",
+        (
+            ("netlink.connector (a later fastnetlink)", _module("netlink.connector")),
+            ("netlink.kobject_uevent (a later fastnetlink)", _module("netlink.kobject_uevent")),
+        ),
+    ),
+    "storm": _c("storm"),
+    "ss": _python("with_ss", (("ss (Debian: iproute2)", _program("ss")),)),
+    "psutil": _python("with_psutil", (("psutil (pip install psutil)", _module("psutil")),)),
     "ip": _python("with_ip", (("ip (Debian: iproute2)", _program("ip")),)),
     "plain": _python("plain"),
     "pyroute2": _python("with_pyroute2", (("pyroute2 (pip install pyroute2)", _module("pyroute2")),)),
@@ -256,9 +269,12 @@ def back_memory() -> None:
             memory[at] = 1
 
 
-def call(program: str, *arguments: str, fill: Callable[[], object] | None = None) -> dict[str, Any]:
-    """Run a program and return its result. fill: what to do between its being ready and its beginning."""
-    if fill is None:
+def call(
+    program: str, *arguments: str, fill: Callable[[], object] | None = None, goes_on: bool = False
+) -> dict[str, Any]:
+    """Run a program and return its result. fill: what to do between its being ready and its beginning; if that goes on
+    by itself then, there is nothing in between."""
+    if fill is None or goes_on:
         back_memory()
     process = subprocess.Popen(
         [*PROGRAMS[program].command, *arguments],
@@ -276,7 +292,8 @@ def call(program: str, *arguments: str, fill: Callable[[], object] | None = None
             assert process.stdout is not None
             if process.stdout.readline().strip() == "ready":
                 fill()
-                back_memory()
+                if not goes_on:
+                    back_memory()
         out, err = process.communicate("go\n" if fill else "", timeout=TIME_LIMIT)
     finally:
         if process.poll() is None:

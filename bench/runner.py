@@ -209,6 +209,7 @@ def versions() -> dict[str, str]:
                 "pyarrow",
                 "pyyaml",
                 "pyroute2",
+                "psutil",
                 "fnfqueue",
                 "netfilterqueue",
             )

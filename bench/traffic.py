@@ -1,5 +1,5 @@
 """What there is to measure with, in network namespaces of our own: flows, their events, logged and
-queued packets, routes, neighbours, links and specs.
+queued packets, routes, neighbours, links, sockets, renamed devices and specs.
 
 net.netfilter.nf_conntrack_max bounds the table of flows. It is the machine's and read-only in other namespaces, but
 compared with each namespace's own count (Linux 6.18). A larger table needs a larger value on the host, which is not
@@ -19,6 +19,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
@@ -26,6 +27,7 @@ from itertools import islice
 from pathlib import Path
 
 import netlink
+from bench.programs import ROOT
 from bench.runner import MissingError
 from netlink import AttributeEncoder, Family, Header, HeaderFlags, HeaderType, Message
 from netlink import route as routing
@@ -38,6 +40,7 @@ CREATE = HeaderFlags.REQUEST | HeaderFlags.CREATE | HeaderFlags.EXCL
 SYSCTL = Path("/proc/sys/net/netfilter")
 IN_A_DATAGRAM = 256
 LOOPBACK = 1
+CONNECTIONS_EACH = 5_000  # of a process, whose descriptors are limited
 FIRST_ROUTE = 0x0A000001  # 10.0.0.1
 
 PORT = 9  # discard
@@ -53,6 +56,19 @@ def _netns() -> str:
 
 # Where the first of our processes was started; the others are told.
 HOST = os.environ.setdefault("BENCH_HOST_NETNS", _netns())
+_HOST_FD = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+@contextlib.contextmanager
+def host_netns() -> Iterator[None]:
+    """The namespace that the benchmark was started in, for what the kernel reports nowhere else: to listen alone."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.setns(_HOST_FD, CLONE_NEWNET) < 0:
+        raise MissingError(f"setns: {os.strerror(ctypes.get_errno())}")
+    try:
+        yield
+    finally:
+        enter_private_netns()
 
 
 def enter_private_netns() -> None:
@@ -366,6 +382,62 @@ def remove_routes() -> int:
     return found
 
 
+# Sockets and devices
+
+
+@contextlib.contextmanager
+def sockets(n: int) -> Iterator[None]:
+    """n TCP sockets, the two ends of connections over loopback, and the listeners of the processes that have them."""
+    enter_private_netns()
+    with contextlib.ExitStack() as opened:
+        for first in range(0, n // 2, CONNECTIONS_EACH):
+            connections = min(CONNECTIONS_EACH, n // 2 - first)
+            command = [sys.executable, "-m", "bench.traffic", f"--connections={connections}"]
+            holder = opened.enter_context(
+                subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            )
+            assert holder.stdout is not None
+            assert holder.stdin is not None
+            opened.callback(holder.stdin.close)
+            if not holder.stdout.readline():
+                raise SystemExit("a process could not open its connections")
+        yield
+
+
+def hold(connections: int) -> None:
+    """Have connections to a listener of one's own until the input ends."""
+    with contextlib.ExitStack() as opened:
+        server = opened.enter_context(socket.create_server(("127.0.0.1", 0), backlog=16))
+        for _ in range(connections):
+            for end in (socket.create_connection(server.getsockname()), server.accept()[0]):
+                # They end by a reset: none stays in TIME_WAIT.
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+                opened.enter_context(end)
+        print("ready", flush=True)
+        sys.stdin.read()
+
+
+class Renamed:
+    """A link that is renamed, which is one uevent each time."""
+
+    def __init__(self, n: int) -> None:
+        enter_private_netns()
+        if not shutil.which("ip"):
+            raise MissingError("needs ip (Debian: iproute2)")
+        subprocess.run(["ip", "link", "add", "first", "type", "bridge"], check=True)
+        index = socket.if_nametoindex("first")
+        requests = []
+        for i in range(n):
+            e = AttributeEncoder()
+            e.string(3, f"n{i}")  # IFLA_IFNAME
+            header = struct.pack("=BxHiII", 0, 0, index, 0, 0)
+            requests.append(Message(Header(type=16, flags=HeaderFlags.REQUEST), header + e.encode()))  # RTM_NEWLINK
+        self._requests = requests
+
+    def rename(self) -> None:
+        create(self._requests)
+
+
 # Specs
 
 
@@ -386,7 +458,7 @@ def largest_spec(folder: Path) -> dict[str, Path]:
     return found
 
 
-# A producer that does nothing else
+# Producers, and those who have connections, in processes of their own
 
 
 def produce(seconds: float, n: int) -> None:
@@ -404,8 +476,14 @@ def produce(seconds: float, n: int) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Make events of conntrack at full speed, in a namespace of a parent.")
-    parser.add_argument("--seconds", type=float, required=True)
+    parser = argparse.ArgumentParser(
+        description="Make events of conntrack at full speed, or have connections, in a namespace of a parent."
+    )
+    parser.add_argument("--seconds", type=float)
     parser.add_argument("--flows", type=int, default=20_000)
+    parser.add_argument("--connections", type=int)
     options = parser.parse_args()
-    produce(options.seconds, options.flows)
+    if options.connections:
+        hold(options.connections)
+    else:
+        produce(options.seconds, options.flows)

@@ -20,6 +20,7 @@ Scene = AbstractContextManager[object]
 
 RAW = "C recv"
 READ_BUFFER = 16 << 20  # of streams, their default
+STORM_BUFFER = 4 << 20  # as the kernel counts it, for 5,461 events of processes
 
 # What contenders do and do not do.
 BATCH = "every attribute decoded, into one Batch"
@@ -239,7 +240,7 @@ def stream(seconds: int) -> Workload:
 
                 # It listens on until all that was queued has been read.
                 options = (f"seconds={seconds + 1}", f"read_buffer={READ_BUFFER}")
-                result = call(contender.program, *contender.arguments, *options, fill=begin)
+                result = call(contender.program, *contender.arguments, *options, fill=begin, goes_on=True)
                 produced = json.loads(producer.communicate()[0])["produced"]
             received = result["items"]
             if not received:
@@ -638,6 +639,142 @@ def by_name(n: int, requests: int) -> Workload:
     return Workload("link-by-name", f"One of {n:,} links, by its name", "ns per request", RAW, BY_NAME, prepare)
 
 
+# Sockets
+
+TCP = (
+    Contender(RAW, "raw", ("dump", "tcp-info"), "recv() into one buffer of 32 KiB, nothing looked at"),
+    Contender("fastnetlink tcp()", "fastnetlink-sockets", ("dump", "batch"), BATCH),
+    Contender("fastnetlink tcp(), 3 fields", "fastnetlink-sockets", ("dump", "fields"), FIELDS),
+    Contender("fastnetlink iterate", "fastnetlink-sockets", ("dump", "iter"), BATCHES),
+    Contender("Go vishvananda/netlink", "go-vishvananda", ("dump", "tcp"), "SocketDiagTCPInfo, 3 fields read"),
+    Contender("ss -tanim", "ss", ("dump",), "the whole process, which prints text, nothing read"),
+    Contender("pyroute2", "pyroute2", ("dump", "tcp"), "DiagSocket.get_sock_stats, 3 fields read"),
+)  # fmt: skip
+CONNECTIONS = (
+    Contender(
+        "C recv and readlink", "raw", ("connections",), "a dump, and all of /proc/*/fd; nothing put together"
+    ),
+    Contender(RAW, "raw", ("dump", "tcp"), "the dump alone"),
+    Contender(
+        "fastnetlink connections()", "fastnetlink-sockets", ("connections", "processes"), "a list, 1 field of each read"
+    ),
+    Contender("ss -tanp", "ss", ("connections", "processes"), "the whole process, which prints text, nothing read"),
+    Contender("psutil.net_connections", "psutil", ("connections",), "a list, 1 field of each read"),
+    Contender(
+        "fastnetlink connections(), no processes",
+        "fastnetlink-sockets",
+        ("connections", "alone"),
+        "processes=False: a list, 1 field of each read",
+    ),
+    Contender("ss -tan", "ss", ("connections", "alone"), "the whole process, which prints text, nothing read"),
+)  # fmt: skip
+
+
+def sockets(name: str, title: str, contenders: Sequence[Contender], n: int) -> Workload:
+    """A dump of n TCP sockets, and of the listeners of the processes that have them."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        sums = Sums()
+        found = 0
+
+        def run(contender: Contender) -> Round:
+            nonlocal found
+            times = {"pyroute2": 1, "psutil": 2, "ss": 2}.get(contender.program, 10)
+            result = call(contender.program, *contender.arguments, f"loops={times}")
+            sums.check(contender, result)
+            found = found or result["items"]
+            return nanoseconds(result, found or n)
+
+        with traffic.sockets(n):
+            yield run
+
+    return Workload(name, f"{title} of {n:,} TCP sockets", "ns per socket", contenders[0].label, contenders, prepare)
+
+
+# Processes and devices
+
+STORM = (
+    Contender(RECVMMSG, "raw", ("processes", "recvmmsg"), "64 datagrams a call, nothing looked at"),
+    Contender("C recv", "raw", ("processes", "recv"), "a datagram a call, nothing looked at"),
+    Contender("fastnetlink batches", "fastnetlink-reported", ("processes", "batch"), BATCHES),
+    Contender("fastnetlink batches, 3 fields", "fastnetlink-reported", ("processes", "fields"), FIELDS),
+    Contender("pyroute2", "pyroute2", ("processes", "-"), "ProcEventSocket.get, nothing read"),
+)  # fmt: skip
+
+
+def storm(rate: int, seconds: int) -> Workload:
+    """So many events of processes a second: what is lost, and the CPU time of what is not."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        command = [*PROGRAMS["storm"].command, f"rate={rate}", f"seconds={seconds}"]
+
+        def run(contender: Contender) -> Round:
+            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as producer:
+                assert producer.stdout is not None
+                producer.stdout.readline()
+
+                def begin() -> None:
+                    assert producer.stdin is not None
+                    producer.stdin.write("go\n")
+                    producer.stdin.flush()
+
+                # It listens on until all that was queued has been read. The kernel doubles the size.
+                options = (f"seconds={seconds + 1}", f"read_buffer={STORM_BUFFER // 2}")
+                result = call(contender.program, *contender.arguments, *options, fill=begin, goes_on=True)
+                produced = json.loads(producer.communicate()[0])["produced"]
+            received = result["items"]
+            if not received:
+                raise MissingError("failed: it received nothing")
+            user, kernel = (result[key] / received * 1e9 for key in ("user", "sys"))
+            extra = {
+                "produced/s": produced / seconds,
+                "received/s": received / seconds,
+                "missing %": max(0, 1 - received / produced) * 100,
+                "told lost %": result["lost"] / produced * 100,
+            }
+            return Round(user + kernel, user, kernel, extra)
+
+        with traffic.host_netns():
+            yield run
+
+    title = f"Storm of {rate:,} events of processes a second for {seconds} s, a read buffer of 4 MiB"
+    return Workload("processes", title, "ns of CPU per event received", RECVMMSG, STORM, prepare)
+
+
+UEVENTS = (
+    Contender(RECVMMSG, "raw", ("uevents", "recvmmsg"), "64 datagrams a call, nothing looked at"),
+    Contender("C recv", "raw", ("uevents", "recv"), "a datagram a call, nothing looked at"),
+    Contender("fastnetlink batches", "fastnetlink-reported", ("uevents", "batch"), "senders checked, into Batches"),
+    Contender("fastnetlink batches, 3 fields", "fastnetlink-reported", ("uevents", "fields"), FIELDS),
+    Contender("fastnetlink, one by one", "fastnetlink-reported", ("uevents", "each"), FIELDS),
+    Contender("pyroute2", "pyroute2", ("uevents", "-"), "UeventSocket.get, nothing checked, nothing read"),
+)  # fmt: skip
+
+
+def uevents(n: int) -> Workload:
+    """A burst of uevents, which each contender finds in its queue."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        renamed = traffic.Renamed(n)
+        sums = Sums()
+
+        def run(contender: Contender) -> Round:
+            options = (f"count={n}", f"read_buffer={READ_BUFFER}")
+            result = call(contender.program, *contender.arguments, *options, fill=renamed.rename)
+            if result["lost"]:
+                raise MissingError(f"failed: it lost {result['lost']}")
+            sums.check(contender, result)
+            return nanoseconds(result, n)
+
+        yield run
+
+    title = f"Burst of {n:,} uevents"
+    return Workload("uevents", title, "ns per event", RECVMMSG, UEVENTS, prepare)
+
+
 # Specs, and generic netlink
 
 EXECUTE = "fastnetlink Conn.execute"
@@ -793,6 +930,7 @@ def imports() -> Workload:
         "netlink.netfilter.conntrack",
         "netlink.netfilter.nflog",
         "netlink.route",
+        "netlink.sock_diag",
         "netlink.generic.ethtool",
         "netlink.ynl",
         "pyroute2",
@@ -871,6 +1009,10 @@ def suite(quick: bool) -> list[Workload]:
         create(2_000 if quick else 100_000),
         by_name(100 if quick else 1_000, 2_000 if quick else 20_000),
         memory("memory-routes", 10_000 if quick else 1_000_000, ROUTE_MEMORY, traffic.routes, "route"),
+        sockets("sockets", "Dump", TCP, 2_000 if quick else 20_000),
+        sockets("connections", "Connections", CONNECTIONS, 2_000 if quick else 20_000),
+        storm(50_000, 1 if quick else 10),
+        uevents(1_000 if quick else 10_000),
         spec_load(),
         do(2_000 if quick else 20_000),
         imports(),

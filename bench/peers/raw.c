@@ -1,7 +1,9 @@
 /* The limit: ask the kernel, receive into one buffer, look at no more than is needed to know the end, throw it away.
  *
- * raw dump conntrack|route|neigh|link [loops=N]    recv() of a dump, 32 KiB at a time
+ * raw dump conntrack|route|neigh|link|tcp|tcp-info [loops=N]    recv() of a dump, 32 KiB at a time
+ * raw connections [loops=N]    the dump of TCP sockets, and the sockets of all processes by /proc
  * raw events recv|recvmmsg count=N [seconds=S pause=MS] [read_buffer=B]
+ * raw processes|uevents recv|recvmmsg count=N [seconds=S] [read_buffer=B]    the same of the kernel's other events
  * raw nflog recv group=N count=N threshold=N size=N [read_buffer=B]
  * raw nfqueue recv|recvmmsg|each|many|batch queue=N count=N [read_buffer=B]
  *     no verdicts; or recv() and a verdict; recvmmsg() and as many verdicts in a send, or one up to the last of them
@@ -15,7 +17,12 @@
 #include "peer.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/cn_proc.h>
+#include <linux/connector.h>
 #include <linux/genetlink.h>
+#include <linux/inet_diag.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
@@ -23,6 +30,7 @@
 #include <linux/netfilter/nfnetlink_queue.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 #include <unistd.h>
 
 enum {
@@ -56,20 +64,24 @@ static int ends(const char *datagram, ssize_t size)
            (last.nlmsg_type == NLMSG_DONE && last.nlmsg_len == (unsigned)done);
 }
 
+static void dump_once(int fd, const void *request, size_t length)
+{
+    ssize_t n;
+    if (send(fd, request, length, 0) < 0)
+        die("send");
+    do {
+        if ((n = recv(fd, buffer, DUMP_BUFFER, 0)) < 0)
+            die("recv");
+    } while (!ends(buffer, n));
+}
+
 static void dump(int family, const void *request, size_t length, long long loops)
 {
     struct result r;
     int fd = dial(family);
     begin(&r);
-    for (long long i = 0; i < loops; i++) {
-        ssize_t n;
-        if (send(fd, request, length, 0) < 0)
-            die("send");
-        do {
-            if ((n = recv(fd, buffer, DUMP_BUFFER, 0)) < 0)
-                die("recv");
-        } while (!ends(buffer, n));
-    }
+    for (long long i = 0; i < loops; i++)
+        dump_once(fd, request, length);
     finish(&r, loops);
 }
 
@@ -106,13 +118,94 @@ static void dump_objects(const char *what, long long loops)
     dump(NETLINK_ROUTE, &request, request.header.nlmsg_len, loops);
 }
 
+struct tcp_request {
+    struct nlmsghdr header;
+    struct inet_diag_req_v2 sockets;
+};
+
+/* TCP sockets of IPv4 in all states. */
+static struct tcp_request tcp_request(uint8_t extensions)
+{
+    return (struct tcp_request){
+        {sizeof(struct tcp_request), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0},
+        {.sdiag_family = AF_INET, .sdiag_protocol = IPPROTO_TCP, .idiag_ext = extensions, .idiag_states = 0x3ffe},
+    };
+}
+
+static void dump_tcp(int with_info, long long loops)
+{
+    const uint8_t all = 1 << (INET_DIAG_INFO - 1) | 1 << (INET_DIAG_SKMEMINFO - 1);
+    struct tcp_request request = tcp_request(with_info ? all : 0);
+    dump(NETLINK_SOCK_DIAG, &request, sizeof request, loops);
+}
+
+/* The descriptors of a process that are sockets. */
+static long long sockets_of(const char *pid)
+{
+    char path[300], link[64];
+    struct dirent *entry;
+    long long found = 0;
+    DIR *directory;
+    int fd;
+
+    snprintf(path, sizeof path, "/proc/%s/fd", pid);
+    if ((fd = open(path, O_RDONLY | O_DIRECTORY)) < 0)
+        return 0;
+    if (!(directory = fdopendir(fd)))
+        die(path);
+    while ((entry = readdir(directory))) {
+        ssize_t size = readlinkat(fd, entry->d_name, link, sizeof link);
+        found += size > 8 && memcmp(link, "socket:[", 8) == 0;
+    }
+    closedir(directory);
+    return found;
+}
+
+static void connections(long long loops)
+{
+    struct tcp_request request = tcp_request(0);
+    struct result r;
+    int fd = dial(NETLINK_SOCK_DIAG);
+    begin(&r);
+    for (long long i = 0; i < loops; i++) {
+        struct dirent *entry;
+        DIR *proc = opendir("/proc");
+        if (!proc)
+            die("/proc");
+        dump_once(fd, &request, sizeof request);
+        while ((entry = readdir(proc)))
+            if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9')
+                sockets_of(entry->d_name);
+        closedir(proc);
+    }
+    finish(&r, loops);
+}
+
+/* Have the kernel report processes, or no longer. It does until it is told otherwise. */
+static void listen_to_processes(int fd, enum proc_cn_mcast_op operation)
+{
+    struct {
+        struct nlmsghdr header;
+        struct cn_msg message;
+        uint32_t operation;
+    } request = {
+        {sizeof request, NLMSG_DONE, 0, 0, 0},
+        {.id = {CN_IDX_PROC, CN_VAL_PROC}, .len = sizeof request.operation},
+        operation,
+    };
+    if (send(fd, &request, sizeof request, 0) < 0)
+        die("the connector, which is of the first network namespace");
+}
+
 /* count events, or all that come in some seconds. */
-static void events(int many, long long count, double seconds, long long read_buffer, long long pause)
+static void events(int family, int many, long long count, double seconds, long long read_buffer, long long pause)
 {
     struct mmsghdr heads[SLOTS];
     struct iovec slots[SLOTS];
     struct result r;
-    int fd = dial(NETLINK_NETFILTER), yes = 1;
+    int fd = dial(family), yes = 1;
+    int first = family == NETLINK_NETFILTER ? NFNLGRP_CONNTRACK_NEW : 1;
+    int last = family == NETLINK_NETFILTER ? NFNLGRP_CONNTRACK_DESTROY : 1;
     double end;
 
     for (int i = 0; i < SLOTS; i++) {
@@ -122,9 +215,11 @@ static void events(int many, long long count, double seconds, long long read_buf
     }
     set_read_buffer(fd, read_buffer);
     setsockopt(fd, SOL_NETLINK, NETLINK_NO_ENOBUFS, &yes, sizeof yes);
-    for (int group = NFNLGRP_CONNTRACK_NEW; group <= NFNLGRP_CONNTRACK_DESTROY; group++)
+    for (int group = first; group <= last; group++)
         if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
             die("NETLINK_ADD_MEMBERSHIP");
+    if (family == NETLINK_CONNECTOR)
+        listen_to_processes(fd, PROC_CN_MCAST_LISTEN);
     await_backlog();
     begin(&r);
     end = r.start + seconds;
@@ -141,6 +236,8 @@ static void events(int many, long long count, double seconds, long long read_buf
     }
     r.lost = drops(fd);
     finish(&r, 1);
+    if (family == NETLINK_CONNECTOR)
+        listen_to_processes(fd, PROC_CN_MCAST_IGNORE);
 }
 
 static void add(char *request, unsigned short type, const void *data, unsigned short length)
@@ -412,13 +509,21 @@ static void bulk(const char *how, const char *path, int family, int window, long
 int main(int argc, char **argv)
 {
     long long count = option(argc, argv, "count", 0);
+    int family = is(argc, argv, 1, "events")      ? NETLINK_NETFILTER
+                 : is(argc, argv, 1, "processes") ? NETLINK_CONNECTOR
+                 : is(argc, argv, 1, "uevents")   ? NETLINK_KOBJECT_UEVENT
+                                                  : -1;
 
     if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "conntrack"))
         dump_conntrack(option(argc, argv, "loops", 1));
+    else if (is(argc, argv, 1, "dump") && argc > 2 && strncmp(argv[2], "tcp", 3) == 0)
+        dump_tcp(is(argc, argv, 2, "tcp-info"), option(argc, argv, "loops", 1));
+    else if (is(argc, argv, 1, "connections"))
+        connections(option(argc, argv, "loops", 1));
     else if (is(argc, argv, 1, "dump") && argc > 2)
         dump_objects(argv[2], option(argc, argv, "loops", 1));
-    else if (is(argc, argv, 1, "events"))
-        events(is(argc, argv, 2, "recvmmsg"), count, (double)option(argc, argv, "seconds", 0),
+    else if (family >= 0)
+        events(family, is(argc, argv, 2, "recvmmsg"), count, (double)option(argc, argv, "seconds", 0),
                option(argc, argv, "read_buffer", 0), option(argc, argv, "pause", 0));
     else if (is(argc, argv, 1, "nflog")) {
         int fd = dial(NETLINK_NETFILTER);

@@ -25,13 +25,14 @@ SHOW = {
 FIRST_ROUTE = 0x0A000001
 
 
-def run(times: int, arguments: list[str], out: IO[bytes]) -> Result:
+def run(times: int, command: list[str], out: IO[bytes]) -> Result:
+    """A command, so many times, whose output of the last time is in a file."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     result = Result()
     for _ in range(times):
         out.seek(0)
         out.truncate()
-        subprocess.run(["ip", *arguments], stdout=out, check=True)
+        subprocess.run(command, stdout=out, check=True)
     result.stop()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     result.extra = {
@@ -46,7 +47,7 @@ def main() -> None:
     loops, count = option("loops", 1), option("count")
     with tempfile.TemporaryFile() as out:
         if work == "dump":
-            result = run(loops, ["-j", *SHOW[sys.argv[2]]], out)
+            result = run(loops, ["ip", "-j", *SHOW[sys.argv[2]]], out)
             out.seek(0)
             result.items = len(json.load(out)) * loops
             result.finish(loops)
@@ -54,11 +55,11 @@ def main() -> None:
             with tempfile.NamedTemporaryFile("w", prefix="bench-routes-") as lines:
                 lines.writelines(f"route add {IPv4Address(FIRST_ROUTE + i)} dev lo\n" for i in range(count))
                 lines.flush()
-                result = run(1, ["-batch", lines.name], out)
+                result = run(1, ["ip", "-batch", lines.name], out)
             result.items = count
             result.finish()
         elif work == "get":
-            result = run(count, ["-j", "link", "show", "v0"], out)
+            result = run(count, ["ip", "-j", "link", "show", "v0"], out)
             result.items = count
             result.extra = {name: value * count for name, value in result.extra.items()}
             result.finish()

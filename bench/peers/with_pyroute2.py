@@ -1,8 +1,10 @@
-"""pyroute2, as its documentation uses it: Conntrack.dump_entries, IPRoute and GenericNetlinkSocket.
+"""pyroute2, as its documentation uses it: Conntrack.dump_entries, IPRoute, GenericNetlinkSocket, DiagSocket,
+ProcEventSocket and UeventSocket.
 
 It has no nflog and no listening to conntrack.
 
-dump conntrack|route|neigh|link [loops=N]
+dump conntrack|route|neigh|link|tcp [loops=N]
+uevents|processes count=N [seconds=S] [read_buffer=B]
 request getlink|getname count=N    getname: of v0, by link_lookup
 request getfamily count=N          of the generic "nlctrl", by discovery
 create count=N                     routes, each with its acknowledgement
@@ -11,16 +13,19 @@ decode FILE [loops=N]          messages of conntrack, one behind the other
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import sys
+import time
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from pyroute2 import Conntrack, IPRoute
+from pyroute2 import Conntrack, DiagSocket, IPRoute, ProcEventSocket, UeventSocket
 from pyroute2.netlink import ctrlmsg
 from pyroute2.netlink.generic import GenericNetlinkSocket
 from pyroute2.netlink.nfnetlink.nfctsocket import nfct_msg
 
-from bench.peers.peer import Result, option
+from bench.peers.peer import Result, await_backlog, option
 
 FIRST_ROUTE = 0x0A000001
 
@@ -68,6 +73,42 @@ def dump_links(loops: int) -> None:
                 result.items += 1
                 result.sum += link["index"] + link.get("mtu") + len(link.get("ifname"))
         result.finish(loops)
+
+
+def dump_sockets(loops: int) -> None:
+    info_and_memory = 0x02 | 0x40  # INET_DIAG_INFO, INET_DIAG_SKMEMINFO
+    with DiagSocket() as diag:
+        diag.bind()
+        result = Result()
+        for _ in range(loops):
+            for each in diag.get_sock_stats(family=socket.AF_INET, extensions=info_and_memory):
+                info = each.get_attr("INET_DIAG_INFO")
+                result.items += 1
+                result.sum += each["idiag_sport"] + each["idiag_inode"] + info["tcpi_bytes_acked"]
+        result.finish(loops)
+
+
+def events(what: str, count: int, seconds: int) -> None:
+    sock = UeventSocket() if what == "uevents" else ProcEventSocket()
+    with sock:
+        size = option("read_buffer").to_bytes(4, sys.byteorder)
+        sock.setsockopt(socket.SOL_SOCKET, 33, size)  # SO_RCVBUFFORCE
+        if what == "uevents":
+            sock.bind(groups=1)
+        else:
+            sock.bind()
+            sock.control(listen=True)
+        await_backlog()
+        result = Result()
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end if seconds else result.items < count:
+            with contextlib.suppress(OSError):  # ENOBUFS is a loss, which it does not count
+                result.items += sum(1 for _ in sock.get())
+        result.stop()
+        if what == "processes":
+            with contextlib.suppress(OSError):
+                sock.control(listen=False)
+    result.finish()
 
 
 def request(what: str, count: int) -> None:
@@ -118,12 +159,20 @@ def decode(path: str, loops: int) -> None:
     result.finish(loops)
 
 
-DUMPS = {"conntrack": dump_flows, "route": dump_routes, "neigh": dump_neighbours, "link": dump_links}
+DUMPS = {
+    "conntrack": dump_flows,
+    "route": dump_routes,
+    "neigh": dump_neighbours,
+    "link": dump_links,
+    "tcp": dump_sockets,
+}
 
 
 def main() -> None:
     work, what = sys.argv[1:3]
-    if work == "dump":
+    if work in ("uevents", "processes"):
+        events(work, option("count"), option("seconds"))
+    elif work == "dump":
         DUMPS[what](option("loops", 1))
     elif work == "request":
         if what == "getfamily":

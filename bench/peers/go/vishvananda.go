@@ -1,6 +1,7 @@
 // Command vishvananda is github.com/vishvananda/netlink, as its documentation uses it. Three fields are read.
 //
-//	vishvananda dump route|neigh|link [loops=N]    RouteListFiltered of all tables, NeighList, LinkList
+//	vishvananda dump route|neigh|link|tcp [loops=N]
+//	    RouteListFiltered of all tables, NeighList, LinkList, SocketDiagTCPInfo
 //	vishvananda create count=N                     RouteAdd
 //	vishvananda get count=N                        LinkByName of v0
 package main
@@ -62,6 +63,16 @@ func (r *result) dump(what string) error {
 			r.Sum += int64(attrs.Index) + int64(attrs.MTU) + int64(len(attrs.Name))
 		}
 		r.Items += len(links)
+	case "tcp":
+		sockets, err := netlink.SocketDiagTCPInfo(netlink.FAMILY_V4)
+		if err != nil {
+			return err
+		}
+		for _, socket := range sockets {
+			r.Sum += int64(socket.InetDiagMsg.ID.SourcePort) + int64(socket.InetDiagMsg.INode)
+			r.Sum += int64(socket.TCPInfo.Bytes_acked)
+		}
+		r.Items += len(sockets)
 	}
 	return nil
 }
