@@ -9,9 +9,7 @@ import errno
 import os
 import random
 import re
-import shutil
 import socket
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,6 +17,7 @@ from typing import Any
 import pytest
 
 import netns
+from kernel.queues import LOCAL_IN, LOCAL_OUT, NUMBER, PORT, Pair, count, data, id_of, refusal, rule, run, to_queue
 from kernel.tools import Child, Worker, drop_capabilities, eventually, in_child, unprivileged
 from netlink import OpError
 from netlink.netfilter import nfqueue
@@ -38,76 +37,8 @@ from netlink.netfilter.nfqueue import (
     Verdict,
 )
 
-NUMBER, PORT = 5, 9
-LOCAL_IN, LOCAL_OUT = 1, 3  # NF_INET_*, linux/netfilter.h
-PACKAGES = {"iptables": "iptables", "ip6tables": "iptables", "ip": "iproute2", "nft": "nftables"}
-SMALL = 2304  # bytes of a read buffer, which the kernel raises to its minimum
 NEVER = 40_000.0  # seconds: longer than any test
-
-
-def run(*command: str, text: str | None = None) -> str:
-    """What a tool prints."""
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is missing (Debian: {PACKAGES[command[0]]})")
-    done = subprocess.run(command, input=text, capture_output=True, text=True)
-    missing = (
-        "not supported",
-        "Unknown device type",
-        "Table does not exist",
-        "No chain/target/match",
-        "missing kernel",
-    )
-    if any(text in done.stderr for text in missing):
-        pytest.skip(f"{' '.join(command)}: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-def rule(chain: str, *what: str, table: str = "filter", tool: str = "iptables") -> None:
-    run(tool, "-w", "-t", table, "-A", chain, "-p", "udp", "--dport", str(PORT), *what)
-
-
-def to_queue(*options: str, chain: str = "INPUT", number: int = NUMBER, table: str = "filter") -> None:
-    """Queue UDP packets to PORT."""
-    rule(chain, "-j", "NFQUEUE", "--queue-num", str(number), *options, table=table)
-
-
-def count(chain: str = "INPUT", table: str = "filter", at: int = -1) -> int:
-    """Packets that a rule has seen."""
-    lines = run("iptables", "-w", "-t", table, "-nvxL", chain).splitlines()[2:]
-    return int(lines[at].split()[0])
-
-
-class Pair:
-    """A UDP socket that sends to PORT, and one that receives there."""
-
-    def __init__(self, family: int = socket.AF_INET, here: str = "127.0.0.1") -> None:
-        self.sink = socket.socket(family, socket.SOCK_DGRAM)
-        self.sink.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
-        self.sink.bind((here, PORT))
-        self.sink.setblocking(False)
-        self.sock = socket.socket(family, socket.SOCK_DGRAM)
-        self.sock.connect((here, PORT))
-
-    def send(self, *datas: bytes) -> None:
-        for data in datas:
-            self.sock.send(data)
-
-    def many(self, number: int) -> None:
-        for i in range(number):
-            self.sock.send(b"%d" % i)
-
-    def got(self) -> list[bytes]:
-        """What has arrived. Packets are delivered within the send of their verdict."""
-        found: list[bytes] = []
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                found.append(self.sink.recv(70_000))
-        return found
-
-    def close(self) -> None:
-        self.sink.close()
-        self.sock.close()
+SMALL = 2304  # bytes of a read buffer, which the kernel raises to its minimum
 
 
 @pytest.fixture
@@ -123,28 +54,6 @@ def queue(pair: Pair) -> Iterator[Queue]:
     to_queue()
     with nfqueue.listen(NUMBER) as queue:
         yield queue
-
-
-def data(packet: Packet) -> bytes:
-    """What is in a UDP packet."""
-    assert packet.payload is not None
-    return bytes(packet.payload)[28 if packet.payload[0] >> 4 == 4 else 48 :]
-
-
-def refusal(call: Callable[[], object], hint: str) -> bool:
-    """Whether the kernel cannot do it, and the hint says why."""
-    try:
-        call()
-    except OpError as error:
-        if error.errno != errno.EOPNOTSUPP or hint not in error.hint:
-            raise
-        return True
-    return False
-
-
-def id_of(packet: Packet) -> int:
-    assert packet.id is not None
-    return packet.id
 
 
 # What is in a packet (Q9)
