@@ -9,14 +9,16 @@ import signal
 import socket
 import struct
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import netns
 import tshark
 from kernel.queues import FORWARD, NUMBER, PORT, Pair, count, data, rule, run, to_queue
-from kernel.tools import Child, Worker
+from kernel.tools import Child, Worker, eventually
 from netlink.netfilter import nfqueue
 
 NEVER = 40_000.0  # seconds: longer than any test
@@ -45,7 +47,7 @@ class Host:
     def inside(self) -> contextlib.AbstractContextManager[None]:
         return netns.inside(self.fd)
 
-    def socket(self, *kind: int) -> socket.socket:
+    def open(self, *kind: int) -> socket.socket:
         with self.inside():
             made = self.opened.enter_context(socket.socket(*kind))
         made.setblocking(False)
@@ -53,24 +55,42 @@ class Host:
 
     def sink(self) -> socket.socket:
         """A UDP socket at PORT."""
-        made = self.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made = self.open(socket.AF_INET, socket.SOCK_DGRAM)
         made.bind((self.address, PORT))
         return made
 
     def sender(self, to: Host) -> socket.socket:
         """A UDP socket connected to PORT of another host."""
-        made = self.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made = self.open(socket.AF_INET, socket.SOCK_DGRAM)
         made.connect((to.address, PORT))
         return made
 
 
-def received(sink: socket.socket) -> list[bytes]:
-    """What has arrived. Packets are delivered within the send of their verdict."""
-    found = []
-    with contextlib.suppress(BlockingIOError):
-        while True:
-            found.append(sink.recv(70_000))
-    return found
+def received(sink: socket.socket, count: int) -> list[bytes]:
+    """The next datagrams. Between namespaces they may arrive after the send of their verdict has returned."""
+    sink.settimeout(NEVER)
+    return [sink.recv(70_000) for _ in range(count)]
+
+
+def introduce(left: Host, right: Host) -> None:
+    """Wait until packets pass.
+
+    The kernel begins to use a wire, and the port of a bridge, some time after it has come up, and drops packets until
+    then; among them the first question for an address, which is repeated after a second.
+    """
+    with left.inside(), socket.socket(type=socket.SOCK_DGRAM) as sender:
+        sender.connect((right.address, PORT + 1))
+        with right.inside(), socket.socket(type=socket.SOCK_DGRAM) as sink:
+            sink.bind((right.address, PORT + 1))
+            sink.settimeout(0.01)
+
+            def passes() -> bool:
+                sender.send(b"")
+                with contextlib.suppress(TimeoutError):
+                    return sink.recv(1) == b""
+                return False
+
+            eventually(passes, "packets pass")
 
 
 @pytest.fixture
@@ -90,6 +110,7 @@ def routed(opened: contextlib.ExitStack) -> tuple[Host, Host]:
         with hosts[-1].inside():
             run("ip", "route", "add", "default", "via", f"10.0.{number}.254")
     netns.sysctl("net.ipv4.ip_forward", 1)
+    introduce(hosts[0], hosts[1])
     return hosts[0], hosts[1]
 
 
@@ -103,6 +124,7 @@ def bridged(opened: contextlib.ExitStack) -> tuple[Host, Host, Host]:
     for number in (1, 2, 3):
         hosts.append(Host(opened.enter_context(netns.another()), opened, f"port{number}", f"10.0.0.{number}/24"))
         run("ip", "link", "set", f"port{number}", "master", "br0")
+    introduce(hosts[0], hosts[1])
     return hosts[0], hosts[1], hosts[2]
 
 
@@ -120,6 +142,14 @@ def test_forwarded_packets(routed: tuple[Host, Host]) -> None:
     sink, sender = right.sink(), left.sender(right)
     with socket.socket(type=socket.SOCK_DGRAM) as clock, nfqueue.listen(NUMBER) as queue:
         clock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+
+        def has_time() -> bool:
+            sender.send(b"timed?")
+            packet = next(queue)
+            queue.drop(packet)
+            return packet.timestamp is not None
+
+        eventually(has_time, "the kernel reads the clock, as a work queue has it do")
         for text in (b"kept", b"gone", b"made"):
             sender.send(text)
         packets = [next(queue) for _ in range(3)]
@@ -133,7 +163,7 @@ def test_forwarded_packets(routed: tuple[Host, Host]) -> None:
         queue.accept(packets[0])
         queue.drop(packets[1])
         queue.accept(packets[2], payload=bytes(packets[2].payload or b"") + b" longer", checksums=True)
-        assert received(sink) == [b"kept", b"made longer"]
+        assert received(sink, 2) == [b"kept", b"made longer"]
         assert (queue.lost, queue.pending, queue.refused) == (0, 0, {})
 
 
@@ -144,10 +174,10 @@ def test_a_forwarded_tcp_connection(routed: tuple[Host, Host], gso: bool) -> Non
     run("iptables", "-w", "-A", "FORWARD", "-p", "tcp", "-j", "NFQUEUE", "--queue-num", str(NUMBER))
     sent = random.Random(4).randbytes(300_000)
     sizes: list[int] = []
-    server = right.socket(socket.AF_INET, socket.SOCK_STREAM)
+    server = right.open(socket.AF_INET, socket.SOCK_STREAM)
     server.bind((right.address, PORT))
     server.listen()
-    client = left.socket(socket.AF_INET, socket.SOCK_STREAM)
+    client = left.open(socket.AF_INET, socket.SOCK_STREAM)
     with nfqueue.listen(NUMBER, gso=gso) as queue:
 
         def decide() -> None:
@@ -181,7 +211,7 @@ def test_checksums_of_rewritten_packets_as_tshark_sees_them(routed: tuple[Host, 
     to_queue(chain="FORWARD")
     chance = random.Random(6)
     sink, sender = right.sink(), left.sender(right)
-    wire = right.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
+    wire = right.open(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
     wire.bind(("wire", ETH_P_ALL))
     sizes = (0, 1, 2, 3, 99, 1400)
     with nfqueue.listen(NUMBER) as queue:
@@ -190,14 +220,26 @@ def test_checksums_of_rewritten_packets_as_tshark_sees_them(routed: tuple[Host, 
             packet = next(queue)
             new = bytes(packet.payload or b"")[:28] + chance.randbytes(size)
             queue.accept(packet, payload=new, checksums=True)
-    assert [len(text) for text in received(sink)] == list(sizes)
+    assert [len(text) for text in received(sink, len(sizes))] == list(sizes)
     path = tmp_path / "wire.pcap"
-    write_pcap(path, [frame for frame in received(wire) if frame[12:14] == b"\x08\0"])
+    write_pcap(path, [frame for frame in queued(wire) if is_udp(frame)])
     check = ("-o", "udp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE")
     rows = tshark.fields(path, "ip.checksum.status", "udp.checksum.status", "udp.length", options=check)
     assert [row["udp.length"] for row in rows] == [[str(size + 8)] for size in sizes]
     for row in rows:
         assert (row["ip.checksum.status"], row["udp.checksum.status"]) == ([GOOD], [GOOD])
+
+
+def queued(wire: socket.socket) -> Iterator[bytes]:
+    """The frames of a packet socket, which has them before the sink."""
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            yield wire.recv(70_000)
+
+
+def is_udp(frame: bytes) -> bool:
+    """Whether an Ethernet frame has IPv4, and UDP to PORT."""
+    return frame[12:14] == b"\x08\0" and frame[23] == socket.IPPROTO_UDP and frame[36:38] == struct.pack(">H", PORT)
 
 
 def write_pcap(path: Path, frames: list[bytes]) -> None:
@@ -222,7 +264,7 @@ def test_a_bridge_with_iptables(bridged: tuple[Host, Host, Host]) -> None:
         assert (packet.indev, packet.outdev) == (index("br0"), index("br0"))
         assert (packet.physindev, packet.physoutdev) == (index("port1"), index("port2"))
         queue.accept(packet, payload=bytes(packet.payload or b"") + b"!", checksums=True)
-        assert received(sink) == [b"bridged!"]
+        assert received(sink, 1) == [b"bridged!"]
 
 
 # Several queues
@@ -254,7 +296,7 @@ def consumers(numbers: range) -> Iterator[list[Child]]:
     """A process for each queue, all of which listen."""
     read, write = os.pipe()
     try:
-        children = [Child(lambda number=number: consumer(number, write)) for number in numbers]
+        children = [Child(partial(consumer, number, write)) for number in numbers]
         for _ in children:
             os.read(read, 1)
         yield children
@@ -312,12 +354,17 @@ def test_a_queue_for_each_processor(pair: Pair) -> None:
 # Consumers that stop
 
 
+def all_of(stats: nfqueue.Stats, total: int) -> nfqueue.Stats | None:
+    """The counters, once they have that many packets."""
+    return stats if stats.queued + stats.full_dropped + stats.user_dropped == total else None
+
+
 @pytest.mark.parametrize("limit", ["queue", "buffer"])
 def test_a_stopped_process(pair: Pair, limit: str) -> None:
     """What a stopped process does not take is dropped and counted; then it goes on, and knows what it has lost."""
     to_queue(table="mangle")
     rule("INPUT", "-j", "DROP")
-    options = {"max_length": 50} if limit == "queue" else {"read_buffer": 20_000}
+    options: dict[str, Any] = {"max_length": 50} if limit == "queue" else {"read_buffer": 20_000}
     with nfqueue.listen(NUMBER, **options) as queue:
 
         def consume() -> tuple[int, int]:
@@ -336,7 +383,8 @@ def test_a_stopped_process(pair: Pair, limit: str) -> None:
             _, status = os.waitpid(child.pid, os.WUNTRACED)
             assert os.WIFSTOPPED(status)
             pair.many(300)
-            stopped = queue.stats()
+            # The last ones may arrive after they were sent.
+            stopped = eventually(lambda: all_of(queue.stats(), 300), "300 packets were queued or dropped")
         finally:
             os.kill(child.pid, signal.SIGCONT)
         while queue.stats().queued:
