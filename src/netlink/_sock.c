@@ -50,14 +50,16 @@ struct nl_sock {
 
 /* ---- forks ---- */
 
-static unsigned forks;   /* between the process that loaded this and the current one */
-static int atfork_error; /* errno of pthread_atfork, 0 if it succeeded */
+static unsigned forks;               /* between the process that loaded this and the current one */
+static _Atomic unsigned forks_begun; /* and those of the current process, too */
+static int atfork_error;             /* errno of pthread_atfork, 0 if it succeeded */
 static pthread_mutex_t taking_over = PTHREAD_MUTEX_INITIALIZER;
 
 /* Locks taking_over during a fork. In a child it is never locked by a thread that does not exist there. */
 static void before_fork(void)
 {
     pthread_mutex_lock(&taking_over);
+    atomic_fetch_add(&forks_begun, 1);
 }
 
 static void after_fork(void)
@@ -79,6 +81,11 @@ __attribute__((constructor)) static void count_forks(void)
 unsigned nl_forks(void)
 {
     return forks;
+}
+
+unsigned nl_forks_begun(void)
+{
+    return atomic_load(&forks_begun);
 }
 
 static int is_inherited(struct nl_sock *s)

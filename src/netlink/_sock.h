@@ -60,6 +60,10 @@ struct nl_credentials {
  * parent's other threads do not exist here, and their operations never end. */
 unsigned nl_forks(void);
 
+/* These, and the forks that the calling process has begun: if the number has changed, another process may have what
+ * this one has opened. */
+unsigned nl_forks_begun(void);
+
 /* The steps of nl_sock_open. */
 enum nl_dial_step { NL_DIAL_NETNS, NL_DIAL_SOCKET, NL_DIAL_BIND };
 

@@ -55,6 +55,7 @@ cdef extern from "_sock.h" nogil:
 
     int nl_sock_wait_readable(nl_sock *s) noexcept
     unsigned nl_forks() noexcept
+    unsigned nl_forks_begun() noexcept
     enum nl_dial_step:
         NL_DIAL_NETNS
         NL_DIAL_SOCKET
@@ -112,6 +113,7 @@ cdef ssize_t receive_into(Socket sock, nl_buffer *buffer, int wait) noexcept nog
 cdef ssize_t receive_at(Socket sock, void *to, size_t size, uint32_t *sender, int wait) noexcept nogil
 cdef int receive_ring(Socket sock, nl_ring *ring, int wait) noexcept nogil
 cdef unsigned forks() noexcept nogil
+cdef unsigned forks_begun() noexcept nogil
 cdef int drops(Socket sock, uint32_t *count) noexcept nogil
 cdef void free_buffer(nl_buffer *buffer) noexcept nogil
 cdef int init_ring(nl_ring *ring, unsigned slots, size_t slot_size, int parts) noexcept nogil

@@ -514,6 +514,11 @@ cdef unsigned forks() noexcept nogil:
     return nl_forks()
 
 
+cdef unsigned forks_begun() noexcept nogil:
+    """nl_forks_begun of this process."""
+    return nl_forks_begun()
+
+
 cdef int drops(Socket sock, uint32_t *count) noexcept nogil:
     """nl_sock_drops of the socket."""
     return nl_sock_drops(sock.s, count)

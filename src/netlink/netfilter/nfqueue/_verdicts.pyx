@@ -44,7 +44,7 @@ from netlink._engine.receive cimport StreamReader
 from netlink._engine.record cimport Batch, Record
 from netlink._io.locks cimport Lock
 from netlink._io.outlet cimport BatchOutlet
-from netlink._transport cimport Socket, send_from
+from netlink._transport cimport Socket, forks_begun, send_from
 
 import sys as _sys
 
@@ -256,11 +256,13 @@ cdef class Verdicts(BatchOutlet):
     cdef Number id_of_packet
     cdef Number queue_of_packet
     cdef uint16_t queue
+    cdef unsigned forks             # forks_begun() when it was bound
 
     def _bind(self, uint16_t number, id_fields, queue_fields):
         """Prepare for the packets of a queue. id_fields, queue_fields: where a packet has these numbers."""
         source = self._source
         self.queue = number
+        self.forks = forks_begun()
         self.id_of_packet = Number(id_fields)
         self.queue_of_packet = Number(queue_fields)
         self.reader = source.reader
@@ -395,6 +397,14 @@ cdef class Verdicts(BatchOutlet):
         nl_ledger_settle(&self.ledger.c, id)
         return 0
 
+    cdef bint are_all(self, const uint32_t *ids, Py_ssize_t count) noexcept:
+        """Whether no other packet up to the last of these waits.
+
+        One might if another process has read it, or if its verdict was refused as the sender had no permission.
+        """
+        return (nl_ledger_is(&self.ledger.c, ids, count) and self.forks == forks_begun()
+                and not self.ledger.c.refused[EPERM])
+
     cdef int send_all(self, const Decisions *d, Py_ssize_t count) except -1:
         """Send verdicts, in as many datagrams as needed."""
         cdef Py_ssize_t done = 0, part, i
@@ -405,7 +415,7 @@ cdef class Verdicts(BatchOutlet):
         if datagram is NULL:
             raise MemoryError
         try:
-            if count > 2 and d.verdicts is NULL and nl_ledger_is(&self.ledger.c, d.ids, count):
+            if count > 2 and d.verdicts is NULL and self.are_all(d.ids, count):
                 # These are all that wait: "up to the last one" means no other. The kernel does not say how many of them
                 # it still had. Where it dropped its whole queue meanwhile, the oldest is gone, too, and it says so. An
                 # interface that goes down may take others alone.
