@@ -14,6 +14,8 @@ from netlink.netfilter import nfqueue
 from netlink.netfilter.nfqueue import Packet, Queue, Verdict
 from netlink.schema import Batch
 
+ROWS = 256  # packets of a batch: with more, the first ones have left the caches when their verdict goes out
+
 
 def look_away(queue: Queue, batch: Batch[Packet], result: Result) -> None:
     pass
@@ -51,7 +53,7 @@ OF_BATCHES = {
 
 def of_batches(queue: Queue, what: str, result: Result, count: int) -> None:
     work = OF_BATCHES[what]
-    for batch in queue.batches(idle=1):
+    for batch in queue.batches(ROWS, idle=1):
         work(queue, batch, result)
         result.items += len(batch)
         if result.items >= count:
@@ -59,13 +61,15 @@ def of_batches(queue: Queue, what: str, result: Result, count: int) -> None:
 
 
 def of_packets(queue: Queue, what: str, result: Result, count: int) -> None:
+    fields, items = what == "each-fields", 0
     for packet in queue:
-        if what == "each-fields":
+        if fields:
             result.sum += len(packet.payload or b"") + (packet.mark or 0) + (packet.hook or 0)
         queue.accept(packet)
-        result.items += 1
-        if result.items >= count:
+        items += 1
+        if items == count:
             break
+    result.items = items
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ cdef class Outlet:
 cdef class BatchOutlet(Outlet):
     cdef readonly object _source
     cdef readonly object _readiness
+    cdef Py_ssize_t rows            # of a batch from which records are handed out one by one
     cdef Batch nothing              # an empty batch
     cdef Batch batch                # the current batch
     cdef Py_ssize_t position        # of its next record

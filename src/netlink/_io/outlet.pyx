@@ -102,6 +102,7 @@ cdef class BatchOutlet(Outlet):
         super().__init__()
         self._source = source
         self._readiness = Readiness(source.fileno)
+        self.rows = ROWS
         self.nothing = self.batch = source.declarations[0].decode_many(())
         self.received = []
         self.policy = on_overrun
@@ -187,7 +188,7 @@ cdef class BatchOutlet(Outlet):
                 self.go_on()
                 continue
             if not self.received:
-                source.read(count or ROWS, wait and self.due is None, self.received)
+                source.read(count or self.rows, wait and self.due is None, self.received)
             if not self.received:
                 # Woken, or after the deadline: something may be queued all the same.
                 wait = wait and not passed(end)

@@ -122,6 +122,8 @@ cdef extern from *:
         nfqnl_msg_verdict_hdr verdict
 
 cdef enum:
+    # Packets to receive at once for verdicts one by one: further ones would wait for theirs in a colder cache.
+    ROWS = 64
     # Verdicts in one send. More save nothing, and packets of the first ones wait for the last ones.
     CHUNK = 64
     # Bytes of one send, except for a single verdict.
@@ -261,6 +263,7 @@ cdef class Verdicts(BatchOutlet):
     def _bind(self, uint16_t number, id_fields, queue_fields):
         """Prepare for the packets of a queue. id_fields, queue_fields: where a packet has these numbers."""
         source = self._source
+        self.rows = ROWS
         self.queue = number
         self.forks = forks_begun()
         self.id_of_packet = Number(id_fields)
