@@ -19,7 +19,7 @@ import pytest
 import netns
 from kernel.queues import LOCAL_IN, LOCAL_OUT, NUMBER, PORT, Pair, count, data, id_of, refusal, rule, run, to_queue
 from kernel.tools import Child, Worker, drop_capabilities, eventually, in_child, unprivileged
-from netlink import OpError
+from netlink import Header, OpError
 from netlink.netfilter import nfqueue
 from netlink.netfilter.conntrack import Expect, Flow
 from netlink.netfilter.nfnetlink import NfGenMsg
@@ -36,8 +36,10 @@ from netlink.netfilter.nfqueue import (
     SkbInfo,
     Verdict,
 )
+from netlink.netfilter.nfqueue.records import Command
 
 NEVER = 40_000.0  # seconds: longer than any test
+UDP_SEGMENT = 103  # linux/udp.h
 SMALL = 2304  # bytes of a read buffer, which the kernel raises to its minimum
 
 
@@ -101,6 +103,25 @@ def test_ipv6(pair: Pair) -> None:
         assert (packet.family, packet.hw_protocol, str(packet.src)) == (socket.AF_INET6, 0x86DD, "::1")
         queue.accept(packet, payload=bytes(packet.payload or b"") + b"ty", checksums=True)
         assert six.got() == [b"sixty"]
+
+
+def test_a_packet_has_a_datagram_of_its_own(pair: Pair) -> None:
+    """Q6: without flags and numbers, and as long as what is in it: the payload comes last, and has no padding."""
+    to_queue()
+    with nfqueue.dial() as conn:
+        conn.configure(
+            number=NUMBER,
+            cmd=ConfigCmd(command=ConfigCommand.BIND),
+            params=ConfigParams(copy_range=0xFFFF, copy_mode=CopyMode.PACKET),
+        )
+        for size in (1, 2, 3, 4):
+            pair.send(bytes(size))
+        for size in (1, 2, 3, 4):
+            (message,) = conn.conn.receive()
+            header = message.header
+            assert header == Header(16 + len(message.data), Command.PACKET)
+            assert header.length % 4 == size % 4
+            assert Packet.decode(message.data).udp_length == 8 + size
 
 
 def test_copy_ranges(pair: Pair, queue: Queue) -> None:
@@ -353,6 +374,57 @@ def test_verdicts_of_a_batch_spare_other_packets(pair: Pair, queue: Queue) -> No
     assert queue.stats().queued == 1
 
 
+def test_a_batch_spares_packets_that_a_child_has_read(pair: Pair, queue: Queue) -> None:
+    pair.many(2)
+    ready, go = os.pipe(), os.pipe()
+
+    def child() -> int:
+        held = queue.read()
+        os.write(ready[1], b"x")
+        os.read(go[0], 1)
+        queue.drop(held)
+        return len(held)
+
+    other = Child(child)
+    os.read(ready[0], 1)
+    pair.many(4)
+    batch = queue.read()
+    assert (len(batch), queue.pending) == (4, 4)
+    queue.accept(batch)
+    assert (pair.got(), queue.stats().queued) == ([b"0", b"1", b"2", b"3"], 2)
+    os.write(go[1], b"x")
+    assert other.result() == 2
+    assert (pair.got(), queue.stats().queued, queue.refused) == ([], 0, {})
+    for fd in (*ready, *go):
+        os.close(fd)
+
+
+def test_a_batch_spares_packets_whose_verdict_had_no_permission(pair: Pair, queue: Queue) -> None:
+    pair.many(5)
+    first = queue.read()
+    unprivileged(lambda: queue.drop(first))
+    assert len(queue.read(0)) == 0
+    assert queue.refused == {errno.EPERM: 5}
+    pair.many(4)
+    queue.accept(queue.read())
+    assert (pair.got(), queue.stats().queued) == ([b"0", b"1", b"2", b"3"], 5)
+    queue.drop(first)
+    assert (pair.got(), queue.stats().queued) == ([], 0)
+
+
+@pytest.mark.parametrize("backwards", [False, True])
+def test_many_verdicts_in_any_order(pair: Pair, backwards: bool) -> None:
+    """Q26: the kernel looks each up by its id."""
+    to_queue(table="mangle")
+    rule("INPUT", "-j", "DROP")
+    with nfqueue.listen(NUMBER) as queue:
+        pair.many(4000)
+        batch = queue.read(NEVER, 4000)
+        queue.verdict(batch[:: -1 if backwards else 1], bytes([Verdict.ACCEPT, Verdict.DROP]) * 2000)
+        assert len(queue.read(0)) == 0
+        assert (count(), queue.stats().queued, queue.pending, queue.refused) == (2000, 0, 0, {})
+
+
 # Payloads (Q18)
 
 
@@ -412,6 +484,19 @@ def test_losses_are_the_gaps_of_the_ids(pair: Pair, fail_open: bool) -> None:
         queue.accept(seen)
         assert len(pair.got()) == len(seen)
         assert (queue.refused, queue.stats().queued) == ({}, 0)
+
+
+@pytest.mark.parametrize(("size", "charge"), [(36, 832), (72, 832), (1000, 2304), (1400, 2304)])
+def test_a_read_buffer_holds_what_its_bytes_promise(pair: Pair, size: int, charge: int) -> None:
+    """Q8."""
+    to_queue()
+    wanted = 100
+    with nfqueue.listen(NUMBER, read_buffer=wanted * charge // 2) as queue:
+        assert queue.read_buffer() == wanted * charge
+        for _ in range(4 * wanted):
+            pair.send(bytes(size))
+        seen = len(queue.read(0, 4 * wanted))
+        assert wanted <= seen < 2 * wanted
 
 
 @pytest.mark.parametrize("fail_open", [False, True])
@@ -633,6 +718,23 @@ def test_configure(pair: Pair, queue: Queue) -> None:
     assert caught.value.errno == errno.EBADF
 
 
+def test_options_keep_each_other(pair: Pair) -> None:
+    """Q26: the kernel heeds one attribute of flags, the last: fail_open and gso are both in it."""
+    run("ip", "link", "set", "lo", "mtu", "1500")
+    rule("INPUT", "-m", "length", "--length", "1501:", "-j", "NFQUEUE", "--queue-num", str(NUMBER))
+    pair.sock.setsockopt(socket.SOL_UDP, UDP_SEGMENT, 1000)
+    with nfqueue.listen(NUMBER, max_length=1, fail_open=True, gso=True) as queue:
+        pair.send(bytes(3000), bytes(3000))
+        packet = next(queue)
+        assert (packet.length, packet.skb_info) == (3028, SkbInfo.GSO | SkbInfo.CSUM_NOT_READY)
+        assert [len(each) for each in pair.got()] == [1000] * 3  # of the second, which found the queue full
+        queue.configure(max_length=2)
+        pair.send(bytes(2000))
+        assert next(queue).length == 2028
+        queue.accept([1, 2])
+        assert [len(each) for each in pair.got()] == [1000] * 5
+
+
 def test_counters_of_another_namespace() -> None:
     """Q27: /proc is that of the reader."""
     with nfqueue.listen(NUMBER, max_length=77) as here:
@@ -690,6 +792,28 @@ def test_segments(gso: bool) -> None:
     else:
         assert max(sizes) <= 1500
         assert not any(info & SkbInfo.GSO for info in infos)
+
+
+@pytest.mark.parametrize("order", [(0, 1, 2), (2, 1, 0), (1, 0, 2)])
+def test_segments_of_a_new_flow_have_to_be_accepted_in_order(pair: Pair, order: tuple[int, ...]) -> None:
+    """Q23: without gso the segments of its first packet share a flow, which the verdict on the first one confirms."""
+    netns.require_conntrack()
+    run("ip", "link", "set", "lo", "mtu", "1500")
+    rule("OUTPUT", "-m", "conntrack", "--ctstate", "NEW", "-j", "NFQUEUE", "--queue-num", str(NUMBER))
+    pair.sock.setsockopt(socket.SOL_UDP, UDP_SEGMENT, 1000)
+    texts = [letter * 1000 for letter in (b"a", b"b", b"c")]
+    with nfqueue.listen(NUMBER, gso=False) as queue:
+        pair.send(b"".join(texts))
+        batch = queue.read(0)
+        if not len(batch):
+            pytest.skip("this kernel drops all segments of a new flow's first packet")
+        assert [data(packet) for packet in batch] == texts
+        for place in order:
+            queue.accept(batch[place])
+        # Those that come before the first one are dropped, and their verdicts are good.
+        assert pair.got() == [texts[place] for place in order[order.index(0) :]]
+        assert len(queue.read(0)) == 0
+        assert (queue.refused, queue.pending, queue.stats().queued) == ({}, 0, 0)
 
 
 # Closing, threads, tasks, forks
