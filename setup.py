@@ -107,6 +107,11 @@ setup(
                 "netfilter/nfqueue/_verdicts.pyx",
                 depends=("_engine/checksum.h", "_engine/ledger.h", *RECORDS),
             ),
+            extension(
+                "netfilter.nftables._elements",
+                "netfilter/nftables/_elements.pyx",
+                depends=("netfilter/nftables/_elements.h", *RECORDS),
+            ),
             extension("sock_diag._owners", "sock_diag/_owners.pyx", depends=("sock_diag/_owners.h", *RECORDS)),
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
             extension("_io.outlet", "_io/outlet.pyx", depends=RECORDS),

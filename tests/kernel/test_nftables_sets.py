@@ -314,3 +314,31 @@ def test_host_byte_order_of_values(nft: nftables.Conn) -> None:
     assert [one.key for one in nft.elements(of)] == [(1).to_bytes(4, sys.byteorder)]
     of = filled(nft, make_set(INET, "t", "p", KeyType.INET_SERVICE), [1])
     assert nft.get(ElementList(family=INET, table="t", set="p", elements=[Element(key=b"\0\1")])).elements
+
+
+def test_elements_that_were_read_are_added_again(nft: nftables.Conn) -> None:
+    of = filled(nft, make_set(INET, "t", "s", KeyType.IPV4_ADDR, timeout=0), ["192.0.2.1"], remark="by hand")
+    with nft.transaction() as tx:
+        tx.add_elements(of, ["192.0.2.2"], timeout=3600)
+    before = nft.elements(of)
+    with nft.transaction() as tx:
+        tx.flush(of)
+        tx.add_elements(of, before)
+    assert sorted((one.key, one.timeout, one.userdata) for one in nft.elements(of)) == sorted(
+        (one.key, one.timeout, one.userdata) for one in before
+    )
+    with nft.transaction() as tx:
+        tx.delete_elements(of, before[:1])
+    assert len(nft.elements(of)) == 1
+
+
+def test_a_failure_has_the_elements_of_its_message(nft: nftables.Conn) -> None:
+    of = filled(nft, make_set(INET, "t", "s", KeyType.INET_SERVICE), [1])
+    tx = nft.transaction()
+    tx.delete_elements(of, [1])
+    tx.delete_elements(of, [2])
+    with pytest.raises(TransactionError) as caught:
+        tx.commit()
+    ((row, command, record, error),) = caught.value.failures
+    assert (row, command, error.errno) == (1, nftables.Command.DELSETELEM, errno.ENOENT)
+    assert record == ElementList(family=INET, table="t", set="s", elements=[Element(key=b"\0\2")])

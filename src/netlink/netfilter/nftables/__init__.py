@@ -56,7 +56,7 @@ from netlink.netfilter.nftables.records import (
     TunnelObject,
     UDPTimeouts,
 )
-from netlink.netfilter.nftables.sets import Entry, Key, KeyRange, KeyType, comment, make_set
+from netlink.netfilter.nftables.sets import Entry, Key, KeyRange, KeyType, Keys, comment, make_set
 from netlink.netfilter.nftables.transaction import Failure, Transaction, TransactionError
 
 __all__ = [
@@ -89,6 +89,7 @@ __all__ = [
     "Key",
     "KeyRange",
     "KeyType",
+    "Keys",
     "NetdevHook",
     "Object",
     "Policy",

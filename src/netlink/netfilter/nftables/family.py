@@ -10,6 +10,7 @@ from netlink.consts import ConnOption
 from netlink.errors import OpError
 from netlink.family import C, Call, Deferred, Do, Dump, Steps, verb
 from netlink.netfilter import nfnetlink
+from netlink.netfilter.nftables._elements import repeats
 from netlink.netfilter.nftables.expr import ObjectType
 from netlink.netfilter.nftables.records import (
     Chain,
@@ -191,7 +192,8 @@ class Conn(nfnetlink.Family[C]):
         """
         for _ in range(_ATTEMPTS):
             found = yield from _whole(self, self.dump_elements(_list_of(of)))
-            if not _repeats(found):
+            # The end of an interval may have the key of the next one's begin.
+            if not repeats(found, Element.key, Element.flags):
                 return found
         raise _busy()
 
@@ -383,12 +385,6 @@ def _whole(nft: Conn[Deferred], call: Call[Batch[_R]]) -> Generator[Any, Any, Ba
     """A dump of one generation."""
     _, (found,) = yield from _at_once(nft, call)
     return found
-
-
-def _repeats(found: Batch[Element]) -> bool:
-    """Whether elements are in a dump twice. The end of an interval may have the key of the next one's begin."""
-    keys = found["key"]
-    return len(set(keys)) < len(found) and len(set(zip(keys, found["flags"], strict=True))) < len(found)
 
 
 def _of_table(found: Batch[_T], table: str | None) -> Batch[_T]:

@@ -15,15 +15,19 @@ import sys
 from collections.abc import Mapping
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
+from netlink.netfilter.nftables._elements import Payloads
 from netlink.netfilter.nftables.expr import AnyExpression, ObjectType, Verdict, wrap
-from netlink.netfilter.nftables.records import ConcatField, Element, ElementFlags, Set, SetFlags
+from netlink.netfilter.nftables.records import ConcatField, Element, ElementFlags, ElementList, Set, SetFlags
+from netlink.schema import Batch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Entry", "Key", "KeyRange", "KeyType", "comment", "elements_of", "entries_of", "make_set"]
+    from typing_extensions import Buffer
+
+__all__ = ["Entry", "Key", "KeyRange", "KeyType", "Keys", "comment", "entries_of", "make_set", "payloads_of"]
 
 
 class KeyType(IntEnum):
@@ -58,6 +62,10 @@ class KeyRange(NamedTuple):
 
 Key: TypeAlias = str | int | IPv4Address | IPv6Address | IPv4Network | IPv6Network | KeyRange | tuple[Any, ...]
 """A key. As text: an address, a network, a range "first-last", a name, or a number. A tuple is a concatenation."""
+
+Keys: TypeAlias = "Iterable[Key] | Mapping[Any, Any] | Batch[Element] | Buffer"
+"""Keys of a set, or keys and values of a map; or elements, as `Conn.elements` reads them. An array, such as one of
+NumPy, has integers, in any byte order that its type tells, or a row of the bytes of each key, as the kernel has it."""
 
 
 class Entry(NamedTuple):
@@ -164,7 +172,7 @@ def make_set(
         name=name,
         flags=flags,
         key_type=number,
-        key_len=sum(_padded(_TYPES[one].length) if concat else _TYPES[one].length for one in types),
+        key_len=_key_length(types),
         fields=[ConcatField(len=_TYPES[one].length) for one in types] if concat and interval else None,
         data_type=data if isinstance(data, KeyType) else _VERDICT if data is Verdict else None,
         data_len=_TYPES[data].length if isinstance(data, KeyType) else None,
@@ -187,31 +195,55 @@ def _userdata(key: KeyType | None, data: Any, remark: str | None) -> bytes:
     return made if remark is None else made + comment(remark, _SET_COMMENT)
 
 
-def elements_of(
+def payloads_of(
     of: Set,
-    keys: Iterable[Key] | Mapping[Any, Any],
+    keys: Keys,
     *,
     timeout: float | None = None,
     remark: str | None = None,
-) -> list[Element]:
-    """The elements of a set for keys, or for keys and values of a map. Intervals are merged where they meet or overlap,
-    if they have the same value. ValueError for intervals of a map that overlap with different values.
+) -> list[bytes]:
+    """The payloads of requests about elements of a set: for keys, for keys and values of a map, or for a batch of
+    elements. Intervals are merged where they meet or overlap, if they have the same value. ValueError for intervals of
+    a map that overlap with different values.
     """
+    made = Payloads(
+        ElementList.elements, ElementList(family=of.family, table=of.table, set=of.name, set_id=of.id).encode()
+    )
+    if isinstance(keys, Batch):
+        if timeout is not None or remark is not None:
+            raise TypeError("elements of a batch have timeouts and comments of their own")
+        made.add_records(cast("Batch[Element]", keys))
+        return made.payloads()
     types = _types_of(of)
-    is_map = bool(_flags(of) & (SetFlags.MAP | SetFlags.OBJECT))
+    flags = _flags(of)
+    is_map = bool(flags & (SetFlags.MAP | SetFlags.OBJECT))
     if is_map != isinstance(keys, Mapping):
         raise TypeError(f"the set {of.name} takes {'a mapping of keys to values' if is_map else 'keys without values'}")
-    given: Any = keys
-    pairs: Iterable[tuple[Any, Any]] = given.items() if is_map else ((key, None) for key in given)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"key": bytes(_key_length(types))}
     if timeout is not None:
         options["timeout"] = _milliseconds(timeout)
     if remark is not None:
         options["userdata"] = comment(remark)
-    if len(types) == 1 and _flags(of) & SetFlags.INTERVAL:
-        spans = ((*_span(types[0], key), value) for key, value in pairs)
-        return list(_intervals(of, spans, _TYPES[types[0]].length, options))
-    return [_element(of, types, key, {**options, **_value(of, value)}) for key, value in pairs]
+    interval, merged = bool(flags & SetFlags.INTERVAL), len(types) == 1
+    data = KeyType(of.data_type or 0) if flags & SetFlags.MAP and of.data_type != _VERDICT else None
+    if interval and not merged:
+        options["key_end"] = options["key"]
+
+    def template(value: Any) -> bytes:
+        return Element(**options, **_value(of, bytes(_TYPES[data].length) if data is not None else value)).encode()
+
+    made.add_keys(
+        keys.items() if isinstance(keys, Mapping) else keys,
+        tuple(map(_part, types)),
+        _ends,
+        template,
+        value=None if data is None else _part(data),
+        end=Element(key=options["key"], flags=ElementFlags.INTERVAL_END).encode() if interval and merged else None,
+        spans=interval,
+        is_map=is_map,
+        name=of.name,
+    )
+    return made.payloads()
 
 
 def entries_of(of: Set, elements: Iterable[Element]) -> list[Entry]:
@@ -224,6 +256,11 @@ def entries_of(of: Set, elements: Iterable[Element]) -> list[Entry]:
 
 def _padded(length: int) -> int:
     return (length + 3) & ~3
+
+
+def _key_length(types: list[KeyType]) -> int:
+    """The bytes of a key: the fields of a concatenation are padded."""
+    return sum(_padded(_TYPES[one].length) for one in types) if len(types) > 1 else _TYPES[types[0]].length
 
 
 def _milliseconds(seconds: float | None) -> int | None:
@@ -285,6 +322,24 @@ def _wrong(type_: KeyType, value: Any) -> bytes:
     raise ValueError(f"{value!r} is no {type_.name}") from None
 
 
+def _part(type_: KeyType) -> tuple[KeyType, int, str]:
+    """A type, as `Payloads` wants it."""
+    length, host = _TYPES[type_]
+    if type_ in _ADDRESSES:
+        return type_, length, "4" if length == 4 else "6"
+    return type_, length, "" if length > 8 else "h" if host else "b"
+
+
+def _ends(type_: KeyType, key: Any, interval: bool) -> tuple[bytes, bytes]:
+    """The first and the last key of what may be an interval. ValueError for what is no key of the type."""
+    if not interval:
+        data = _bytes(type_, key)
+        return data, data
+    length = _TYPES[type_].length
+    first, last = _span(type_, key)
+    return first.to_bytes(length, "big"), last.to_bytes(length, "big")
+
+
 def _span(type_: KeyType, key: Any) -> tuple[int, int]:
     """The first and the last key of an interval, as numbers in network byte order."""
     if isinstance(key, str):
@@ -313,47 +368,6 @@ def _span(type_: KeyType, key: Any) -> tuple[int, int]:
     return first, first
 
 
-def _intervals(
-    of: Set, spans: Iterator[tuple[int, int, Any]], length: int, options: dict[str, Any]
-) -> Iterator[Element]:
-    """The elements of intervals: the first key, and the first one behind it, if there is one."""
-    merged: list[list[Any]] = []
-    for first, last, value in sorted(spans, key=lambda span: span[:2]):
-        before = merged[-1] if merged else None
-        if before is None or first > before[1] + 1 or (first == before[1] + 1 and value != before[2]):
-            merged.append([first, last, value])
-        elif value != before[2]:
-            raise ValueError(f"intervals of {of.name} overlap, with the values {before[2]!r} and {value!r}")
-        else:
-            before[1] = max(before[1], last)
-    most = (1 << length * 8) - 1
-    for first, last, value in merged:
-        yield Element(key=first.to_bytes(length, "big"), **options, **_value(of, value))
-        if last < most:
-            yield Element(key=(last + 1).to_bytes(length, "big"), flags=ElementFlags.INTERVAL_END)
-
-
-def _element(of: Set, types: list[KeyType], key: Key, options: dict[str, Any]) -> Element:
-    """The element of one key, which may have ranges in a concatenation."""
-    fields: tuple[Any, ...] = key if len(types) > 1 and isinstance(key, tuple) else (key,)
-    if len(fields) != len(types):
-        raise ValueError(f"{key!r} is no key of {of.name}: want {len(types)} fields")
-    if not _flags(of) & SetFlags.INTERVAL:
-        parts = [_bytes(type_, field) for type_, field in zip(types, fields, strict=True)]
-        return Element(key=_joint(parts), **options)
-    spans = [(type_, *_span(type_, field)) for type_, field in zip(types, fields, strict=True)]
-    first = _joint([begin.to_bytes(_TYPES[type_].length, "big") for type_, begin, _ in spans])
-    last = _joint([end.to_bytes(_TYPES[type_].length, "big") for type_, _, end in spans])
-    return Element(key=first, key_end=last, **options)
-
-
-def _joint(parts: list[bytes]) -> bytes:
-    """A concatenation: fields are padded to 4 bytes."""
-    if len(parts) == 1:
-        return parts[0]
-    return b"".join(part.ljust(_padded(len(part)), b"\0") for part in parts)
-
-
 def _value(of: Set, value: Any) -> dict[str, Any]:
     """The value of an element of a map, as fields of the record."""
     if _flags(of) & SetFlags.OBJECT:
@@ -362,7 +376,7 @@ def _value(of: Set, value: Any) -> dict[str, Any]:
         return {}
     if of.data_type == _VERDICT:
         return {"verdict": value}
-    return {"data": _bytes(KeyType(of.data_type or 0), value)}
+    return {"data": value}
 
 
 # Reading

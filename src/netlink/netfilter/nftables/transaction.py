@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
 from netlink import Header, Message
 from netlink.consts import NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, HeaderFlags, NetfilterSubsystem
-from netlink.errors import EncodeError, OpError
+from netlink.errors import OpError
 from netlink.family import C, Call
 from netlink.netfilter import nfnetlink
+from netlink.netfilter.nftables._elements import Payloads
 from netlink.netfilter.nftables.records import (
     Chain,
     Command,
-    Element,
     ElementList,
     Flowtable,
     Object,
@@ -22,22 +22,21 @@ from netlink.netfilter.nftables.records import (
     Table,
     key_of,
 )
-from netlink.netfilter.nftables.sets import elements_of
+from netlink.netfilter.nftables.sets import payloads_of
 from netlink.schema import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator, Iterable, Mapping
+    from collections.abc import Awaitable, Generator
 
     from netlink.aio import AsyncConn
     from netlink.conn import Conn as NetlinkConn
     from netlink.netfilter.nftables.family import Conn
-    from netlink.netfilter.nftables.sets import Key
+    from netlink.netfilter.nftables.sets import Keys
 
 __all__ = ["Failure", "Transaction", "TransactionError"]
 
 _R = TypeVar("_R", Table, Chain, Rule, Set, ElementList, Object, Flowtable)
 
-_ROOM = 0xFFFF - 4  # of a list of elements: the payload of an attribute
 _BEGIN, _FIRST = 0, 1  # numbers of messages in a batch
 
 HINTS = {
@@ -82,7 +81,8 @@ class Failure(NamedTuple):
     """A change that the kernel refused.
 
     row: the number of the change in the transaction, from 0 on; None if it is all of it that fails, such as a set that
-    no rule uses. command, record: what was to be changed. error: the refusal, with `attribute`, `offset` and `message`
+    no rule uses. command, record: what was to be changed; of elements by their keys, an `ElementList` of those of the
+    refused message, of which a large change has several. error: the refusal, with `attribute`, `offset` and `message`
     as far as the kernel gives them.
     """
 
@@ -102,8 +102,10 @@ class TransactionError(OpError):
 
 
 class _Change(NamedTuple):
+    """record: None for elements of `Transaction.add_elements`, which the messages have."""
+
     command: Command
-    record: Record
+    record: Record | None
 
 
 class Transaction(Generic[C]):
@@ -171,7 +173,7 @@ class Transaction(Generic[C]):
     def add_elements(
         self,
         of: Set,
-        keys: Iterable[Key] | Mapping[Any, Any],
+        keys: Keys,
         *,
         timeout: float | None = None,
         remark: str | None = None,
@@ -179,27 +181,27 @@ class Transaction(Generic[C]):
         """Add elements to a set, by keys, or to a map, by a mapping of keys to values.
 
         of: the whole record, as `sets` or `get` return it, or of `make_set`. keys: of an interval set also networks and
-        ranges, which are merged where they meet or overlap. values: of a map, addresses and numbers, `Verdict` or names
-        of objects. timeout: seconds, if the set has timeouts. remark: a comment of each.
+        ranges, which are merged where they meet or overlap; an array of integers, such as one of NumPy, or of bytes
+        with a row for each key; or a batch of `Element` records, as `Conn.elements` returns it, with all that they
+        have. values: of a map, addresses and numbers, `Verdict` or names of objects. timeout: seconds, if the set has
+        timeouts. remark: a comment of each.
 
         The transaction fails with EEXIST if an interval overlaps one of the set, and with ENFILE if the set is full.
         ValueError for a key that is none of the set's type, and for a record without types.
         """
-        found = elements_of(of, keys, timeout=timeout, remark=remark)
-        if found:
-            self.add(self._list(of, found))
+        self._elements(Command.NEWSETELEM, HeaderFlags.CREATE, payloads_of(of, keys, timeout=timeout, remark=remark))
 
-    def delete_elements(self, of: Set, keys: Iterable[Key] | Mapping[Any, Any]) -> None:
+    def delete_elements(self, of: Set, keys: Keys) -> None:
         """Delete elements of a set by their keys, or of a map by keys and values. ENOENT if one is not there.
 
         An interval is deleted as a whole: its keys are those with which it was added, or as `Conn.entries` has them.
         """
-        found = elements_of(of, keys)
-        if found:
-            self.delete(self._list(of, found))
+        self._elements(Command.DELSETELEM, 0, payloads_of(of, keys))
 
-    def _list(self, of: Set, elements: list[Element]) -> ElementList:
-        return ElementList(family=of.family, table=of.table, set=of.name, set_id=of.id, elements=elements)
+    def _elements(self, command: Command, flags: int, payloads: list[bytes]) -> None:
+        """Note a change of elements, if there are any. Its record is made when a failure needs it."""
+        if payloads:
+            self._note(command, flags, None, payloads)
 
     def delete(self, one: _R) -> None:
         """Delete an object, or elements of a set. It is a failure (ENOENT) if it is not there.
@@ -251,16 +253,18 @@ class Transaction(Generic[C]):
 
     def _add(self, command: Command, flags: int, one: _R, sent: Record) -> _R:
         """Note a change. one: the object; sent: the record of the request."""
-        if self._done:
-            raise ValueError("the transaction was committed: begin another one")
-        payloads = _split(sent) if isinstance(sent, ElementList) else [sent.encode()]
         if self._echo and isinstance(one, tuple(_KINDS)) and command == _KINDS[type(one)].new:
             flags |= 0 if isinstance(one, ElementList) else HeaderFlags.ECHO
+        self._note(command, flags, one, _split(sent) if isinstance(sent, ElementList) else [sent.encode()])
+        return one
+
+    def _note(self, command: Command, flags: int, one: Record | None, payloads: list[bytes]) -> None:
+        if self._done:
+            raise ValueError("the transaction was committed: begin another one")
         header = Header(type=command, flags=HeaderFlags.REQUEST | flags)
         self._messages += [Message(header, payload) for payload in payloads]
         self._rows += [len(self._changes)] * len(payloads)
         self._changes.append(_Change(command, one))
-        return one
 
     # Making them
 
@@ -350,7 +354,8 @@ class Transaction(Generic[C]):
             change = self._changes[row]
             asked = _DECLARATIONS[message.header.type]
             Call(message.header.type, message.data, request=asked, hints=HINTS).explain(error)
-            failures.append(Failure(row, change.command, change.record, error))
+            record = change.record if change.record is not None else asked.decode(message.data)
+            failures.append(Failure(row, change.command, record, error))
         first = failures[0]
         raised = TransactionError(op, first.error)
         assert isinstance(raised, TransactionError)
@@ -443,22 +448,10 @@ def _placed(rule: Rule, at: Rule | int | None) -> Rule:
 
 def _split(whole: ElementList) -> list[bytes]:
     """The payloads of lists with all elements. The length of a list has 16 bits."""
-    elements = whole.elements or ()
-    if not elements:
-        return [whole.encode()]
-    payloads: list[bytes] = []
-    begin, count = 0, max(_ROOM // (len(elements[0].encode()) + 4), 1)
-    while begin < len(elements):
-        part = elements[begin : begin + count]
-        try:
-            payloads.append(whole.replace(elements=part).encode())
-        except EncodeError:
-            if len(part) == 1:
-                raise
-            count = len(part) // 2
-            continue
-        begin += len(part)
-    return payloads
+    head = whole.replace(elements=None).encode()
+    made = Payloads(ElementList.elements, head)
+    made.add_records(whole.elements or ())
+    return made.payloads() or [head]
 
 
 def _text(failure: Failure) -> str:
