@@ -5,7 +5,7 @@
 #ifndef NETLINK_CHECKSUM_H
 #define NETLINK_CHECKSUM_H
 
-#include "_engine/packet.h"
+#include "packet.h"
 
 /* What nl_fix_checksums refuses. */
 enum nl_checksum_fault {

@@ -56,7 +56,8 @@ static inline int nl_ledger_has(const struct nl_ledger *l, uint32_t number)
 /* Whether one of the displaced was counted down for a number that is in no slot. */
 static inline int nl_ledger_settle_displaced(struct nl_ledger *l, uint32_t number)
 {
-    if (atomic_load_explicit(&l->newest, memory_order_relaxed) - number <= l->mask)
+    int32_t age = (int32_t)(atomic_load_explicit(&l->newest, memory_order_relaxed) - number);
+    if (age <= (int32_t)l->mask)
         return 0;
     int64_t left = atomic_load(&l->displaced);
     while (left > 0)
