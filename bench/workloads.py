@@ -782,6 +782,12 @@ TYPED = "2 fields read"
 DO = (
     Contender("C send and recv", "raw", ("request", "getfamily"), "nothing looked at"),
     Contender(EXECUTE, "fastnetlink-by-spec", ("do", "execute"), "a Message, its attributes not looked at"),
+    Contender(
+        "fastnetlink Conn.execute, acknowledged",
+        "fastnetlink-by-spec",
+        ("do", "execute-acknowledged"),
+        "the same with NLM_F_ACK, as by spec: the kernel sends two messages",
+    ),
     Contender("fastnetlink generic execute", "fastnetlink-by-spec", ("do", "generic"), "the same of generic netlink"),
     Contender("fastnetlink Do", "fastnetlink-by-spec", ("do", "declared"), f"nlctrl.Conn.get: a record, {TYPED}"),
     Contender("fastnetlink Do, async", "fastnetlink-by-spec", ("do", "declared-async"), "the same, awaited"),

@@ -2,7 +2,7 @@
 
 dump batch|fields [loops=N]                                   routes of IPv4, by the spec rt-route
 load yaml|json|parse-yaml|parse-json|declare FILE             a spec, for the first time in this process
-do execute|generic|declared|declared-async|spec|spec-async count=N
+do execute|execute-acknowledged|generic|declared|declared-async|spec|spec-async count=N
                                                               CTRL_CMD_GETFAMILY of "nlctrl"
 """
 
@@ -89,14 +89,19 @@ def load(how: str, path: Path) -> Result:
 
 
 def sum_of(family: Any) -> int:
-    return int(family.version or 0) + int(getattr(family, "id", None) or getattr(family, "family_id", None) or 0)
+    number: int = family.version + family.id
+    return number
+
+
+def sum_of_spec(family: Any) -> int:
+    number: int = family.version + family.family_id
+    return number
 
 
 def do(how: str, count: int) -> Result:
-    if how == "execute":
-        message = Message(
-            Header(type=GenericID.CTRL, flags=HeaderFlags.REQUEST), struct.pack("=BBH", GET_FAMILY, 1, 0) + REQUEST
-        )
+    if how in ("execute", "execute-acknowledged"):
+        flags = HeaderFlags.REQUEST if how == "execute" else HeaderFlags.REQUEST | HeaderFlags.ACKNOWLEDGE
+        message = Message(Header(type=GenericID.CTRL, flags=flags), struct.pack("=BBH", GET_FAMILY, 1, 0) + REQUEST)
         with netlink.dial(Family.GENERIC) as conn:
             return repeated(lambda: conn.execute(message), count)
     if how == "generic":
@@ -107,7 +112,7 @@ def do(how: str, count: int) -> Result:
         with nlctrl.dial() as ctrl:
             return repeated(lambda: ctrl.get(name=NAME), count, sum_of)
     with dial(ynl.load(NAME)) as spec:
-        return repeated(lambda: spec.getfamily.do(family_name=NAME), count, sum_of)
+        return repeated(lambda: spec.getfamily.do(family_name=NAME), count, sum_of_spec)
 
 
 def repeated(request: Callable[[], Any], count: int, read: Callable[[Any], int] = lambda answer: 0) -> Result:
@@ -124,10 +129,11 @@ async def do_async(how: str, count: int) -> Result:
     async with dial_async(of) as family:
         ask = family.get if how == "declared-async" else family.getfamily.do
         fields = {"name" if how == "declared-async" else "family_name": NAME}
+        read = sum_of if how == "declared-async" else sum_of_spec
         await ask(**fields)
         result = Result()
         for _ in range(count):
-            result.sum += sum_of(await ask(**fields))
+            result.sum += read(await ask(**fields))
         result.items = count
     return result
 

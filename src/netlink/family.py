@@ -31,7 +31,7 @@ from netlink._codec import Message
 from netlink._engine.record import Batch, Field, Record
 from netlink._engine.rows import Rows
 from netlink._io.address import Address
-from netlink._io.exchange import Call, Method
+from netlink._io.exchange import Call, Connected, Method, Request
 from netlink._io.source import kinds_of, open_source
 from netlink.config import Config
 from netlink.conn import ROWS, BaseConn, Conn, open_conn
@@ -123,7 +123,7 @@ class Deferred:
         return "<no connection>"
 
 
-class Family(Generic[C]):
+class Family(Connected, Generic[C]):
     """The base of families: operations and verbs over a connection.
 
     protocol, in the class statement: NETLINK_* of linux/netlink.h.
@@ -132,7 +132,7 @@ class Family(Generic[C]):
 
     protocol: ClassVar[int] = -1
     hints: ClassVar[Mapping[int, str]] = {}
-    _patterns: ClassVar[dict[Operation[Any, ..., Any], Call[Any]]] = {}  # the call of each, but for its payload
+    _calls_of_class: ClassVar[dict[Operation[Any, ..., Any], Call[Any]]] = {}
     conn: C
 
     def __init_subclass__(cls, *, protocol: int | None = None) -> None:
@@ -141,10 +141,11 @@ class Family(Generic[C]):
             cls.protocol = protocol
         for base in cls.__mro__[1:]:
             cls.hints = {**getattr(base, "hints", {}), **cls.hints}
-        cls._patterns = {}
+        cls._calls_of_class = {}
 
     def __init__(self, conn: C) -> None:
         self.conn = conn
+        self._empty_calls = self._calls_of_class
         self._calls: Any = None
 
     @property
@@ -166,11 +167,16 @@ class Family(Generic[C]):
         return found if issubclass(type(found), (Operation, Listen)) and found.name == name else None
 
     def call(self, operation: Operation[Any, ..., Any], payload: bytes) -> Call[Any]:
-        """The call of an operation. A protocol that changes all of its calls overrides this method."""
-        pattern = self._patterns.get(operation)
-        if pattern is None:
-            pattern = self._patterns[operation] = self.pattern(operation)
-        return pattern.with_payload(payload)
+        """The call of an operation."""
+        return self.empty_call(operation).with_payload(payload)
+
+    def empty_call(self, operation: Operation[Any, ..., Any]) -> Call[Any]:
+        """The call of an operation with no payload, made once for a class: the pattern of all its calls."""
+        calls = self._calls_of_class
+        call = calls.get(operation)
+        if call is None:
+            call = calls[operation] = self.pattern(operation)
+        return call
 
     def pattern(self, operation: Operation[Any, ..., Any], **options: Any) -> Call[Any]:
         """The call of an operation with any payload. A protocol overrides this method to add options of `Call`."""
@@ -215,7 +221,7 @@ class Family(Generic[C]):
             raise TypeError(f"{operation.name} is no operation for many rows: it has a reply, or no request")
         if not isinstance(rows, Batch):
             rows = list(rows)
-        pattern = self.call(operation, b"")
+        pattern = self.empty_call(operation)
         if pattern.skip or pattern.address is not None:
             raise TypeError(f"{operation.name} is not for many rows: its messages have the header of a protocol")
         header = pattern.message.header
@@ -337,7 +343,7 @@ if TYPE_CHECKING:
         def __call__(self, *args: P.args, **kwargs: P.kwargs) -> _R_co: ...
 
 
-class Operation(Method, Generic[_Q, P, _R]):
+class Operation(Request, Generic[_Q, P, _R]):
     """A kind of request: a `Do`, a `DoMany` or a `Dump`."""
 
     many: ClassVar[bool] = False  # its reply is a dump
@@ -365,8 +371,8 @@ class Operation(Method, Generic[_Q, P, _R]):
             raise TypeError("within= is that of a Dump")
         if optional and (self.many or self.several or reply is None):
             raise TypeError("a reply that is optional is that of a Do, and needs its declaration")
+        super().__init__(request)
         self.command = command
-        self.request: Any = request
         self.reply = reply
         self.flags = int(flags)
         self.answer = answer
@@ -374,39 +380,9 @@ class Operation(Method, Generic[_Q, P, _R]):
         self.within = within
         self.hints: Mapping[int, str] = hints or {}
         self.__doc__ = doc
-        self.name = ""
 
     def __set_name__(self, owner: type[Family[Any]], name: str) -> None:
         _named(self, owner, name)
-
-    def payload(self, records: tuple[Any, ...], fields: dict[str, Any]) -> bytes:
-        """The payload of a request, from one record or from the fields of one.
-
-        TypeError for wrong arguments, EncodeError for a wrong value.
-        """
-        request = self.request
-        if request is None:
-            if records or fields:
-                raise TypeError(f"{self.name} takes no arguments, got {', '.join([*map(repr, records), *fields])}")
-            return b""
-        if records:
-            if fields:
-                raise TypeError(f"{self.name} takes a {request.__name__} or its fields, not both")
-            record = records[0]
-            if len(records) > 1 or type(record) is not request:
-                raise TypeError(f"{self.name} takes a {request.__name__}, not {', '.join(map(repr, records))}")
-        else:
-            try:
-                record = request(**fields)
-            except TypeError as error:
-                raise TypeError(f"{self.name}: {error}") from None
-        payload: bytes = record.encode()
-        return payload
-
-    def __call__(self, family: Family[Any], /, *records: Any, **fields: Any) -> Any:
-        """Run the operation, as a method of a family object."""
-        payload = self.payload(records, fields) if records or fields or self.request is not None else b""
-        return family.conn.execute(family.call(self, payload))
 
     @property
     def __signature__(self) -> Signature:

@@ -318,6 +318,7 @@ class _Double:
                 self._lookups[_looks(call.address.lookup.message)] = call.address.lookup
         for each in (of, of.calls):
             vars(each)["call"] = self._watching(each.call)
+            each._empty_calls = None
         for listen, items in self.streams.items():
             vars(of)[listen.name] = _opener(of, listen, items, self.operations)
         return family

@@ -181,6 +181,8 @@ cdef extern from "_engine/plan.h" nogil:
                         const nl_place *place) noexcept
     int nl_decode_submessage(nl_decoder *d, const nl_set *set, const nl_op *op, const uint8_t *payload, size_t size,
                              const nl_place *place) noexcept
+    int nl_decode(const nl_set *set, const uint8_t *payload, size_t size, uint8_t *record, nl_area *heap,
+                  nl_area *datagrams, nl_fault *fault) noexcept
     int nl_encode(const nl_set *set, const uint8_t *record, const nl_bytes *bytes, nl_area *out) noexcept
     size_t nl_struct_width(const nl_op *op) noexcept
 
@@ -200,6 +202,7 @@ cdef class Table:
     cdef nl_case *cases
     cdef list parts                 # owners of the memory that the C arrays point to
     cdef list names                 # of the fields, by op
+    cdef dict fields                # of the class, by name
     cdef list later                 # pairs of a position in ops and a Field whose classes are declared later
     cdef int complete               # whether all ops that it leads to have their sets; atomic
 
@@ -277,6 +280,10 @@ cdef class Field:
     cdef object called(self, object declared)
     cdef object load(self, Record record)
     cdef object load_value(self, Store store, const uint8_t *at)
+    cdef int store_wire(self, nl_decoder *decoder, const nl_set *set, const nl_op *op, const nl_place *place,
+                        const uint8_t *data, size_t size, object value) except -1
+    cdef int store_in(self, Table table, Store store, object value, Field header) except -1
+    cdef int store_blank(self, uint8_t *record) except -1
     cdef uint32_t annex_of(self, Store store, uint8_t *record) except 0
     cdef object load_list(self, Store store, const uint8_t *at)
     cdef object number(self, uint64_t value)
@@ -319,6 +326,8 @@ cdef nl_pool *pool_of_stores() noexcept
 cdef Table declared_table(object cls)
 cdef Table table_of(object cls)
 cdef object fault_error(object cls, Table table, const nl_fault *fault)
+cdef Record decoded(object cls, Table table, const uint8_t *payload, size_t size)
+cdef bytes payload_of(object cls, Table table, dict values, const uint8_t *before, Py_ssize_t size)
 cdef Batch make_batch(object cls, Store store)
 cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t *record, const uint8_t *unknown_list,
                      size_t shift) except -1

@@ -14,7 +14,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.number cimport PyNumber_Index
 from cpython.object cimport PyObject
 from cpython.slice cimport PySlice_AdjustIndices, PySlice_Unpack
-from cpython.unicode cimport PyUnicode_DecodeUTF8
+from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.errno cimport E2BIG
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
@@ -51,6 +51,7 @@ cdef extern from *:
     int nl_flag(const int *flag) noexcept
     void nl_set_flag(int *flag) noexcept
     void PyObject_GC_UnTrack(PyObject *op)
+    bint PyUnicode_IS_ASCII(object text) noexcept
 
 cdef extern from "_engine/copy.h" nogil:
     struct nl_copier:
@@ -102,6 +103,7 @@ cdef class Table:
     def __cinit__(self):
         self.parts = []
         self.later = []
+        self.fields = {}
 
     def __dealloc__(self):
         free(self.ops)
@@ -373,7 +375,7 @@ cdef class Recycler:
 
     cdef Store new_store(self):
         """An empty store. Its memory returns here in the end."""
-        cdef Store store = Store()
+        cdef Store store = Store.__new__(Store)
         store.recycler = self
         with cython.critical_section(self):
             if self.full:
@@ -389,7 +391,7 @@ cdef class Recycler:
         cdef Store small
         if store.records.capacity + store.heap.capacity + store.datagrams.capacity <= 8 * size + 4096:
             return store
-        small = Store()
+        small = Store.__new__(Store)
         small.count = store.count
         copy(&small.records, &store.records)
         copy(&small.heap, &store.heap)
@@ -398,6 +400,8 @@ cdef class Recycler:
 
 
 @cython.final
+@cython.no_gc  # a recycler refers to no object
+@cython.freelist(16)
 cdef class Store:
     """The memory of records of one class side by side, and of their heap and datagrams."""
 
@@ -420,16 +424,22 @@ cdef class Store:
 
     cdef int add(self, const nl_set *set, nl_shapes *shapes, const uint8_t *payload, size_t size,
                  nl_fault *fault) noexcept nogil:
-        """Decode one more record. shapes: those of the set. 0, or -1 and the store is unchanged."""
+        """Decode one more record. shapes: those of the set, or NULL. 0, or -1 and the store is unchanged."""
         cdef size_t stride = set.record_size + 4, heap = self.heap.size, datagrams = self.datagrams.size
         if nl_area_reserve(&self.records, stride) < 0:
             fault.kind = NL_FAULT_MEMORY
             return -1
         cdef uint8_t *record = self.records.data + self.records.size
+        cdef int result = 0
         if set.wire_size:
             memset(record, 0, stride)
             nl_decode_struct(set, payload, size, record)
-        elif nl_decode_shaped(shapes, set, payload, size, record, &self.heap, &self.datagrams, fault) < 0:
+        elif shapes is NULL:
+            memset(record, 0, stride)
+            result = nl_decode(set, payload, size, record, &self.heap, &self.datagrams, fault)
+        else:
+            result = nl_decode_shaped(shapes, set, payload, size, record, &self.heap, &self.datagrams, fault)
+        if result < 0:
             self.heap.size = heap
             self.datagrams.size = datagrams
             return -1
@@ -511,7 +521,7 @@ cdef Table table_of(object cls):
 cdef Store fill_store(object cls, object payloads):
     """A store of the records in payloads, an iterable of buffers."""
     cdef Table table = table_of(cls)
-    cdef Store store = Store()
+    cdef Store store = Store.__new__(Store)
     cdef nl_shapes shapes
     cdef nl_fault fault
     cdef Py_buffer views[64]
@@ -543,6 +553,79 @@ cdef Store fill_store(object cls, object payloads):
             PyErr_CheckSignals()
     finally:
         nl_shapes_free(&shapes)
+
+
+cdef Record decoded(object cls, Table table, const uint8_t *payload, size_t size):
+    """The record in a payload. table: that of the class."""
+    cdef Store store = Store.__new__(Store)
+    cdef nl_fault fault
+    if store.add(&table.set, NULL, payload, size, &fault) < 0:
+        raise fault_error(cls, table, &fault)
+    return outermost(cls, table, store, store.records.data)
+
+
+cdef Store stored(object cls, Table table, dict values):
+    """The memory of a new record with values by the names of its fields, and of those of its header."""
+    cdef Store store = Store.__new__(Store)
+    cdef size_t size = table.set.record_size + 4
+    cdef Field field, header = None
+    cdef bytes blank
+    cdef uint8_t *record
+    cdef list late = None
+    if table.set.header is not NULL and values.get("header") is not None:
+        values = whole(cls, table, values)
+    if nl_area_reserve(&store.records, size) < 0:
+        raise MemoryError
+    record = store.records.data
+    memset(record, 0, size)
+    store.records.size = size
+    store.count = 1
+    if table.set.wire_size:
+        blank = bytes(struct_size(table, values))
+        nl_decode_struct(&table.set, <const uint8_t *>PyBytes_AS_STRING(blank), PyBytes_GET_SIZE(blank), record)
+    for name, value in values.items():
+        field = <Field>table.fields.get(name)
+        if field is None:
+            field = member_of_header(cls, table, name)
+            if value is not None and header is None:
+                header = <Field>table.fields["header"]
+                header.store_blank(record)
+        if value is None:
+            continue
+        if field.is_late():
+            late = late or []
+            late.append((field, value))
+        else:
+            field.store_in(table, store, value, header)
+    if late is not None:
+        for field, value in late:
+            field.store_in(table, store, value, header)
+    return store
+
+
+cdef bytes payload_of(object cls, Table table, dict values, const uint8_t *before, Py_ssize_t size):
+    """The payload of a new record with values, behind some bytes. table: that of the class."""
+    cdef Store store = stored(cls, table, values)
+    return encoded(cls, table, store, store.records.data, before, size)
+
+
+cdef bytes encoded(object cls, Table table, Store store, const uint8_t *record, const uint8_t *before,
+                   Py_ssize_t size):
+    """The payload of a record, behind some bytes."""
+    cdef nl_area out
+    cdef bytes payload
+    memset(&out, 0, sizeof(out))
+    try:
+        # Of this size malloc has a block at hand, and most payloads fit.
+        if nl_area_reserve(&out, 1024) < 0:
+            raise MemoryError
+        encode_into(&out, cls, table, store, record)
+        payload = PyBytes_FromStringAndSize(NULL, size + out.size)
+        memcpy(PyBytes_AS_STRING(payload), before, size)
+        memcpy(PyBytes_AS_STRING(payload) + size, out.data, out.size)
+        return payload
+    finally:
+        nl_area_free(&out)
 
 
 cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t *record, const uint8_t *unknown_list,
@@ -585,8 +668,12 @@ cdef class Record:
     @classmethod
     def decode(cls, payload):
         """The record in a payload, the bytes behind nlmsghdr. DecodeError names the path and the byte offset."""
-        cdef Store store = fill_store(cls, (payload,))
-        return outermost(cls, table_of(cls), store, store.records.data)
+        cdef Py_buffer view
+        PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE)
+        try:
+            return decoded(cls, table_of(cls), <const uint8_t *>view.buf, view.len)
+        finally:
+            PyBuffer_Release(&view)
 
     @classmethod
     def decode_many(cls, payloads):
@@ -595,38 +682,10 @@ cdef class Record:
 
     def __init__(self, **values):
         cdef Table table = table_of(type(self))
-        cdef Store store = Store()
-        cdef Field field
-        cdef bytes blank
+        cdef Store store
         if self.store is not None:
             raise AttributeError(f"{type(self).__name__} is immutable")
-        if nl_area_reserve(&store.records, table.set.record_size + 4) < 0:
-            raise MemoryError
-        memset(store.records.data, 0, table.set.record_size + 4)
-        store.records.size = table.set.record_size + 4
-        store.count = 1
-        fields = type(self).__fields__
-        for name in values:
-            if name not in fields:
-                values = whole(type(self), values)
-                break
-        if table.set.wire_size:
-            blank = bytes(struct_size(table, values))
-            nl_decode_struct(&table.set, <const uint8_t *>PyBytes_AS_STRING(blank), PyBytes_GET_SIZE(blank),
-                             store.records.data)
-        late = []
-        for name, value in values.items():
-            field = fields[name]
-            if field.layout is not table:
-                raise TypeError(f"{field.name!r} is not a field of {type(self).__name__}")
-            if value is None:
-                continue
-            if field.is_late():
-                late.append(field)
-            else:
-                field.store_value(&table.set, store, store.records.data, value)
-        for field in late:
-            field.store_value(&table.set, store, store.records.data, values[field.name])
+        store = stored(type(self), table, values)
         self.table = table
         self.base = self.outer = store.records.data
         self.unknown_list = self.base + table.set.record_size
@@ -651,17 +710,7 @@ cdef class Record:
 
         Attributes of unknown types are left out. EncodeError if an attribute is longer than 65531 bytes.
         """
-        cdef Table table = self.checked_table()
-        cdef nl_area out
-        memset(&out, 0, sizeof(out))
-        try:
-            # Of this size malloc has a block at hand, and most payloads fit.
-            if nl_area_reserve(&out, 1024) < 0:
-                raise MemoryError
-            encode_into(&out, type(self), table, self.store, self.base)
-            return PyBytes_FromStringAndSize(<char *>out.data, out.size)
-        finally:
-            nl_area_free(&out)
+        return encoded(type(self), self.checked_table(), self.store, self.base, NULL, 0)
 
     @property
     def unknown(self):
@@ -749,7 +798,7 @@ cdef class Record:
     def __copy__(self):
         """A copy of the record alone, with its unknown attributes."""
         cdef Table table = self.checked_table()
-        cdef Store store = Store()
+        cdef Store store = Store.__new__(Store)
         copy_record(store, &table.set, self.store, self.base, self.unknown_list, self.base - self.outer)
         return outermost(type(self), table, store, store.records.data)
 
@@ -757,24 +806,27 @@ cdef class Record:
         return self.__copy__()
 
 
-cdef dict whole(object cls, dict values):
-    """A constructor's arguments, with the fields of the header gathered in a header."""
-    fields = cls.__fields__
-    shared = cls.__header_fields__
-    own = {}
-    parts = {}
-    for name, value in values.items():
-        if name in fields:
-            own[name] = value
-        elif name in shared:
-            parts[(<Field?>shared[name]).name] = value
-        else:
-            raise TypeError(f"{cls.__name__} has no field {name!r}; it has {', '.join([*fields, *shared])}")
-    header = own.get("header")
-    if header is None:
-        if any(value is not None for value in parts.values()):
-            own["header"] = (<Field?>fields["header"]).cls(**parts)
-    elif type(header) is (<Field?>fields["header"]).cls:
+cdef Field member_of_header(object cls, Table table, name):
+    """The field of the header that has a name in the records of a class."""
+    cdef Field field, header = table.fields.get("header")
+    field = cls.__header_fields__.get(name)
+    if field is None:
+        names = [*table.fields, *cls.__header_fields__]
+        raise TypeError(f"{cls.__name__} has no field {name!r}; it has {', '.join(names)}")
+    if header is None or not header.is_bare_struct() or header.inner is not field.layout:
+        raise TypeError(f"{field.name!r} is not a field of {cls.__name__}")
+    return field
+
+
+cdef dict whole(object cls, Table table, dict values):
+    """A constructor's arguments with a header: fields of the header beside it take the place of its own."""
+    cdef Field field = table.fields.get("header")
+    cdef dict own = dict(values), parts = {}
+    header = values["header"]
+    for name in values:
+        if name not in table.fields:
+            parts[member_of_header(cls, table, name).name] = own.pop(name)
+    if parts and type(header) is field.cls:
         own["header"] = header.replace(**parts)
     return own
 
@@ -987,6 +1039,7 @@ cdef class Field:
                 or self.op_in(set) is not NULL):
             raise TypeError(f"{self.name} is not in the table")
         self.layout = layout
+        layout.fields[self.name] = self
 
     def set_annex(self, Table annex not None, uint32_t reference):
         """Let the field lie in the annex of the records. reference: the offset of the reference to it."""
@@ -1135,13 +1188,13 @@ cdef class Field:
         cdef nl_fault fault
         cdef nl_place place, place_of_all
         cdef nl_frame around
-        cdef nl_attribute attribute
         cdef bytes data
+        cdef const char *text
+        cdef Py_ssize_t size
         cdef const nl_op *op
         cdef nl_sub sub
         cdef uint32_t annex = 0, reference
         cdef uint64_t number
-        cdef int result
         decoder.heap = &store.heap
         decoder.datagrams = &store.datagrams
         decoder.fault = &fault
@@ -1205,21 +1258,15 @@ cdef class Field:
             op = self.op_in(set)
             if op is NULL:
                 raise AssertionError(f"{self.name} is not in its table")
-            if self.kind != NL_K_SUBMESSAGE:
-                decoder.around = &around
-            for data in self.wire(value):
-                attribute.payload = <const uint8_t *>PyBytes_AS_STRING(data)
-                attribute.size = PyBytes_GET_SIZE(data)
-                decoder.start = attribute.payload
-                result = nl_decode_value(&decoder, set, op, &attribute, &place)
-                if result == 0 and self.kind == NL_K_SUBMESSAGE:
-                    result = nl_decode_submessage(&decoder, set, op, attribute.payload, attribute.size, &place)
-                if result < 0:
-                    if fault.kind == NL_FAULT_DEPTH:
-                        raise EncodeError(f"{self.name}: records are nested more than {NL_DEPTH_MAX} deep")
-                    if fault.kind >= NL_FAULT_MEMORY:
-                        raise fault_error(self.owner, self.layout, &fault)
-                    raise EncodeError(f"{self.name}: {value!r}")
+            if self.kind == NL_K_STRING and type(value) is str and PyUnicode_IS_ASCII(value):
+                text = PyUnicode_AsUTF8AndSize(value, &size)
+                self.store_wire(&decoder, set, op, &place, <const uint8_t *>text, size, value)
+            else:
+                if self.kind != NL_K_SUBMESSAGE:
+                    decoder.around = &around
+                for data in self.wire(value):
+                    self.store_wire(&decoder, set, op, &place, <const uint8_t *>PyBytes_AS_STRING(data),
+                                    PyBytes_GET_SIZE(data), value)
             if self.kind == NL_K_SUBMESSAGE and isinstance(value, Record) and not op.outer:
                 memcpy(&sub, record + self.offset, sizeof(sub))
                 if not sub.record or self.choices[sub.which][1] is not type(value):
@@ -1227,6 +1274,40 @@ cdef class Field:
             if self.kind == NL_K_REST:
                 return 0  # it is absent if it has no bytes
         record = store.heap.data + annex if annex else record
+        record[self.presence + (self.bit >> 3)] |= 1 << (self.bit & 7)
+        return 0
+
+    cdef int store_wire(self, nl_decoder *decoder, const nl_set *set, const nl_op *op, const nl_place *place,
+                        const uint8_t *data, size_t size, object value) except -1:
+        """Store the payload of an attribute, which is that of a value."""
+        cdef nl_attribute attribute
+        cdef int result
+        attribute.payload = data
+        attribute.size = size
+        decoder.start = attribute.payload
+        result = nl_decode_value(decoder, set, op, &attribute, place)
+        if result == 0 and self.kind == NL_K_SUBMESSAGE:
+            result = nl_decode_submessage(decoder, set, op, attribute.payload, attribute.size, place)
+        if result < 0:
+            if decoder.fault.kind == NL_FAULT_DEPTH:
+                raise EncodeError(f"{self.name}: records are nested more than {NL_DEPTH_MAX} deep")
+            if decoder.fault.kind >= NL_FAULT_MEMORY:
+                raise fault_error(self.owner, self.layout, decoder.fault)
+            raise EncodeError(f"{self.name}: {value!r}")
+        return 0
+
+    cdef int store_in(self, Table table, Store store, object value, Field header) except -1:
+        """Store a value in the first record of a store. header: the field of the header, if the field may be of it."""
+        cdef uint8_t *record = store.records.data
+        if self.layout is table:
+            return self.store_value(&table.set, store, record, value)
+        return self.store_value(&header.inner.set, store, record + header.offset, value)
+
+    cdef int store_blank(self, uint8_t *record) except -1:
+        """Store a struct of zeros."""
+        cdef bytes blank = bytes(self.inner.set.wire_size)
+        nl_decode_struct(&self.inner.set, <const uint8_t *>PyBytes_AS_STRING(blank), PyBytes_GET_SIZE(blank),
+                         record + self.offset)
         record[self.presence + (self.bit >> 3)] |= 1 << (self.bit & 7)
         return 0
 
@@ -1688,7 +1769,7 @@ cdef class Batch:
         """
         cdef Batch batch, out
         cdef Batch head = None
-        cdef Store store = Store()
+        cdef Store store = Store.__new__(Store)
         cdef bint interrupted = False
         cdef Py_ssize_t i
         cdef const uint8_t *record

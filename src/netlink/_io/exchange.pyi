@@ -161,6 +161,19 @@ class Call(Generic[_T_co]):
 
 class Method: ...
 
+class Connected:
+    conn: Any
+    _empty_calls: dict[Any, Call[Any]] | None
+
+class Request(Method):
+    name: str
+    def __init__(self, request: type[Record] | None) -> None: ...
+    @property
+    def request(self) -> type[Record] | None: ...
+    def __call__(self, family: Any, /, *records: Any, **fields: Any) -> Any: ...
+    def payload(self, records: tuple[Any, ...], fields: dict[str, Any]) -> bytes: ...
+    def run(self, family: Connected, fields: dict[str, Any]) -> Any: ...
+
 @final
 class Exchange:
     sequence: int

@@ -35,7 +35,7 @@ from netlink._codec cimport (
 )
 from netlink._engine.match cimport Match, match_of
 from netlink._engine.receive cimport HUNGRY, Reader
-from netlink._engine.record cimport Field, table_of
+from netlink._engine.record cimport Field, Record, Table, decoded, payload_of, table_of
 from netlink._engine.rows cimport Rows
 from netlink._io.locks cimport Lock, Locks
 from netlink._transport cimport (
@@ -298,11 +298,12 @@ cdef Message message_of(nl_header header, payload):
     return message
 
 
-cdef object declared(cls):
+cdef Table declared(cls):
+    if cls is None:
+        return None
     if not isinstance(cls, type):
         raise TypeError(f"a declaration must be a class, not {cls!r}")
-    table_of(cls)
-    return cls
+    return table_of(cls)
 
 
 cdef object place_of(within, reply):
@@ -342,6 +343,7 @@ cdef class Call:
     cdef readonly object reply
     cdef readonly object match
     cdef readonly object request
+    cdef Table reply_table, request_table
     cdef readonly object hints
     cdef readonly object protocol
     cdef readonly Py_ssize_t skip
@@ -369,10 +371,10 @@ cdef class Call:
             raise TypeError("either optional or several, for a reply that is no dump")
         if within is not None:
             place_of(within, reply if dump else None)
+        self.reply_table = declared(reply)
+        self.request_table = declared(request)
         if reply is not None:
-            match_of(table_of(declared(reply)), match)
-        if request is not None:
-            declared(request)
+            match_of(self.reply_table, match)
         if answer is not None and not (skip and 0 <= answer <= 255):
             raise ValueError(f"answer needs skip, and is a byte, not {answer!r}")
         flags |= NL_F_REQUEST
@@ -445,6 +447,17 @@ cdef class Call:
             payload = self.message.payload[:self.skip] + payload
         return self.copied(message_of(self.message.h, payload))
 
+    cdef Call with_whole(self, payload):
+        """The same call of another request, with its header of the protocol; None for the same request."""
+        return self if payload is None else self.copied(message_of(self.message.h, payload))
+
+    cdef bytes whole(self, dict fields):
+        """The payload of a request with these fields, behind the same header of the protocol."""
+        cdef const uint8_t *before = NULL
+        if self.skip:
+            before = <const uint8_t *>PyBytes_AS_STRING(self.message.payload)
+        return payload_of(self.request, self.request_table, fields, before, self.skip)
+
     def with_type(self, uint16_t type):
         """The same call of messages of a type, without an address."""
         cdef nl_header header = self.message.h
@@ -458,6 +471,7 @@ cdef class Call:
         cdef Call call = Call.__new__(Call)
         call.message = message
         call.reply, call.request, call.hints = self.reply, self.request, self.hints
+        call.reply_table, call.request_table = self.reply_table, self.request_table
         call.protocol, call.match = self.protocol, self.match
         call.skip, call.answer, call.address = self.skip, self.answer, self.address
         call.optional, call.several, call.within = self.optional, self.several, self.within
@@ -486,9 +500,8 @@ cdef class Call:
             message = <Message>item
             if message.h.type >= MIN_TYPE:
                 payload = message.payload or b""
-                data = self.data_of(<const uint8_t *>PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload))
-                if data is not None:
-                    found.append(data)
+                if self.is_answer(<const uint8_t *>PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload)):
+                    found.append(payload[self.skip:])
         if self.several:
             return self.reply.decode_many(found)
         if self.optional and not found:
@@ -498,13 +511,11 @@ cdef class Call:
                           sequence=sequence)
         return self.reply.decode(found[0])
 
-    cdef object data_of(self, const uint8_t *payload, Py_ssize_t size):
-        """The bytes of the reply's declaration in a message; None if the message is no part of the reply."""
-        if size < self.skip:
+    cdef bint is_answer(self, const uint8_t *payload, size_t size) except -1:
+        """Whether a message is part of the reply. DecodeError if it is shorter than the header of its protocol."""
+        if size < <size_t>self.skip:
             raise DecodeError("a message is shorter than the header of its protocol, such as genlmsghdr")
-        if self.answer is not None and payload[0] != <uint8_t>self.answer:
-            return None
-        return PyBytes_FromStringAndSize(<const char *>payload + self.skip, size - self.skip)
+        return self.answer is None or payload[0] == <uint8_t>self.answer
 
     def explain(self, error):
         """Add to an error of this call its hint, and the attribute of the request that it concerns."""
@@ -542,6 +553,77 @@ cdef class Method:
 
     def __get__(self, instance, owner):
         return self if instance is None else PyMethod_New(self, instance)
+
+
+cdef class Connected:
+    """The base of families: a connection, and the calls of its operations without payloads, by operation.
+
+    If it has no such calls, its method `call` makes the call of each request.
+    """
+
+    cdef public object conn
+    cdef public dict _empty_calls
+
+
+cdef class Request(Method):
+    """The base of operations: methods that send one request, of a record or of the fields of one.
+
+    request: the declaration of its payload, or None. name: the operation's.
+    """
+
+    cdef readonly object request
+    cdef bint plain                 # whether the declaration has the constructor of all
+    cdef public str name
+
+    def __init__(self, request):
+        self.request = request
+        self.plain = request is not None and request.__init__ is Record.__init__
+        self.name = ""
+
+    def __call__(self, Connected family not None, /, *records, **fields):
+        """Run the operation, as a method of a family object."""
+        if not records and self.plain:
+            try:
+                return self.run(family, fields)
+            except TypeError as error:
+                raise TypeError(f"{self.name}: {error}") from None
+        return family.conn.execute(family.call(self, self.payload(records, fields)))
+
+    def run(self, Connected family not None, dict fields not None):
+        """Run the operation with the fields of a request."""
+        cdef Call pattern
+        conn = family.conn
+        if family._empty_calls is None:
+            return conn.execute(family.call(self, self.request(**fields).encode()))
+        pattern = family._empty_calls.get(self)
+        if pattern is None:
+            pattern = family.empty_call(self)
+        payload = pattern.whole(fields)
+        if isinstance(conn, Blocking) and type(conn).execute is EXECUTE:
+            return (<Blocking>conn).done(pattern, payload)
+        return conn.execute(pattern.with_whole(payload))
+
+    def payload(self, tuple records not None, dict fields not None):
+        """The payload of a request, from one record or from the fields of one.
+
+        TypeError for wrong arguments, EncodeError for a wrong value.
+        """
+        request = self.request
+        if request is None:
+            if records or fields:
+                raise TypeError(f"{self.name} takes no arguments, got {', '.join([*map(repr, records), *fields])}")
+            return b""
+        if not records:
+            try:
+                return request(**fields).encode()
+            except TypeError as error:
+                raise TypeError(f"{self.name}: {error}") from None
+        if fields:
+            raise TypeError(f"{self.name} takes a {request.__name__} or its fields, not both")
+        record = records[0]
+        if len(records) > 1 or type(record) is not request:
+            raise TypeError(f"{self.name} takes a {request.__name__}, not {', '.join(map(repr, records))}")
+        return record.encode()
 
 
 @cython.final
@@ -797,28 +879,20 @@ cdef class Exchange:
             mark_interrupted(replies)
         return replies
 
-    cdef bint answers_at_once(self, m) except -1:
-        """Whether to try `at_once` for a message or call."""
-        cdef Message message
-        if self.real is None or self.debugger is not None or self.inbox.pending or self.inbox.abandoned:
-            return False
-        if isinstance(m, Call):
-            message = (<Call>m).message
-            if message is None:
-                return False
-            self.check_call(<Call>m)
-        elif isinstance(m, Message):
-            message = m
-        else:
-            return False
-        return message.h.flags & NL_F_DUMP != NL_F_DUMP and (
-            message.payload is None or PyBytes_GET_SIZE(message.payload) <= REQUEST_MAX - NL_HEADER - 3)
+    cdef bint answers_at_once(self, Message m, bytes payload) noexcept:
+        """Whether to try `at_once` for a message; payload: in the place of its own, or None."""
+        if payload is None:
+            payload = m.payload
+        return not (self.real is None or self.debugger is not None or self.inbox.pending or self.inbox.abandoned
+                    or m.h.flags & NL_F_DUMP == NL_F_DUMP
+                    or payload is not None and PyBytes_GET_SIZE(payload) > REQUEST_MAX - NL_HEADER - 3)
 
-    cdef object at_once(self, Message m, Call call):
+    cdef object at_once(self, Message m, Call call, bytes payload, int number):
         """`messages` in the calling thread, over the real socket.
 
         The kernel answers most requests while they are sent, by one datagram of one message, which an acknowledgement
         may follow: nothing waits then, and the GIL is released once. `messages` does what is left of any other reply.
+        payload: in the place of its own, or None. number: the type of the message, or -1 for its own.
         """
         cdef uint8_t datagram[REQUEST_MAX]
         cdef uint32_t sequence = self.next_sequence()
@@ -830,10 +904,16 @@ cdef class Exchange:
         cdef ssize_t got = -EAGAIN, behind = -EAGAIN
         cdef int result = -EINTR
         cdef bint returned = False
-        cdef bint followed = call is not None and call.reply is not None and header.flags & NL_F_ACK
+        cdef bint followed = header.flags & NL_F_ACK and (call is None or call.reply is not None)
         error = None
-        marshalled_size(&header, m.payload, &size)
-        marshal_into(&header, m.payload, datagram, size)
+        if payload is None:
+            payload = m.payload
+        elif not m.h.length:
+            header.length = <uint32_t>nl_align(NL_HEADER + PyBytes_GET_SIZE(payload))
+        if number >= 0:
+            header.type = <uint16_t>number
+        marshalled_size(&header, payload, &size)
+        marshal_into(&header, payload, datagram, size)
         while result == -EINTR:
             with nogil:
                 result = send_from(self.real, datagram, size)
@@ -869,7 +949,9 @@ cdef class Exchange:
                 error = raised
         elif got != -EAGAIN:
             error = receive_error(got, &self.buffer)
-        return step(self, self.messages(m, call, filled(m, sequence, self.pid), error), None, &returned)
+        if call is not None:
+            call = call.with_whole(payload)     # errors name its attributes
+        return step(self, self.messages(m, call, message_of(header, payload), error), None, &returned)
 
     cdef nl_role only_message(self, nl_reply *reply, const nl_buffer *buffer, ssize_t got,
                               nl_message *message) noexcept:
@@ -890,10 +972,8 @@ cdef class Exchange:
             return [parsed(message)]
         if call.reply is None:
             return None
-        if message.header.type >= MIN_TYPE and not call.several:
-            data = call.data_of(message.payload, message.size)
-            if data is not None:
-                return call.reply.decode(data)
+        if message.header.type >= MIN_TYPE and not call.several and call.is_answer(message.payload, message.size):
+            return decoded(call.reply, call.reply_table, message.payload + call.skip, message.size - call.skip)
         try:
             return call.result([parsed(message)], message.header.sequence)
         except OpError as error:
@@ -981,7 +1061,8 @@ cdef class Exchange:
         return 0
 
     cdef int check_call(self, Call call) except -1:
-        if call.protocol is not None and self.protocol is not None and call.protocol != self.protocol:
+        if (call.protocol is not self.protocol and call.protocol is not None and self.protocol is not None
+                and call.protocol != self.protocol):
             raise ValueError(f"{call!r} is for netlink family {call.protocol!r}, "
                              f"but the connection has {self.protocol!r}")
         return 0
@@ -1050,18 +1131,6 @@ cdef class Exchange:
             if (<Call>again).message.h.type == sent.message.h.type:
                 raise error
         return again
-
-    cdef object at_address(self, Call call):
-        """Do a call by address in the calling thread, as `execute`."""
-        cdef bint returned = False
-        sent = self.known(call)
-        if sent is None or not self.answers_at_once(sent):
-            return step(self, self.call(call), None, &returned)
-        try:
-            return self.at_once((<Call>sent).message, sent)
-        except OpError as raised:
-            error = raised
-        return step(self, self.call_again(call, sent, error), None, &returned)
 
     def call_again(self, call, sent, error):
         """Do a call by address again, as `addressed_again`."""
@@ -1757,18 +1826,38 @@ cdef class Blocking:
 
         Raises as `send` and `receive` do, and OpError(op="validate") for a message of another request.
         """
+        cdef Exchange exchange
+        cdef bint returned = False
+        if isinstance(m, Call):
+            return self.done(<Call>m, None)
+        exchange = self.begun()
+        self._executing.take()
+        try:
+            if isinstance(m, Message) and exchange.answers_at_once(<Message>m, None):
+                return exchange.at_once(<Message>m, None, None, -1)
+            return step(exchange, exchange.do(m), None, &returned)
+        finally:
+            self._executing.give_back()
+
+    cdef object done(self, Call call, bytes payload):
+        """`execute` for a call. payload: in the place of its own, or None."""
         cdef Exchange exchange = self.begun()
         cdef bint returned = False
         self._executing.take()
         try:
-            if isinstance(m, Call) and (<Call>m).address is not None:
-                exchange.check_call(<Call>m)
-                return exchange.at_address(<Call>m)
-            if exchange.answers_at_once(m):
-                if isinstance(m, Call):
-                    return exchange.at_once((<Call>m).message, <Call>m)
-                return exchange.at_once(<Message>m, None)
-            return step(exchange, exchange.do(m), None, &returned)
+            exchange.check_call(call)
+            if call.message is not None and exchange.answers_at_once(call.message, payload):
+                if call.address is None:
+                    return exchange.at_once(call.message, call, payload, -1)
+                number = exchange.numbers.get(call.address.name)
+                if number is not None:
+                    try:
+                        return exchange.at_once(call.message, call, payload, number)
+                    except OpError as raised:
+                        error = raised
+                    call = call.with_whole(payload)
+                    return step(exchange, exchange.call_again(call, call.with_type(number), error), None, &returned)
+            return step(exchange, exchange.do(call.with_whole(payload)), None, &returned)
         finally:
             self._executing.give_back()
 
@@ -1776,6 +1865,9 @@ cdef class Blocking:
         if self._exchange is None or self._executing is None or self._receiving is None:
             raise AttributeError(f"{type(self).__name__} has no socket: it was made without __init__")
         return self._exchange
+
+
+cdef object EXECUTE = Blocking.execute
 
 
 def iterate(Exchange exchange not None, Lock lock not None, steps):

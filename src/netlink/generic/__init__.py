@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from netlink.aio import AsyncConn
     from netlink.config import Config, ConfigOptions
     from netlink.conn import Conn as NetlinkConn
+    from netlink.family import Call
 
 __all__ = ["Conn", "Family", "FamilyInfo", "Message", "dial", "dial_async", "nlctrl"]
 
@@ -50,14 +51,23 @@ class Conn(nlctrl.Conn[_C]):
         @property
         def calls(self) -> Conn[_Deferred]: ...
 
-    @_verb
-    def execute(
-        self: Conn[_Deferred], message: Message, family: int, flags: int = _HeaderFlags.REQUEST
-    ) -> _Steps[list[Message]]:
+    @overload
+    def execute(self: Conn[NetlinkConn], message: Message, family: int, flags: int = ...) -> list[Message]: ...
+    @overload
+    def execute(self: Conn[AsyncConn], message: Message, family: int, flags: int = ...) -> Awaitable[list[Message]]: ...
+    @overload
+    def execute(self: Conn[_Deferred], message: Message, family: int, flags: int = ...) -> Call[list[Message]]: ...
+    def execute(self: Conn[Any], message: Message, family: int, flags: int = _HeaderFlags.REQUEST) -> Any:
         """Send a message, and receive its reply, without acknowledgements.
 
         family: its number, as of `get_family`. flags: of nlmsghdr. All else as `netlink.Conn.execute`.
         """
+        if isinstance(self.conn, _Conn):
+            return _unpacked(self.conn.execute(_packed(message, family, flags)))[0]
+        return self._execute(message, family, flags)
+
+    @_verb
+    def _execute(self: Conn[_Deferred], message: Message, family: int, flags: int) -> _Steps[list[Message]]:
         replies: list[_NetlinkMessage] = yield _packed(message, family, flags)
         return _unpacked(replies)[0]
 

@@ -160,22 +160,23 @@ class Operation:
 
     def run(self, family: Any, kind: type[Any], request: Any, fields: dict[str, Any], flags: int) -> Any:
         """The result of a `Do` or a `Dump` over a family, by the way of its connection."""
-        operation, payload = self.prepared(kind, request, fields, flags)
-        return family.conn.execute(family.call(operation, payload))
+        operation = self._calls.get((kind, flags)) or self.declared(kind, flags)
+        if request is None and operation.request is not None:
+            return operation.run(family, self._values.arguments(operation.request, fields))
+        return family.conn.execute(family.call(operation, self.payload(operation, request, fields)))
 
-    def prepared(self, kind: type[Any], request: Any, fields: dict[str, Any], flags: int) -> tuple[Any, bytes]:
-        """The `Do` or `Dump`, and the payload of its request."""
-        operation = self.declared(kind, flags)
+    def payload(self, operation: Any, request: Any, fields: dict[str, Any]) -> bytes:
+        """The payload of a request by a `Do` or `Dump`."""
         if operation.request is None:
-            return operation, operation.payload((), {**(request or {}), **fields})
+            empty: bytes = operation.payload((), {**(request or {}), **fields})
+            return empty
         content: Any = {} if request is None else request
         if fields:
             if not isinstance(content, Mapping):
                 raise TypeError(f"{self.name} takes a record or its fields, not both")
             given: Mapping[str, Any] = content  # pyright: ignore[reportUnknownVariableType]
             content = {**given, **fields}
-        record = self._values.record(operation.request, content)
-        return operation, record.encode()
+        return self._values.record(operation.request, content).encode()
 
     def declared(self, kind: Any, flags: int = 0) -> Any:
         """The `Do` or `Dump` of requests with flags."""
@@ -218,6 +219,8 @@ class BoundOperation:
     value. Both begin with the path of the attribute. OpError as of `netlink.Conn.execute`.
     """
 
+    __slots__ = ("family", "operation")
+
     def __init__(self, operation: Operation, family: SpecFamily[Any]) -> None:
         self.operation = operation
         self.family = family
@@ -235,7 +238,8 @@ class BoundOperation:
 
     def iter_dump(self, request: Any = None, /, *, rows: int = ROWS, nlmsg_flags: int = 0, **fields: Any) -> Any:
         """Request a dump in batches of rows: memory does not grow with the dump."""
-        operation, payload = self.operation.prepared(Dump, request, fields, nlmsg_flags)
+        operation = self.operation.declared(Dump, nlmsg_flags)
+        payload = self.operation.payload(operation, request, fields)
         return self.family.iterate(self.family.call(operation, payload), rows)
 
     def __repr__(self) -> str:

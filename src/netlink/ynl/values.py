@@ -25,8 +25,9 @@ __all__ = ["Values"]
 _LISTS = (engine.NL_K_REPEATED, engine.NL_K_ARRAY)
 
 
-Plan: TypeAlias = "dict[str, tuple[str, Field[Any], Any]]"
-"""For each name that an attribute may have, the name of the field, the field, and the conversion of its values."""
+Plan: TypeAlias = "dict[str, tuple[str, Field[Any], Any, type[Any] | None]]"
+"""For each name that an attribute may have, the name of the field, the field, the conversion of its values, and the
+type of those that need none."""
 
 Path: TypeAlias = "tuple[Path, str | int, Mapping[Any, Any] | None, Plan] | None"
 """The place of a value in a request: that of what is around it, its name or index, and the mapping that it is in, with
@@ -61,6 +62,14 @@ class Values:
         """A record of a mapping. Names have dashes or underscores; the header's members may lie beside attributes."""
         if isinstance(values, Record):
             return self._same(cls, values, path)
+        made = self.arguments(cls, values, path)
+        try:
+            return cls(**made)
+        except (TypeError, EncodeError) as error:
+            raise type(error)(f"{_at(path)}.{error}" if path else str(error)) from None
+
+    def arguments(self, cls: type[Record], values: Any, path: Path = None) -> dict[str, Any]:
+        """The arguments of a class's constructor, of a mapping."""
         if type(values) is not dict and not isinstance(values, Mapping):
             raise TypeError(f"{_at(path, cls.__name__)}: want a mapping, not {values!r}")
         plan = self._plans.get(cls) or self._plan(cls)
@@ -68,7 +77,11 @@ class Values:
         cases: list[tuple[str, Field[Any], Any, Path]] = []
         given: Mapping[Any, Any] = values
         for name, value in given.items():
-            entry = plan.get(name) or plan.get(normal(str(name)))
+            entry = plan.get(name)
+            if entry is not None and type(value) is entry[3]:
+                made[entry[0]] = value
+                continue
+            entry = entry or plan.get(normal(str(name)))
             if entry is None:
                 if name == "unknown":  # attributes without a name, which a dump may have, are not sent
                     continue
@@ -76,7 +89,7 @@ class Values:
                 raise TypeError(f"{_at((path, str(name), given, plan))}: there is no such attribute{known}")
             if value is None:
                 continue
-            field_name, field, convert = entry
+            field_name, field, convert, _ = entry
             if convert is None:
                 cases.append((field_name, field, value, (path, name, given, plan)))
             else:
@@ -84,10 +97,7 @@ class Values:
         # The case of a submessage depends on the field that chooses it.
         for field_name, field, value, where in cases:
             made[field_name] = self._case(field, value, where, made)
-        try:
-            return cls(**made)
-        except (TypeError, EncodeError) as error:
-            raise type(error)(f"{_at(path)}.{error}" if path else str(error)) from None
+        return made
 
     def _same(self, cls: type[Record], record: Record, path: Path) -> Record:
         """A record as one of a class; a set has several classes, with a header and without."""
@@ -107,17 +117,21 @@ class Values:
         header = self._header(cls)
         if header is not None and header.cls is not None:
             for name, field in cls.__header_fields__.items():
-                entry = name, field, self._conversion(field)
+                entry = self._entry(name, field)
                 plan[name] = plan[normal(names[header.cls][field.name])] = entry
-            plan["header"] = "header", header, self._conversion(header)
+            plan["header"] = self._entry("header", header)
         for field_name, name in names[cls].items():
             field = cls.__fields__[field_name]
-            plan[normal(name)] = field_name, field, self._conversion(field)
+            plan[normal(name)] = self._entry(field_name, field)
         plan |= {name: plan[normal(names[cls][name])] for name in names[cls]}
         # The names as the spec has them are looked up at once.
         plan |= {name: plan[normal(name)] for name in self._spelled(cls)}
         self._plans[cls] = plan
         return plan
+
+    def _entry(self, name: str, field: Field[Any]) -> tuple[str, Field[Any], Any, type[Any] | None]:
+        convert = self._conversion(field)
+        return name, field, convert, {self._number: int, _text: str, _flag: bool}.get(convert)
 
     @staticmethod
     def _header(declaration: type[Record]) -> Field[Any] | None:
