@@ -5,6 +5,8 @@ from typing_extensions import disjoint_base
 
 from netlink._engine.record import Record
 
+TOO_LONG: str
+
 _R = TypeVar("_R", bound=Record)
 _Members: TypeAlias = Mapping[str, int | tuple[int, int]]
 

@@ -10,6 +10,8 @@ from netlink._engine.match import Match
 from netlink._engine.record import Batch, Field, Record
 from netlink._transport import Socket
 
+TOO_LONG: str
+
 _R = TypeVar("_R", bound=Record)
 
 def batch_of(record: _R) -> Batch[_R]: ...

@@ -161,10 +161,12 @@ class Call(Generic[_T_co]):
 
 class Method: ...
 
+@disjoint_base
 class Connected:
     conn: Any
     _empty_calls: dict[Any, Call[Any]] | None
 
+@disjoint_base
 class Request(Method):
     name: str
     def __init__(self, request: type[Record] | None) -> None: ...
