@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from netlink import DecodeError, EncodeError, Header, Message, OpError, nltest
+from netlink import DecodeError, EncodeError, Header, Message, OpError, Overrun, nltest
+from netlink._io.source import ItemSource
 from netlink.family import Call, Operation
 from netlink.netfilter import nftables
 from netlink.netfilter.nftables import Element, ElementList, Family, Rule, Set, Table, expr, records
 from netlink.schema import AttributeSet
+from netlink.stream import Stream
 from probe import c_names, c_values
 
 HEADERS = [
@@ -348,3 +350,29 @@ def test_rows_of_lists_need_a_field_with_them() -> None:
     with pytest.raises(TypeError, match="within needs a dump"):
         Call(1, b"", Element, within=ElementList.elements)
     assert Call(1, b"", Element, dump=True, within=ElementList.elements).within is ElementList.elements
+
+
+@pytest.mark.parametrize("mark", [True, False])
+def test_a_commit_that_a_loss_divides_is_left_out(mark: bool) -> None:
+    """Its rest, which is behind the Overrun, too; that of another generation is whole."""
+
+    def change(generation: int, name: str) -> Table:
+        return Table(header=records.Header(family=Family.INET, res_id=generation & 0xFFFF), name=name)
+
+    def end(generation: int) -> nftables.Generation:
+        return nftables.Generation(id=generation)
+
+    first, second = 0x1FFFF, 0x20000
+    items: list[Any] = [change(first, "whole"), end(first), change(second, "begin"), Overrun(3)]
+    behind: list[Any] = [change(second, "rest"), end(second)], [change(second + 1, "next"), end(second + 1)]
+    for rest in (behind[0] + behind[1], behind[1]):
+        source: Any = ItemSource([*items, *rest], Table, nftables.Generation)
+        with Stream(source, on_overrun="mark" if mark else "raise") as stream:
+            commits = nftables.Commits(stream)
+            assert [one.name for one in next(commits).changes] == ["whole"]
+            if mark:
+                assert isinstance(next(commits), Overrun)
+            else:
+                with pytest.raises(Overrun):
+                    next(commits)
+            assert [[one.name for one in commit.changes] for commit in commits] == [["next"]]

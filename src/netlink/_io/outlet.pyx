@@ -222,6 +222,11 @@ cdef class BatchOutlet(Outlet):
 
     # Losses
 
+    @property
+    def _loss_pending(self):
+        """Whether records are lost and no mark has said so yet: they may be missing before those that come now."""
+        return self.due is not None or self._source.lost != self.reported
+
     cdef bint look(self) except -1:
         """Whether there is a loss to report, or a resync was requested."""
         lost = self._source.lost - self.reported

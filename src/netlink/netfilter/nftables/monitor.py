@@ -89,9 +89,10 @@ def listen(
     together. A rule that is replaced is one event DEL and one NEW.
 
     read_buffer: bytes to queue, as of `netlink.stream.open`.
-    on_overrun: the policy for losses: events that the kernel dropped because the read buffer was full. "raise": Overrun
-        is raised after the records before the loss; the next read continues. "mark": the Overrun is an item of the
-        iteration. Read the ruleset again after either.
+    on_overrun: the policy for losses: events that the kernel dropped because the read buffer was full. `Stream.lost`
+        counts datagrams, each of up to some dozens of changes. "raise": Overrun is raised after the records before the
+        loss; the next read continues. "mark": the Overrun is an item of the iteration. Read the ruleset again after
+        either: changes up to its generation are in it, and may be lost or come later in the stream.
     netns: the network namespace, as in `netlink.Config`.
 
     OpError: PermissionError without CAP_NET_ADMIN.
@@ -154,12 +155,15 @@ class Commits(Generic[_M]):
     """The changes of a stream of `listen`, together for each transaction: an iterator and an asynchronous iterator of
     `Commit`, and of the `Overrun` of a stream with on_overrun="mark".
 
-    Changes before a loss that are not followed by their generation are left out.
+    The kernel tells how much it dropped, and not where. So what was queued together with a loss is left out, and
+    the rest of a transaction whose beginning was read before the Overrun. After an Overrun read the ruleset again, and
+    skip commits up to its generation: they are in it, and the first may lack changes.
     """
 
     def __init__(self, changes: Stream[AnyChange, _M]) -> None:
         self._stream: Stream[Any, Any] = changes
         self._changes: list[AnyChange] = []
+        self._torn: int | None = None  # the low 16 bits of the generation whose changes are before and behind a loss
 
     def __iter__(self) -> Commits[_M]:
         return self
@@ -170,7 +174,7 @@ class Commits(Generic[_M]):
             try:
                 found = self._joined(next(self._stream))
             except Overrun:
-                self._changes.clear()
+                self._tear()
                 raise
             if found is not None:
                 return found
@@ -184,7 +188,7 @@ class Commits(Generic[_M]):
             try:
                 found = self._joined(await anext(self._stream))
             except Overrun:
-                self._changes.clear()
+                self._tear()
                 raise
             if found is not None:
                 return found
@@ -193,12 +197,22 @@ class Commits(Generic[_M]):
         """The commit or loss that an item completes, or None."""
         if isinstance(item, Generation):
             changes, self._changes = self._changes, []
+            torn, self._torn = self._torn, None
+            if self._stream._loss_pending or (torn is not None and torn == (item.id or 0) & 0xFFFF):
+                return None
             return Commit(item, tuple(changes))
         if isinstance(item, Overrun):
-            self._changes.clear()
+            self._tear()
             return item
         self._changes.append(item)
         return None
+
+    def _tear(self) -> None:
+        """Leave out the changes before a loss, and those of their generation behind it."""
+        if self._changes:
+            header: Any = self._changes[-1].header
+            self._torn = header.res_id if header else None
+        self._changes.clear()
 
 
 class TraceSteps(Generic[_M]):
