@@ -304,14 +304,19 @@ def processes(
 def _opened(form: Any, group: int, read_buffer: Any, on_overrun: Any, netns: Any, events: Any) -> Stream[Any, Any]:
     if on_overrun not in ("raise", "mark"):
         raise ValueError(f"on_overrun must be 'raise' or 'mark', not {on_overrun!r}")
-    opened = open_source(
-        Family.CONNECTOR,
-        form,
-        groups=[group],
-        config=Config(netns=netns),
-        read_buffer=read_buffer,
-        matches=() if events is None or events == ProcEvents.ALL else (_match(events),),
-    )
+    try:
+        opened = open_source(
+            Family.CONNECTOR,
+            form,
+            groups=[group],
+            config=Config(netns=netns),
+            read_buffer=read_buffer,
+            matches=() if events is None or events == ProcEvents.ALL else (_match(events),),
+        )
+    except OpError as refused:
+        if refused.errno == errno.EPERM and not refused.hint:
+            refused.hint = _NEEDS_HERE if events is None else _NEEDS
+        raise
     if events is None:
         return Stream(opened, on_overrun=on_overrun)
     source = _Source(opened)
@@ -409,6 +414,7 @@ class _Source(SocketSource[ProcEvent]):
 
 
 _NEEDS = "it needs CAP_NET_ADMIN in the machine's first user namespace"
+_NEEDS_HERE = "it needs CAP_NET_ADMIN in the user namespace that owns the network namespace"
 # Inode numbers of the machine's first namespaces: include/linux/proc_ns.h of the kernel.
 _FIRST = {"user": 0xEFFFFFFD, "pid": 0xEFFFFFFC}
 

@@ -380,6 +380,12 @@ def test_a_user_with_a_number_of_its_own(driver: Callable[[int, int, int, bytes]
         assert not other.read(timeout=0)
 
 
+def test_a_group_without_privilege() -> None:
+    with pytest.raises(PermissionError) as caught:
+        unprivileged(lambda: connector.listen(20))
+    assert "CAP_NET_ADMIN" in caught.value.hint  # type: ignore[attr-defined]
+
+
 def test_a_declaration_of_its_own(driver: Callable[[int, int, int, bytes], None]) -> None:
     with connector.listen(20, 7, Temperature) as stream:
         driver(20, 7, 5, struct.pack("=I", 21))
