@@ -24,6 +24,10 @@ def _attributes(of: str, changes: Mapping[str, Any]) -> dict[str, Any]:
     return {"attribute-sets": {of: {"attributes": changes}}}
 
 
+def _numbers(of: str, numbers: Mapping[str, int]) -> dict[str, Any]:
+    return _attributes(of, {name: {"value": number} for name, number in numbers.items()})
+
+
 _ADDRESS4 = {"display-hint": "ipv4"}
 _ADDRESS6 = {"display-hint": "ipv6"}
 _EITHER = {"type": "binary", "display-hint": "ipv4-or-v6"}
@@ -41,7 +45,9 @@ _MISTAKES: Final[dict[str, list[dict[str, Any]]]] = {
                 "nat-v6-minip": _ADDRESS6,
                 "nat-v6-maxip": _ADDRESS6,
             },
-        )
+        ),
+        # CTA_NAT_PROTO lies before CTA_NAT_V6_MINIP.
+        _numbers("nat-attrs", {"nat-proto": 3, "nat-v6-minip": 4, "nat-v6-maxip": 5}),
     ],
     "ethtool": [
         # Entries that the spec lacks lie before these.
@@ -61,18 +67,29 @@ _MISTAKES: Final[dict[str, list[dict[str, Any]]]] = {
         _attributes("event-attr", {"saddr4": _ADDRESS4, "saddr6": _ADDRESS6, "daddr4": _ADDRESS4, "daddr6": _ADDRESS6}),
     ],
     "nftables": [
-        # NFTA_TABLE_PAD lies before NFTA_TABLE_USERDATA.
-        _attributes("table-attrs", {"userdata": {"value": 6}}),
+        # The spec leaves out NFTA_TABLE_PAD, NFTA_CHAIN_PAD, NFTA_RULE_PAD and NFTA_SET_ELEM_PAD, which lie before.
+        _numbers("table-attrs", {"userdata": 6}),
+        _numbers("chain-attrs", {"flags": 10, "id": 11, "userdata": 12}),
+        _numbers("rule-attrs", {"id": 9, "position-id": 10, "chain-id": 11}),
+        _numbers("setelem-attrs", {"objref": 9, "key-end": 10, "expressions": 11}),
+        # NFTA_LOOKUP_SET_ID lies behind the registers.
+        _numbers("expr-lookup-attrs", {"sreg": 2, "dreg": 3, "set id": 4, "flags": 5}),
+        {"definitions": {"fib-result": {"value-start": 1}}},
         {"mcast-groups": {"list": {"mgmt": {"value": 7}}}},  # NFNLGRP_NFTABLES
     ],
     # NL_POLICY_TYPE_ATTR_PAD lies before NL_POLICY_TYPE_ATTR_MASK.
     "nlctrl": [_attributes("policy-attrs", {"mask": {"value": 12}, "pad": {"value": 11}})],
     "ovs_flow": [
         _attributes("action-attrs", {"psample": {"value": 25}}),  # OVS_ACTION_ATTR_DROP lies before it
-        {"definitions": {"ovs-action-add-mpls": {"members": {"mpls-ethertype": {"type": "u16"}}}}},
+        *(
+            {"definitions": {f"ovs-action-{kind}-mpls": {"members": {"mpls-ethertype": {"type": "u16"}}}}}
+            for kind in ("add", "push")
+        ),
     ],
-    # br_port_fill_attrs sends each of these flags as a u8.
     "rt-link": [
+        # struct ifla_vf_vlan_info
+        {"definitions": {"ifla-vf-vlan-info": {"members": {"vlan-proto": {"type": "u16"}}}}},
+        # br_port_fill_attrs sends each of these flags as a u8.
         _attributes(
             "linkinfo-brport-attrs",
             dict.fromkeys(
@@ -84,7 +101,7 @@ _MISTAKES: Final[dict[str, list[dict[str, Any]]]] = {
                 ),
                 _U8,
             ),
-        )
+        ),
     ],
     "rt-rule": [_attributes("fib-rule-attrs", {"src": _EITHER, "dst": _EITHER})],
     # struct tc_ratespec
