@@ -1055,7 +1055,8 @@ def test_lines_of_the_source_have_the_names_of_the_kernel() -> None:
         "    DARK_BLUE = 5  # COLOUR_DARK_BLUE",
         "    GONE = 0x20  # MARKS_GONE",
         "    GET_GOOD = 18  # GET_GOOD",
-        "    class_: Int = be32()",
+        "    class_: Int = be32()  # class",
+        "class ShopHeader(Struct, aligned=True):  # struct shop_header",
         '            "tree": Tree,',
         "class Good(AttributeSet, lenient=True, ignore=(5,), header=ShopHeader):",
         "    header: ShopHeader | None = None",
@@ -1081,6 +1082,21 @@ def test_a_prefix_is_not_repeated() -> None:
         "GET_GOOD = 18  # RTM_GET_GOOD",
     ):
         assert f"    {line}\n" in text
+
+
+def test_names_of_headers_that_a_spec_does_not_give() -> None:
+    from netlink.ynl import uapi
+
+    assert uapi.prefix("tc", "tc-act-gact-attrs") == "TCA_GACT_"
+    assert uapi.prefix("tc", "tc-act-simple-attrs") == "TCA_DEF_"
+    assert uapi.prefix("tc", "cake-attrs") is None
+    assert uapi.prefix("nobody", "tc-attrs") is None
+    assert uapi.entry_name("rt-link", "linkinfo-vlan-attrs", "flag") == "IFLA_VLAN_FLAGS"
+    assert uapi.entry_name("rt-link", "linkinfo-vlan-attrs", "id") is None
+    struct, members = uapi.struct_name("tc", "tc-fq-codel-xstats")
+    assert struct == "tc_fq_codel_xstats"
+    assert [uapi.member_name(members, name) for name in ("type", "ce-mark")] == ["type", "qdisc_stats.ce_mark"]
+    assert uapi.struct_name("tc", "tc-gen")[0] == ""
 
 
 def test_a_field_may_have_the_name_of_a_kind() -> None:

@@ -13,7 +13,7 @@ import pytest
 from netlink import ynl
 from netlink._engine.record import FORM_PLAIN, NL_K_BINARY
 from netlink.schema import Field, Record, Struct
-from probe import c_names, c_values
+from probe import c_layout, c_names, c_structs, c_values, headers_version
 from ynl_messages import Messages
 
 SPECS = ynl.available()
@@ -97,56 +97,155 @@ def test_source_of_every_family_declares_it(family: Any) -> None:
 
 
 HEADERS = {
-    "conntrack": ["linux/netfilter/nf_conntrack_common.h", "linux/netfilter/nf_conntrack_tcp.h"],
+    "conntrack": [
+        "linux/netfilter/nf_conntrack_common.h",
+        "linux/netfilter/nf_conntrack_sctp.h",
+        "linux/netfilter/nf_conntrack_tcp.h",
+        "linux/netfilter/nfnetlink.h",
+        "linux/netfilter/nfnetlink_conntrack.h",
+    ],
     "devlink": ["linux/devlink.h"],
     "dpll": ["linux/dpll.h"],
     "ethtool": ["linux/ethtool.h", "linux/ethtool_netlink.h"],
     "fou": ["linux/fou.h"],
     "handshake": ["linux/handshake.h"],
     "mptcp_pm": ["linux/mptcp.h", "linux/mptcp_pm.h"],
+    "net-shaper": ["linux/net_shaper.h"],
     "netdev": ["linux/netdev.h"],
     "nfsd": ["linux/nfsd_netlink.h"],
+    "nftables": [
+        "linux/netfilter.h",
+        "linux/netfilter/nf_conntrack_tuple_common.h",
+        "linux/netfilter/nf_nat.h",
+        "linux/netfilter/nf_tables.h",
+        "linux/netfilter/nf_tables_compat.h",
+        "linux/netfilter/nfnetlink.h",
+        "linux/netlink.h",
+    ],
     "nl80211": ["linux/nl80211.h"],
     "nlctrl": ["linux/genetlink.h", "linux/netlink.h"],
+    "ovpn": ["linux/ovpn.h"],
     "ovs_datapath": ["linux/openvswitch.h"],
     "ovs_flow": ["linux/openvswitch.h"],
     "ovs_vport": ["linux/openvswitch.h"],
+    "psp": ["linux/psp.h"],
     "rt-addr": ["linux/rtnetlink.h"],
-    "rt-link": ["linux/if_link.h", "linux/if_tunnel.h", "linux/rtnetlink.h"],
+    "rt-link": [
+        "sys/socket.h",
+        "linux/dpll.h",
+        "linux/if.h",
+        "linux/if_bridge.h",
+        "linux/if_ether.h",
+        "linux/if_link.h",
+        "linux/if_tunnel.h",
+        "linux/if_vlan.h",
+        "linux/rtnetlink.h",
+    ],
     "rt-neigh": ["linux/neighbour.h", "linux/rtnetlink.h"],
     "rt-route": ["linux/rtnetlink.h"],
     "rt-rule": ["linux/fib_rules.h", "linux/rtnetlink.h"],
-    "tc": ["linux/rtnetlink.h", "linux/pkt_sched.h", "linux/pkt_cls.h", "linux/gen_stats.h"],
+    "tc": [
+        "linux/gen_stats.h",
+        "linux/pkt_cls.h",
+        "linux/pkt_sched.h",
+        "linux/rtnetlink.h",
+        *sorted(f"linux/tc_act/{path.name}" for path in Path("/usr/include/linux/tc_act").glob("*.h")),
+    ],
     "tcp_metrics": ["linux/tcp_metrics.h"],
     "team": ["linux/if_team.h"],
+    "wireguard": ["linux/wireguard.h"],
 }
 # Places in arrays that begin with 0, for names that begin with 1; and a number of 32 bits that C has as negative.
 OTHERWISE = re.compile(r"IPV4_DEVCONF_\w+|RXH_DISCARD")
+NEGATIVE = re.compile(r"NFT_(CONTINUE|BREAK|JUMP|GOTO|RETURN)")
+# Numbers of these have the number of nfnetlink's subsystem in their second byte.
+OF_SUBSYSTEMS = ("conntrack", "nftables")
+# Structs that a spec has without the members that came later, or with an item of the array behind them.
+OTHER_SIZES = ("rta_cacheinfo", "rtgenmsg", "tc_pedit_sel", "tc_u32_pcnt", "tc_u32_sel")
+FLEXIBLE = ("keys", "kcnts")
+
+
+def headers_of(family: Any) -> list[str]:
+    found = [name for name in HEADERS.get(family.spec.name, ()) if Path("/usr/include", name).exists()]
+    if "sys/socket.h" in HEADERS.get(family.spec.name, ()) and "sys/socket.h" not in found:
+        found.insert(0, "sys/socket.h")  # in a folder of the architecture
+    if not found:
+        pytest.skip(f"there are no headers of {family.spec.name}")
+    return found
+
+
+def is_in_headers(family: Any) -> bool:
+    """Whether the headers are as new as the spec."""
+    version = re.search(r"linux-doc-(\d+)\.(\d+)", family.spec.file)
+    return version is not None and (int(version[1]), int(version[2])) <= headers_version()
 
 
 def test_numbers_are_those_of_the_kernels_headers(family: Any) -> None:
+    """And every name is one of theirs."""
     from netlink.ynl.declare import source
 
-    headers = [name for name in HEADERS.get(family.spec.name, ()) if Path("/usr/include", name).exists()]
-    if not headers:
-        pytest.skip(f"there are no headers of {family.spec.name}")
+    headers = headers_of(family)
     bits = {made.__name__ for made in family.declarations.entries if made.__name__.endswith("Flags")}
-    numbers: dict[str, tuple[int, bool]] = {}
+    lines: list[tuple[str, int, str]] = []
     declared = ""
     for line in source(family).splitlines():
         declared = match[1] if (match := re.match(r"class (\w+)", line)) else declared
         match = re.match(r"    \w+(?:: .*)? = (?:[\w.]+\()?(\w+)\b.*  # (\w+)$", line)
-        if match is not None and declared != "Event" and match[1][0].isdigit():
-            numbers[match[2]] = int(match[1], 0), declared in bits
-    known = c_names(headers, "|".join(numbers)) if numbers else set()
+        if match is not None and match[1][0].isdigit():
+            lines.append((match[2], int(match[1], 0), declared))
+    names = {name for name, _, _ in lines}
+    known = c_names(headers, "|".join(sorted(names))) if names else set()
+    assert known == names or not is_in_headers(family), sorted(names - known)
     found = c_values(headers, sorted(known))
-    wrong = {
-        name: (numbers[name][0], value)
-        for name, value in found.items()
-        if numbers[name][0] not in ((value, 1 << value if value < 64 else value) if numbers[name][1] else (value,))
-        and not OTHERWISE.fullmatch(name)
-    }
-    assert not wrong
+    for name, number, cls in lines:
+        if name not in known or OTHERWISE.fullmatch(name):
+            continue
+        value = found[name] % (1 << 32) if NEGATIVE.fullmatch(name) else found[name]
+        if cls == "Event":
+            number, value = number % 256, value % 256
+        elif cls == "Command" and family.spec.name in OF_SUBSYSTEMS:
+            number %= 256
+        assert number == value or (cls in bits and 0 <= value < 64 and number == 1 << value), (cls, name)
+
+
+def filled(made: Any, field: Any) -> bytes | None:
+    """A struct with all bits of one field; None for a struct in it."""
+    bits = 8 * field.size
+    for value in (bits and (1 << bits) - 1, -1, b"\xff" * field.size, "255.255.255.255", ":".join(["ff"] * 6)):
+        try:
+            return bytes(made(**{field.name: value}).encode())
+        except (TypeError, ValueError, OverflowError):
+            continue
+    return None
+
+
+def test_structs_lie_as_in_the_kernels_headers(family: Any) -> None:
+    from netlink.ynl.declare import source
+
+    headers = headers_of(family)
+    found: dict[str, tuple[Any, dict[str, str]]] = {}  # of structs: the class, and its fields by member
+    members: dict[str, str] = {}
+    for line in source(family).splitlines():
+        if match := re.match(r"class (\w+)\(Struct\b.*:  # (struct \w+)$", line):
+            made = next(each for each in family.declarations.recipes if each.__name__ == match[1])
+            members = {}
+            found[match[2]] = made, members
+        elif line.startswith("class"):
+            members = {}
+        elif match := re.match(r"    (\w+): .*  # ([\w.]+)$", line):
+            members[match[2]] = match[1]
+    known = c_structs(headers)
+    assert found.keys() <= known or not is_in_headers(family), sorted(found.keys() - known)
+    found = {name: each for name, each in found.items() if name in known}
+    wanted = {name: [f"{m}[]" if m in FLEXIBLE else m for m in of] for name, (_, of) in found.items()}
+    for name, layout in c_layout(headers, wanted).items():
+        made, of = found[name]
+        assert len(made().encode()) == layout.size or name.removeprefix("struct ") in OTHER_SIZES, name
+        for member, place in layout.fields.items():
+            encoded = None if member in FLEXIBLE else filled(made, made.__fields__[of[member]])
+            if encoded is not None:
+                body = encoded[place.offset : place.offset + place.size]
+                assert (len(body), set(body), encoded.count(b"\xff")) == (place.size, {255}, place.size), (name, member)
 
 
 def test_every_operation_has_help(family: Any) -> None:

@@ -123,9 +123,10 @@ class Declarations:
         self.options[made] = options
         return made
 
-    def definition_of(self, enum: type[Any]) -> str | None:
-        """The name of the definition of an enum; None for that of events."""
-        return next((name for (name, _), made in self._enums.items() if made is enum), None)
+    def definition_of(self, cls: type[Any]) -> str | None:
+        """The name of the definition of an enum or a struct; None for the enum of events."""
+        named = [*((name, made) for (name, _), made in self._enums.items()), *self._structs.items()]
+        return next((name for name, made in named if made is cls), None)
 
     def variant_of(self, cls: type[Any]) -> Variant | None:
         """What a class of a set was made for; None for other classes."""

@@ -9,6 +9,7 @@ from netlink.consts import Family as Protocol
 from netlink.schema import Record, Struct
 from netlink.ynl.declarations import Later, Recipe
 from netlink.ynl.names import constant, identifier
+from netlink.ynl.uapi import entry_name, member_name, operation_prefix, prefix, struct_name, upper
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,8 +35,7 @@ _ANNOTATIONS = {
 def source(family: type[SpecFamily[Any]]) -> str:
     """The source of a module: enums, structs, sets, commands and the family with its operations and groups.
 
-    It has the names and numbers of the spec. Each line has the name of the kernel's headers, as the spec's prefixes
-    give it.
+    It has the names and numbers of the spec. Each line has the name of the kernel's headers, if they have one.
     """
     return _Writer(family).module()
 
@@ -88,28 +88,34 @@ class _Writer:
 
     def enum(self, made: type[Any], entries: list[Entry]) -> str:
         base = self.use(made.__mro__[1].__name__, "enum")
-        prefix = self.enum_prefix(made)
+        of = self.declarations.definition_of(made)
         lines = [f"class {made.__name__}({base}):"]
         values = {entry.value: entry.name for entry in reversed(entries)}
         for name, member in made.__members__.items():
             value = f"{member.value:#x}" if base == "IntFlag" else str(member.value)
-            lines.append(f"    {name} = {value}  # {_upper(prefix + values[member.value])}")
+            known = self.message_name(values[member.value]) if of is None else self.entry(of, values[member.value])
+            lines.append(f"    {name} = {value}{_comment(known)}")
         if not entries:
             lines.append("    pass")
         return "\n".join(lines)
 
-    def enum_prefix(self, made: type[Any]) -> str:
-        name = self.declarations.definition_of(made)
-        if name is None:  # the enum of events
-            return self.operation_prefix()
-        definition = self.spec.definitions[name]
-        own = f"{name}-" if self.spec.is_raw else f"{self.spec.name}-{name}-"
-        return str(definition.get("name-prefix", own))
+    def entry(self, of: str, name: str) -> str:
+        """The kernel's name of an entry of an enum."""
+        own = f"{of}-" if self.spec.is_raw else f"{self.spec.name}-{of}-"
+        return self.kernel_name(of, name, self.spec.definitions[of].get("name-prefix", own))
 
-    def operation_prefix(self) -> str:
+    def kernel_name(self, of: str, name: str, otherwise: str) -> str:
+        """A name of the kernel's headers; "" without one. otherwise: the prefix, unless the headers have another."""
+        found = entry_name(self.spec.name, of, name)
+        return upper((prefix(self.spec.name, of) or otherwise) + name) if found is None else found
+
+    def message_name(self, name: str) -> str:
+        """The kernel's name of an operation or event. That of a raw family is that of its messages."""
         operations: Mapping[str, Any] = self.spec.content["operations"]
         own = "rtm-" if self.spec.protocol == Protocol.ROUTE else "" if self.spec.is_raw else f"{self.spec.name}-cmd-"
-        return str(operations.get("name-prefix", own))
+        found = entry_name(self.spec.name, "operations", name)
+        before = operation_prefix(self.spec.name) or operations.get("name-prefix", own)
+        return upper(before + (name.removesuffix("-ntf") if self.spec.is_raw else name)) if found is None else found
 
     def numbers(self) -> Iterator[str]:
         """The enums of commands and of groups."""
@@ -118,14 +124,15 @@ class _Writer:
         for name in self.asked:
             member = constant(name, members)
             members[member] = name
-            comment = _upper(self.operation_prefix() + name)
-            lines.append(f"    {member} = {self.spec.operations[name].request}  # {comment}")
+            lines.append(f"    {member} = {self.spec.operations[name].request}{_comment(self.message_name(name))}")
         if len(lines) > 1:
             yield "\n".join(lines)
         numbered = {name: number for name, number in self.spec.groups.items() if number is not None}
         if numbered and self.spec.is_raw:
             lines = ["class Group(IntEnum):"]
-            lines += [f"    {constant(name)} = {number}  # {_upper(name)}" for name, number in numbered.items()]
+            for name, number in numbered.items():
+                found = entry_name(self.spec.name, "groups", name)
+                lines.append(f"    {constant(name)} = {number}{_comment(upper(name) if found is None else found)}")
             yield "\n".join(lines)
 
     # Structs and sets
@@ -133,49 +140,49 @@ class _Writer:
     def declared(self, made: type[Any], fields: Mapping[str, Recipe]) -> str:
         options = [f"{name}={self.text(value)}" for name, value in self.declarations.options[made].items()]
         bases = ", ".join([self.use(made.__mro__[1].__name__), *options])
-        lines = [f"class {made.__name__}({bases}):"]
+        struct, comments = self.comments(made)
+        lines = [f"class {made.__name__}({bases}):{_comment(struct)}"]
         header = made.__fields__.get("header")
         if header is not None and not header.types and header.cls is not None:
             lines.append(f"    header: {header.cls.__name__} | None = None")
-        comments = self.comments(made)
         self.fields = fields.keys() - {"event"}
         for name, recipe in fields.items():
             left = f"    {name}"
             if recipe.kind != "pad":
                 left += f": {self.annotation(recipe)}"
             width = len(left.rpartition("\n")[2])
-            comment = f"  # {comments[name]}" if name in comments else ""
+            comment = _comment(comments.get(name, ""))
             lines.append(f"{left} = {self.call(recipe, width + len(comment))}{comment}")
         if len(lines) == 1:
             lines.append("    pass")
         return "\n".join(lines)
 
-    def comments(self, made: type[Any]) -> dict[str, str]:
-        """The names of the kernel's headers for the fields of a class."""
+    def comments(self, made: type[Any]) -> tuple[str, dict[str, str]]:
+        """The struct of the kernel's headers that a class is, or "", and the names of its fields there."""
         names = self.declarations.names[made]
         if issubclass(made, Struct):
-            return {}
+            name, patterns = struct_name(self.spec.name, self.declarations.definition_of(made) or "")
+            return (f"struct {name}", {f: member_name(patterns, n) for f, n in names.items()}) if name else ("", {})
         variant = self.declarations.variant_of(made)
         if variant is None:
-            return {}
+            return "", {}
         one = self.spec.sets[variant.set]
         base = one.get("subset-of", variant.set)
         named: Mapping[str, Any] = self.spec.sets[base]
-        prefix = named.get("name-prefix")
-        if prefix is None:
-            prefix = f"{base.removesuffix('-attrs')}-" if self.spec.is_raw else f"{self.spec.name}-a-"
-            known = self.spec.attributes(base)
-            if self.spec.is_raw and len(known) > 1 and len({name.partition("-")[0] for name in known}) == 1:
-                prefix = ""  # all have the kernel's: "rta-dst"
+        known = named.get("name-prefix")
+        if known is None:
+            known = f"{base.removesuffix('-attrs')}-" if self.spec.is_raw else f"{self.spec.name}-a-"
+            siblings = self.spec.attributes(base)
+            if self.spec.is_raw and len(siblings) > 1 and len({name.partition("-")[0] for name in siblings}) == 1:
+                known = ""  # all have the kernel's: "rta-dst"
             if not self.spec.is_raw and base != self.spec.name:
-                prefix += f"{base}-"
+                known += f"{base}-"
         found: dict[str, str] = {}
         attributes = self.spec.attributes(variant.set)
         for field, name in names.items():
             if name in attributes and field not in variant.keys:
-                own = attributes[name].keys.get("name-prefix", prefix)
-                found[field] = _upper(own + name)
-        return found
+                found[field] = self.kernel_name(base, name, attributes[name].keys.get("name-prefix", known))
+        return "", found
 
     def annotation(self, recipe: Recipe) -> str:
         kind = recipe.kind
@@ -327,5 +334,5 @@ def _quoted(text: str) -> str:
     return '"' + repr(text)[1:-1].replace('"', '\\"') + '"'
 
 
-def _upper(name: str) -> str:
-    return name.upper().replace("-", "_").replace(" ", "_")
+def _comment(text: str) -> str:
+    return f"  # {text}" if text else ""
