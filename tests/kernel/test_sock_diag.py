@@ -216,6 +216,7 @@ def test_multipath_tcp_is_not_tcp(diag: sock_diag.Conn, opened: contextlib.ExitS
     found = [*diag.mptcp(States.ESTABLISHED)]
     assert {one.inode for one in found} >= {inode(client)}
     assert all(one.info is not None and one.info.token for one in found)
+    assert [diag.get(one).cookie for one in found] == [one.cookie for one in found]
     subflows = [one for one in diag.tcp() if one.ulp and one.ulp.mptcp]
     tokens = {one.info.token for one in found if one.info}
     assert {one.ulp.mptcp.token_loc for one in subflows if one.ulp and one.ulp.mptcp} & tokens

@@ -23,8 +23,10 @@ from netlink.sock_diag import (
     Filter,
     Include,
     InetSocket,
+    MPTCPInfo,
     MPTCPSocket,
     Protocol,
+    RawSocket,
     SockOption,
     SockOptions,
     State,
@@ -399,6 +401,30 @@ def test_the_addresses_of_a_request_for_udp_are_the_other_way_round() -> None:
         diag.destroy(udp.replace(cookie=5))
     assert (str(kernel.requests[0].src), kernel.requests[0].src_port) == ("192.0.2.9", 9)
     assert (str(end.requests[0].src), end.requests[0].src_port) == ("192.0.2.1", 53)
+
+
+def test_a_socket_with_another_cookie_is_another_one() -> None:
+    """The kernel does not look at the cookie of a raw socket."""
+    raw = RawSocket(family=2, state=State.CLOSE, src_port=1, protocol=1, cookie=5)
+    kernel = Kernel(raw, raw.replace(cookie=6))
+    with nltest.serve(sock_diag.Conn, {"get_raw": kernel}) as diag:
+        assert diag.get(raw) == raw
+        with pytest.raises(FileNotFoundError, match="found another one"):
+            diag.get(raw)
+        with pytest.raises(TypeError, match="a raw socket cannot be ended"):
+            diag.destroy(raw, listener=True)
+    assert [(one.protocol, one.raw_protocol, one.cookie) for one in kernel.requests] == [(255, 1, 5)] * 2
+
+
+def test_one_of_multipath_tcp_is_found_by_its_token() -> None:
+    one = MPTCPSocket(family=2, src_port=1, dst_port=2, cookie=5, info=MPTCPInfo(token=77))
+    kernel = Kernel(one)
+    with nltest.serve(sock_diag.Conn, {"get_mptcp": kernel}) as diag:
+        assert diag.get(one) == one
+        for none in (one.replace(info=None), one.replace(info=MPTCPInfo(token=0))):
+            with pytest.raises(ValueError, match=r"info\.token"):
+                diag.get(none)
+    assert [(request.wide_protocol, request.cookie) for request in kernel.requests] == [(262, 77)]
 
 
 def test_destroy_needs_to_know_which_socket() -> None:

@@ -280,7 +280,8 @@ class Conn(_family.Family[C], protocol=_Protocol.SOCK_DIAG):
 
         socket: a `TCPSocket`, `UDPSocket`, `MPTCPSocket`, `RawSocket` or `SCTPSocket`. FileNotFoundError, which is an
         OpError, if there is no socket with exactly these addresses and ports: the kernel's own search finds the
-        listener then.
+        listener then. It finds one of Multipath TCP by `info.token`, ValueError without that, and of several raw
+        sockets of one protocol and the same addresses only one.
         """
         kind = _kind_of(socket)
         gets: dict[type[InetSocket], Any] = {
@@ -292,7 +293,7 @@ class Conn(_family.Family[C], protocol=_Protocol.SOCK_DIAG):
         }
         # The kernel takes the addresses of one request for UDP the other way round.
         found: InetSocket = yield gets[kind](_request_of(socket, include, swapped=kind is UDPSocket))
-        if _ends_of(found) != _ends_of(socket):
+        if _ends_of(found) != _ends_of(socket) or _other(found.cookie, socket.cookie):
             hint = f"there is no such socket; the kernel found another one: {_ends_text(found)}"
             raise OpError("execute", errno.ENOENT, hint=hint)
         return found
@@ -304,8 +305,10 @@ class Conn(_family.Family[C], protocol=_Protocol.SOCK_DIAG):
         socket: one that was reported, with its `cookie`: no other socket is ended, and FileNotFoundError is raised if
         it is gone. ValueError without a cookie: the kernel would end the listener if there is no such connection.
         listener: whether to end a socket without a peer, too; ValueError without it.
+        TypeError for a raw socket: the kernel does not look at its cookie, and may end another one.
         """
-        _kind_of(socket)
+        if _kind_of(socket) is RawSocket:
+            raise TypeError("a raw socket cannot be ended: the kernel takes any of its protocol and addresses for it")
         if socket.cookie in (None, 0, _ANY_COOKIE):
             raise ValueError("destroy needs a socket with its cookie, as dumps and get return it")
         if not (listener or (socket.dst_port and socket.state != State.LISTEN)):
@@ -457,14 +460,26 @@ def _request_of(socket: InetSocket, include: int, swapped: bool = False) -> Inet
     base = _request(_NUMBERS[type(socket)], 0, family, include, None)
     own, other = (socket.src, socket.src_port), (socket.dst, socket.dst_port)
     (src, src_port), (dst, dst_port) = (other, own) if swapped else (own, other)
+    cookie, raw_protocol = socket.cookie, None
+    if isinstance(socket, RawSocket):
+        raw_protocol = socket.protocol
+    elif isinstance(socket, MPTCPSocket):
+        cookie = socket.info.token if socket.info else None
+        if not cookie:
+            raise ValueError("a socket of Multipath TCP is found by its info.token, which this one does not have")
     return base.replace(
         src=src,
         src_port=src_port,
         dst=dst,
         dst_port=dst_port,
         interface=socket.interface or 0,
-        cookie=socket.cookie or _ANY_COOKIE,  # no socket has 0
+        cookie=cookie or _ANY_COOKIE,  # no socket has 0
+        raw_protocol=raw_protocol or 0,
     )
+
+
+def _other(cookie: int | None, wanted: int | None) -> bool:
+    return wanted not in (None, 0, _ANY_COOKIE) and cookie != wanted
 
 
 def _ends_of(socket: InetSocket) -> tuple[Any, ...]:

@@ -726,6 +726,7 @@ class InetRequest(AttributeSet, header=InetDiagReq):
     family: Int = InetDiagReq.family
     protocol: Int = InetDiagReq.protocol
     include: Int = InetDiagReq.include  # idiag_ext
+    raw_protocol: Int = InetDiagReq.raw_protocol  # sdiag_raw_protocol of struct inet_diag_req_raw, of one raw socket
     states: Int = InetDiagReq.states
     src_port: Int = InetDiagReq.src_port
     dst_port: Int = InetDiagReq.dst_port
@@ -947,7 +948,7 @@ class PacketSocket(AttributeSet, header=PacketDiagMsg):
     fanout: Int = u32(4)  # PACKET_DIAG_FANOUT, the group, and PACKET_FANOUT_* in the upper 16 bits
     uid: Int = u32(5)  # PACKET_DIAG_UID
     memory: Field[SocketMemory | None] = struct(6, SocketMemory)  # PACKET_DIAG_MEMINFO
-    filter: Bytes = binary(7)  # PACKET_DIAG_FILTER, classic BPF: struct sock_filter of linux/filter.h
+    filter: Bytes = binary(7)  # PACKET_DIAG_FILTER, classic BPF, struct sock_filter; empty without CAP_NET_ADMIN
 
 
 class PacketRequest(AttributeSet, header=ShowReq):
