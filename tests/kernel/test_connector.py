@@ -7,6 +7,8 @@ import ctypes
 import errno
 import os
 import resource
+import select
+import shutil
 import signal
 import socket
 import struct
@@ -15,12 +17,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from functools import partial
 from typing import Any
 
 import pytest
 
 import netns as netns_
-from kernel.tools import in_child, unprivileged
+from kernel.tools import eventually, in_child, unprivileged
 from netlink import Family, OpError, Overrun, connector, dial
 from netlink.connector import CnMsg, Packet, ProcEvent, ProcEvents
 from netlink.schema import AttributeSet, Int, Struct, u16, u32
@@ -228,6 +231,53 @@ def test_a_storm_without_a_loss(listen: Callable[..., Stream[ProcEvent, Any]]) -
     assert len(born) == 1000
     assert set(born) <= set(ended)
     assert stream.lost == 0
+
+
+def test_what_forkstat_shows(listen: Callable[..., Stream[ProcEvent, Any]]) -> None:
+    if shutil.which("forkstat") is None:
+        pytest.skip("forkstat is missing")
+    stream = listen(ProcEvents.FORK | ProcEvents.EXEC | ProcEvents.EXIT)
+    with netns_.inside(netns_.first()):
+        monitor = subprocess.Popen(
+            ["forkstat", "-l", "-e", "fork,exec,exit"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+    with monitor:
+        assert monitor.stdout is not None
+        shown: list[tuple[ProcEvents, int, str]] = []
+
+        def shows(pid: int) -> None:
+            """Read its lines up to the end of a process."""
+            assert monitor.stdout is not None
+            for line in monitor.stdout:
+                _, kind, number, *rest = line.split()
+                if kind in ("fork", "exec", "exit"):
+                    shown.append((ProcEvents[kind.upper()], int(number), rest[0] if rest else ""))
+                    if kind == "exit" and int(number) == pid:
+                        return
+            raise AssertionError(monitor.communicate())
+
+        try:
+            # It says nothing when it begins to listen: the first process that it shows says it.
+            eventually(
+                lambda: process(lambda: None) and select.select([monitor.stdout], [], [], 0.1)[0], "forkstat listens"
+            )
+            shows(process(lambda: None))
+            scripts = [["sh", "-c", f"exit {status}"] for status in (0, 3, 200)]
+            pids = [process(partial(os.execv, "/bin/sh", script)) for script in scripts]
+            shows(pids[-1])
+        finally:
+            monitor.kill()
+    events = until(stream, ends(pids[-1]))
+    ours = []
+    for event in events:
+        if event.what == ProcEvents.FORK and event.child_pid in pids:
+            ours.append((event.what, event.child_pid, "child"))
+        elif event.pid in pids:
+            # It shows the status of wait(2) as a whole.
+            ours.append((event.what, event.pid, str(event.exit_code) if event.what == ProcEvents.EXIT else ""))
+    theirs = [(what, pid, "" if what == ProcEvents.EXEC else rest) for what, pid, rest in shown if pid in pids]
+    assert sorted(ours) == sorted(one for one in theirs if one[2] != "parent")
+    assert len(ours) == 9
 
 
 def test_events_in_an_event_loop(listen: Callable[..., Stream[ProcEvent, Any]]) -> None:
