@@ -699,7 +699,6 @@ STORM = (
     Contender("C recv", "raw", ("processes", "recv"), "a datagram a call, nothing looked at"),
     Contender("fastnetlink batches", "fastnetlink-reported", ("processes", "batch"), BATCHES),
     Contender("fastnetlink batches, 3 fields", "fastnetlink-reported", ("processes", "fields"), FIELDS),
-    Contender("pyroute2", "pyroute2", ("processes", "-"), "ProcEventSocket.get, nothing read"),
 )  # fmt: skip
 
 

@@ -35,8 +35,11 @@ int main(int argc, char **argv)
     await_backlog();
     start = now();
     end = start + seconds;
-    for (double at = start; at < end; at = now()) {
+    for (;;) {
+        double at = now();
         long long due = (long long)((at - start) * rate);
+        if (at >= end)
+            break;
         if (made >= due) {
             usleep(500);
             continue;

@@ -1,10 +1,10 @@
-"""pyroute2, as its documentation uses it: Conntrack.dump_entries, IPRoute, GenericNetlinkSocket, DiagSocket,
-ProcEventSocket and UeventSocket.
+"""pyroute2, as its documentation uses it: Conntrack.dump_entries, IPRoute, GenericNetlinkSocket, DiagSocket
+and UeventSocket.
 
-It has no nflog and no listening to conntrack.
+It has no nflog and no listening to conntrack. Its ProcEventSocket does not recover from a loss, and a storm makes one.
 
 dump conntrack|route|neigh|link|tcp [loops=N]
-uevents|processes count=N [seconds=S] [read_buffer=B]
+uevents - count=N [read_buffer=B]
 request getlink|getname count=N    getname: of v0, by link_lookup
 request getfamily count=N          of the generic "nlctrl", by discovery
 create count=N                     routes, each with its acknowledgement
@@ -13,14 +13,12 @@ decode FILE [loops=N]          messages of conntrack, one behind the other
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import sys
-import time
 from ipaddress import IPv4Address
 from pathlib import Path
 
-from pyroute2 import Conntrack, DiagSocket, IPRoute, ProcEventSocket, UeventSocket
+from pyroute2 import Conntrack, DiagSocket, IPRoute, UeventSocket
 from pyroute2.netlink import ctrlmsg
 from pyroute2.netlink.generic import GenericNetlinkSocket
 from pyroute2.netlink.nfnetlink.nfctsocket import nfct_msg
@@ -88,27 +86,16 @@ def dump_sockets(loops: int) -> None:
         result.finish(loops)
 
 
-def events(what: str, count: int, seconds: int) -> None:
-    sock = UeventSocket() if what == "uevents" else ProcEventSocket()
-    with sock:
+def uevents(count: int) -> None:
+    with UeventSocket() as sock:
         size = option("read_buffer").to_bytes(4, sys.byteorder)
         sock.setsockopt(socket.SOL_SOCKET, 33, size)  # SO_RCVBUFFORCE
-        if what == "uevents":
-            sock.bind(groups=1)
-        else:
-            sock.bind()
-            sock.control(listen=True)
+        sock.bind(groups=1)
         await_backlog()
         result = Result()
-        end = time.perf_counter() + seconds
-        while time.perf_counter() < end if seconds else result.items < count:
-            with contextlib.suppress(OSError):  # ENOBUFS is a loss, which it does not count
-                result.items += sum(1 for _ in sock.get())
-        result.stop()
-        if what == "processes":
-            with contextlib.suppress(OSError):
-                sock.control(listen=False)
-    result.finish()
+        while result.items < count:
+            result.items += sum(1 for _ in sock.get())
+        result.finish()
 
 
 def request(what: str, count: int) -> None:
@@ -170,8 +157,8 @@ DUMPS = {
 
 def main() -> None:
     work, what = sys.argv[1:3]
-    if work in ("uevents", "processes"):
-        events(work, option("count"), option("seconds"))
+    if work == "uevents":
+        uevents(option("count"))
     elif work == "dump":
         DUMPS[what](option("loops", 1))
     elif work == "request":
