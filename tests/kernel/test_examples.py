@@ -445,6 +445,79 @@ def test_devices_that_come_and_go(start: Callable[..., Program], conn: Conn) -> 
     program.end()
 
 
+class Transfer:
+    """A TCP connection over loopback, with bytes sent by one side."""
+
+    def __init__(self, opened: contextlib.ExitStack) -> None:
+        server = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
+        self.client = opened.enter_context(socket.create_connection(server.getsockname()))
+        self.peer = opened.enter_context(server.accept()[0])
+        self.port: int = server.getsockname()[1]
+
+    def send(self, size: int) -> None:
+        self.client.sendall(bytes(size))
+        self.peer.recv(size, socket.MSG_WAITALL)
+
+
+def test_connections_by_process(start: Callable[..., Program]) -> None:
+    with contextlib.ExitStack() as opened:
+        transfer = Transfer(opened)
+        program = start("connections", "--every", "0.05")
+        # This process has both ends: what goes out comes in.
+        assert program.until(rf"^ *{os.getpid()} ").split()[1:5] == ["2", "0", "B/s", "0"]
+        done = threading.Event()
+
+        def busy() -> None:
+            while not done.is_set():
+                transfer.send(100_000)
+
+        thread = threading.Thread(target=busy)
+        thread.start()
+        try:
+            line = program.until(rf"^ *{os.getpid()} .*[KMG]iB/s .*[KMG]iB/s")
+        finally:
+            done.set()
+            thread.join()
+        assert line.split()[1] == "2"
+        program.end()
+
+
+def test_statistics_of_tcp_in_a_parquet_file(start: Callable[..., Program], tmp_path: Path) -> None:
+    if importlib.util.find_spec("pyarrow") is None:
+        pytest.skip("pyarrow is missing")
+    path = tmp_path / "tcp.parquet"
+    with contextlib.ExitStack() as opened:
+        lasting, other = Transfer(opened), Transfer(opened)
+        lasting.send(5000)
+        program = start("tcp_statistics", str(path), "--to", "127.0.0.0/8")
+        program.until("listening", program.process.stderr)
+        with contextlib.ExitStack() as each:
+            brief = Transfer(each)
+            brief.send(3000)
+        ended = 0
+        while ended < 2:
+            ended += int(program.until("sockets ended").split()[0])
+        program.end()
+    # In a process of its own: the library keeps threads.
+    read = "import json, sys; from pyarrow import parquet; print(json.dumps(parquet.read_table(sys.argv[1], columns="
+    read += "['header_dst', 'header_dst_port', 'ended', 'info_bytes_acked']).to_pylist()))"
+    printed = subprocess.run([sys.executable, "-c", read, str(path)], capture_output=True, text=True, check=True).stdout
+    rows = {(row["header_dst_port"], row["ended"]): row for row in json.loads(printed)}
+    assert rows[brief.port, True]["info_bytes_acked"] in (3001, 3002)
+    assert rows[lasting.port, False]["info_bytes_acked"] == 5001
+    assert rows[other.port, False]["info_bytes_acked"] == 1
+    assert rows[brief.port, True]["header_dst"] == "127.0.0.1"
+    assert (brief.port, False) not in rows
+
+
+@pytest.mark.parametrize("name", ["connections", "devices", "processes", "ss", "tcp_statistics"])
+def test_help_of_those_that_need_no_privilege(name: str) -> None:
+    if name == "tcp_statistics" and importlib.util.find_spec("pyarrow") is None:
+        pytest.skip("pyarrow is missing")
+    assert "usage:" in subprocess.run(command(name, "--help"), capture_output=True, text=True, check=True).stdout
+    assert len((EXAMPLES / f"{name}.py").read_text().splitlines()) <= 120
+
+
 def answered(source: socket.socket, sink: socket.socket) -> Any:
     """The address that a packet from one socket has when it comes to the other."""
     sink.settimeout(0.1)
