@@ -526,6 +526,9 @@ def test_wrong_names_list_near_ones() -> None:
     with over(lambda request: []) as shop:
         with pytest.raises(KeyError, match="my-shop has no operation 'get-god'; did you mean get-good"):
             shop["get-god"]
+        with pytest.raises(AttributeError, match="my-shop has no operation 'get_god'; did you mean get_good"):
+            assert shop.get_god
+        assert not hasattr(shop, "_private")
         with pytest.raises(KeyError, match="has no group 'gods'; did you mean goods"):
             shop.listen("gods")
         with pytest.raises(KeyError, match="goods of my-shop has no event 'godntf'; did you mean good-ntf"):
@@ -542,6 +545,22 @@ def test_wrong_names_list_near_ones() -> None:
     assert set(Shop.types) >= {"label", "tree", "good-attrs"}
     assert len(Shop.enums) == 3
     assert "Colour" in repr(Shop.enums)
+
+
+def test_what_is_no_spec_is_refused() -> None:
+    with pytest.raises(TypeError, match="a spec is a name, a path or a mapping, not 5"):
+        ynl.load(5)  # type: ignore[arg-type]
+
+
+def test_a_family_without_events_has_nothing_to_listen_to() -> None:
+    content = changed(put("mcast-groups", {"list": []}))
+    for one in content["operations"]["list"]:
+        one.pop("mcgrp", None)
+    with (
+        ynl.load(content)(nltest.dial(lambda requests: [])) as shop,
+        pytest.raises(TypeError, match="my-shop has no events to listen to"),
+    ):
+        shop.listen("goods")
 
 
 def test_an_error_names_the_attribute() -> None:

@@ -120,10 +120,17 @@ _MISTAKES: Final[dict[str, list[dict[str, Any]]]] = {
     ],
 }
 
+# What older specs leave out altogether.
+_MISSING: Final[dict[str, dict[str, Any]]] = {
+    "ethtool": {"mcast-groups": {"list": [{"name": "monitor"}]}},  # ETHTOOL_MCGRP_MONITOR_NAME
+}
+
 
 def corrected(content: Mapping[str, Any]) -> Mapping[str, Any]:
     """The content of a spec without the known mistakes."""
-    for change in _MISTAKES.get(str(content.get("name")), ()):
+    name = str(content.get("name"))
+    content = {**_MISSING.get(name, {}), **content}
+    for change in _MISTAKES.get(name, ()):
         content = cast("Mapping[str, Any]", _merge(content, change, None, ()))
     return content
 

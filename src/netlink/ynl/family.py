@@ -45,9 +45,11 @@ def load(
     """
     if isinstance(source, Mapping):
         content, file = source, "mapping"
-    else:
+    elif isinstance(source, (str, os.PathLike)):
         path = find(source)
         content, file = read(path), str(path)
+    else:
+        raise TypeError(f"a spec is a name, a path or a mapping, not {source!r}")
     spec = Spec(content, file, overrides)
     bases: tuple[Any, ...] = (SpecFamily,)
     options: dict[str, Any] = {"protocol": spec.protocol}
@@ -266,9 +268,11 @@ class SpecFamily(Family[C]):
     consts: ClassVar[Mapping[str, int | str]]
     groups: ClassVar[tuple[str, ...]]
 
-    if TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> BoundOperation: ...
+    def __getattr__(self, name: str) -> BoundOperation:
+        """AttributeError for what is no operation lists near ones. Type checkers take every name for an operation."""
+        known = [operation.__name__ for operation in self.operations.values()]
+        text = f"{self.spec.name} has no operation {name!r}{near(name, known)}"
+        raise AttributeError(text, name=name, obj=self)
 
     def __getitem__(self, name: str) -> BoundOperation:
         """The operation by its name in the spec, with dashes or underscores. KeyError lists near names."""
@@ -316,6 +320,8 @@ class SpecFamily(Family[C]):
     @classmethod
     def _listen(cls, wanted: tuple[str, ...], only: Iterable[str] | None) -> Listen[Any]:
         spec = cls.spec
+        if not spec.unasked:
+            raise TypeError(f"{spec.name} has no events to listen to")
         numbers: list[Any] = []
         for group in wanted:
             if group not in spec.groups:
