@@ -23,7 +23,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import netns
-from netlink import Family, OpError, connector, dial, route, ynl
+from kernel.test_xfrm import require_esp
+from netlink import Family, OpError, connector, dial, route, xfrm, ynl
 from netlink.generic import netdev, nlctrl, taskstats, tcp_metrics
 from netlink.netfilter import conntrack
 from netlink.route import Link
@@ -200,6 +201,13 @@ def networks() -> None:
     netns.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
 
 
+def gateways() -> None:
+    """Names of network namespaces, and a kernel with ESP."""
+    netns.names_folder()
+    with xfrm.dial() as ipsec:
+        require_esp(ipsec)
+
+
 def tagged_and_bonded() -> None:
     """Links of the kinds that a kernel may lack."""
     with route.dial() as rt:
@@ -227,6 +235,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "namespaces.md": netns.names_folder,
     "nflog.md": netns.require_conntrack,
     "nfqueue.md": queues,
+    "ipsec.md": gateways,
     "index.md": lambda: flows(3),
     "performance.md": lambda: flows(300),
     "processes.md": first_namespaces,

@@ -19,13 +19,17 @@ _LENGTH = 80  # characters of a cell
 
 
 def table(batch: Batch[Any]) -> str:
-    """The first and last rows of a batch as HTML. Columns without a value in these rows are left out."""
+    """The first and last rows of a batch as HTML. Columns without a value in these rows are left out.
+
+    So are those of secrets, which a declaration names in `__hidden__`.
+    """
     total = len(batch)
     shown = batch
     if total > 2 * _SHOWN:
         shown = batch[:_SHOWN] + batch[-_SHOWN:]
     title = escape(repr(batch)[1:-1])
-    columns = cells(shown)
+    hidden = getattr(type(batch[0]), "__hidden__", ()) if total else ()
+    columns = [(name, values) for name, values in cells(shown) if name not in hidden]
     names = "".join(f"<th>{escape(name)}</th>" for name, _ in columns)
     rows: list[str] = []
     for i in range(len(shown)):
