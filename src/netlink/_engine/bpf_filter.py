@@ -294,11 +294,12 @@ def _host16(number: int) -> int:
 
 
 def _resolve(declaration: type[Record], names: tuple[str, ...]) -> tuple[tuple[int, ...], Field[Any]]:
-    """The types of the attributes around a field, and the field."""
+    """The types of the attributes around a field, and the field. A header and what is in a struct have no types."""
     path: tuple[int, ...] = ()
     field = declaration.__fields__[names[0]]
     for name in names[1:]:
-        path += field.types[0][0]
+        if field.types:
+            path += field.types[0][0]
         assert field.cls is not None
         field = field.cls.__fields__[name]
     return path, field
