@@ -160,8 +160,8 @@ OTHERWISE = re.compile(r"IPV4_DEVCONF_\w+|RXH_DISCARD")
 NEGATIVE = re.compile(r"NFT_(CONTINUE|BREAK|JUMP|GOTO|RETURN)")
 # Numbers of these have the number of nfnetlink's subsystem in their second byte.
 OF_SUBSYSTEMS = ("conntrack", "nftables")
-# Structs that a spec has without the members that came later, or with an item of the array behind them.
-OTHER_SIZES = ("rta_cacheinfo", "rtgenmsg", "tc_pedit_sel", "tc_u32_pcnt", "tc_u32_sel")
+# Structs that a spec has with padding, or with an item of the array behind them.
+OTHER_SIZES = ("rtgenmsg", "tc_pedit_sel", "tc_u32_pcnt", "tc_u32_sel")
 FLEXIBLE = ("keys", "kcnts")
 
 

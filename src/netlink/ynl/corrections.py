@@ -103,6 +103,19 @@ _MISTAKES: Final[dict[str, list[dict[str, Any]]]] = {
             ),
         ),
     ],
+    "rt-route": [
+        # struct rta_cacheinfo
+        {
+            "definitions": {
+                "rta-cacheinfo": {
+                    "members": [
+                        {"name": f"rta-{name}", "type": "s32" if name == "expires" else "u32"}
+                        for name in ("clntref", "lastuse", "expires", "error", "used", "id", "ts", "tsage")
+                    ]
+                }
+            }
+        }
+    ],
     "rt-rule": [_attributes("fib-rule-attrs", {"src": _EITHER, "dst": _EITHER})],
     # struct tc_ratespec
     "tc": [
