@@ -87,8 +87,9 @@ _MISTAKES: Final[dict[str, list[dict[str, Any]]]] = {
         ),
     ],
     "rt-link": [
-        # struct ifla_vf_vlan_info
+        # struct ifla_vf_vlan_info, struct ifla_cacheinfo
         {"definitions": {"ifla-vf-vlan-info": {"members": {"vlan-proto": {"type": "u16"}}}}},
+        {"definitions": {"ifla-cacheinfo": {"members": {"reachable-time": {"type": "u32"}}}}},
         # br_port_fill_attrs sends each of these flags as a u8.
         _attributes(
             "linkinfo-brport-attrs",
@@ -117,7 +118,7 @@ _MISTAKES: Final[dict[str, list[dict[str, Any]]]] = {
         }
     ],
     "rt-rule": [_attributes("fib-rule-attrs", {"src": _EITHER, "dst": _EITHER})],
-    # struct tc_ratespec
+    # struct tc_ratespec, struct tc_etf_qopt
     "tc": [
         {
             "definitions": {
@@ -127,7 +128,8 @@ _MISTAKES: Final[dict[str, list[dict[str, Any]]]] = {
                         "cell-align": {"type": "s16"},
                         "mpu": {"type": "u16"},
                     }
-                }
+                },
+                "tc-etf-qopt": {"members": {"flags": {"type": "u32"}}},
             }
         }
     ],
