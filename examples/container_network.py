@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A network for containers on this machine: a bridge, a pair of links to each container, and NAT through nft.
+"""A network for containers on this machine: a bridge, a pair of links to each container, and NAT.
 
     container_network.py [--out eth0] NAME...
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import signal
-import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -20,25 +19,26 @@ from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
 from netlink import Conn, route
+from netlink.netfilter import nftables
+from netlink.netfilter.nftables import Chain, Family, Hook, Table, build
 from netlink.route import Address, Link, LinkFlags, Route
 from netlink.route.link import Veth
 
-TABLE = "container_network"
-RULES = """
-table ip {table} {{
-    chain leave {{
-        type nat hook postrouting priority srcnat;
-        ip saddr {network} {out} masquerade
-    }}
-}}
-"""
+TABLE = Table(family=Family.IPV4, name="container_network")
+LEAVE = Chain(family=Family.IPV4, table=TABLE.name, name="leave", type="nat", hook=Hook.POSTROUTING, priority=100)
 
 
-def nft(rules: str) -> None:
-    """Have nft do all of it, or nothing."""
-    done = subprocess.run(["nft", "-f", "-"], input=rules, text=True, capture_output=True)
-    if done.returncode:
-        raise OSError(f"nft: {done.stderr.strip()}")
+def masquerade_from(network: IPv4Network, out: build.Part) -> None:
+    """Have packets that leave to others leave with this machine's address."""
+    with nftables.dial() as nft, nft.transaction() as tx:
+        tx.create(TABLE)
+        tx.add(LEAVE)
+        tx.add_rule(LEAVE, build.ip.saddr(network), out, build.masquerade())
+
+
+def end_masquerade() -> None:
+    with nftables.dial() as nft, nft.transaction() as tx:
+        tx.delete(TABLE)
 
 
 def connect(rt: route.Conn[Conn], bridge: Link, container: str, own: IPv4Interface, gateway: IPv4Interface) -> None:
@@ -78,8 +78,8 @@ def run(bridge: str, network: IPv4Network, out: str | None, containers: Sequence
         rt.up(bridge)
         for container in containers:
             connect(rt, link, container, next(addresses), gateway)
-        nft(RULES.format(table=TABLE, network=network, out=f'oifname "{out}"' if out else f'oifname != "{bridge}"'))
-        made.callback(nft, f"delete table ip {TABLE}\n")
+        masquerade_from(network, build.meta.oifname(out) if out else build.meta.oifname.ne(bridge))
+        made.callback(end_masquerade)
         print(f"{len(containers)} containers on {bridge}", flush=True)
         signal.sigwait(stop)
 

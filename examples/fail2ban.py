@@ -16,19 +16,14 @@ from collections import defaultdict, deque
 from typing import IO
 
 from netlink.netfilter import nftables
-from netlink.netfilter.nftables import Chain, Family, Hook, KeyType, Rule, Table, expr, make_set
+from netlink.netfilter.nftables import Chain, Family, Hook, KeyType, Table, make_set
+from netlink.netfilter.nftables.build import counter, drop, ip
 
 FAILURE = re.compile(r"(?:Failed password|Invalid user).*? from (\d+\.\d+\.\d+\.\d+)\b")
 FAMILY = Family.IPV4
 TABLE = Table(family=FAMILY, name="fail2ban")
 BANNED = make_set(FAMILY, "fail2ban", "banned", KeyType.IPV4_ADDR, timeout=0)
 CHAIN = Chain(family=FAMILY, table="fail2ban", name="in", type="filter", hook=Hook.INPUT, priority=-10)
-DROP: tuple[expr.AnyExpression, ...] = (  # ip saddr @banned counter drop
-    expr.Payload(dreg=1, base=expr.PayloadBase.NETWORK_HEADER, offset=12, len=4),
-    expr.Lookup(sreg=1, set="banned"),
-    expr.Counter(),
-    expr.Immediate(dreg=0, verdict=expr.Verdict(code=expr.VerdictCode.DROP)),
-)
 
 
 def follow(nft: nftables.Conn, log: IO[str], attempts: int, window: float, seconds: float) -> None:
@@ -65,7 +60,7 @@ def main() -> None:
                 tx.create(TABLE)
                 tx.add(BANNED)
                 tx.add(CHAIN)
-                tx.add(Rule(family=FAMILY, table="fail2ban", chain="in", expressions=list(map(expr.wrap, DROP))))
+                tx.add_rule(CHAIN, ip.saddr(BANNED), counter(), drop())
             try:
                 follow(nft, log, arguments.attempts, arguments.window, arguments.seconds)
             finally:

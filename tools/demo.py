@@ -26,13 +26,12 @@ from pathlib import Path
 from typing import Any
 
 import netlink
-from netlink import AttributeEncoder, Conn, Family, Header, HeaderFlags, Message
-from netlink.consts import NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NetfilterSubsystem
-from netlink.netfilter import conntrack, nflog
+import netlink.route
+from netlink.netfilter import conntrack, nflog, nftables
 from netlink.netfilter.conntrack import Event, Flow, Tuple
+from netlink.netfilter.nftables import Chain, Family, Hook, Table, build
+from netlink.netfilter.nftables.expr import CtState
 from netlink.schema import Batch
-
-Fields = list[tuple[int, Any]]  # attributes to send: type and value
 
 STARTED = time.monotonic()
 TIME_LIMIT = 19  # seconds
@@ -42,7 +41,6 @@ NF_CONNTRACK = "/proc/sys/net/netfilter/nf_conntrack_"
 WEB, DNS, CLOSED = ("127.0.0.1", 80), ("127.0.0.1", 53), ("127.0.0.1", 81)
 ICMP, TCP, UDP = socket.IPPROTO_ICMP, socket.IPPROTO_TCP, socket.IPPROTO_UDP
 PROTOCOLS = {ICMP: "icmp", TCP: "tcp", UDP: "udp"}
-ACK, CREATE = HeaderFlags.ACKNOWLEDGE, HeaderFlags.CREATE
 
 
 class Screen:
@@ -105,66 +103,22 @@ def set_sysctls() -> str:
     return f"not writable: {', '.join(refused)}" if refused else "conntrack set to count and to keep times"
 
 
-# The firewall rule, with the low-level API: nftables has no family in this package.
-
-
-def encode(fields: Fields, e: AttributeEncoder) -> bytes:
-    """Attributes by the type of the value: a list is nested, an int has 32 bits, a str gets its NUL."""
-    for kind, value in fields:
-        if isinstance(value, list):
-            with e.nested(kind) as inner:
-                encode(value, inner)
-        elif isinstance(value, int):
-            e.uint32(kind, value)
-        elif isinstance(value, str):
-            e.string(kind, value)
-        else:
-            e.bytes(kind, value)
-    return e.encode()
-
-
-def request(subsystem: int, kind: int, fields: Fields, flags: int = ACK, family: int = 0, res: int = 0) -> Message:
-    """A netfilter request: subsystem and kind make its type, and a struct nfgenmsg comes first."""
-    attributes = encode(fields, AttributeEncoder(byte_order="big"))
-    header = Header(type=subsystem << 8 | kind, flags=HeaderFlags.REQUEST | flags)
-    return Message(header, struct.pack(">BBH", family, 0, res) + attributes)
-
-
 def loopback_up() -> None:
-    """`ip link set lo up`: in a new namespace it is down, and always has index 1."""
-    ifinfomsg = struct.pack("=BxHiII", socket.AF_UNSPEC, 0, 1, 1, 1)  # index, flags: IFF_UP, flags to change
-    with netlink.dial(Family.ROUTE) as conn:
-        conn.execute(Message(Header(type=16, flags=HeaderFlags.REQUEST | ACK), ifinfomsg))  # RTM_NEWLINK
+    """`ip link set lo up`: in a new namespace it is down."""
+    with netlink.route.dial() as rt:
+        rt.up("lo")
 
 
-def install_rule(conn: Conn) -> None:
-    """`ct state new log prefix "demo: " group 7` in a chain on the input hook (linux/netfilter/nf_tables.h).
+def install_rule() -> None:
+    """`ct state new log prefix "demo: " group 7` in a chain on the input hook.
 
     That a rule looks at `ct state` is what makes the kernel track connections in this namespace.
     """
-    register = 1  # NFT_REG_1; what is in it has the host's byte order
-    new, zero = struct.pack("=I", 1 << 3), bytes(4)  # NF_CT_STATE_BIT(IP_CT_NEW)
-    group = struct.pack(">H", LOG_GROUP)
-    expressions: list[tuple[str, Fields]] = [
-        ("ct", [(1, register), (2, 0)]),  # NFTA_CT_DREG, _KEY: NFT_CT_STATE
-        # NFTA_BITWISE_SREG, _DREG, _LEN, _MASK, _XOR
-        ("bitwise", [(1, register), (2, register), (3, 4), (4, [(1, new)]), (5, [(1, zero)])]),
-        ("cmp", [(1, register), (2, 1), (3, [(1, zero)])]),  # NFTA_CMP_SREG, _OP: NFT_CMP_NEQ, _DATA
-        ("log", [(1, group), (2, "demo: "), (3, 128)]),  # NFTA_LOG_GROUP, _PREFIX, _SNAPLEN
-    ]
-    elements = [(1, [(1, name), (2, data)]) for name, data in expressions]  # NFTA_LIST_ELEM, NFTA_EXPR_*
-    hook = [(1, 1), (2, 0)]  # NFTA_HOOK_HOOKNUM: NF_INET_LOCAL_IN, NFTA_HOOK_PRIORITY
-    table = [(1, "demo")]  # NFTA_TABLE_NAME
-    chain = [(1, "demo"), (3, "input"), (4, hook), (7, "filter")]  # NFTA_CHAIN_TABLE, _NAME, _HOOK, _TYPE
-    rule = [(1, "demo"), (2, "input"), (4, elements)]  # NFTA_RULE_TABLE, _CHAIN, _EXPRESSIONS
-    nft, flags = NetfilterSubsystem.NFTABLES, ACK | CREATE | HeaderFlags.APPEND
-    kinds = (0, table), (3, chain), (6, rule)  # NFT_MSG_NEWTABLE, _NEWCHAIN, _NEWRULE
-    changes = [request(nft, kind, fields, flags, socket.AF_INET) for kind, fields in kinds]
-    # A transaction: the kernel does all of it or nothing.
-    begin, end = (request(0, kind, [], 0, res=nft) for kind in (NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END))
-    conn.send_messages([begin, *changes, end])
-    for _ in changes:
-        conn.receive()  # its acknowledgement; an error is raised
+    chain = Chain(family=Family.IPV4, table="demo", name="input", type="filter", hook=Hook.INPUT, priority=0)
+    with nftables.dial() as nft, nft.transaction() as tx:
+        tx.add(Table(family=Family.IPV4, name="demo"))
+        tx.add(chain)
+        tx.add_rule(chain, build.ct.state(CtState.NEW), build.log("demo: ", group=LOG_GROUP, snaplen=128))
 
 
 # What is shown
@@ -342,8 +296,7 @@ def run(flow_count: int, connections: int, screen: Screen) -> None:
     screen.heading("A private network namespace")
     screen.line(f"   in {enter_namespaces()}")
     loopback_up()
-    with netlink.dial(Family.NETFILTER) as conn:
-        install_rule(conn)
+    install_rule()
     screen.line('   a firewall rule, set over netlink: input, ct state new, log prefix "demo: " group 7')
     screen.line(f"   {set_sysctls()}")
     live = Live(screen)

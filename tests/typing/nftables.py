@@ -9,7 +9,7 @@ from netlink import Conn, Overrun
 from netlink.aio import AsyncConn
 from netlink.family import Call
 from netlink.netfilter import nftables
-from netlink.netfilter.nftables import Chain, Element, Family, KeyType, Policy, Rule, Ruleset, Set, Table, expr
+from netlink.netfilter.nftables import Chain, Element, Family, KeyType, Policy, Rule, Ruleset, Set, Table, build, expr
 from netlink.schema import Batch, Record
 
 
@@ -70,6 +70,22 @@ def sets() -> None:
         tx.delete_elements(of, [("10.0.0.1", 80)])
         tx.add_elements(of, [b"raw"])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
         assert_type(nft.entries(of), list[nftables.Entry])
+
+
+def building() -> None:
+    chain = Chain(family=Family.INET, table="t", name="c")
+    assert_type(build.tcp.dport({22, "80-90"}), build.Part)
+    assert_type(build.concat(build.ip.saddr, build.tcp.dport), build.Field)
+    assert_type(build.ct.state.vmap({2: build.accept(), 1: build.drop()}), build.Part)
+    build.meta.mark.set(build.ct.mark)
+    build.limit(5, "fortnight")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    build.ip.saddr(1.5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    with nftables.dial() as nft, nft.transaction() as tx:
+        rule = tx.add_rule(chain, build.ip.saddr("10.0.0.0/8"), expr.Counter(), build.accept(), remark="x")
+        assert_type(rule, Rule)
+        assert_type(tx.insert_rule(chain, build.drop(), before=rule), Rule)
+        tx.add_rule("c", build.drop())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        tx.add_rule(chain, "drop")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 def streams() -> None:

@@ -14,7 +14,7 @@ Reading and changing the ruleset needs CAP_NET_ADMIN in the user namespace of th
 
 from __future__ import annotations
 
-from netlink.netfilter.nftables import expr
+from netlink.netfilter.nftables import build, expr
 from netlink.netfilter.nftables.family import Conn, Ruleset, dial, dial_async
 from netlink.netfilter.nftables.monitor import AnyChange, Commit, Commits, TraceSteps, listen, trace
 from netlink.netfilter.nftables.records import (
@@ -56,7 +56,7 @@ from netlink.netfilter.nftables.records import (
     TunnelObject,
     UDPTimeouts,
 )
-from netlink.netfilter.nftables.sets import Entry, Key, KeyRange, KeyType, Keys, comment, make_set
+from netlink.netfilter.nftables.sets import Entry, Key, KeyRange, Keys, KeyType, comment, make_set
 from netlink.netfilter.nftables.transaction import Failure, Transaction, TransactionError
 
 __all__ = [
@@ -111,6 +111,7 @@ __all__ = [
     "TunnelFlags",
     "TunnelObject",
     "UDPTimeouts",
+    "build",
     "comment",
     "dial",
     "dial_async",

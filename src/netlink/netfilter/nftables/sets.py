@@ -42,11 +42,18 @@ class KeyType(IntEnum):
     INET_PROTO = 12
     INET_SERVICE = 13
     ICMP_TYPE = 14
+    TCP_FLAG = 15
     MARK = 19
     IFINDEX = 20
     UID = 24
     GID = 25
+    CT_STATE = 26
+    CT_DIR = 27
+    CT_STATUS = 28
     ICMPV6_TYPE = 29
+    PKTTYPE = 31
+    ICMP_CODE = 32
+    ICMPV6_CODE = 33
     IFNAME = 41
 
 
@@ -96,11 +103,18 @@ _TYPES = {
     KeyType.INET_PROTO: _Type(1),
     KeyType.INET_SERVICE: _Type(2),
     KeyType.ICMP_TYPE: _Type(1),
+    KeyType.TCP_FLAG: _Type(1),
     KeyType.MARK: _Type(4, True),
     KeyType.IFINDEX: _Type(4, True),
     KeyType.UID: _Type(4, True),
     KeyType.GID: _Type(4, True),
+    KeyType.CT_STATE: _Type(4, True),
+    KeyType.CT_DIR: _Type(1),
+    KeyType.CT_STATUS: _Type(4, True),
     KeyType.ICMPV6_TYPE: _Type(1),
+    KeyType.PKTTYPE: _Type(1),
+    KeyType.ICMP_CODE: _Type(1),
+    KeyType.ICMPV6_CODE: _Type(1),
     KeyType.IFNAME: _Type(16, True),
 }
 _ETHER = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")

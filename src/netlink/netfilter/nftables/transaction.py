@@ -11,6 +11,7 @@ from netlink.errors import OpError
 from netlink.family import C, Call
 from netlink.netfilter import nfnetlink
 from netlink.netfilter.nftables._elements import Payloads
+from netlink.netfilter.nftables.build import expressions_of
 from netlink.netfilter.nftables.records import (
     Chain,
     Command,
@@ -22,7 +23,7 @@ from netlink.netfilter.nftables.records import (
     Table,
     key_of,
 )
-from netlink.netfilter.nftables.sets import payloads_of
+from netlink.netfilter.nftables.sets import comment, payloads_of
 from netlink.schema import Record
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
     from netlink.aio import AsyncConn
     from netlink.conn import Conn as NetlinkConn
+    from netlink.netfilter.nftables.build import Part
+    from netlink.netfilter.nftables.expr import AnyExpression, Expression
     from netlink.netfilter.nftables.family import Conn
     from netlink.netfilter.nftables.sets import Keys
 
@@ -169,6 +172,43 @@ class Transaction(Generic[C]):
         if not rule.handle:
             raise ValueError("replace needs a rule with the handle of the one that it replaces")
         return self._add(Command.NEWRULE, HeaderFlags.REPLACE, rule, rule)
+
+    def add_rule(
+        self, chain: Chain, *parts: Part | AnyExpression | Expression, after: Rule | int | None = None, remark: str = ""
+    ) -> Rule:
+        """Add a rule of parts, as `build` makes them, as the last of its chain, or after another one.
+
+        chain: a record with family, table and name. Sets of keys become sets of the rule, which are changes of their
+        own before it. remark: a comment. ValueError for values that fields cannot have.
+        """
+        return self.add(self._built(chain, parts, remark), after=after)
+
+    def insert_rule(
+        self,
+        chain: Chain,
+        *parts: Part | AnyExpression | Expression,
+        before: Rule | int | None = None,
+        remark: str = "",
+    ) -> Rule:
+        """`add_rule`, but as the first rule of its chain, or before another one."""
+        return self.insert(self._built(chain, parts, remark), before=before)
+
+    def _built(self, chain: Chain, parts: tuple[Any, ...], remark: str) -> Rule:
+        if not isinstance(chain, Chain) or not (chain.family and chain.table and chain.name):
+            raise ValueError(f"a rule is for a Chain with family, table and name, not {chain!r}")
+        expressions = list(expressions_of(chain, parts, self._filled))
+        return Rule(
+            family=chain.family,
+            table=chain.table,
+            chain=chain.name,
+            expressions=expressions,
+            userdata=comment(remark) if remark else None,
+        )
+
+    def _filled(self, of: Set, keys: Keys) -> Set:
+        of = self.add(of)
+        self.add_elements(of, keys)
+        return of
 
     def add_elements(
         self,
