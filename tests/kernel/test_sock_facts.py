@@ -92,6 +92,7 @@ def test_what_congestion_control_says(diag: sock_diag.Conn, opened: contextlib.E
         available = set(file.read().split()) & {*fields}
     if not available:
         pytest.skip("no congestion control here says more: tcp_bbr, tcp_vegas, tcp_dctcp")
+    netns_.sysctl("net.ipv4.tcp_ecn", 1)  # without it dctcp is dctcp-reno
     for algorithm in sorted(available):
         pair = Pair(opened)
         pair.client.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, algorithm.encode())

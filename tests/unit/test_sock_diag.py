@@ -405,7 +405,8 @@ def test_the_addresses_of_a_request_for_udp_are_the_other_way_round() -> None:
 
 def test_a_socket_with_another_cookie_is_another_one() -> None:
     """The kernel does not look at the cookie of a raw socket."""
-    raw = RawSocket(family=2, state=State.CLOSE, src_port=1, protocol=1, cookie=5)
+    none = {"src": "0.0.0.0", "dst": "0.0.0.0"}
+    raw = RawSocket(family=2, state=State.CLOSE, src_port=1, protocol=1, cookie=5, **none)
     kernel = Kernel(raw, raw.replace(cookie=6))
     with nltest.serve(sock_diag.Conn, {"get_raw": kernel}) as diag:
         assert diag.get(raw) == raw
@@ -417,7 +418,8 @@ def test_a_socket_with_another_cookie_is_another_one() -> None:
 
 
 def test_one_of_multipath_tcp_is_found_by_its_token() -> None:
-    one = MPTCPSocket(family=2, src_port=1, dst_port=2, cookie=5, info=MPTCPInfo(token=77))
+    ends = {"src": "192.0.2.1", "src_port": 1, "dst": "192.0.2.2", "dst_port": 2}
+    one = MPTCPSocket(family=2, cookie=5, info=MPTCPInfo(token=77), **ends)
     kernel = Kernel(one)
     with nltest.serve(sock_diag.Conn, {"get_mptcp": kernel}) as diag:
         assert diag.get(one) == one
