@@ -26,7 +26,7 @@ struct conditions {
 
 static void make_test(struct input *in, struct nl_test *test, struct nl_range *ranges, struct nl_network *networks)
 {
-    static const uint8_t sizes[] = {1, 2, 4, 8}, address_sizes[] = {NL_ADDRESS, 4, 16};
+    static const uint8_t sizes[] = {1, 2, 4, 8}, address_sizes[] = {NL_ADDRESS, 4, 16, NL_WHOLE_ADDRESS};
     uint8_t how = byte(in);
     int addresses = how & 1;
     size_t values = 1 + (how >> 1) % VALUES;
@@ -34,7 +34,7 @@ static void make_test(struct input *in, struct nl_test *test, struct nl_range *r
     test->operand_count = (uint8_t)(1 + (how >> 3) % NL_OPERANDS_MAX);
     for (unsigned i = 0; i < test->operand_count; i++) {
         struct nl_operand *source = &test->operands[i];
-        source->size = addresses ? address_sizes[byte(in) % 3] : sizes[byte(in) % 4];
+        source->size = addresses ? address_sizes[byte(in) % 4] : sizes[byte(in) % 4];
         source->offset = byte(in) % (RECORD - source->size + 1u);
         source->presence = byte(in) % RECORD;
         source->bit = (uint8_t)(1u << byte(in) % 8);
@@ -127,6 +127,9 @@ static int slowly(const struct nl_test *test, const uint8_t *record, const uint8
     if (value && test->network_count && size == NL_ADDRESS) {
         size = value[4] == 6 ? 16 : 4;
         address = value[4] == 6 ? heap + host_order(value, 4) : value;
+    } else if (value && test->network_count && size == NL_WHOLE_ADDRESS) {
+        size = value[16] == 4 ? 4 : 16;
+        address = value + 16 - size;
     }
     for (size_t i = 0; value && i < test->network_count; i++) {
         const struct nl_network *network = &test->networks[i];
