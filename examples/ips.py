@@ -76,7 +76,7 @@ def inspect(number: int, signatures: re.Pattern[bytes], read_buffer: int) -> Non
 def work(program: str, number: int, signatures: re.Pattern[bytes], read_buffer: int) -> None:
     try:
         inspect(number, signatures, read_buffer)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         sys.exit(f"{program}: queue {number}: {error}")
 
 

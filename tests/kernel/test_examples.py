@@ -337,6 +337,10 @@ def test_ips_says_what_is_wrong(tmp_path: Path) -> None:
         run = subprocess.run(command("ips", str(signatures), "0"), capture_output=True, text=True)
         assert run.returncode == 1
         assert re.fullmatch(rf"ips\.py: .*{wanted}.*\n", run.stderr)
+    signatures.write_text("good a\n")
+    run = subprocess.run(command("ips", str(signatures), "70000"), capture_output=True, text=True)
+    assert run.returncode == 1
+    assert re.fullmatch(r"ips\.py: queue 70000: number must be an int from 0 to 65535.*\n", run.stderr)
 
 
 def test_ips_ends_where_one_queue_has_another_owner(start: Callable[..., Program]) -> None:
