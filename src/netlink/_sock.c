@@ -42,6 +42,7 @@ struct nl_sock {
     _Atomic int dumping;           /* a dump was requested and its end has not been received */
     _Atomic int64_t read_deadline; /* CLOCK_MONOTONIC ns, 0: none */
     _Atomic int64_t write_deadline;
+    _Atomic int connected; /* to the kernel: a send needs no address */
     int fd;
     int wake; /* eventfd: readable if the socket was closed, or a deadline changed during a receive */
     uint32_t port;
@@ -450,13 +451,13 @@ int nl_sock_send(struct nl_sock *s, const void *datagram, size_t size, int wait)
     if (dump)
         atomic_store(&s->dumping, 1);
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    const struct sockaddr *to = atomic_load(&s->connected) ? NULL : (const struct sockaddr *)&kernel;
     for (int pause = SEND_PAUSE_MIN;;) {
         if (passed(&s->write_deadline)) {
             result = -ETIMEDOUT;
             break;
         }
-        if (sendto(s->fd, datagram, size, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&kernel, sizeof kernel) >=
-            0) {
+        if (sendto(s->fd, datagram, size, MSG_DONTWAIT | MSG_NOSIGNAL, to, to ? sizeof kernel : 0) >= 0) {
             result = 0;
             break;
         }
@@ -683,6 +684,8 @@ int nl_sock_connect(struct nl_sock *s)
         return result;
     if (connect(s->fd, (struct sockaddr *)&kernel, sizeof kernel) < 0)
         result = -errno;
+    else
+        atomic_store(&s->connected, 1);
     /* What others sent before. The limit is far beyond what a queue holds: groups may go on filling it. */
     for (int i = 0; !result && i < 1 << 16; i++)
         if (recv(s->fd, NULL, 0, MSG_DONTWAIT) < 0 && errno == EAGAIN)
