@@ -486,17 +486,19 @@ def test_losses_are_the_gaps_of_the_ids(pair: Pair, fail_open: bool) -> None:
         assert (queue.refused, queue.stats().queued) == ({}, 0)
 
 
-@pytest.mark.parametrize(("size", "charge"), [(36, 832), (72, 832), (1000, 2304), (1400, 2304)])
-def test_a_read_buffer_holds_what_its_bytes_promise(pair: Pair, size: int, charge: int) -> None:
-    """Q8."""
+@pytest.mark.parametrize("size", [36, 72, 1000, 1400])
+def test_a_read_buffer_holds_what_its_bytes_promise(pair: Pair, size: int) -> None:
+    """Q8: 2,304 bytes for each packet of max_length, as `listen` asks for, are enough. The kernel doubles them."""
     to_queue()
     wanted = 100
-    with nfqueue.listen(NUMBER, read_buffer=wanted * charge // 2) as queue:
-        assert queue.read_buffer() == wanted * charge
-        for _ in range(4 * wanted):
+    with nfqueue.listen(NUMBER, read_buffer=wanted * 2304) as queue:
+        assert queue.read_buffer() == 2 * wanted * 2304
+        for _ in range(10 * wanted):
             pair.send(bytes(size))
-        seen = len(queue.read(0, 4 * wanted))
-        assert wanted <= seen < 2 * wanted
+        seen = len(queue.read(0, 10 * wanted))
+        assert wanted <= seen < 10 * wanted
+        # What each takes differs from kernel to kernel.
+        assert 512 < queue.read_buffer() / seen < 2 * 2304
 
 
 @pytest.mark.parametrize("fail_open", [False, True])

@@ -32,7 +32,7 @@ TESTS = [
     *(f"tests/kernel/test_{name}.py" for name in ("conntrack", "batch_dump", "events", "nflog", "filter", "conn")),
     *(
         f"tests/kernel/test_{name}.py"
-        for name in ("options", "mirror", "execute_all", "route_stream", "extended_acks", "generic")
+        for name in ("options", "mirror", "execute_all", "route_stream", "extended_acks", "generic", "nfqueue_rules")
     ),
     *(f"tests/kernel/test_faults.py::test_{name}" for name in GROWTH),
     "tests/fuzz/test_area.py",
