@@ -213,12 +213,13 @@ def listen(
     fail_open: accept packets, instead of dropping them, if the queue or the read buffer is full.
     gso: packets of several segments come whole, with up to 64 KiB, and with checksums that are not final
         (`SkbInfo.CSUM_NOT_READY`). False: the kernel splits them, and completes the checksums, which takes its time;
-        the segments of a new flow's first packet must then be accepted in order.
+        the segments of a new flow's first packet, of UDP, must then be accepted in order. Kernels such as 6.1 drop them
+        all before they are queued, and no counter tells.
     conntrack: add its flow to each packet (`ct`, `ct_info`).
     uid_gid: add the owner of the local socket (`uid`, `gid`). secctx: add the security context (`secctx`).
     read_buffer: bytes to queue. The kernel doubles the value, and charges the allocated size of each packet: 830 to
-        1,300 bytes for a small one, 2,304 for one of 1,500 bytes. NetlinkWarning if the kernel permits less; `Queue.read_buffer`
-        returns the size in effect. None: 16,777,216, or 2,304 for each packet of max_length if that is more.
+        1,300 bytes for a small one, 2,304 for one of 1,500 bytes. NetlinkWarning if the kernel permits less;
+        `Queue.read_buffer` returns the size in effect. None: 16,777,216, or 2,304 for each packet of max_length if that is more.
     netns: the network namespace, as in `netlink.Config`.
 
     OpError: EBUSY if the queue has another listener; PermissionError without CAP_NET_ADMIN; EOPNOTSUPP if the kernel
