@@ -219,7 +219,8 @@ def listen(
     uid_gid: add the owner of the local socket (`uid`, `gid`). secctx: add the security context (`secctx`).
     read_buffer: bytes to queue. The kernel doubles the value, and charges the allocated size of each packet: 830 to
         1,300 bytes for a small one, 2,304 for one of 1,500 bytes. NetlinkWarning if the kernel permits less;
-        `Queue.read_buffer` returns the size in effect. None: 16,777,216, or 2,304 for each packet of max_length if that is more.
+        `Queue.read_buffer` returns the size in effect. None: 16,777,216, or 2,304 for each packet of max_length if that
+        is more.
     netns: the network namespace, as in `netlink.Config`.
 
     OpError: EBUSY if the queue has another listener; PermissionError without CAP_NET_ADMIN; EOPNOTSUPP if the kernel
