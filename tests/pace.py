@@ -19,3 +19,8 @@ def _loop() -> float:
 
 # ThreadSanitizer makes what waits for other threads slower than this loop.
 SLOWNESS = 10.0 if "TSAN_OPTIONS" in os.environ else max(1.0, min(10.0, min(_loop() for _ in range(3)) / REFERENCE))
+
+
+def fewer(count: int) -> int:
+    """A number of repetitions, less where each takes longer."""
+    return max(1, round(count / SLOWNESS))

@@ -259,11 +259,17 @@ def events_printed() -> Iterator[Callable[[int], list[Fields]]]:
         tempfile.NamedTemporaryFile("w") as out,
         subprocess.Popen(command, stdout=out, stderr=subprocess.DEVNULL) as process,
     ):
+        found: list[Fields] = []
+        end = 0  # of what was read
 
         def printed(count: int) -> list[Fields]:
+            nonlocal end
             eventually(lambda: Path(out.name).read_text().count("</flow>") >= count, f"{count} are printed", 30)
             text = Path(out.name).read_text()
-            return [_read(ET.fromstring(flow)) for flow in re.findall(r"<flow .*?</flow>", text, re.DOTALL)]
+            for flow in re.compile(r"<flow .*?</flow>", re.DOTALL).finditer(text, end):
+                found.append(_read(ET.fromstring(flow[0])))
+                end = flow.end()
+            return found
 
         try:
             eventually(lambda: _listeners() - before, "conntrack -E listens")

@@ -27,6 +27,7 @@ from netlink.route import (
 )
 from netlink.schema import Batch
 from netlink.stream import ResyncBegin, ResyncEnd
+from pace import fewer
 
 SMALL = 16384
 
@@ -324,9 +325,11 @@ def test_several_routes_of_one_destination(rt: route.Conn[Any], link: int) -> No
 
 
 def test_a_mirror_after_a_flood(rt: route.Conn[Any], link: int, work: Any) -> None:
+    rounds = fewer(5)
+
     def flood() -> None:
         with route.dial() as other:
-            for _ in range(5):
+            for _ in range(rounds):
                 other.create_many(prefixes(2000))
                 other.delete_many(prefixes(1500))
                 other.create_many(prefixes(1700), replace=True)
