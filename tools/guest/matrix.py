@@ -28,14 +28,17 @@ from guest import ALL, ROOT, TIMED_OUT, GuestError, Kernel, kernels, say
 LOGS = ROOT / "build/vm"
 GROWTH = ("memory_that_must_not_be_moved", "memory_that_cannot_grow_where_it_is", "no_free_addresses")
 # What depends most on the kernel.
+FILES = (
+    *("conntrack", "batch_dump", "events", "nflog", "nfqueue", "filter", "conn", "options", "mirror", "execute_all"),
+    *("extended_acks", "generic", "sock_diag", "connector", "kobject_uevent", "reload", "tc", "route_stream"),
+    "nfqueue_rules",
+    *(f"nftables{part}" for part in ("", "_changes", "_sets", "_monitor")),
+    *(f"route_{part}" for part in ("family", "monitor", "facts", "oracles", "links")),
+)
 TESTS = [
-    *(f"tests/kernel/test_{name}.py" for name in ("conntrack", "batch_dump", "events", "nflog", "filter", "conn")),
-    *(
-        f"tests/kernel/test_{name}.py"
-        for name in ("options", "mirror", "execute_all", "route_stream", "extended_acks", "generic", "nfqueue_rules")
-    ),
+    *(f"tests/kernel/test_{name}.py" for name in FILES),
     *(f"tests/kernel/test_faults.py::test_{name}" for name in GROWTH),
-    "tests/fuzz/test_area.py",
+    "tests/fuzz/test_area.py::test_refusals",
 ]
 # Debian's kernels load these when root asks; not where a test asks from a user namespace, or for a sysctl.
 MODULES = ("nf_conntrack_netlink", "nfnetlink_log", "nf_tables", "nft_ct", "nft_log", "nfnetlink", "veth", "dummy")
