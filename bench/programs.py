@@ -179,9 +179,15 @@ PROGRAMS = {
             ("libnfnetlink (Debian: libnfnetlink-dev)", _file(_HEADERS / "libnfnetlink/libnfnetlink.h")),
         ),
     ),
+    "nftnl": _c(
+        "nftnl",
+        *("nftnl", "mnl"),
+        needs=(_LIBMNL, ("libnftnl (Debian: libnftnl-dev)", _file(_HEADERS / "libnftnl/set.h"))),
+    ),
     "go": _go("go-mdlayher", "mdlayher.go", "mdlayher/netlink", "golang-github-mdlayher-netlink-dev"),
     "go-nfqueue": _go("go-nfqueue", "nfqueue.go", "florianl/go-nfqueue", "golang-github-florianl-go-nfqueue-dev"),
     "go-genetlink": _go("go-genetlink", "genetlink.go", "mdlayher/genetlink", "golang-github-mdlayher-genetlink-dev"),
+    "go-nftables": _go("go-nftables", "nftables.go", "google/nftables", "golang-github-google-nftables-dev"),
     "go-vishvananda": _go(
         "go-vishvananda", "vishvananda.go", "vishvananda/netlink", "golang-github-vishvananda-netlink-dev"
     ),
@@ -249,6 +255,21 @@ PROGRAMS = {
     "storm": _c("storm"),
     "ss": _python("with_ss", (("ss (Debian: iproute2)", _program("ss")),)),
     "psutil": _python("with_psutil", (("psutil (pip install psutil)", _module("psutil")),)),
+    "fastnetlink-ruleset": _python(
+        "ruleset", (("netlink.netfilter.nftables (a later fastnetlink)", _module("netlink.netfilter.nftables")),)
+    ),
+    "fastnetlink-ruleset-numpy": _python(
+        "ruleset",
+        (
+            ("netlink.netfilter.nftables (a later fastnetlink)", _module("netlink.netfilter.nftables")),
+            ("numpy (pip install numpy)", _module("numpy")),
+        ),
+    ),
+    "nft": _python("with_nft", (("nft (Debian: nftables)", _program("nft")),)),
+    "libnftables": _python(
+        "with_libnftables",
+        (("libnftables for Python (Debian: python3-nftables)", _file("/usr/lib/python3/dist-packages/nftables")),),
+    ),
     "ip": _python("with_ip", (("ip (Debian: iproute2)", _program("ip")),)),
     "plain": _python("plain"),
     "pyroute2": _python("with_pyroute2", (("pyroute2 (pip install pyroute2)", _module("pyroute2")),)),

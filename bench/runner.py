@@ -220,6 +220,7 @@ def versions() -> dict[str, str]:
         "libnetfilter-conntrack3",
         "libnetfilter-log1",
         "libnetfilter-queue1",
+        "libnftnl11",
         "golang-github-mdlayher-netlink-dev",
         "golang-github-mdlayher-genetlink-dev",
         "golang-github-florianl-go-nfqueue-dev",
@@ -230,6 +231,9 @@ def versions() -> dict[str, str]:
         "librust-netlink-packet-generic-dev",
         "librust-netlink-packet-route-dev",
         "librust-rtnetlink-dev",
+        "golang-github-google-nftables-dev",
+        "python3-nftables",
+        "nftables",
         "iproute2",
         "linux-doc-6.12",
     ):

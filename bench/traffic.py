@@ -25,13 +25,15 @@ from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import netlink
+from bench.peers import ruleset as ruleset_peer
 from bench.programs import ROOT
 from bench.runner import MissingError
-from netlink import AttributeEncoder, Family, Header, HeaderFlags, HeaderType, Message
+from netlink import AttributeEncoder, Family, Header, HeaderFlags, HeaderType, Message, nltest
 from netlink import route as routing
-from netlink.netfilter import conntrack
+from netlink.netfilter import conntrack, nftables
 from netlink.netfilter.conntrack import Flow, ProtoInfo, Status, TCPFlags, TCPInfo, TCPState, Tuple
 from netlink.netfilter.nfnetlink import NfGenMsg
 
@@ -436,6 +438,64 @@ class Renamed:
 
     def rename(self) -> None:
         create(self._requests)
+
+
+# Rulesets
+
+BENCH = """flush ruleset
+table ip bench {
+    set s { type ipv4_addr; }
+    chain in { type filter hook input priority 0; }
+}
+"""
+
+
+@contextlib.contextmanager
+def ruleset(*, elements: int = 0, rules: int = 0) -> Iterator[None]:
+    """A private namespace with the table "bench", its set and its chain, and so many elements and rules."""
+    enter_private_netns()
+    if not shutil.which("nft"):
+        raise MissingError("needs nft (Debian: nftables)")
+    empty_ruleset()
+    with nftables.dial() as nft, nft.transaction() as tx:
+        changes(tx, elements, rules)
+    try:
+        yield
+    finally:
+        subprocess.run(["nft", "flush ruleset"], check=True)
+
+
+def empty_ruleset() -> None:
+    """Make the set and the chain anew."""
+    require_private_netns()
+    subprocess.run(["nft", "-f", "-"], input=BENCH, text=True, check=True)
+
+
+def changes(tx: nftables.Transaction[Any], elements: int, rules: int) -> None:
+    """Add so many elements and rules."""
+    tx.add_elements(ruleset_peer.SET, [ruleset_peer.address(i) for i in range(elements)])
+    for i in range(rules):
+        tx.add(ruleset_peer.rule(i))
+
+
+def batch(elements: int, rules: int) -> bytes:
+    """The datagram that adds so many elements and rules, one change of which is acknowledged."""
+    sent: list[Message] = []
+
+    def answer(requests: list[Message]) -> list[Message]:
+        sent.extend(requests)
+        return nltest.error(0, requests[1:2]) if requests else []
+
+    with nftables.Conn(nltest.dial(answer)) as nft, nft.transaction() as tx:
+        changes(tx, elements, rules)
+    return b"".join(message.replace(pid=0).marshal_binary() for message in sent)
+
+
+def made_in_ruleset() -> tuple[int, int]:
+    """The elements and the rules there are."""
+    require_private_netns()
+    with nftables.dial() as nft:
+        return len(nft.elements(ruleset_peer.SET)), len(nft.rules())
 
 
 # Specs

@@ -774,6 +774,112 @@ def uevents(n: int) -> Workload:
     return Workload("uevents", title, "ns per event", RECVMMSG, UEVENTS, prepare)
 
 
+# nftables
+
+PREPARED = "a datagram made before, one acknowledgement"
+ADD = (
+    Contender("C send", "raw", ("batch",), PREPARED),
+    Contender("fastnetlink add_elements, NumPy", "fastnetlink-ruleset-numpy", ("add", "numpy"), "uint32"),
+    Contender("fastnetlink add_elements, text", "fastnetlink-ruleset", ("add", "text"), "str"),
+    Contender("fastnetlink add_elements, IPv4Address", "fastnetlink-ruleset", ("add", "address"), "made before"),
+    Contender("fastnetlink add_elements, Batch", "fastnetlink-ruleset", ("add", "batch"), "of Element"),
+    Contender("fastnetlink add, ElementList", "fastnetlink-ruleset", ("add", "record"), "of a list of Element"),
+    Contender("C libnftnl", "nftnl", ("add",), "objects of all, then one batch"),
+    Contender("nft -f", "nft", ("add",), "the whole process, which reads a file"),
+    Contender("Go google/nftables", "go-nftables", ("add",), "SetAddElements, a Flush for each 6,000"),
+    Contender("libnftables JSON", "libnftables", ("add",), "Python, json_cmd"),
+)  # fmt: skip
+LOAD_RULES = (
+    Contender("C send", "raw", ("batch",), PREPARED),
+    Contender("fastnetlink transaction", "fastnetlink-ruleset", ("load", "records"), "of Rule records"),
+    Contender("fastnetlink transaction, made", "fastnetlink-ruleset", ("load", "made"), "which are made meanwhile"),
+    Contender("nft -f", "nft", ("load",), "the whole process, which reads a file"),
+    Contender("Go google/nftables", "go-nftables", ("load",), "AddRule, a Flush for each 100"),
+    Contender("libnftables JSON", "libnftables", ("load",), "Python, json_cmd"),
+)  # fmt: skip
+
+
+def change(name: str, title: str, contenders: Sequence[Contender], elements: int, rules: int) -> Workload:
+    """Elements or rules added in a transaction; they are removed behind each contender."""
+    n = elements or rules
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        with traffic.ruleset(), tempfile.NamedTemporaryFile(prefix="bench-requests-") as file:
+            file.write(traffic.batch(elements, rules))
+            file.flush()
+
+            def run(contender: Contender) -> Round:
+                options = (file.name,) if contender.program == "raw" else (f"count={n}",)
+                try:
+                    result = call(contender.program, *contender.arguments, *options)
+                    if (made := traffic.made_in_ruleset()) != (elements, rules):
+                        raise MissingError(f"failed: it made {made} of {(elements, rules)} elements and rules")
+                finally:
+                    traffic.empty_ruleset()
+                return nanoseconds(result, n)
+
+            yield run
+
+    unit = "ns per element" if elements else "ns per rule"
+    return Workload(name, title, unit, contenders[0].label, contenders, prepare)
+
+
+def listed(what: str, ours: Sequence[Contender]) -> tuple[Contender, ...]:
+    """Who lists elements or rules."""
+    parse, get = "nftnl_rule_nlmsg_parse", "GetRules"
+    if what == "elements":
+        parse, get = "nftnl_set_elems_nlmsg_parse", "GetSetElements"
+    return (
+        Contender(RAW, "raw", ("dump", what), "recv() into one buffer of 32 KiB, nothing looked at"),
+        *ours,
+        Contender("C libnftnl", "nftnl", ("dump", what), f"{parse}, one field read"),
+        Contender("nft -j list", "nft", ("dump", what), "the whole process, nothing read"),
+        Contender("Go google/nftables", "go-nftables", ("dump", what), f"{get}, one field read"),
+        Contender("libnftables JSON", "libnftables", ("dump", what), "Python, json.loads, one field read"),
+    )
+
+
+ELEMENTS = listed(
+    "elements",
+    (
+        Contender("fastnetlink elements", "fastnetlink-ruleset", ("dump", "elements", "batch"), BATCH),
+        Contender("fastnetlink elements, key", "fastnetlink-ruleset", ("dump", "elements", "fields"), "and read"),
+        Contender("fastnetlink iter_elements", "fastnetlink-ruleset", ("dump", "elements", "iter"), BATCHES),
+        Contender("fastnetlink entries", "fastnetlink-ruleset", ("dump", "elements", "entries"), "IPv4Address of each"),
+    ),
+)
+RULES = listed(
+    "rules",
+    (
+        Contender("fastnetlink rules", "fastnetlink-ruleset", ("dump", "rules", "batch"), BATCH),
+        Contender("fastnetlink rules, handle", "fastnetlink-ruleset", ("dump", "rules", "fields"), "and read"),
+    ),
+)  # fmt: skip
+
+
+def lists(name: str, contenders: Sequence[Contender], n: int) -> Workload:
+    """A dump of n elements of a set, or of n rules."""
+    what = "elements" if contenders is ELEMENTS else "rules"
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        sums = Sums()
+
+        def run(contender: Contender) -> Round:
+            ours = contender.program in ("raw", "fastnetlink-ruleset")
+            loops = (f"loops={max(1, 20_000 // n)}",) if ours else ()
+            result = call(contender.program, *contender.arguments, *loops)
+            sums.check(contender, result)
+            return nanoseconds(result, n)
+
+        with traffic.ruleset(**{what: n}):
+            yield run
+
+    title = f"Dump of {n:,} {'elements of a set' if what == 'elements' else 'rules'}"
+    return Workload(name, title, f"ns per {what[:-1]}", RAW, contenders, prepare)
+
+
 # Specs, and generic netlink
 
 EXECUTE = "fastnetlink Conn.execute"
@@ -991,6 +1097,7 @@ def suite(quick: bool) -> list[Workload]:
         sizes += sorted({n for n in (100_000, largest) if 10_000 < n <= most})
     packets = {1: 4_096, 64: 16_384, 1000: 16_000} if quick else {1: 32_768, 64: 131_072, 1000: 131_000}
     queued = 4_096 if quick else 32_768
+    elements, rules = (10_000, 100) if quick else (100_000, 1_000)
     return [
         *(dump(n) for n in sizes),
         *(parallel(min(sizes[-1], 250_000), marks) for marks in (1000, 1)),
@@ -1018,6 +1125,10 @@ def suite(quick: bool) -> list[Workload]:
         sockets("connections", "Connections", CONNECTIONS, 2_000 if quick else 20_000),
         storm(50_000, 1 if quick else 10),
         uevents(1_000 if quick else 10_000),
+        change("nft-add", f"{elements:,} elements added to a set", ADD, elements, 0),
+        lists("nft-elements", ELEMENTS, elements),
+        change("nft-load", f"{rules:,} rules loaded", LOAD_RULES, 0, rules),
+        lists("nft-rules", RULES, rules),
         spec_load(),
         do(2_000 if quick else 20_000),
         imports(),

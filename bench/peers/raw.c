@@ -24,6 +24,7 @@
 #include <linux/genetlink.h>
 #include <linux/inet_diag.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <linux/netfilter/nfnetlink_log.h>
@@ -248,6 +249,44 @@ static void add(char *request, unsigned short type, const void *data, unsigned s
     attribute->nla_len = (unsigned short)(NLA_HDRLEN + length);
     memcpy(attribute + 1, data, length);
     header->nlmsg_len += NLA_ALIGN(attribute->nla_len);
+}
+
+/* The elements of the set "s" or the rules of the table "bench". */
+static void dump_ruleset(int elements, long long loops)
+{
+    _Alignas(4) char request[128] = {0};
+    struct nlmsghdr *header = (struct nlmsghdr *)request;
+    uint16_t type = elements ? NFT_MSG_GETSETELEM : NFT_MSG_GETRULE;
+    *header = (struct nlmsghdr){NLMSG_LENGTH(sizeof(struct nfgenmsg)), (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type),
+                                NLM_F_REQUEST | NLM_F_DUMP, 1, 0};
+    ((struct nfgenmsg *)NLMSG_DATA(header))->nfgen_family = NFPROTO_IPV4;
+    add(request, elements ? NFTA_SET_ELEM_LIST_TABLE : NFTA_RULE_TABLE, "bench", sizeof "bench");
+    if (elements)
+        add(request, NFTA_SET_ELEM_LIST_SET, "s", sizeof "s");
+    dump(NETLINK_NETFILTER, request, header->nlmsg_len, loops);
+}
+
+/* A batch of which one change asks for an acknowledgement. */
+static void batch(const char *path)
+{
+    size_t size;
+    int write_buffer = 16 << 20;
+    char *requests = read_file(path, &size);
+    struct nlmsgerr answer;
+    struct result r;
+    int fd = dial(NETLINK_NETFILTER);
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &write_buffer, sizeof write_buffer) < 0)
+        die("SO_SNDBUFFORCE");
+    begin(&r);
+    if (send(fd, requests, size, 0) < 0 || recv(fd, buffer, sizeof buffer, 0) < 0)
+        die("batch");
+    memcpy(&answer, NLMSG_DATA(buffer), sizeof answer);
+    finish(&r, 1);
+    free(requests);
+    if (answer.error) {
+        fprintf(stderr, "raw: batch: %s\n", strerror(-answer.error));
+        exit(1);
+    }
 }
 
 static void acknowledged(int fd, const char *request, const char *what)
@@ -520,6 +559,10 @@ int main(int argc, char **argv)
         dump_tcp(is(argc, argv, 2, "tcp-info"), option(argc, argv, "loops", 1));
     else if (is(argc, argv, 1, "connections"))
         connections(option(argc, argv, "loops", 1));
+    else if (is(argc, argv, 1, "dump") && (is(argc, argv, 2, "elements") || is(argc, argv, 2, "rules")))
+        dump_ruleset(is(argc, argv, 2, "elements"), option(argc, argv, "loops", 1));
+    else if (is(argc, argv, 1, "batch") && argc > 2)
+        batch(argv[2]);
     else if (is(argc, argv, 1, "dump") && argc > 2)
         dump_objects(argv[2], option(argc, argv, "loops", 1));
     else if (family >= 0)
