@@ -152,7 +152,7 @@ static inline int nl_payload_begin(struct nl_payloads *p)
     size_t begin = p->out.size, head = nl_align(p->head_size);
     if (nl_area_reserve(&p->out, head + 4) < 0)
         return -ENOMEM;
-    if (p->open) {
+    if (begin) {
         if (nl_area_reserve(&p->ends, sizeof begin) < 0)
             return -ENOMEM;
         memcpy(p->ends.data + p->ends.size, &begin, sizeof begin);
@@ -170,7 +170,7 @@ static inline int nl_payload_begin(struct nl_payloads *p)
  * returns where the caller is to write it. NULL without memory. The item is no longer than 65,528 bytes. */
 static inline uint8_t *nl_payload_item(struct nl_payloads *p, size_t size)
 {
-    if ((!p->open || p->out.size - p->open + 4 + size > UINT16_MAX) && nl_payload_begin(p) < 0)
+    if ((!p->out.size || p->out.size - p->open + 4 + size > UINT16_MAX) && nl_payload_begin(p) < 0)
         return NULL;
     if (nl_area_reserve(&p->out, 4 + size) < 0)
         return NULL;
