@@ -53,10 +53,11 @@ def exceed(folder: Path) -> os.stat_result:
     """Write as a user until the limit, and return what is of the folder."""
 
     def write() -> None:
+        here = os.open(folder, os.O_DIRECTORY)  # its parents are closed to others
         os.setuid(USER)
-        with open(folder / "file", "wb", buffering=0) as file:
-            while True:
-                file.write(bytes(1 << 16))
+        file = os.open("file", os.O_CREAT | os.O_WRONLY, 0o600, dir_fd=here)
+        while True:
+            os.write(file, bytes(1 << 16))
 
     with pytest.raises(OSError, match=r"(?i)quota exceeded") as info:
         Child(write).result()
