@@ -15,7 +15,7 @@ import errno as _errno
 import warnings as _warnings
 from typing import TYPE_CHECKING, Any, Generic, Never, TypeAlias, TypeVar, overload
 
-from netlink._engine.form import Form, Layouts, Payloads, Texts
+from netlink._engine.form import Form, Layouts, Payloads, Stamped, Texts
 from netlink._engine.record import Batch, Record
 from netlink._io.marks import ResyncBegin, ResyncEnd
 from netlink._io.outlet import BatchOutlet, Items, checked_rows
@@ -45,6 +45,7 @@ __all__ = [
     "ResyncEnd",
     "SocketSource",
     "Source",
+    "Stamped",
     "Stream",
     "Texts",
     "open",

@@ -24,7 +24,7 @@ import pytest
 
 import netns
 from kernel.test_xfrm import require_esp
-from netlink import Family, OpError, connector, dial, route, xfrm, ynl
+from netlink import Family, OpError, audit, connector, dial, route, xfrm, ynl
 from netlink.generic import netdev, nlctrl, taskstats, tcp_metrics
 from netlink.netfilter import conntrack
 from netlink.route import Link
@@ -182,6 +182,18 @@ def first_namespaces() -> None:
     netns.setns(first)
 
 
+def logged() -> None:
+    """The machine's first network namespace, in which nothing is changed, and its audit log."""
+    first = netns.first()
+    try:
+        audit.listen(netns=first).close()
+        with audit.dial() as system:
+            system.status()
+    except OpError as error:
+        pytest.skip(f"no audit log: {error}")
+    netns.setns(first)
+
+
 def paths() -> None:
     """Sockets of Multipath TCP, and an empty cache of TCP metrics."""
     try:
@@ -225,6 +237,7 @@ def tagged_and_bonded() -> None:
 
 GIVEN: dict[str, Callable[[], None]] = {
     "asyncio.md": logged_and_tracked,
+    "audit.md": logged,
     "batches.md": services,
     "conntrack.md": netns.require_conntrack,
     "from-bindings.md": logged_and_tracked,

@@ -22,6 +22,7 @@ import pytest
 
 import netns
 from kernel import rulesets
+from kernel.test_audit import logged
 from kernel.test_nflog import chain
 from kernel.tools import eventually
 from netlink import Conn, route
@@ -624,4 +625,17 @@ def test_processes_that_end(start: Callable[..., Program], tmp_path: Path) -> No
     shown = program.until(f" {child.pid} of")
     assert re.match(r" *\d+\.\d{3} s  status 7", shown)
     assert f" of {os.getpid()} " in shown
+    program.end()
+
+
+def test_audit_log(start: Callable[..., Program]) -> None:
+    with netns.inside(netns.first()):
+        program = start("audit_log")
+    assert program.process.stderr is not None
+    said = program.process.stderr.readline()
+    if "listening" not in said:
+        pytest.skip(said.strip())
+    pid = logged()
+    shown = program.until(f" pid='{pid}' ")
+    assert re.search(r"SECCOMP .* comm='.*' exe='.*python.*' .*syscall='\d+' code='0x7ffc0000'$", shown)
     program.end()

@@ -58,6 +58,7 @@ _SYSCALLS = {
     "epoll_wait": (232, 22),
     "eventfd2": (290, 19),
     "futex": (202, 98),
+    "getpid": (39, 172),
     "getsockname": (51, 204),
     "getsockopt": (55, 209),
     "mmap": (9, 222),

@@ -1,4 +1,4 @@
-"""Datagrams without attributes, written as attributes: structs and texts, beside the same in Python."""
+"""Datagrams without attributes, written as attributes: structs, texts and stamps, beside the same in Python."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netlink._engine.form import Layouts, Texts
+from netlink._engine.form import Layouts, Stamped, Texts
 from netlink.schema import AttributeSet, binary, mac, repeated, string, u8, u16, u32, u64
 
 
@@ -28,6 +28,13 @@ class Properties(AttributeSet):
     number = u64(2)
     small = u8(3)
     texts = repeated(4, string)
+
+
+class Line(AttributeSet):
+    type = u16(1)
+    time = u64(2)
+    serial = u64(3)
+    text = string(4)
 
 
 def read(form: Any, datagram: bytes) -> Any:
@@ -163,6 +170,64 @@ def test_a_text_that_is_too_long() -> None:
         form.attributes(b"A=" + b"x" * 65530)
 
 
+# Stamps
+
+
+def stamped() -> Stamped[Line]:
+    return Stamped(Line, type="type", time="time", serial="serial", text="text")
+
+
+def record(text: bytes, type_: int = 1300) -> bytes:
+    return struct.pack("=IHHII", 16 + len(text), type_, 0, 0, 0) + text
+
+
+def test_a_stamp() -> None:
+    found = read(stamped(), record(b"audit(1364481363.243:24287): arch=c000003e syscall=2"))
+    assert found == Line(type=1300, time=1364481363243, serial=24287, text="arch=c000003e syscall=2")
+
+
+STAMP = re.compile(rb"audit\(([0-9]+)\.([0-9]{3}):([0-9]+)\):? ?")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"audit(",
+        b"audit(1.243:7",
+        b"audit(1.24:7): x",
+        b"audit(1.2434:7): x",
+        b"audit(.243:7): x",
+        b"audit(1.243:): x",
+        b"audit(1.243:99999999999999999999): x",
+        b"audit(99999999999999999999.243:7): x",
+        b"audit(18446744073709551615.243:7): x",
+        b"audit(1,243:7): x",
+        b"Audit(1.243:7): x",
+    ],
+)
+def test_a_text_without_a_stamp(text: bytes) -> None:
+    assert read(stamped(), record(text)) == Line(type=1300, text=text.decode())
+
+
+@given(st.from_regex(STAMP) | st.binary(max_size=60), st.integers(0, 0xFFFF))
+def test_any_stamp(text: bytes, type_: int) -> None:
+    found = read(stamped(), record(text, type_))
+    match = STAMP.match(text)
+    time = match and int(match[1]) * 1000 + int(match[2])
+    assert found.type == type_
+    if match is None or time is None or time >= 1 << 64 or int(match[3]) >= 1 << 64:
+        assert (found.time, found.serial) == (None, None)
+        assert found.text.encode("utf-8", "surrogateescape") == text.rstrip(b"\0")
+    else:
+        assert (found.time, found.serial) == (time, int(match[3]))
+        assert found.text.encode("utf-8", "surrogateescape") == text[match.end() :].rstrip(b"\0")
+
+
+def test_a_datagram_without_a_header() -> None:
+    assert read(stamped(), b"too short") is None
+
+
 # Mistakes
 
 
@@ -172,6 +237,10 @@ def test_fields_that_do_not_fit() -> None:
         lambda: Layouts(Properties, {"texts": 0}),
         lambda: Texts(Properties, "action"),
         lambda: Texts(Event, "data"),
+        lambda: Stamped(Line, type="time", time="time", serial="serial", text="text"),
+        lambda: Stamped(Line, type="type", time="type", serial="serial", text="text"),
+        lambda: Stamped(Line, type="type", time="time", serial="serial", text="serial"),
+        lambda: Stamped(Line, type="type", time="time", serial="serial", text="words"),
     ):
         with pytest.raises(TypeError):
             make()

@@ -1,5 +1,5 @@
 /* Datagrams of protocols that have no attributes, written as attributes, so that declarations read them: structs whose
- * layout one of their members tells, and texts KEY=VALUE.
+ * layout one of their members tells, texts KEY=VALUE, and lines with the stamp of the audit system.
  *
  * Plain C without Python. Every function appends attributes to an area. It returns 0, NL_FORM_OTHER if the datagram has
  * another form, or a negative errno. It reads nothing beside the datagram. */
@@ -141,6 +141,47 @@ static inline int nl_form_has(const struct nl_text_key *wanted, size_t count, co
         size -= length;
     }
     return 0;
+}
+
+/* Digits up to a byte that is none, which is not at the end: their number of bytes, or 0 if they are no number. */
+static inline size_t nl_form_digits(const uint8_t *text, size_t size, uint64_t *number)
+{
+    size_t n = 0;
+    while (n < size && text[n] >= '0' && text[n] <= '9')
+        n++;
+    return n < size && nl_form_number(text, n, number) == 0 ? n : 0;
+}
+
+/* The stamp before the text of an audit record, "audit(SECONDS.MILLISECONDS:SERIAL): ": its length, or 0. ms: since
+ * 1970. */
+static inline size_t nl_form_stamp(const uint8_t *text, size_t size, uint64_t *ms, uint64_t *serial)
+{
+    static const char begin[] = "audit(";
+    size_t at = sizeof begin - 1, digits;
+    uint64_t seconds;
+    if (size < at || memcmp(text, begin, at) != 0)
+        return 0;
+    digits = nl_form_digits(text + at, size - at, &seconds);
+    at += digits;
+    if (!digits || text[at] != '.')
+        return 0;
+    at++;
+    digits = nl_form_digits(text + at, size - at, ms);
+    at += digits;
+    if (digits != 3 || text[at] != ':' || __builtin_mul_overflow(seconds, UINT64_C(1000), &seconds) ||
+        __builtin_add_overflow(seconds, *ms, ms))
+        return 0;
+    at++;
+    digits = nl_form_digits(text + at, size - at, serial);
+    at += digits;
+    if (!digits || text[at] != ')')
+        return 0;
+    at++;
+    if (at < size && text[at] == ':')
+        at++;
+    if (at < size && text[at] == ' ')
+        at++;
+    return at;
 }
 
 #endif

@@ -27,10 +27,13 @@ cdef extern from "_engine/form.h" nogil:
         uint16_t width
 
     int nl_put(nl_area *out, const void *bytes, size_t size) noexcept
+    int nl_form_put(nl_area *out, uint16_t type, const void *bytes, size_t size) noexcept
+    int nl_form_integer(nl_area *out, uint16_t type, unsigned width, uint64_t number) noexcept
     int nl_form_layout(const nl_layout *l, const uint8_t *data, size_t size, nl_area *out) noexcept
     int nl_form_texts(const nl_text_key *keys, size_t count, uint16_t all, const uint8_t *data, size_t size,
                       nl_area *out) noexcept
     bint nl_form_has(const nl_text_key *wanted, size_t count, const uint8_t *data, size_t size) noexcept
+    size_t nl_form_stamp(const uint8_t *text, size_t size, uint64_t *ms, uint64_t *serial) noexcept
 
 
 cdef class Form:
@@ -74,3 +77,10 @@ cdef class Texts(Form):
     cdef bint within                # the texts are a part of the datagram
     cdef size_t offset              # where the offset of the texts lies
     cdef size_t length              # where their length lies
+
+
+cdef class Stamped(Form):
+    cdef uint16_t type
+    cdef uint16_t time
+    cdef uint16_t serial
+    cdef uint16_t text

@@ -8,6 +8,7 @@ from netlink._engine.record import Record
 TOO_LONG: str
 
 _R = TypeVar("_R", bound=Record)
+
 _Members: TypeAlias = Mapping[str, int | tuple[int, int]]
 
 @disjoint_base
@@ -47,3 +48,7 @@ class Texts(Form[_R]):
         begin: tuple[int, bytes] = ...,
         within: tuple[int, int] | None = None,
     ) -> Self: ...
+
+@final
+class Stamped(Form[_R]):
+    def __new__(cls, declaration: type[_R], *, type: str, time: str, serial: str, text: str) -> Self: ...

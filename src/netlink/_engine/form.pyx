@@ -7,7 +7,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.errno cimport E2BIG
-from libc.stdint cimport uint8_t, uint16_t, uint32_t
+from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcmp, memset
 
@@ -22,13 +22,15 @@ from netlink._engine.record cimport (
     nl_area_pool,
     pool_of_stores,
 )
-from netlink._wire cimport NL_HEADER, nl_load32
+from netlink._wire cimport NL_HEADER, nl_load16, nl_load32
 
 nl_area_pool = pool_of_stores()
 
 cdef enum:
     # Counters of messages, one for each CPU. The numbers of further ones are not looked at.
     COUNTERS_MAX = 1 << 16
+    # Bytes of the time and of the serial number of a stamp.
+    STAMP_WIDTH = 8
 
 
 TOO_LONG = "the datagram has a text of more than 65531 bytes"
@@ -251,3 +253,41 @@ cdef class Texts(Form):
         if self.wanted_count and not nl_form_has(self.wanted, self.wanted_count, data + offset, length):
             return NL_FORM_OTHER
         return nl_form_texts(self.keys, self.count, self.all, data + offset, length, out)
+
+
+@cython.final
+cdef class Stamped(Form):
+    """Records of the audit system: a type, and a text behind "audit(SECONDS.MILLISECONDS:SERIAL): ".
+
+    type, time, serial, text: the names of fields: a `u16` for the type of nlmsghdr, a `u64` for milliseconds since
+    1970, a `u64`, and a `string`. A text without a stamp has neither time nor serial. The length in nlmsghdr does not
+    count: that of messages for the audit daemon is too short.
+    """
+
+    def __cinit__(self, declaration, *, str type, str time, str serial, str text):
+        cdef Field field
+        names = {name: field_of(declaration, name, (NL_K_INT, NL_K_STRING)) for name in (type, time, serial, text)}
+        for name, width in ((type, sizeof(uint16_t)), (time, STAMP_WIDTH), (serial, STAMP_WIDTH)):
+            field = names[name]
+            if field.kind != NL_K_INT or field.size != width:
+                raise TypeError(f"{declaration.__name__}.{name} is no integer of {width} bytes")
+        field = names[text]
+        if field.kind != NL_K_STRING:
+            raise TypeError(f"{declaration.__name__}.{text} is no string")
+        self.type, self.time, self.serial, self.text = [type_of(field) for field in names.values()]
+
+    cdef int write(self, const uint8_t *data, size_t size, nl_area *out) noexcept nogil:
+        cdef uint64_t time, serial
+        cdef size_t stamp
+        cdef int result
+        if size < NL_HEADER or not self.begins(data, size):
+            return NL_FORM_OTHER
+        result = nl_form_integer(out, self.type, sizeof(uint16_t), nl_load16(data + 4))
+        data += NL_HEADER
+        size -= NL_HEADER
+        stamp = nl_form_stamp(data, size, &time, &serial)
+        if stamp and not result:
+            result = nl_form_integer(out, self.time, STAMP_WIDTH, time)
+        if stamp and not result:
+            result = nl_form_integer(out, self.serial, STAMP_WIDTH, serial)
+        return result if result else nl_form_put(out, self.text, data + stamp, size - stamp)

@@ -47,6 +47,11 @@ cdef object left_until(end):
     return None if end is None else max(0.0, end - _time.monotonic())
 
 
+cdef object earlier(end, other):
+    """The earlier of two times; None is never."""
+    return other if end is None or (other is not None and other < end) else end
+
+
 cdef bint passed(end) except -1:
     return end is not None and _time.monotonic() >= end
 
@@ -161,7 +166,7 @@ cdef class BatchOutlet(Outlet):
                 return None
             if self._locks.is_closed:
                 raise OpError("receive", _errno.EBADF)
-            await self._readiness.wait(readable=True, until=end)
+            await self._readiness.wait(readable=True, until=earlier(end, self._source.due))
 
     cdef object item_of_task(self, Py_ssize_t count):
         """The item that is ready, without waiting; None if there is none. Wakes the tasks for what is left."""

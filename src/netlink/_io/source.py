@@ -101,6 +101,10 @@ class Source(Protocol[_R_co]):
     def lost(self) -> int: ...
     @property
     def ended(self) -> bool: ...
+    @property
+    def due(self) -> float | None:
+        """The time.monotonic() when it has a batch though nothing comes; None for never."""
+
     def read(self, rows: int, wait: bool, into: list[Any]) -> None:
         """Append a batch to a list. It is empty if nothing is queued and wait is false, if all that was queued is lost,
         and at the end. Nothing is appended after the deadline or `wake`."""
@@ -250,6 +254,10 @@ class SocketSource(Generic[_R]):
     def ended(self) -> bool:
         return self.reader.ended
 
+    @property
+    def due(self) -> float | None:
+        return None
+
     def read(self, rows: int, wait: bool, into: list[Any]) -> None:
         try:
             self.reader.read(rows, wait, into)
@@ -311,6 +319,7 @@ class ItemSource(Generic[_R]):
         self.declarations = declarations
         self.lost = 0
         self.ended = False
+        self.due: float | None = None
         self._items = iter(items)
 
     def read(self, rows: int, wait: bool, into: list[Any]) -> None:

@@ -1,0 +1,246 @@
+"""The audit log of the real kernel, beside what it prints; no setting of the machine is changed."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import errno
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+import netns as netns_
+from kernel.tools import in_child, syscall_number, unprivileged
+from netlink import Family, OpError, Overrun, audit
+from netlink.audit import Event, RecordType
+from netlink.stream import Stream
+from pace import SLOWNESS
+
+HOLD = 0.2
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@pytest.fixture
+def listen(netns: netns_.Namespace) -> Iterator[Callable[..., Stream[Any, Any]]]:
+    """`audit.listen` in the machine's first network namespace, if this process may use it."""
+    opener: Any = audit.listen
+    with ExitStack() as opened:
+
+        def one(**options: Any) -> Stream[Any, Any]:
+            try:
+                stream: Stream[Any, Any] = opener(netns=netns_.first(), **options)
+            except OpError as error:
+                pytest.skip(f"no audit log: {error}")
+            return opened.enter_context(stream)
+
+        yield one
+
+
+def say(text: str, count: int = 1) -> None:
+    """Messages of a program, which the kernel logs also while auditing is off: AUDIT_USER_AVC."""
+    data = text.encode() + b"\0"
+    data += bytes(-len(data) % 4)
+    message = struct.pack("=IHHII", 16 + len(data), RecordType.USER_AVC, 5, 1, 0) + data
+    with netns_.inside(netns_.first()):
+        sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, Family.AUDIT)
+    with sock:
+        for _ in range(count):
+            sock.send(message)
+            (error,) = struct.unpack_from("=i", sock.recv(1000), 16)
+            if error:
+                pytest.skip(f"no messages of programs: {os.strerror(-error)}")
+
+
+def logged() -> int:
+    """A process whose call of getpid seccomp logs, and lets through: its number."""
+    number = syscall_number("getpid")
+
+    def run() -> int:
+        code = ctypes.create_string_buffer(
+            struct.pack("=HBBI", 0x20, 0, 0, 0)  # the number of the call
+            + struct.pack("=HBBI", 0x15, 0, 1, number)
+            + struct.pack("=HBBI", 0x06, 0, 0, 0x7FFC0000)  # SECCOMP_RET_LOG
+            + struct.pack("=HBBI", 0x06, 0, 0, 0x7FFF0000)  # SECCOMP_RET_ALLOW
+        )
+        _libc.prctl(38, ctypes.c_ulong(1), 0, 0, 0)  # PR_SET_NO_NEW_PRIVS
+        program = struct.pack("HP", 4, ctypes.addressof(code))
+        if _libc.syscall(syscall_number("seccomp"), 1, 0, program):  # SECCOMP_SET_MODE_FILTER
+            return -ctypes.get_errno()
+        return int(_libc.syscall(number))
+
+    pid: int = in_child(run)
+    if pid < 0:
+        pytest.skip(f"no seccomp: {os.strerror(-pid)}")
+    return pid
+
+
+def mine(stream: Stream[Any, Any], key: str, value: object) -> Event:
+    """The event with a value; other processes have theirs."""
+    for event in stream:
+        if any(record.fields.get(key) == str(value) for record in event.records):
+            found: Event = event
+            return found
+    raise AssertionError("the stream has ended")
+
+
+def test_a_message_of_a_program(listen: Callable[..., Stream[Any, Any]]) -> None:
+    events, records = listen(hold=HOLD), listen(reassemble=False)
+    token = f"t{os.getpid()}"
+    say(f'op={token} acct="root" exe=2F746D702F6120FF name=plain addr=?')
+    event = mine(events, "op", token)
+    assert event.records is not None
+    (record,) = event.records
+    assert event.complete
+    assert (record.type, record.serial, record.time) == (RecordType.USER_AVC, event.serial, event.time)
+    fields = record.fields
+    assert fields["pid"] == str(os.getpid())
+    assert (fields["acct"], fields["exe"], fields["name"], fields["addr"]) == ("root", "/tmp/a \udcff", "plain", "?")
+    assert record in list(records.read(timeout=10 * SLOWNESS))
+
+
+def test_a_lone_record_comes_in_time(listen: Callable[..., Stream[Any, Any]]) -> None:
+    """Seccomp is logged also while auditing is off; nothing tells that no other record comes."""
+    stream = listen(hold=HOLD)
+    pid = logged()
+    event = mine(stream, "pid", pid)
+    record = next(one for one in event.records or () if one.type == RecordType.SECCOMP)
+    assert record.fields["syscall"] == str(syscall_number("getpid"))
+    assert record.fields["code"] == "0x7ffc0000"
+    assert event.complete or len(event.records or ()) == 1
+
+
+def test_a_lone_record_in_an_event_loop(listen: Callable[..., Stream[Any, Any]]) -> None:
+    stream = listen(hold=HOLD)
+
+    async def main() -> RecordType | int | None:
+        pid = logged()
+        async for event in stream:
+            if event.records[0].fields.get("pid") == str(pid):
+                kind: RecordType = event.records[0].type
+                return kind
+        return None
+
+    assert asyncio.run(asyncio.wait_for(main(), 20 * SLOWNESS)) == RecordType.SECCOMP
+
+
+def test_what_waits_comes_before_the_end(listen: Callable[..., Stream[Any, Any]]) -> None:
+    stream = listen(hold=1000.0)
+    pid = logged()
+    assert len(stream.read(timeout=HOLD)) == 0
+    stream.stop()
+    assert str(pid) in [record.fields.get("pid") for event in stream for record in event.records]
+
+
+def test_the_log_is_what_the_kernel_prints(listen: Callable[..., Stream[Any, Any]]) -> None:
+    """Without an audit daemon it prints each record: an oracle for its type, stamp and text."""
+    try:
+        printed = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+    except OSError as error:
+        pytest.skip(f"/dev/kmsg: {error}")
+    with open(printed, "rb", buffering=0) as kmsg:
+        kmsg.seek(0, os.SEEK_END)
+        stream = listen(reassemble=False)
+        token = f"o{os.getpid()}"
+        say(f"op={token}")
+        found = next(one for one in stream if one.fields.get("op") == token)
+        wanted = f"audit: type={int(found.type)} audit({found.time / 1000:.3f}:{found.serial}): {found.text}"
+        lines: list[str] = []
+        while entry := kmsg.read(9000):
+            lines.append(entry.decode().split(";", 1)[1].splitlines()[0])
+    if not any(token in line for line in lines):
+        pytest.skip("the kernel prints no audit records: there is a daemon, or it prints too many")
+    assert wanted in lines
+
+
+@pytest.mark.parametrize("policy", ["raise", "mark"])
+def test_losses_are_reported(listen: Callable[..., Stream[Any, Any]], policy: Any) -> None:
+    stream = listen(read_buffer=2048, on_overrun=policy, hold=HOLD)
+    token = f"l{os.getpid()}"
+    whole = listen(hold=HOLD)
+    say(f"op={token}", 60)
+    say(f"op=last-{token}")
+    mine(whole, "op", f"last-{token}")
+    read, told = 0, 0
+    while not told:
+        try:
+            item = next(stream)
+        except Overrun as overrun:
+            assert policy == "raise"
+            item = overrun
+        if isinstance(item, Overrun):
+            told += item.lost
+        else:
+            read += any(record.fields.get("op") == token for record in item.records)
+    assert told == stream.lost
+    assert read + told >= 61
+    assert whole.lost == 0
+
+
+def test_the_status_is_that_of_the_kernel(netns: netns_.Namespace) -> None:
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, Family.AUDIT) as sock:
+        sock.settimeout(10 * SLOWNESS)
+        sock.send(struct.pack("=IHHII", 16, 1000, 1, 1, 0))
+        answer = sock.recv(1000)
+    with audit.dial() as system:
+        try:
+            status = system.status()
+        except OpError as error:
+            pytest.skip(f"no status: {error}")
+        assert status.header is not None
+        ours = status.header.encode()
+        assert ours[:28] == answer[16:44]  # but for the backlog, and what follows it
+        assert ours[32:40] == answer[48:56]
+
+    async def read() -> int | None:
+        async with audit.dial_async() as system:
+            return (await system.status()).enabled
+
+    assert asyncio.run(asyncio.wait_for(read(), 20 * SLOWNESS)) == status.enabled
+
+
+# Refusals
+
+
+def test_another_network_namespace_is_refused(netns: netns_.Namespace) -> None:
+    with pytest.raises(ConnectionRefusedError, match="first network namespace"):
+        audit.listen()
+
+
+def test_without_privilege(listen: Callable[..., Stream[Any, Any]]) -> None:
+    listen().close()
+    first = netns_.first()
+
+    def refused() -> tuple[int | None, str]:
+        netns_.setns(first)
+
+        def attempt() -> tuple[int | None, str]:
+            try:
+                audit.listen().close()
+            except OpError as error:
+                return error.errno, error.hint
+            return 0, ""
+
+        return unprivileged(attempt)
+
+    number, hint = in_child(refused)
+    assert number == errno.EPERM
+    assert "CAP_AUDIT_READ" in hint
+
+
+def test_status_without_privilege(netns: netns_.Namespace) -> None:
+    def attempt() -> tuple[int | None, str]:
+        with audit.dial() as system:
+            try:
+                system.status()
+            except OpError as error:
+                return error.errno, error.hint
+        return 0, ""
+
+    number, hint = unprivileged(attempt)
+    assert number in (errno.EPERM, errno.ECONNREFUSED)
+    assert "CAP_AUDIT_CONTROL" in hint or "first user namespace" in hint

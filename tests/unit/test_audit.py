@@ -1,0 +1,187 @@
+"""netlink.audit without a kernel: numbers, texts of records, events that are gathered, what is refused."""
+
+from __future__ import annotations
+
+import re
+import struct
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netlink import audit
+from netlink.audit import Event, Record, RecordType, Status, events, parse, records
+from netlink.audit.events import Pending, gather
+from netlink.audit.text import fields_of
+from probe import c_layout, c_names, c_values
+
+HEADERS = ["linux/audit.h"]
+
+
+def datagram(text: bytes, type_: int = RecordType.SYSCALL, *, missing: int = 0) -> bytes:
+    return struct.pack("=IHHII", 16 + len(text) - missing, type_, 0, 0, 0) + text
+
+
+# Numbers and layouts
+
+
+def test_numbers_are_those_of_the_headers() -> None:
+    found: dict[str, int] = {}
+    scope: Any = None
+    for line in Path(records.__file__).read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"class (\w+)", line):
+            scope = getattr(records, match[1])
+        if match := re.match(r"    (\w+) = .*  # (AUDIT_[A-Z0-9_]+)$", line):
+            found[match[2]] = int(scope[match[1]])
+    assert len(found) >= 140
+    known = sorted(c_names(HEADERS, r"AUDIT_\w+") & found.keys())
+    assert len(known) >= 90
+    assert c_values(HEADERS, known) == {name: found[name] for name in known}
+
+
+def test_the_status_lies_as_in_the_header() -> None:
+    fields = list(audit.AuditStatus.__fields__.values())
+    layout = c_layout(HEADERS, {"struct audit_status": [field.name for field in fields]})["struct audit_status"]
+    assert [layout.fields[field.name].offset for field in fields] == [field.at for field in fields]
+    assert layout.size == audit.AuditStatus.__table__.wire_size
+    newer = Status.decode(bytes(44) + b"more")
+    assert (newer.backlog_wait_time_actual, newer.more) == (0, b"more")
+
+
+# Texts
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", {}),
+        ("pid=1 uid=0", {"pid": "1", "uid": "0"}),
+        ('comm="a b" exe="/bin/x"', {"comm": "a b", "exe": "/bin/x"}),
+        ("comm=6120FF exit=6120", {"comm": "a \udcff", "exit": "6120"}),
+        ("proctitle=636174002F746D70", {"proctitle": "cat\0/tmp"}),
+        ("name=(null) key=(null)", {"name": "(null)", "key": "(null)"}),
+        ("name=abc cwd=612", {"name": "abc", "cwd": "612"}),  # no pairs of digits
+        ("a=b=c d=", {"a": "b=c", "d": ""}),
+        ("pid=1 msg='op=login acct=\"root\" pid=2 res=success'", {"pid": "1", "op": "login", "acct": "root",
+                                                                  "res": "success"}),
+        ("msg='cut off acct=\"ro", {"acct": '"ro'}),
+        ("avc:  denied  { read write } for  pid=7 scontext=a:b:c", {"pid": "7", "scontext": "a:b:c"}),
+        ("msg='avc: denied' seperms={ a b } x=1", {"seperms": "{ a b }", "x": "1"}),
+        ("old-auid=1 subj=a:b tty=(none)", {"old-auid": "1", "subj": "a:b", "tty": "(none)"}),
+        ("a=1 a=2", {"a": "1"}),
+    ],
+)  # fmt: skip
+def test_the_fields_of_a_text(text: str, wanted: dict[str, str]) -> None:
+    assert fields_of(text) == wanted
+
+
+def test_arguments_are_encoded_in_execve_alone() -> None:
+    text = 'argc=3 a0="ls" a1=2D6C20 a2[0]=6162'
+    assert Record(type=RecordType.EXECVE, text=text).fields == {"argc": "3", "a0": "ls", "a1": "-l ", "a2[0]": "ab"}
+    assert Record(type=RecordType.SYSCALL, text="a0=7ffd a1=2D6C").fields == {"a0": "7ffd", "a1": "2D6C"}
+    assert Record().fields == {}
+
+
+@given(st.text(alphabet="ab=\"'{} \0\ud800", max_size=200))
+def test_any_text(text: str) -> None:
+    assert all(isinstance(value, str) for value in fields_of(text).values())
+
+
+def test_a_long_text_takes_no_long_time() -> None:
+    begin = time.process_time()
+    for part in ("a", 'a="', "a={ ", "a='", "=", "a=6"):
+        fields_of(part * (9000 // len(part)))
+    assert time.process_time() - begin < 5
+
+
+def test_the_length_of_a_message_may_lie() -> None:
+    """That of messages for the audit daemon is 16 bytes short."""
+    text = b"audit(1364481363.243:24287): arch=c000003e syscall=2"
+    wanted = Record(type=1300, time=1364481363243, serial=24287, text="arch=c000003e syscall=2")
+    assert parse(datagram(text)) == parse(datagram(text, missing=16)) == wanted
+    assert parse(datagram(b"no stamp", 9999)) == Record(type=9999, text="no stamp")
+    with pytest.raises(ValueError, match="16 bytes, not 3"):
+        parse(b"abc")
+
+
+# Events
+
+
+def record(serial: int | None, type_: int = RecordType.SYSCALL, text: str = "") -> Record:
+    return Record(serial=serial, type=type_, time=None if serial is None else 1000 * serial, text=text)
+
+
+def gathered(*found: Record, now: float = 0, pending: dict[int, Pending] | None = None) -> Any:
+    return gather(pending or {}, found, now, 2.0)
+
+
+def test_the_end_completes_an_event() -> None:
+    """Those of several CPUs are interleaved."""
+    parts = [record(1), record(2), record(1, RecordType.PATH), record(2, RecordType.CWD)]
+    pending, finished = gathered(*parts, record(2, RecordType.EOE))
+    assert finished == [Event(serial=2, time=2000, complete=True, records=(parts[1], parts[3]))]
+    pending, finished = gathered(record(1, RecordType.EOE), now=1, pending=pending)
+    assert finished == [Event(serial=1, time=1000, complete=True, records=(parts[0], parts[2]))]
+    assert pending == {}
+    assert gathered(record(1, RecordType.EOE)) == ({}, [])  # whose records came before
+
+
+def test_records_of_programs_are_whole_events() -> None:
+    for type_ in (RecordType.USER_LOGIN, RecordType.DAEMON_START, RecordType.KERNEL, 2404):
+        pending, finished = gathered(record(3, type_))
+        assert [event.complete for event in finished] == [True]
+        assert not pending
+    pending, finished = gathered(record(None))
+    assert finished == [Event(complete=True, records=(record(None),))]
+
+
+def test_what_nobody_ends_comes_after_a_while() -> None:
+    pending, finished = gathered(record(1, RecordType.SECCOMP), now=10.0)
+    assert not finished
+    pending, finished = gathered(record(2, RecordType.SECCOMP), now=11.0, pending=pending)
+    assert not finished
+    pending, finished = gathered(now=12.0, pending=pending)
+    assert finished == [Event(serial=1, time=1000, records=(record(1, RecordType.SECCOMP),))]
+    assert list(pending) == [2]
+
+
+def test_a_record_more_defers_it() -> None:
+    pending, _ = gathered(record(1), record(2), now=10.0)
+    pending, _ = gathered(record(1, RecordType.PATH), now=11.0, pending=pending)
+    pending, finished = gathered(now=12.5, pending=pending)
+    assert [event.serial for event in finished] == [2]
+    assert next(iter(pending.values())).since == 11.0
+
+
+def test_what_waits_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "_PENDING_MAX", 3)
+    monkeypatch.setattr(events, "_RECORDS_MAX", 2)
+    pending, finished = gathered(*map(record, range(1, 6)))
+    assert [event.serial for event in finished] == [1, 2]
+    assert list(pending) == [3, 4, 5]
+    pending, finished = gathered(record(4), pending=pending)
+    assert [(event.serial, len(event.records), event.complete) for event in finished] == [(4, 2, None)]
+
+
+def test_an_event_as_bytes() -> None:
+    event = Event(serial=1, time=2, complete=True, records=(record(1), record(1, RecordType.PATH, 'name="x"')))
+    assert Event.decode(event.encode()) == event
+    pyarrow = pytest.importorskip("pyarrow")
+    rows = pyarrow.table(Event.decode_many([event.encode()])).to_pylist()
+    assert [row["text"] for row in rows[0]["records"]] == ["", 'name="x"']
+
+
+def test_what_is_refused() -> None:
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        ("on_overrun", {"on_overrun": "resync"}),
+        ("hold", {"hold": -1}),
+        ("hold", {"hold": float("nan")}),
+        ("hold", {"hold": True}),
+        ("hold", {"hold": "2"}),
+    ]
+    for message, options in wrong:
+        with pytest.raises(ValueError, match=message):
+            audit.listen(**options)
