@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+from functools import partial as _partial
 from typing import TYPE_CHECKING, Any, overload
 
 from netlink import Conn as _Conn
@@ -19,9 +20,9 @@ from netlink import Message as _NetlinkMessage
 from netlink import family as _family
 from netlink.consts import HeaderFlags as _HeaderFlags
 from netlink.family import C as _C
+from netlink.family import Call as _Call
 from netlink.family import Deferred as _Deferred
 from netlink.family import Steps as _Steps
-from netlink.family import verb as _verb
 from netlink.generic import nlctrl
 from netlink.generic.genetlink import Family, FamilyInfo, Message
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from netlink.aio import AsyncConn
     from netlink.config import Config, ConfigOptions
     from netlink.conn import Conn as NetlinkConn
-    from netlink.family import Call
 
 __all__ = ["Conn", "Family", "FamilyInfo", "Message", "dial", "dial_async", "nlctrl"]
 
@@ -56,20 +56,16 @@ class Conn(nlctrl.Conn[_C]):
     @overload
     def execute(self: Conn[AsyncConn], message: Message, family: int, flags: int = ...) -> Awaitable[list[Message]]: ...
     @overload
-    def execute(self: Conn[_Deferred], message: Message, family: int, flags: int = ...) -> Call[list[Message]]: ...
+    def execute(self: Conn[_Deferred], message: Message, family: int, flags: int = ...) -> _Call[list[Message]]: ...
     def execute(self: Conn[Any], message: Message, family: int, flags: int = _HeaderFlags.REQUEST) -> Any:
         """Send a message, and receive its reply, without acknowledgements.
 
         family: its number, as of `get_family`. flags: of nlmsghdr. All else as `netlink.Conn.execute`.
         """
+        packed = _packed(message, family, flags)
         if isinstance(self.conn, _Conn):
-            return _unpacked(self.conn.execute(_packed(message, family, flags)))[0]
-        return self._execute(message, family, flags)
-
-    @_verb
-    def _execute(self: Conn[_Deferred], message: Message, family: int, flags: int) -> _Steps[list[Message]]:
-        replies: list[_NetlinkMessage] = yield _packed(message, family, flags)
-        return _unpacked(replies)[0]
+            return _unpacked(self.conn.execute(packed))[0]
+        return self.conn.execute(_Call.of_steps(_partial(_steps, packed), self.protocol))
 
     @overload
     def send(self: Conn[NetlinkConn], message: Message, family: int, flags: int = ...) -> _NetlinkMessage: ...
@@ -95,6 +91,11 @@ class Conn(nlctrl.Conn[_C]):
 
 def _packed(message: Message, family: int, flags: int) -> _NetlinkMessage:
     return _NetlinkMessage(_Header(type=family, flags=flags), message.marshal())
+
+
+def _steps(packed: _NetlinkMessage) -> _Steps[list[Message]]:
+    replies: list[_NetlinkMessage] = yield packed
+    return _unpacked(replies)[0]
 
 
 def _unpacked(received: list[_NetlinkMessage]) -> tuple[list[Message], list[_NetlinkMessage]]:
