@@ -547,3 +547,10 @@ def test_owners_of_a_procfs(tmp_path: Path) -> None:
         sock_diag.owners([1 << 40])
     with pytest.raises(TypeError):
         sock_diag.owners(["1"])  # type: ignore[list-item]
+
+
+def test_a_header_with_a_family_alone_has_addresses_of_that_family() -> None:
+    socket = TCPSocket(family=2, src_port=1, cookie=1)
+    assert socket.src == ip_address("0.0.0.0")
+    assert socket.replace(cookie=2) == TCPSocket(family=2, src_port=1, cookie=2)
+    assert TCPSocket(family=10, src_port=1).dst == ip_address("::")

@@ -203,6 +203,7 @@ cdef class Table:
     cdef list parts                 # owners of the memory that the C arrays point to
     cdef list names                 # of the fields, by op
     cdef dict fields                # of the class, by name
+    cdef bint has_late              # whether one of them depends on others
     cdef list later                 # pairs of a position in ops and a Field whose classes are declared later
     cdef int complete               # whether all ops that it leads to have their sets; atomic
 

@@ -589,6 +589,8 @@ cdef Store stored(object cls, Table table, dict values):
             field = member_of_header(cls, table, name)
             if value is not None and header is None:
                 header = <Field>table.fields["header"]
+                if header.inner.has_late:  # what its other fields are depends on the given ones
+                    return stored(cls, table, whole(cls, table, {"header": None, **values}))
                 header.store_blank(record)
         if value is None:
             continue
@@ -819,14 +821,16 @@ cdef Field member_of_header(object cls, Table table, name):
 
 
 cdef dict whole(object cls, Table table, dict values):
-    """A constructor's arguments with a header: fields of the header beside it take the place of its own."""
+    """A constructor's arguments with a header, of which fields beside it take the place of its own."""
     cdef Field field = table.fields.get("header")
     cdef dict own = dict(values), parts = {}
     header = values["header"]
     for name in values:
         if name not in table.fields:
             parts[member_of_header(cls, table, name).name] = own.pop(name)
-    if parts and type(header) is field.cls:
+    if parts and header is None:
+        own["header"] = field.cls(**parts)
+    elif parts and type(header) is field.cls:
         own["header"] = header.replace(**parts)
     return own
 
@@ -1040,6 +1044,7 @@ cdef class Field:
             raise TypeError(f"{self.name} is not in the table")
         self.layout = layout
         layout.fields[self.name] = self
+        layout.has_late |= self.is_late()
 
     def set_annex(self, Table annex not None, uint32_t reference):
         """Let the field lie in the annex of the records. reference: the offset of the reference to it."""
