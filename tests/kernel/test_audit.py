@@ -1,4 +1,4 @@
-"""The audit log of the real kernel, beside what it prints; no setting of the machine is changed."""
+"""The audit log of the real kernel, beside what it prints; no setting of the machine is changed but in a guest."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import asyncio
 import ctypes
 import errno
 import os
+import re
 import socket
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -244,3 +246,60 @@ def test_status_without_privilege(netns: netns_.Namespace) -> None:
     number, hint = unprivileged(attempt)
     assert number in (errno.EPERM, errno.ECONNREFUSED)
     assert "CAP_AUDIT_CONTROL" in hint or "first user namespace" in hint
+
+
+# With auditing on, which only a machine of the tests' own may be
+
+
+@pytest.fixture
+def auditing(netns: netns_.Namespace) -> Iterator[None]:
+    if os.environ.get("NETLINK_TEST_MODULES") != "1":
+        pytest.skip("auditing is a setting of the machine: it is changed in guests alone")
+
+    def enable(value: int) -> None:
+        status = struct.pack("=11I", 1, value, *[0] * 9)
+        with netns_.inside(netns_.first()):
+            sock = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, Family.AUDIT)
+        with sock:
+            sock.send(struct.pack("=IHHII", 16 + len(status), 1001, 5, 1, 0) + status)
+            assert struct.unpack_from("=i", sock.recv(1000), 16) == (0,)
+
+    enable(1)
+    yield
+    enable(0)
+
+
+def test_who_listens_is_logged(auditing: None, listen: Callable[..., Stream[Any, Any]]) -> None:
+    witness = listen(hold=HOLD)
+    listen(hold=HOLD).close()
+    seen: list[str] = []
+    for event in witness:
+        for record in event.records:
+            if record.type == RecordType.EVENT_LISTENER:
+                assert record.fields["nl-mcgrp"] == "1"
+                seen.append(record.fields["op"])
+        if "disconnect" in seen:
+            break
+    assert seen.count("connect") >= 1
+
+
+def test_the_records_of_a_system_call_are_one_event(auditing: None, listen: Callable[..., Stream[Any, Any]]) -> None:
+    stream = listen(hold=1000.0)
+
+    def login() -> int:
+        Path("/proc/self/loginuid").write_text("1000")
+        return os.getpid()
+
+    pid = in_child(login)  # of a process that began with auditing on
+    event = next(
+        one for one in stream if any(r.type == RecordType.LOGIN and r.fields["pid"] == str(pid) for r in one.records)
+    )
+    assert event.complete
+    types = [record.type for record in event.records]
+    assert types[0] == RecordType.LOGIN
+    assert {RecordType.SYSCALL, RecordType.PROCTITLE} <= set(types)
+    assert RecordType.EOE not in types
+    assert {(record.serial, record.time) for record in event.records} == {(event.serial, event.time)}
+    fields = {record.type: record.fields for record in event.records}
+    assert fields[RecordType.LOGIN]["auid"] == "1000"
+    assert "python" in re.split("\0", fields[RecordType.PROCTITLE]["proctitle"])[0]
