@@ -66,7 +66,7 @@ static void merges(struct input *in)
         rows[i * BYTES + 2] = byte(in) % 4 == 0;
     }
     size_t count = spans.count;
-    memcpy(before, rows, sizeof rows);
+    memcpy(before, rows, count * BYTES);
     for (unsigned key = 0; key < 256; key++)
         clash |= value_of(before, count, BYTES, key) < 0;
     size_t wrong = nl_spans_merge(&spans);

@@ -28,8 +28,7 @@ def table(batch: Batch[Any]) -> str:
     if total > 2 * _SHOWN:
         shown = batch[:_SHOWN] + batch[-_SHOWN:]
     title = escape(repr(batch)[1:-1])
-    declaration: Any = type(batch[0]) if total else None
-    hidden = getattr(declaration, "__hidden__", ())
+    hidden: tuple[str, ...] = getattr(batch[0], "__hidden__", ()) if total else ()
     columns = [(name, values) for name, values in cells(shown) if name not in hidden]
     names = "".join(f"<th>{escape(name)}</th>" for name, _ in columns)
     rows: list[str] = []

@@ -15,10 +15,13 @@ static inline int nl_text_ipv4(const char *text, size_t size, uint8_t *address)
     const char *at = text, *end = text + size;
     for (int i = 0; i < 4; i++) {
         unsigned value = 0;
+        if (i) {
+            if (at == end || *at != '.')
+                return 0;
+            at++;
+        }
         const char *begin = at;
-        if (i && (at == end || *at++ != '.'))
-            return 0;
-        for (begin = at; at < end && *at >= '0' && *at <= '9' && at - begin < 3; at++)
+        for (; at < end && *at >= '0' && *at <= '9' && at - begin < 3; at++)
             value = value * 10 + (unsigned)(*at - '0');
         if (at == begin || value > 255 || (*begin == '0' && at - begin > 1))
             return 0;
