@@ -12,7 +12,9 @@ VM_SECONDS ?= 2400
 bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
 groups    = $(1:%=$(VENV)/.group-%)
-sources  := $(wildcard src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*/*.pxd src/netlink/*.c src/netlink/*.h src/netlink/*/*.h) setup.py pyproject.toml
+modules   = $(wildcard $(foreach level,* */* */*/*,$(1:%=src/netlink/$(level).%)))
+cython   := $(call modules,pyx pxd)
+sources  := $(cython) $(call modules,c h) setup.py pyproject.toml
 
 .PHONY: help build demo test test-userns test-vm test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize memcheck coverage fuzz fuzz-api soak dist wheels test-wheels clean
 
@@ -64,7 +66,7 @@ test-freethreaded: ## all tests on a free-threaded CPython, which is built first
 lint: build $(call groups,lint) ## style, types and stubs
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
-	PATH="$(bin):$$PATH" cython-lint src/netlink/*.pyx src/netlink/*/*.pyx src/netlink/*.pxd src/netlink/*/*.pxd
+	PATH="$(bin):$$PATH" cython-lint $(cython)
 	PATH="$(bin):$$PATH" CC="$(CC)" tools/lint-c
 	$(bin)/codespell
 	$(bin)/mypy
