@@ -12,12 +12,12 @@ from netlink.netfilter.nftables import expr
 from netlink.netfilter.nftables.expr import CmpOp, CtKey, MetaKey, PayloadBase
 from netlink.netfilter.nftables.records import Family, Set
 from netlink.netfilter.nftables.sets import (
-    _TYPES,  # pyright: ignore[reportPrivateUsage]
+    KEY_FORMS,
     Key,
     KeyRange,
     KeyType,
-    _bytes,  # pyright: ignore[reportPrivateUsage]
-    _span,  # pyright: ignore[reportPrivateUsage]
+    key_bytes,
+    key_span,
 )
 
 __all__ = [
@@ -137,7 +137,7 @@ class Field:
         if isinstance(value, Field):
             value = Part((*value.guards, *value.loads(False)))
         elif not isinstance(value, Part):
-            value = Part((expr.Immediate(dreg=1, data=_bytes(type_, value)),))
+            value = Part((expr.Immediate(dreg=1, data=key_bytes(type_, value)),))
         return Part((*value, load.replace(dreg=None, sreg=1)))
 
     def loads(self, swap: bool) -> list[Any]:
@@ -145,7 +145,7 @@ class Field:
         made: list[Any] = []
         at = 0
         for type_, load in self.fields:
-            length, host = _TYPES[type_]
+            length, host = KEY_FORMS[type_]
             register = 8 + at if at % 4 else 1 + at // 4
             made.append(load.replace(dreg=register))
             if swap and host and length == 4:
@@ -168,32 +168,32 @@ class Field:
     def _compared(self, op: CmpOp, value: Any, mask: int | None) -> list[Any]:
         """Compare one field with a key, network or range."""
         ((type_, load),) = self.fields
-        length = _TYPES[type_].length
+        length = KEY_FORMS[type_].length
         read = load.replace(dreg=1)
         if mask is not None or (self._flags and op == CmpOp.EQ):
-            masked = _masked(_bytes(type_, value if mask is None else mask))
+            masked = _masked(key_bytes(type_, value if mask is None else mask))
             if mask is None:
                 return [read, masked, expr.Cmp(sreg=1, op=CmpOp.NEQ, data=bytes(length))]
             masked = masked.replace(op=expr.BitwiseOp.MASK_XOR)
-            return [read, masked, expr.Cmp(sreg=1, op=op, data=_bytes(type_, value))]
+            return [read, masked, expr.Cmp(sreg=1, op=op, data=key_bytes(type_, value))]
         if type_ is KeyType.IFNAME and isinstance(value, str) and value[1:].endswith("*"):
-            return [read, expr.Cmp(sreg=1, op=op, data=_bytes(type_, value[:-1]).rstrip(b"\0"))]
+            return [read, expr.Cmp(sreg=1, op=op, data=key_bytes(type_, value[:-1]).rstrip(b"\0"))]
         if is_interval(type_, value):
             network = isinstance(value, (IPv4Network, IPv6Network)) or (isinstance(value, str) and "/" in value)
             if network:
-                return self._network(op, *_span(type_, value))
-            first, last = (_bytes(type_, end) for end in ends_of(value))
-            if _TYPES[type_].host and sys.byteorder == "little":
+                return self._network(op, *key_span(type_, value))
+            first, last = (key_bytes(type_, end) for end in ends_of(value))
+            if KEY_FORMS[type_].host and sys.byteorder == "little":
                 first, last = first[::-1], last[::-1]
             if first > last:
                 raise ValueError(f"{value} is no range: its end is before its begin")
             return [*self.loads(True), expr.Range(sreg=1, op=expr.RangeOp(op), from_data=first, to_data=last)]
-        data = _bytes(type_, value)
+        data = key_bytes(type_, value)
         return [Equal(load, data)] if op == CmpOp.EQ else [read, expr.Cmp(sreg=1, op=op, data=data)]
 
     def _network(self, op: CmpOp, first: int, last: int) -> list[Any]:
         ((type_, load),) = self.fields
-        length = _TYPES[type_].length
+        length = KEY_FORMS[type_].length
         size, data = length * 8 - (last - first).bit_length(), first.to_bytes(length, "big")
         if size == length * 8:
             return self._compared(op, data, None)
@@ -240,7 +240,7 @@ def _ct(type_: KeyType, key: CtKey, *, flags: bool = False) -> Field:
 
 def _header(base: PayloadBase, *guards: Guard) -> Callable[..., Field]:
     def field(type_: KeyType, offset: int, *, flags: bool = False) -> Field:
-        return Field(type_, expr.Payload(base=base, offset=offset, len=_TYPES[type_].length), *guards, flags=flags)
+        return Field(type_, expr.Payload(base=base, offset=offset, len=KEY_FORMS[type_].length), *guards, flags=flags)
 
     return field
 

@@ -93,7 +93,7 @@ class _Type(NamedTuple):
     host: bool = False
 
 
-_TYPES = {
+KEY_FORMS = {
     KeyType.NFPROTO: _Type(1),
     KeyType.INTEGER: _Type(4),
     KeyType.IPV4_ADDR: _Type(4),
@@ -163,7 +163,7 @@ def make_set(
     """
     types: list[KeyType] = [key] if isinstance(key, KeyType) else list(key)
     concat = len(types) > 1
-    if interval and not concat and _TYPES[types[0]].host:
+    if interval and not concat and KEY_FORMS[types[0]].host:
         raise ValueError("intervals are of keys in network byte order, such as addresses and ports")
     flags = SetFlags(0)
     for flag, wanted in (
@@ -187,9 +187,9 @@ def make_set(
         flags=flags,
         key_type=number,
         key_len=_key_length(types),
-        fields=[ConcatField(len=_TYPES[one].length) for one in types] if concat and interval else None,
+        fields=[ConcatField(len=KEY_FORMS[one].length) for one in types] if concat and interval else None,
         data_type=data if isinstance(data, KeyType) else _VERDICT if data is Verdict else None,
-        data_len=_TYPES[data].length if isinstance(data, KeyType) else None,
+        data_len=KEY_FORMS[data].length if isinstance(data, KeyType) else None,
         obj_type=data if isinstance(data, ObjectType) else None,
         timeout=_milliseconds(timeout) or None,
         size=size,
@@ -204,7 +204,7 @@ def _userdata(key: KeyType | None, data: Any, remark: str | None) -> bytes:
     made = b""
     for item, type_ in ((_KEY_ORDER, key), (_DATA_ORDER, data)):
         if isinstance(type_, KeyType):
-            order = _HOST_ORDER if _TYPES[type_].host else _NETWORK_ORDER
+            order = _HOST_ORDER if KEY_FORMS[type_].host else _NETWORK_ORDER
             made += bytes([item, 4]) + order.to_bytes(4, sys.byteorder)
     return made if remark is None else made + comment(remark, _SET_COMMENT)
 
@@ -244,7 +244,7 @@ def payloads_of(
         options["key_end"] = options["key"]
 
     def template(value: Any) -> bytes:
-        return Element(**options, **_value(of, bytes(_TYPES[data].length) if data is not None else value)).encode()
+        return Element(**options, **_value(of, bytes(KEY_FORMS[data].length) if data is not None else value)).encode()
 
     made.add_keys(
         keys.items() if isinstance(keys, Mapping) else keys,
@@ -274,7 +274,7 @@ def _padded(length: int) -> int:
 
 def _key_length(types: list[KeyType]) -> int:
     """The bytes of a key: the fields of a concatenation are padded."""
-    return sum(_padded(_TYPES[one].length) for one in types) if len(types) > 1 else _TYPES[types[0]].length
+    return sum(_padded(KEY_FORMS[one].length) for one in types) if len(types) > 1 else KEY_FORMS[types[0]].length
 
 
 def _milliseconds(seconds: float | None) -> int | None:
@@ -300,9 +300,9 @@ def _types_of(of: Set) -> list[KeyType]:
         raise ValueError(f"the keys of {of.name} have another type than those of KeyType: use Element") from None
 
 
-def _bytes(type_: KeyType, value: Any) -> bytes:
+def key_bytes(type_: KeyType, value: Any) -> bytes:
     """A value as bytes of its type. ValueError for one that the type does not have."""
-    length, host = _TYPES[type_]
+    length, host = KEY_FORMS[type_]
     address = _ADDRESSES.get(type_)
     try:
         if address is not None:
@@ -338,7 +338,7 @@ def _wrong(type_: KeyType, value: Any) -> bytes:
 
 def _part(type_: KeyType) -> tuple[KeyType, int, str]:
     """A type, as `Payloads` wants it."""
-    length, host = _TYPES[type_]
+    length, host = KEY_FORMS[type_]
     if type_ in _ADDRESSES:
         return type_, length, "4" if length == 4 else "6"
     return type_, length, "" if length > 8 else "h" if host else "b"
@@ -347,38 +347,38 @@ def _part(type_: KeyType) -> tuple[KeyType, int, str]:
 def _ends(type_: KeyType, key: Any, interval: bool) -> tuple[bytes, bytes]:
     """The first and the last key of what may be an interval. ValueError for what is no key of the type."""
     if not interval:
-        data = _bytes(type_, key)
+        data = key_bytes(type_, key)
         return data, data
-    length = _TYPES[type_].length
-    first, last = _span(type_, key)
+    length = KEY_FORMS[type_].length
+    first, last = key_span(type_, key)
     return first.to_bytes(length, "big"), last.to_bytes(length, "big")
 
 
-def _span(type_: KeyType, key: Any) -> tuple[int, int]:
+def key_span(type_: KeyType, key: Any) -> tuple[int, int]:
     """The first and the last key of an interval, as numbers in network byte order."""
     if isinstance(key, str):
         if "/" in key and type_ in _ADDRESSES:
             text, _, bits = key.partition("/")
-            first = int.from_bytes(_bytes(type_, text), "big")
-            most = _TYPES[type_].length * 8
+            first = int.from_bytes(key_bytes(type_, text), "big")
+            most = KEY_FORMS[type_].length * 8
             if not bits.isdecimal() or int(bits) > most:
                 raise ValueError(f"{key!r} is no network")
             rest = (1 << (most - int(bits))) - 1
             if first & rest:
                 raise ValueError(f"{key!r} is no network: it has bits behind its prefix")
             return first, first | rest
-        if "-" in key and not _TYPES[type_].host:  # a name of an interface may have one
+        if "-" in key and not KEY_FORMS[type_].host:  # a name of an interface may have one
             key = KeyRange(*key.split("-", 1))
     elif isinstance(key, (IPv4Network, IPv6Network)):
         key = KeyRange(key.network_address, key.broadcast_address)
     if isinstance(key, KeyRange):
-        if _TYPES[type_].host:
+        if KEY_FORMS[type_].host:
             raise ValueError(f"{key} is no {type_.name}: ranges are of keys in network byte order")
-        first, last = (int.from_bytes(_bytes(type_, end), "big") for end in key)
+        first, last = (int.from_bytes(key_bytes(type_, end), "big") for end in key)
         if first > last:
             raise ValueError(f"{key} is no range: its end is before its begin")
         return first, last
-    first = int.from_bytes(_bytes(type_, key), "big")
+    first = int.from_bytes(key_bytes(type_, key), "big")
     return first, first
 
 
@@ -405,12 +405,12 @@ def _scalar(type_: KeyType, data: bytes) -> Any:
         return data.rstrip(b"\0").decode(errors="surrogateescape")
     if type_ is KeyType.ETHER_ADDR:
         return data.hex(":")
-    return int.from_bytes(data, sys.byteorder if _TYPES[type_].host else "big")
+    return int.from_bytes(data, sys.byteorder if KEY_FORMS[type_].host else "big")
 
 
 def _range(type_: KeyType, first: int, last: int) -> Any:
     """An interval as a value, network or range."""
-    length = _TYPES[type_].length
+    length = KEY_FORMS[type_].length
     begin = _scalar(type_, first.to_bytes(length, "big"))
     if first == last:
         return begin
@@ -431,7 +431,7 @@ def _joined(of: Set, type_: KeyType, elements: Iterable[Element]) -> Iterator[En
     for one in [*sorted(every, key=place), None]:
         if begun is not None:
             first = int.from_bytes(begun.key or b"", "big")
-            end = 1 << _TYPES[type_].length * 8 if one is None else place(one)[0]
+            end = 1 << KEY_FORMS[type_].length * 8 if one is None else place(one)[0]
             yield Entry(_range(type_, first, end - 1), _value_in(of, begun), begun)
         begun = one if one is not None and place(one)[1] else None
 
@@ -442,7 +442,7 @@ def _key_in(types: list[KeyType], one: Element) -> Any:
     found: list[Any] = []
     at = 0
     for type_ in types:
-        length = _TYPES[type_].length
+        length = KEY_FORMS[type_].length
         first = one.key[at : at + length]
         last = first if one.key_end is None else one.key_end[at : at + length]
         at += _padded(length)
