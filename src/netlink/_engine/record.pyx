@@ -623,7 +623,8 @@ cdef bytes encoded(object cls, Table table, Store store, const uint8_t *record, 
             raise MemoryError
         encode_into(&out, cls, table, store, record)
         payload = PyBytes_FromStringAndSize(NULL, size + out.size)
-        memcpy(PyBytes_AS_STRING(payload), before, size)
+        if size:
+            memcpy(PyBytes_AS_STRING(payload), before, size)
         memcpy(PyBytes_AS_STRING(payload) + size, out.data, out.size)
         return payload
     finally:
