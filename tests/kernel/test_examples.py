@@ -30,11 +30,13 @@ from netlink.netfilter import conntrack, nfqueue, nftables
 from netlink.netfilter.conntrack import NAT, Flow, Tuple
 from netlink.route import Address, Link, Route
 from netlink.route.link import Veth
-from pace import SLOWNESS
+from pace import SLOWNESS, fewer
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PROGRAMS = {
     "fail2ban": [os.devnull],
+    "blocklist": [os.devnull],
+    "packet_tracer": ["127.0.0.1"],
     "flow_accounting": [],
     "nat_log": [],
     "firewall_log": ["5"],
@@ -293,6 +295,58 @@ def test_fail2ban(start: Callable[..., Program], nft: nftables.Conn, tmp_path: P
             assert receiver.recv(100) == b"127.0.0.4"
         program.end()
     assert len(nft.tables()) == 0
+
+
+def test_a_blocklist(start: Callable[..., Program], nft: nftables.Conn, tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_text("127.0.0.3  # a test\n\n2001:db8::/32\n")
+    program = start("blocklist", str(path), "--every", "3600")
+    program.until("blocked: 1 networks of IPv4, 1 of IPv6")
+    with socket.socket(type=socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+
+        def received(sources: list[str]) -> bytes:
+            for source in sources:
+                with socket.socket(type=socket.SOCK_DGRAM) as sender:
+                    sender.bind((source, 0))
+                    sender.sendto(source.encode(), receiver.getsockname())
+            return receiver.recv(100)
+
+        assert received(["127.0.0.3", "127.0.0.4"]) == b"127.0.0.4"
+        many = fewer(100_000)
+        others = "".join(f"{10 + (n >> 17)}.{n >> 9 & 255}.{n >> 1 & 255}.{(n & 1) * 128}/26\n" for n in range(many))
+        path.write_text("127.0.0.4\n" + others)
+        program.process.send_signal(signal.SIGHUP)
+        program.until(f"blocked: {many + 1:,} networks of IPv4, 0 of IPv6")
+        assert received(["127.0.0.4", "127.0.0.3"]) == b"127.0.0.3"
+    sets = {each.name: each for each in nft.sets(table="blocklist")}
+    assert len(nft.entries(sets["blocked4"])) == many + 1
+    assert nft.entries(sets["blocked6"]) == []
+    path.write_text("192.0.2.1/24\n")
+    program.process.send_signal(signal.SIGHUP)
+    program.until(r":1: 192\.0\.2\.1/24 has host bits set", program.process.stderr)
+    assert len(nft.entries(sets["blocked4"])) == many + 1
+    program.end()
+    assert len(nft.tables()) == 0
+
+
+def test_a_packet_tracer(start: Callable[..., Program], nft: nftables.Conn) -> None:
+    rulesets.load(
+        "table ip t {\nchain other { counter; }\n"
+        "chain in { type filter hook input priority 0; policy drop; udp dport 9 jump other; }\n}"
+    )
+    program = start("packet_tracer", "127.0.0.1", "--udp", "9")
+    program.until("tracing", program.process.stderr)
+    with socket.socket(type=socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"", ("127.0.0.1", 10))
+        sender.sendto(b"", ("127.0.0.1", 9))
+        program.until(rf"^127\.0\.0\.1\.{sender.getsockname()[1]} > 127\.0\.0\.1\.9 udp$")
+    (other,), (into,) = nft.rules(table="t", chain="other"), nft.rules(table="t", chain="in")
+    program.until(f"^  t in rule {into.handle}: JUMP other$")
+    program.until(f"^  t other rule {other.handle}: CONTINUE$")
+    program.until("^  t in policy: DROP$")
+    program.end()
+    assert [table.name for table in nft.tables()] == ["t"]
 
 
 def test_ips(start: Callable[..., Program]) -> None:
