@@ -512,4 +512,4 @@ cdef bint are_same(Batch batch, Py_ssize_t i, Py_ssize_t j, Field key, Field fla
     cdef nl_ref a = key_in(batch, one, key), b = key_in(batch, other, key)
     cdef const uint8_t *heap = batch.store.heap.data
     return (a.size == b.size and flags_in(one, flags) == flags_in(other, flags)
-            and not memcmp(heap + a.offset, heap + b.offset, a.size))
+            and not (a.size and memcmp(heap + a.offset, heap + b.offset, a.size)))
