@@ -73,6 +73,29 @@ def same(record: Record) -> None:
     assert batch._repr_html_()
 
 
+class Ends(Struct):
+    family = u8()
+    gap = pad(1)
+    port = be16()
+    src = ip(size=16, family="family")
+
+
+class Behind(AttributeSet, header=Ends):
+    header: Ends | None
+    mark = u32(1)
+
+
+@pytest.mark.parametrize(("family", "address"), [(socket.AF_INET, IPv4Address(0)), (socket.AF_INET6, IPv6Address(0))])
+def test_an_address_that_is_not_given_is_of_the_family(family: int, address: Any) -> None:
+    """Alone, and in a header whose members lie beside the attributes."""
+    ends = Ends(family=family, port=9)
+    assert ends.src == address
+    assert Ends.decode(ends.encode()) == ends == ends.replace(port=9)
+    behind = Behind(family=family, port=9)
+    assert behind.src == behind.header.src == address  # type: ignore[union-attr]
+    assert Behind.decode(behind.encode()) == behind == behind.replace(mark=None)
+
+
 # Socket addresses
 
 

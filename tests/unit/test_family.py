@@ -258,6 +258,16 @@ def test_wrong_arguments_are_named_and_nothing_is_sent(call: Callable[[Any], Any
     assert wire.sent == []
 
 
+def test_a_type_error_of_others_is_not_of_the_arguments() -> None:
+    """Such as one of a signal handler while a request waits."""
+
+    def fail(_: Message) -> list[Message]:
+        raise TypeError("of others")
+
+    with pytest.raises(TypeError, match=r"^of others$"):
+        Items(nltest.dial(Wire(fail))).add(number=3)
+
+
 def test_a_value_that_does_not_encode_sends_nothing() -> None:
     wire = Wire()
     items = Items(nltest.dial(wire))

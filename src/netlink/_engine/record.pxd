@@ -281,6 +281,8 @@ cdef class Field:
     cdef object called(self, object declared)
     cdef object load(self, Record record)
     cdef object load_value(self, Store store, const uint8_t *at)
+    cdef int store_attributes(self, const nl_set *set, Store store, uint8_t *record, uint32_t annex,
+                              object value) except -1
     cdef int store_wire(self, nl_decoder *decoder, const nl_set *set, const nl_op *op, const nl_place *place,
                         const uint8_t *data, size_t size, object value) except -1
     cdef int store_in(self, Table table, Store store, object value, Field header) except -1

@@ -589,8 +589,6 @@ cdef Store stored(object cls, Table table, dict values):
             field = member_of_header(cls, table, name)
             if value is not None and header is None:
                 header = <Field>table.fields["header"]
-                if header.inner.has_late:  # what its other fields are depends on the given ones
-                    return stored(cls, table, whole(cls, table, {"header": None, **values}))
                 header.store_blank(record)
         if value is None:
             continue
@@ -602,7 +600,23 @@ cdef Store stored(object cls, Table table, dict values):
     if late is not None:
         for field, value in late:
             field.store_in(table, store, value, header)
+    if table.set.wire_size and table.has_late:
+        reread(cls, table, store, record)
+    if header is not None and header.inner.has_late:
+        reread(header.declared, header.inner, store, record + header.offset)
     return store
+
+
+cdef int reread(object cls, Table table, Store store, uint8_t *record) except -1:
+    """Read a struct again from what it is on the wire: what members without a value are depends on others, too."""
+    cdef nl_area out
+    memset(&out, 0, sizeof(out))
+    try:
+        encode_into(&out, cls, table, store, record)
+        nl_decode_struct(&table.set, out.data, out.size, record)
+    finally:
+        nl_area_free(&out)
+    return 0
 
 
 cdef bytes payload_of(object cls, Table table, dict values, const uint8_t *before, Py_ssize_t size):
@@ -829,9 +843,7 @@ cdef dict whole(object cls, Table table, dict values):
     for name in values:
         if name not in table.fields:
             parts[member_of_header(cls, table, name).name] = own.pop(name)
-    if parts and header is None:
-        own["header"] = field.cls(**parts)
-    elif parts and type(header) is field.cls:
+    if parts and type(header) is field.cls:
         own["header"] = header.replace(**parts)
     return own
 
@@ -1190,33 +1202,15 @@ cdef class Field:
     # From Python values to a new record.
 
     cdef int store_value(self, const nl_set *set, Store store, uint8_t *record, object value) except -1:
-        cdef nl_decoder decoder
-        cdef nl_fault fault
-        cdef nl_place place, place_of_all
-        cdef nl_frame around
         cdef bytes data
-        cdef const char *text
-        cdef Py_ssize_t size
         cdef const nl_op *op
-        cdef nl_sub sub
         cdef uint32_t annex = 0, reference
         cdef uint64_t number
-        decoder.heap = &store.heap
-        decoder.datagrams = &store.datagrams
-        decoder.fault = &fault
-        decoder.ahead = 1
-        decoder.depth = 0
-        decoder.around = NULL
-        memset(&place, 0, sizeof(place))
-        place.fixed = record
-        place_of_all = place
-        around.set = set
-        around.place = &place_of_all
+        cdef const nl_set *whole_set = set
+        cdef uint8_t *whole_record = record
         if self.annex is not None:
             annex = self.annex_of(store, record)
             record = store.heap.data + annex
-            place.fixed = NULL
-            place.offset = place.outer = annex
             set = &self.annex.set
         if self.kind == NL_K_INT or self.kind == NL_K_EVENT:
             nl_store_int(record + self.offset, self.checked(value, self.size if self.width == 0 else self.width),
@@ -1260,27 +1254,57 @@ cdef class Field:
             data = self.fixed(value)
             memcpy(record + self.offset, PyBytes_AS_STRING(data), self.size)
         else:
-            # All other kinds lie in the heap: encode them as the kernel does, and decode them.
-            op = self.op_in(set)
-            if op is NULL:
-                raise AssertionError(f"{self.name} is not in its table")
-            if self.kind == NL_K_STRING and type(value) is str and PyUnicode_IS_ASCII(value):
-                text = PyUnicode_AsUTF8AndSize(value, &size)
-                self.store_wire(&decoder, set, op, &place, <const uint8_t *>text, size, value)
-            else:
-                if self.kind != NL_K_SUBMESSAGE:
-                    decoder.around = &around
-                for data in self.wire(value):
-                    self.store_wire(&decoder, set, op, &place, <const uint8_t *>PyBytes_AS_STRING(data),
-                                    PyBytes_GET_SIZE(data), value)
-            if self.kind == NL_K_SUBMESSAGE and isinstance(value, Record) and not op.outer:
-                memcpy(&sub, record + self.offset, sizeof(sub))
-                if not sub.record or self.choices[sub.which][1] is not type(value):
-                    raise EncodeError(f"{self.name}: the value of {self.on!r} does not choose {type(value).__name__}")
+            self.store_attributes(whole_set, store, whole_record, annex, value)
             if self.kind == NL_K_REST:
                 return 0  # it is absent if it has no bytes
         record = store.heap.data + annex if annex else record
         record[self.presence + (self.bit >> 3)] |= 1 << (self.bit & 7)
+        return 0
+
+    cdef int store_attributes(self, const nl_set *set, Store store, uint8_t *record, uint32_t annex,
+                              object value) except -1:
+        """Store a value that lies in the heap: encoded as the kernel does, and decoded.
+
+        annex: the offset of the record's annex, if the field lies there, or 0.
+        """
+        cdef nl_decoder decoder
+        cdef nl_fault fault
+        cdef nl_place place, place_of_all
+        cdef nl_frame around
+        cdef const nl_set *own = set if not annex else &self.annex.set
+        cdef const nl_op *op = self.op_in(own)
+        cdef const char *text
+        cdef Py_ssize_t size
+        cdef bytes data
+        cdef nl_sub sub
+        if op is NULL:
+            raise AssertionError(f"{self.name} is not in its table")
+        decoder.heap = &store.heap
+        decoder.datagrams = &store.datagrams
+        decoder.fault = &fault
+        decoder.ahead = 1
+        decoder.depth = 0
+        decoder.around = NULL
+        memset(&place, 0, sizeof(place))
+        place.fixed = record
+        place_of_all = place
+        if annex:
+            place.fixed = NULL
+            place.offset = place.outer = annex
+        if self.kind == NL_K_STRING and type(value) is str and PyUnicode_IS_ASCII(value):
+            text = PyUnicode_AsUTF8AndSize(value, &size)
+            return self.store_wire(&decoder, own, op, &place, <const uint8_t *>text, size, value)
+        if self.kind != NL_K_SUBMESSAGE:
+            around.set = set
+            around.place = &place_of_all
+            decoder.around = &around
+        for data in self.wire(value):
+            self.store_wire(&decoder, own, op, &place, <const uint8_t *>PyBytes_AS_STRING(data),
+                            PyBytes_GET_SIZE(data), value)
+        if self.kind == NL_K_SUBMESSAGE and isinstance(value, Record) and not op.outer:
+            memcpy(&sub, (store.heap.data + annex if annex else record) + self.offset, sizeof(sub))
+            if not sub.record or self.choices[sub.which][1] is not type(value):
+                raise EncodeError(f"{self.name}: the value of {self.on!r} does not choose {type(value).__name__}")
         return 0
 
     cdef int store_wire(self, nl_decoder *decoder, const nl_set *set, const nl_op *op, const nl_place *place,

@@ -582,23 +582,32 @@ cdef class Request(Method):
 
     def __call__(self, Connected family not None, /, *records, **fields):
         """Run the operation, as a method of a family object."""
-        if not records and self.plain:
-            try:
-                return self.run(family, fields)
-            except TypeError as error:
-                raise TypeError(f"{self.name}: {error}") from None
-        return family.conn.execute(family.call(self, self.payload(records, fields)))
+        cdef Call pattern
+        if records or not self.plain or family._empty_calls is None:
+            return family.conn.execute(family.call(self, self.payload(records, fields)))
+        pattern = self.call_of(family)
+        try:
+            payload = pattern.whole(fields)
+        except TypeError as error:
+            raise TypeError(f"{self.name}: {error}") from None
+        return self.sent(family, pattern, payload)
 
     def run(self, Connected family not None, dict fields not None):
-        """Run the operation with the fields of a request."""
+        """Run the operation with the fields of a request. Unlike a call of it, no error names it."""
         cdef Call pattern
-        conn = family.conn
         if family._empty_calls is None:
-            return conn.execute(family.call(self, self.request(**fields).encode()))
+            return family.conn.execute(family.call(self, self.request(**fields).encode()))
+        pattern = self.call_of(family)
+        return self.sent(family, pattern, pattern.whole(fields))
+
+    cdef Call call_of(self, Connected family):
+        """The call without a payload."""
         pattern = family._empty_calls.get(self)
-        if pattern is None:
-            pattern = family.empty_call(self)
-        payload = pattern.whole(fields)
+        return family.empty_call(self) if pattern is None else pattern
+
+    cdef object sent(self, Connected family, Call pattern, bytes payload):
+        """The result of the call with a payload, header of the protocol included."""
+        conn = family.conn
         if isinstance(conn, Blocking) and type(conn).execute is EXECUTE:
             return (<Blocking>conn).done(pattern, payload)
         return conn.execute(pattern.with_whole(payload))

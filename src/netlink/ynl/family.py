@@ -143,7 +143,7 @@ class Operation:
         self.name = name
         self._declarations = declarations
         self._values = values
-        self._calls: dict[tuple[type[Any], int], Any] = {}
+        self._calls: dict[Any, Any] = {}  # by kind, or by kind and flags
         self.__name__ = identifier(name)
 
     def __get__(self, instance: SpecFamily[Any] | None, owner: type[Any] | None = None) -> Any:
@@ -162,7 +162,7 @@ class Operation:
 
     def run(self, family: Any, kind: type[Any], request: Any, fields: dict[str, Any], flags: int) -> Any:
         """The result of a `Do` or a `Dump` over a family, by the way of its connection."""
-        operation = self._calls.get((kind, flags)) or self.declared(kind, flags)
+        operation = self.declared(kind, flags)
         if request is None and operation.request is not None:
             return operation.run(family, self._values.arguments(operation.request, fields))
         return family.conn.execute(family.call(operation, self.payload(operation, request, fields)))
@@ -182,9 +182,10 @@ class Operation:
 
     def declared(self, kind: Any, flags: int = 0) -> Any:
         """The `Do` or `Dump` of requests with flags."""
-        made = self._calls.get((kind, flags))
+        key = (kind, flags) if flags else kind
+        made = self._calls.get(key)
         if made is None:
-            made = self._calls[kind, flags] = self._declared(kind, flags)
+            made = self._calls[key] = self._declared(kind, flags)
         return made
 
     def _declared(self, kind: Any, flags: int) -> Any:
