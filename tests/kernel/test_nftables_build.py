@@ -31,7 +31,8 @@ MET = make_set(INET, "t", "met", (KeyType.IPV4_ADDR, KeyType.INET_SERVICE), dyna
 VERDICTS = make_set(INET, "t", "verdicts", KeyType.INET_SERVICE, data=expr.Verdict)
 HOSTS = make_set(INET, "t", "hosts", KeyType.INET_SERVICE, data=KeyType.IPV4_ADDR)
 MARKS = make_set(INET, "t", "marks", KeyType.IPV4_ADDR, data=KeyType.MARK)
-SETS = [FOUR, PLAIN, SIX, PAIRS, RANGES, SEEN, MET, VERDICTS, HOSTS, MARKS]
+SPAN = make_set(INET, "t", "span", KeyType.MARK, interval=True)
+SETS = [SPAN, FOUR, PLAIN, SIX, PAIRS, RANGES, SEEN, MET, VERDICTS, HOSTS, MARKS]
 
 TABLES = [Table(family=family, name="t") for family in (INET, Family.IPV4, Family.IPV6, Family.BRIDGE, Family.NETDEV)]
 WORDS = {INET: "inet", Family.IPV4: "ip", Family.IPV6: "ip6", Family.BRIDGE: "bridge", Family.NETDEV: "netdev"}
@@ -129,6 +130,26 @@ CASES: list[tuple[Chain, str, list[Any]]] = [
     (IN, "meta mark & 0x000000ff == 0x00000005", [b.meta.mark(5, mask=0xFF)]),
     (IN, "meta mark & 0x000000ff != 0x00000005", [b.meta.mark.ne(5, mask=0xFF)]),
     (IN, "meta mark { 0x00000001, 0x00000005 }", [b.meta.mark([1, 5])]),
+    (IN, "meta mark { 0x00000001-0x00000009, 0x00000100 }", [b.meta.mark(["1-9", 256])]),
+    (IN, "meta mark @span", [b.meta.mark(SPAN)]),
+    (
+        IN,
+        "meta mark vmap { 0x00000001-0x00000009 : accept, 0x00000100 : drop }",
+        [b.meta.mark.vmap({"1-9": b.accept(), 256: b.drop()})],
+    ),
+    (
+        IN,
+        "meta mark . tcp dport { 0x00000001-0x00000009 . 80, 0x00000100 . 90-99 }",
+        [b.concat(b.meta.mark, b.tcp.dport)([("1-9", 80), (256, "90-99")])],
+    ),
+    (IN, "iif { 5-7, 9 }", [b.meta.iif(["5-7", 9])]),
+    (IN, "meta skuid { 0, 1000-2000 }", [b.meta.skuid([0, "1000-2000"])]),
+    (IN, 'iifname { "eth*", "lo" }', [b.meta.iifname(["lo", "eth*"])]),
+    (
+        IN,
+        'iifname . tcp dport { "eth*" . 80, "lo" . 90-99 }',
+        [b.concat(b.meta.iifname, b.tcp.dport)([("eth*", 80), ("lo", "90-99")])],
+    ),
     (IN, 'iif "lo"', [b.meta.iif(1)]),
     (IN, 'iifname "lo" accept', [b.meta.iifname("lo"), b.accept()]),
     (IN, 'iifname "eth*"', [b.meta.iifname("eth*")]),
@@ -397,6 +418,31 @@ def test_packets_meet_the_rules(nft: nftables.Conn) -> None:
     assert seen.element.timeout == 30_000
     counters = [one.data for rule in nft.rules() for one in rule.expressions or () if one.name == "counter"]
     assert [one.packets for one in counters if isinstance(one, expr.Counter)] == [1, 1]
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_packets_have_values_in_intervals(nft: nftables.Conn, named: bool) -> None:
+    """Of what the kernel has in host byte order: 256 is not between 1 and 9 in either order, nor is 0x05000000."""
+    pairs = [(f"{number}-{number + 8}", "7001-7002") for number in (1, 256)]
+    of = make_set(INET, "t", "joint", (KeyType.MARK, KeyType.INET_SERVICE), interval=True)
+    with nft.transaction() as tx:
+        for one in (TABLES[0], SPAN, of, IN):
+            tx.add(one)
+        tx.add_elements(SPAN, ["1-9", 256])
+        tx.add_elements(of, pairs)
+        tx.add_rule(IN, b.meta.mark(SPAN if named else ["1-9", 256]), b.counter())
+        tx.add_rule(IN, b.concat(b.meta.mark, b.udp.dport)(of if named else pairs), b.counter())
+        tx.add_rule(IN, b.meta.mark("1-9"), b.counter())
+        tx.add_rule(IN, b.meta.iifname(["lo*", "eth0"]), b.meta.iif(["1-9", 99]), b.counter())
+    for mark, port in ((5, 7001), (9, 7003), (0x05000000, 7001), (256, 7002), (257, 7001), (0, 7001)):
+        with socket.socket(type=socket.SOCK_DGRAM) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
+            client.sendto(b"", ("127.0.0.1", port))
+    found = [one.data for rule in nft.rules() for one in rule.expressions or () if one.name == "counter"]
+    counted = [one.packets for one in found if isinstance(one, expr.Counter)]
+    # An answer by ICMP passes, too, without a mark.
+    assert counted[:3] == [3, 3, 2]
+    assert (counted[3] or 0) >= 6
 
 
 def test_asyncio(nft: nftables.Conn) -> None:

@@ -114,6 +114,32 @@ def test_networks_and_ranges(nft: nftables.Conn) -> None:
     assert keys(nft, of) == [80, KeyRange(90, 99), KeyRange(65000, 65535)]
 
 
+@pytest.mark.parametrize(
+    ("type_", "given", "shown"),
+    [
+        (KeyType.MARK, ["1-9", 256, KeyRange(0xFFFFFF00, 0xFFFFFFFF)], [1, 9, 256, 0xFFFFFF00, 0xFFFFFFFF]),
+        (KeyType.IFINDEX, [1, "5-7"], ["lo", "5", "7"]),
+        (KeyType.UID, ["1000-2000", 0], [0, 1000, 2000]),
+        (KeyType.IFNAME, ["eth*", "lo", "br-lan"], ["br-lan", "eth*", "lo"]),
+    ],
+    ids=lambda one: getattr(one, "name", ""),
+)
+def test_intervals_of_what_is_in_host_byte_order(
+    nft: nftables.Conn, type_: KeyType, given: list[Any], shown: list[Any]
+) -> None:
+    of = filled(nft, make_set(INET, "t", "s", type_, interval=True), given)
+    found = [end for one in listed("s")["elem"] for end in (one["range"] if isinstance(one, dict) else [one])]
+    assert list(map(hex_of, found)) == shown
+    read = keys(nft, of)
+    assert sorted(map(str, read)) == sorted(map(str, given))
+    with nft.transaction() as tx:
+        tx.delete_elements(of, read)
+        tx.add_elements(of, given)
+    pairs = make_set(INET, "t", "pairs", (type_, KeyType.INET_SERVICE), interval=True)
+    of = filled(nft, pairs, [(one, "80-90") for one in given])
+    assert {str(key[0]) for key in keys(nft, of)} == set(map(str, given))
+
+
 def test_a_range_up_to_the_maximum_has_no_end(nft: nftables.Conn) -> None:
     of = filled(nft, make_set(INET, "t", "s", KeyType.IPV4_ADDR, interval=True), ["255.0.0.0/8", "10.0.0.0/24"])
     ends = [(one.key, bool((one.flags or 0) & ElementFlags.INTERVAL_END)) for one in nft.elements(of)]
@@ -291,8 +317,6 @@ def test_a_name_with_a_dash_beside_an_interval(nft: nftables.Conn) -> None:
 
 
 def test_sets_that_cannot_be(nft: nftables.Conn) -> None:
-    with pytest.raises(ValueError, match="network byte order"):
-        make_set(INET, "t", "s", KeyType.MARK, interval=True)
     with pytest.raises(ValueError, match="has only its names"):
         nft.transaction().add_elements(Set(family=INET, table="t", name="s"), [1])
     with pytest.raises(ValueError, match="another type"):

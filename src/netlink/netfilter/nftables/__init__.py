@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from netlink.netfilter.nftables import build, expr
 from netlink.netfilter.nftables.family import Conn, Ruleset, dial, dial_async
+from netlink.netfilter.nftables.keys import Key, KeyRange, KeyType
 from netlink.netfilter.nftables.monitor import AnyChange, Commit, Commits, TraceSteps, listen, trace
 from netlink.netfilter.nftables.records import (
     ArpHook,
@@ -56,7 +57,7 @@ from netlink.netfilter.nftables.records import (
     TunnelObject,
     UDPTimeouts,
 )
-from netlink.netfilter.nftables.sets import Entry, Key, KeyRange, Keys, KeyType, comment, make_set
+from netlink.netfilter.nftables.sets import Entry, Keys, comment, make_set
 from netlink.netfilter.nftables.transaction import Failure, Transaction, TransactionError
 
 __all__ = [

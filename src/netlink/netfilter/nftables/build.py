@@ -14,36 +14,15 @@ its ports, is added. Whatever is missing here is an expression of `expr`, which 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from netlink.netfilter.nftables import expr
 from netlink.netfilter.nftables.expr import NatFlags, NatType, RejectCode, VerdictCode
-from netlink.netfilter.nftables.fields import (
-    Equal,
-    Field,
-    Guard,
-    Lookup,
-    Part,
-    Value,
-    concat,
-    ct,
-    ends_of,
-    ether,
-    icmp,
-    icmpv6,
-    ip,
-    ip6,
-    is_interval,
-    meta,
-    protocol,
-    tcp,
-    th,
-    udp,
-)
-from netlink.netfilter.nftables.records import Chain, Family, Set, SetFlags
-from netlink.netfilter.nftables.sets import KeyRange, KeyType, make_set
+from netlink.netfilter.nftables.fields import ct, ether, icmp, icmpv6, ip, ip6, meta, protocol, tcp, th, udp
+from netlink.netfilter.nftables.keys import KeyRange, KeyType, ends_of
+from netlink.netfilter.nftables.records import Chain, Family, Set
+from netlink.netfilter.nftables.rule import Field, Part, Rejected, Value, concat, expressions_of
 
 __all__ = ["Field", "Part", "Value", "accept", "add", "concat", "continue_", "counter", "ct", "delete", "dnat", "drop"]
 __all__ += ["ether", "expressions_of", "goto", "icmp", "icmpv6", "ip", "ip6", "jump", "limit", "log", "masquerade"]
@@ -53,28 +32,6 @@ Address: TypeAlias = str | IPv4Address | IPv6Address | KeyRange
 Ports: TypeAlias = int | str | KeyRange
 
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
-# Codes of ICMP and of ICMPv6 for those of `RejectCode`: linux/icmp.h, icmpv6.h.
-_UNREACHABLE = {
-    RejectCode.NO_ROUTE: (0, 0),
-    RejectCode.PORT_UNREACH: (3, 4),
-    RejectCode.HOST_UNREACH: (1, 3),
-    RejectCode.ADMIN_PROHIBITED: (13, 1),
-}
-
-
-class _Reject(NamedTuple):
-    """A refusal, by ICMP of the table's family."""
-
-    code: RejectCode
-
-    def of(self, family: int) -> expr.Reject:
-        if family in {Family.IPV4, Family.IPV6}:
-            code = _UNREACHABLE[self.code][family == Family.IPV6]
-            return expr.Reject(type=expr.RejectType.ICMP_UNREACH, icmp_code=code)
-        return expr.Reject(type=expr.RejectType.ICMPX_UNREACH, icmp_code=self.code)
-
-
-# Statements
 
 
 def _verdict(code: VerdictCode, chain: Chain | str | None = None) -> Part:
@@ -115,7 +72,7 @@ def goto(chain: Chain | str) -> Part:
 def reject(code: RejectCode = RejectCode.PORT_UNREACH, *, reset: bool = False) -> Part:
     """Drop the packet and tell its sender, by ICMP. reset: by TCP, for packets of TCP."""
     if not reset:
-        return Part((_Reject(code),))
+        return Part((Rejected(code),))
     return Part((protocol(socket.IPPROTO_TCP), expr.Reject(type=expr.RejectType.TCP_RST, icmp_code=0)))
 
 
@@ -259,49 +216,4 @@ def _dynamic(op: expr.DynsetOp, to: Set, field: Field, each: tuple[Part, ...], t
         expressions=wrapped if several else None,
         flags=expr.DynsetFlags.EXPR if several else None,
     )
-    return Part((*field.guards, *field.loads(False), change))
-
-
-# Rules
-
-
-def expressions_of(chain: Chain, parts: Iterable[Any], added: Callable[[Set, Any], Set]) -> Iterator[expr.Expression]:
-    """The expressions of a rule. added: adds a set with its elements to the transaction, and returns it with its id."""
-    family = chain.family or 0
-    made: list[Any] = []
-    for part in parts:
-        for one in part if isinstance(part, Part) else (part,):
-            item: Any = one.of(family) if isinstance(one, (Guard, _Reject)) else one
-            if isinstance(one, Guard):
-                said = [before for before in made if isinstance(before, Equal) and item and before.load == item.load]
-                if item is not None and any(before.data != item.data for before in said):
-                    raise ValueError(f"no packet has what the rule matches before, and {item.load!r} of {item.data!r}")
-                made += [item] if item is not None and not said else []
-            elif isinstance(item, Lookup):
-                made += _looked_up(chain, item, added)
-            elif isinstance(item, Equal) and made and isinstance(made[-1], Equal) and made[-1].meets(item):
-                made[-1] = made[-1].joined(item)
-            else:
-                made.append(item)
-    for one in made:
-        if isinstance(one, Equal):
-            yield expr.wrap(one.load.replace(dreg=1))
-            yield expr.wrap(expr.Cmp(sreg=1, op=expr.CmpOp.EQ, data=one.data))
-        else:
-            yield expr.wrap(one)
-
-
-def _looked_up(chain: Chain, wanted: Lookup, added: Callable[[Set, Any], Set]) -> list[Any]:
-    of, types, anonymous = wanted.keys, [type_ for type_, _ in wanted.field.fields], False
-    if not isinstance(of, Set):
-        anonymous, is_map = True, isinstance(of, Mapping)
-        rows = [key if len(types) > 1 else (key,) for key in of]
-        interval = any(is_interval(type_, key) for row in rows for type_, key in zip(types, row, strict=False))
-        name, data = ("__map%d", expr.Verdict) if is_map else ("__set%d", None)
-        new = make_set(chain.family or 0, chain.table or "", name, types, data=data, interval=interval)
-        flags = SetFlags(new.flags or 0) | SetFlags.ANONYMOUS | SetFlags.CONSTANT
-        of = added(new.replace(flags=flags), of)
-    swap = bool((of.flags or 0) & SetFlags.INTERVAL)
-    negate = expr.InvertFlags.INV if wanted.negate else None
-    found = expr.Lookup(set=of.name, sreg=1, dreg=wanted.to, set_id=of.id if anonymous else None, flags=negate)
-    return [*wanted.field.loads(swap), found]
+    return Part((*field.guards, *field.loads(), change))

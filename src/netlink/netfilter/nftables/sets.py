@@ -8,17 +8,22 @@ with nft.transaction() as tx:
 
 from __future__ import annotations
 
-import operator
-import re
-import socket
 import sys
 from collections.abc import Mapping
-from enum import IntEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from netlink.netfilter.nftables._elements import Payloads
 from netlink.netfilter.nftables.expr import AnyExpression, ObjectType, Verdict, wrap
+from netlink.netfilter.nftables.keys import (
+    KEY_FORMS,
+    Key,
+    KeyType,
+    key_bytes,
+    key_length,
+    key_of_bytes,
+    key_of_span,
+    key_span,
+)
 from netlink.netfilter.nftables.records import ConcatField, Element, ElementFlags, ElementList, Set, SetFlags
 from netlink.schema import Batch
 
@@ -27,48 +32,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-__all__ = ["Entry", "Key", "KeyRange", "KeyType", "Keys", "comment", "entries_of", "make_set", "payloads_of"]
+__all__ = ["Entry", "Keys", "comment", "entries_of", "make_set", "payloads_of"]
 
-
-class KeyType(IntEnum):
-    """What a field of a key or a value is: numbers of nft(8), by which it prints sets. The kernel ignores them."""
-
-    NFPROTO = 2
-    INTEGER = 4
-    IPV4_ADDR = 7
-    IPV6_ADDR = 8
-    ETHER_ADDR = 9
-    ETHER_TYPE = 10
-    INET_PROTO = 12
-    INET_SERVICE = 13
-    ICMP_TYPE = 14
-    TCP_FLAG = 15
-    MARK = 19
-    IFINDEX = 20
-    UID = 24
-    GID = 25
-    CT_STATE = 26
-    CT_DIR = 27
-    CT_STATUS = 28
-    ICMPV6_TYPE = 29
-    PKTTYPE = 31
-    ICMP_CODE = 32
-    ICMPV6_CODE = 33
-    IFNAME = 41
-
-
-class KeyRange(NamedTuple):
-    """A range of keys, both ends included. `str` has it as nft(8) writes it."""
-
-    first: Any
-    last: Any
-
-    def __str__(self) -> str:
-        return f"{self.first}-{self.last}"
-
-
-Key: TypeAlias = str | int | IPv4Address | IPv6Address | IPv4Network | IPv6Network | KeyRange | tuple[Any, ...]
-"""A key. As text: an address, a network, a range "first-last", a name, or a number. A tuple is a concatenation."""
 
 Keys: TypeAlias = "Iterable[Key] | Mapping[Any, Any] | Batch[Element] | Buffer"
 """Keys of a set, or keys and values of a map; or elements, as `Conn.elements` reads them. An array, such as one of
@@ -86,44 +51,9 @@ class Entry(NamedTuple):
     element: Element
 
 
-class _Type(NamedTuple):
-    """length: bytes. host: whether values are in host byte order."""
-
-    length: int
-    host: bool = False
-
-
-KEY_FORMS = {
-    KeyType.NFPROTO: _Type(1),
-    KeyType.INTEGER: _Type(4),
-    KeyType.IPV4_ADDR: _Type(4),
-    KeyType.IPV6_ADDR: _Type(16),
-    KeyType.ETHER_ADDR: _Type(6),
-    KeyType.ETHER_TYPE: _Type(2),
-    KeyType.INET_PROTO: _Type(1),
-    KeyType.INET_SERVICE: _Type(2),
-    KeyType.ICMP_TYPE: _Type(1),
-    KeyType.TCP_FLAG: _Type(1),
-    KeyType.MARK: _Type(4, True),
-    KeyType.IFINDEX: _Type(4, True),
-    KeyType.UID: _Type(4, True),
-    KeyType.GID: _Type(4, True),
-    KeyType.CT_STATE: _Type(4, True),
-    KeyType.CT_DIR: _Type(1),
-    KeyType.CT_STATUS: _Type(4, True),
-    KeyType.ICMPV6_TYPE: _Type(1),
-    KeyType.PKTTYPE: _Type(1),
-    KeyType.ICMP_CODE: _Type(1),
-    KeyType.ICMPV6_CODE: _Type(1),
-    KeyType.IFNAME: _Type(16, True),
-}
-_ETHER = re.compile("[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _VERDICT = 0xFFFFFF00  # the data type of verdicts, linux/netfilter/nf_tables.h
+_ADDRESSES = {KeyType.IPV4_ADDR: "4", KeyType.IPV6_ADDR: "6"}
 _TYPE_BITS = 6  # of a field's type in that of a concatenation
-_ADDRESSES: dict[int, tuple[Any, Any, int]] = {
-    KeyType.IPV4_ADDR: (IPv4Address, IPv4Network, socket.AF_INET),
-    KeyType.IPV6_ADDR: (IPv6Address, IPv6Network, socket.AF_INET6),
-}
 # Items of nft's user data of a set.
 _KEY_ORDER, _DATA_ORDER, _SET_COMMENT = 0, 1, 7
 _HOST_ORDER, _NETWORK_ORDER = 1, 2
@@ -158,13 +88,9 @@ def make_set(
     timeout: seconds, of elements without one of their own; 0 if only some elements have one; None for none at all.
     dynamic: whether rules add elements. size: the most elements. each: what every element gets, such as `Counter()`.
     remark: a comment.
-
-    ValueError for intervals of keys in host byte order, such as marks.
     """
     types: list[KeyType] = [key] if isinstance(key, KeyType) else list(key)
     concat = len(types) > 1
-    if interval and not concat and KEY_FORMS[types[0]].host:
-        raise ValueError("intervals are of keys in network byte order, such as addresses and ports")
     flags = SetFlags(0)
     for flag, wanted in (
         (SetFlags.INTERVAL, interval),
@@ -186,7 +112,7 @@ def make_set(
         name=name,
         flags=flags,
         key_type=number,
-        key_len=_key_length(types),
+        key_len=key_length(types),
         fields=[ConcatField(len=KEY_FORMS[one].length) for one in types] if concat and interval else None,
         data_type=data if isinstance(data, KeyType) else _VERDICT if data is Verdict else None,
         data_len=KEY_FORMS[data].length if isinstance(data, KeyType) else None,
@@ -233,7 +159,7 @@ def payloads_of(
     is_map = bool(flags & (SetFlags.MAP | SetFlags.OBJECT))
     if is_map != isinstance(keys, Mapping):
         raise TypeError(f"the set {of.name} takes {'a mapping of keys to values' if is_map else 'keys without values'}")
-    options: dict[str, Any] = {"key": bytes(_key_length(types))}
+    options: dict[str, Any] = {"key": bytes(key_length(types))}
     if timeout is not None:
         options["timeout"] = _milliseconds(timeout)
     if remark is not None:
@@ -248,10 +174,10 @@ def payloads_of(
 
     made.add_keys(
         keys.items() if isinstance(keys, Mapping) else keys,
-        tuple(map(_part, types)),
+        tuple(_part(one, interval) for one in types),
         _ends,
         template,
-        value=None if data is None else _part(data),
+        value=None if data is None else _part(data, False),
         end=Element(key=options["key"], flags=ElementFlags.INTERVAL_END).encode() if interval and merged else None,
         spans=interval,
         is_map=is_map,
@@ -262,19 +188,10 @@ def payloads_of(
 
 def entries_of(of: Set, elements: Iterable[Element]) -> list[Entry]:
     """The elements of a set as they are written. Intervals are in their order, others in that of the elements."""
-    types = _types_of(of)
-    if len(types) == 1 and _flags(of) & SetFlags.INTERVAL:
+    types, interval = _types_of(of), bool(_flags(of) & SetFlags.INTERVAL)
+    if len(types) == 1 and interval:
         return list(_joined(of, types[0], elements))
-    return [Entry(_key_in(types, one), _value_in(of, one), one) for one in elements]
-
-
-def _padded(length: int) -> int:
-    return (length + 3) & ~3
-
-
-def _key_length(types: list[KeyType]) -> int:
-    """The bytes of a key: the fields of a concatenation are padded."""
-    return sum(_padded(KEY_FORMS[one].length) for one in types) if len(types) > 1 else KEY_FORMS[types[0]].length
+    return [Entry(_key_in(types, one, interval), _value_in(of, one), one) for one in elements]
 
 
 def _milliseconds(seconds: float | None) -> int | None:
@@ -300,86 +217,18 @@ def _types_of(of: Set) -> list[KeyType]:
         raise ValueError(f"the keys of {of.name} have another type than those of KeyType: use Element") from None
 
 
-def key_bytes(type_: KeyType, value: Any) -> bytes:
-    """A value as bytes of its type. ValueError for one that the type does not have."""
-    length, host = KEY_FORMS[type_]
-    address = _ADDRESSES.get(type_)
-    try:
-        if address is not None:
-            return socket.inet_pton(address[2], value) if isinstance(value, str) else _packed(address[0], value)
-        if isinstance(value, bytes):
-            return value if len(value) == length else _wrong(type_, value)
-        if type_ is KeyType.ETHER_ADDR and isinstance(value, str):
-            return bytes.fromhex(value.replace(":", "")) if _ETHER.fullmatch(value) else _wrong(type_, value)
-        if type_ is KeyType.IFNAME:
-            name = value.encode("utf-8", "surrogateescape") if isinstance(value, str) else b""
-            return name.ljust(length, b"\0") if 0 < len(name) < length else _wrong(type_, value)
-        return _number(value).to_bytes(length, sys.byteorder if host else "big")
-    except (OSError, ValueError, OverflowError, TypeError):
-        return _wrong(type_, value)
-
-
-def _number(value: Any) -> int:
-    if isinstance(value, str):
-        return int(value) if value.isascii() and value.isdecimal() else -1
-    return -1 if isinstance(value, bool) else operator.index(value)
-
-
-def _packed(address: Any, value: Any) -> bytes:
-    if isinstance(value, bool) or not isinstance(value, (int, bytes, address)):
-        raise TypeError
-    packed: bytes = address(value).packed
-    return packed
-
-
-def _wrong(type_: KeyType, value: Any) -> bytes:
-    raise ValueError(f"{value!r} is no {type_.name}") from None
-
-
-def _part(type_: KeyType) -> tuple[KeyType, int, str]:
+def _part(type_: KeyType, interval: bool) -> tuple[KeyType, int, str]:
     """A type, as `Payloads` wants it."""
     length, host = KEY_FORMS[type_]
-    if type_ in _ADDRESSES:
-        return type_, length, "4" if length == 4 else "6"
-    return type_, length, "" if length > 8 else "h" if host else "b"
+    return type_, length, _ADDRESSES.get(type_) or ("" if length > 8 else "h" if host and not interval else "b")
 
 
 def _ends(type_: KeyType, key: Any, interval: bool) -> tuple[bytes, bytes]:
     """The first and the last key of what may be an interval. ValueError for what is no key of the type."""
-    if not interval:
-        data = key_bytes(type_, key)
-        return data, data
-    length = KEY_FORMS[type_].length
-    first, last = key_span(type_, key)
-    return first.to_bytes(length, "big"), last.to_bytes(length, "big")
-
-
-def key_span(type_: KeyType, key: Any) -> tuple[int, int]:
-    """The first and the last key of an interval, as numbers in network byte order."""
-    if isinstance(key, str):
-        if "/" in key and type_ in _ADDRESSES:
-            text, _, bits = key.partition("/")
-            first = int.from_bytes(key_bytes(type_, text), "big")
-            most = KEY_FORMS[type_].length * 8
-            if not bits.isdecimal() or int(bits) > most:
-                raise ValueError(f"{key!r} is no network")
-            rest = (1 << (most - int(bits))) - 1
-            if first & rest:
-                raise ValueError(f"{key!r} is no network: it has bits behind its prefix")
-            return first, first | rest
-        if "-" in key and not KEY_FORMS[type_].host:  # a name of an interface may have one
-            key = KeyRange(*key.split("-", 1))
-    elif isinstance(key, (IPv4Network, IPv6Network)):
-        key = KeyRange(key.network_address, key.broadcast_address)
-    if isinstance(key, KeyRange):
-        if KEY_FORMS[type_].host:
-            raise ValueError(f"{key} is no {type_.name}: ranges are of keys in network byte order")
-        first, last = (int.from_bytes(key_bytes(type_, end), "big") for end in key)
-        if first > last:
-            raise ValueError(f"{key} is no range: its end is before its begin")
-        return first, last
-    first = int.from_bytes(key_bytes(type_, key), "big")
-    return first, first
+    if interval:
+        return key_span(type_, key)
+    data = key_bytes(type_, key)
+    return data, data
 
 
 def _value(of: Set, value: Any) -> dict[str, Any]:
@@ -396,60 +245,32 @@ def _value(of: Set, value: Any) -> dict[str, Any]:
 # Reading
 
 
-def _scalar(type_: KeyType, data: bytes) -> Any:
-    """A field as a value."""
-    address = _ADDRESSES.get(type_)
-    if address is not None:
-        return address[0](data)
-    if type_ is KeyType.IFNAME:
-        return data.rstrip(b"\0").decode(errors="surrogateescape")
-    if type_ is KeyType.ETHER_ADDR:
-        return data.hex(":")
-    return int.from_bytes(data, sys.byteorder if KEY_FORMS[type_].host else "big")
-
-
-def _range(type_: KeyType, first: int, last: int) -> Any:
-    """An interval as a value, network or range."""
-    length = KEY_FORMS[type_].length
-    begin = _scalar(type_, first.to_bytes(length, "big"))
-    if first == last:
-        return begin
-    size = last - first + 1
-    if type_ in _ADDRESSES and size & (size - 1) == 0 and first % size == 0:
-        return _ADDRESSES[type_][1]((first, length * 8 - size.bit_length() + 1))
-    return KeyRange(begin, _scalar(type_, last.to_bytes(length, "big")))
-
-
 def _joined(of: Set, type_: KeyType, elements: Iterable[Element]) -> Iterator[Entry]:
     """The intervals between elements. The end of one may have the key of the next one's begin."""
 
-    def place(one: Element) -> tuple[int, bool]:
-        return int.from_bytes(one.key or b"", "big"), not (one.flags or 0) & ElementFlags.INTERVAL_END
+    def place(one: Element) -> tuple[bytes, bool]:
+        return one.key or b"", not (one.flags or 0) & ElementFlags.INTERVAL_END
 
-    every = [one for one in elements if one.key is not None]
+    length = KEY_FORMS[type_].length
     begun: Element | None = None
-    for one in [*sorted(every, key=place), None]:
+    for one in [*sorted((one for one in elements if one.key is not None), key=place), None]:
         if begun is not None:
-            first = int.from_bytes(begun.key or b"", "big")
-            end = 1 << KEY_FORMS[type_].length * 8 if one is None else place(one)[0]
-            yield Entry(_range(type_, first, end - 1), _value_in(of, begun), begun)
+            behind = int.from_bytes(one.key or b"", "big") if one is not None else 1 << length * 8
+            span = key_of_span(type_, begun.key or b"", (behind - 1).to_bytes(length, "big"))
+            yield Entry(span, _value_in(of, begun), begun)
         begun = one if one is not None and place(one)[1] else None
 
 
-def _key_in(types: list[KeyType], one: Element) -> Any:
+def _key_in(types: list[KeyType], one: Element, interval: bool) -> Any:
     if one.key is None:
         return None
     found: list[Any] = []
     at = 0
     for type_ in types:
-        length = KEY_FORMS[type_].length
-        first = one.key[at : at + length]
-        last = first if one.key_end is None else one.key_end[at : at + length]
-        at += _padded(length)
-        same = first == last
-        found.append(
-            _scalar(type_, first) if same else _range(type_, int.from_bytes(first, "big"), int.from_bytes(last, "big"))
-        )
+        end = at + KEY_FORMS[type_].length
+        first, last = one.key[at:end], (one.key if one.key_end is None else one.key_end)[at:end]
+        found.append(key_of_span(type_, first, last) if interval else key_of_bytes(type_, first))
+        at = (end + 3) & ~3
     return found[0] if len(types) == 1 else tuple(found)
 
 
@@ -459,6 +280,6 @@ def _value_in(of: Set, one: Element) -> Any:
     if one.data is None:
         return None
     try:
-        return _scalar(KeyType(of.data_type or 0), one.data)
+        return key_of_bytes(KeyType(of.data_type or 0), one.data)
     except ValueError:
         return one.data

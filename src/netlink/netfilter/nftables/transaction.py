@@ -11,7 +11,6 @@ from netlink.errors import OpError
 from netlink.family import C, Call
 from netlink.netfilter import nfnetlink
 from netlink.netfilter.nftables._elements import Payloads
-from netlink.netfilter.nftables.build import expressions_of
 from netlink.netfilter.nftables.records import (
     Chain,
     Command,
@@ -23,6 +22,7 @@ from netlink.netfilter.nftables.records import (
     Table,
     key_of,
 )
+from netlink.netfilter.nftables.rule import expressions_of
 from netlink.netfilter.nftables.sets import comment, payloads_of
 from netlink.schema import Record
 
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
     from netlink.aio import AsyncConn
     from netlink.conn import Conn as NetlinkConn
-    from netlink.netfilter.nftables.build import Part
     from netlink.netfilter.nftables.expr import AnyExpression, Expression
     from netlink.netfilter.nftables.family import Conn
+    from netlink.netfilter.nftables.rule import Part
     from netlink.netfilter.nftables.sets import Keys
 
 __all__ = ["Failure", "Transaction", "TransactionError"]
