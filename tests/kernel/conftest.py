@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 import netns as netns_
+from kernel.sockets import or_skip
 from kernel.tools import HangError, Peer, Worker, eventually
-from netlink import Conn, Family, OpError, dial
+from netlink import Conn, Family, OpError, dial, sock_diag
 from netlink.netfilter import nftables
 from pace import SLOWNESS
 
@@ -104,6 +105,22 @@ def nft(netns: netns_.Namespace) -> Iterator[nftables.Conn]:
         except OpError as error:
             pytest.skip(f"this kernel has no nf_tables: {error}")
         yield nft
+
+
+@pytest.fixture
+def diag(netns: netns_.Namespace) -> Iterator[sock_diag.Conn]:
+    """A connection to sock_diag."""
+    with sock_diag.dial() as diag:
+        with or_skip():
+            diag.tcp(sock_diag.States.LISTEN)
+        yield diag
+
+
+@pytest.fixture
+def opened(netns: netns_.Namespace) -> Iterator[contextlib.ExitStack]:
+    """What a test opens, closed at its end."""
+    with contextlib.ExitStack() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from typing import IO, Any
 import pytest
 
 import netns
-from kernel import rulesets
+from kernel import rulesets, sockets
 from kernel.test_audit import logged
 from kernel.test_nflog import chain
 from kernel.tools import eventually
@@ -504,18 +504,22 @@ def test_devices_that_come_and_go(start: Callable[..., Program], conn: Conn) -> 
     program.end()
 
 
-class Transfer:
+class Transfer(sockets.Pair):
     """A TCP connection over loopback, with bytes sent by one side."""
-
-    def __init__(self, opened: contextlib.ExitStack) -> None:
-        server = opened.enter_context(socket.create_server(("127.0.0.1", 0)))
-        self.client = opened.enter_context(socket.create_connection(server.getsockname()))
-        self.peer = opened.enter_context(server.accept()[0])
-        self.port: int = server.getsockname()[1]
 
     def send(self, size: int) -> None:
         self.client.sendall(bytes(size))
-        self.peer.recv(size, socket.MSG_WAITALL)
+        self.accepted.recv(size, socket.MSG_WAITALL)
+
+
+def test_a_small_ss(opened: contextlib.ExitStack) -> None:
+    pair = sockets.Pair(opened)
+    arguments = command("ss", "--port", str(pair.own), "--to", "127.0.0.0/8")
+    head, line = subprocess.run(arguments, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert head.split()[0] == "state"
+    assert line.split()[1] == "ESTABLISHED"
+    assert f"127.0.0.1:{pair.own}" in line
+    assert f"({os.getpid()}) fd {pair.client.fileno()}" in line
 
 
 def test_connections_by_process(start: Callable[..., Program]) -> None:

@@ -9,13 +9,13 @@ import mmap
 import os
 import socket
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
 
 import netns as netns_
-from kernel.test_sock_diag import V4, V6, Pair, inode
+from kernel.sockets import V4, V6, Pair, connected, inode, made, or_skip
 from kernel.tools import Worker, eventually, unprivileged
 from netlink import Family, Header, HeaderFlags, Message, OpError, dial, sock_diag
 from netlink.sock_diag import (
@@ -34,22 +34,6 @@ AF_XDP, SOL_XDP = 44, 283
 XDP_RX_RING, XDP_UMEM_REG, XDP_FILL_RING, XDP_COMPLETION_RING = 2, 4, 5, 6
 XDP_COPY = 2
 ALWAYS = {"shutdown", "cgroup_id", "sockopt"}
-
-
-@pytest.fixture
-def diag() -> Iterator[sock_diag.Conn]:
-    with sock_diag.dial() as diag:
-        try:
-            diag.tcp(States.LISTEN)
-        except FileNotFoundError as error:
-            pytest.skip(error.hint)
-        yield diag
-
-
-@pytest.fixture
-def opened() -> Iterator[contextlib.ExitStack]:
-    with contextlib.ExitStack() as opened:
-        yield opened
 
 
 # Attributes
@@ -159,10 +143,8 @@ def test_the_number_of_multipath_tcp_in_8_bits_is_that_of_tcp(
     assert Protocol.MPTCP & 0xFF == Protocol.TCP
     tcp = {one.cookie for one in diag.dump_tcp(request(protocol=Protocol.MPTCP & 0xFF))}
     assert len(tcp) == 3
-    try:
+    with or_skip():
         assert not tcp & {one.cookie for one in diag.mptcp()}
-    except FileNotFoundError as error:
-        pytest.skip(error.hint)
 
 
 def test_any_bit_of_dump_makes_a_dump(opened: contextlib.ExitStack) -> None:
@@ -268,32 +250,21 @@ def test_filters_of_packet_sockets_are_for_those_who_may(opened: contextlib.Exit
         with sock_diag.dial() as diag:
             return tuple(one.filter for one in diag.packet())
 
-    try:
+    with or_skip():
         assert run() == (code.raw[:8],)
-    except FileNotFoundError as error:
-        pytest.skip(error.hint)
     assert unprivileged(run) == (b"",)
 
 
-def reported(sockets: Any) -> list[Any]:
-    try:
+def reported(sockets: Callable[[], Iterable[Any]]) -> list[Any]:
+    with or_skip():
         return [*sockets()]
-    except FileNotFoundError as error:
-        pytest.skip(error.hint)
-
-
-def made(family: int, kind: int, protocol: int = 0) -> socket.socket:
-    try:
-        return socket.socket(family, kind, protocol)
-    except OSError as error:
-        pytest.skip(f"the kernel has no such sockets: {error}")
 
 
 def test_raw_sockets_of_both_families(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
     kinds = {socket.AF_INET: socket.IPPROTO_ICMP, socket.AF_INET6: socket.IPPROTO_ICMPV6}
     ours = {}
     for family, protocol in kinds.items():
-        sock = opened.enter_context(made(family, socket.SOCK_RAW, protocol))
+        sock = made(opened, family, socket.SOCK_RAW, protocol)
         ours[inode(sock)] = (family, protocol, State.CLOSE)
     found = reported(diag.raw)
     assert {one.inode: (one.family, one.protocol, one.state) for one in found} == ours
@@ -301,7 +272,7 @@ def test_raw_sockets_of_both_families(diag: sock_diag.Conn, opened: contextlib.E
     for one in found:
         assert diag.get(one).cookie == one.cookie
     # The kernel finds any of the same protocol and addresses, whatever the cookie.
-    other = opened.enter_context(made(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP))
+    other = made(opened, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
     same = [one for one in diag.raw(family=socket.AF_INET) if one.inode in (inode(other), *ours)]
     assert len(same) == 2
     right = []
@@ -312,12 +283,7 @@ def test_raw_sockets_of_both_families(diag: sock_diag.Conn, opened: contextlib.E
 
 
 def test_sctp(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
-    server = opened.enter_context(made(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP))
-    server.bind((V4, 0))
-    server.listen()
-    client = opened.enter_context(made(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP))
-    client.connect(server.getsockname())
-    accepted = opened.enter_context(server.accept()[0])
+    server, client, accepted = connected(opened, socket.IPPROTO_SCTP)
     client.send(bytes(1000))
     assert len(accepted.recv(1000)) == 1000
     port = server.getsockname()[1]
@@ -339,13 +305,13 @@ def test_sctp(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
 def test_vsock(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
     if not hasattr(socket, "AF_VSOCK"):
         pytest.skip("this Python has no AF_VSOCK")
-    server = opened.enter_context(made(socket.AF_VSOCK, socket.SOCK_STREAM))
+    server = made(opened, socket.AF_VSOCK, socket.SOCK_STREAM)
     server.bind((socket.VMADDR_CID_ANY, 7777))
     server.listen()
     listeners = [one for one in reported(lambda: diag.vsock(States.LISTEN)) if one.inode == inode(server)]
     (one,) = listeners
     assert (one.type, one.src_cid, one.src_port) == (socket.SOCK_STREAM, socket.VMADDR_CID_ANY, 7777)
-    client = opened.enter_context(made(socket.AF_VSOCK, socket.SOCK_STREAM))
+    client = made(opened, socket.AF_VSOCK, socket.SOCK_STREAM)
     try:
         client.connect((1, 7777))  # VMADDR_CID_LOCAL
     except OSError:
@@ -356,7 +322,7 @@ def test_vsock(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
 
 
 def test_xdp(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
-    sock = opened.enter_context(made(AF_XDP, socket.SOCK_RAW))
+    sock = made(opened, AF_XDP, socket.SOCK_RAW)
     memory = mmap.mmap(-1, 16 * 4096)
     at = ctypes.addressof(ctypes.c_char.from_buffer(memory))
     sock.setsockopt(SOL_XDP, XDP_UMEM_REG, struct.pack("=QQIII4x", at, len(memory), 4096, 0, 0))

@@ -8,34 +8,19 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from kernel.test_sock_diag import V4, V6, Pair, inode
+from kernel.sockets import V4, V6, Pair, by_cookie, inode, multipath, or_skip, ss
 from kernel.tools import eventually
 from netlink import Family, dial, sock_diag
 from netlink.sock_diag import Filter, Include, State, States, Timer
 from netlink.sock_diag.filter import bytecode
 
-if not shutil.which("ss"):
-    pytest.skip("there is no ss on this machine (Debian: iproute2)", allow_module_level=True)
-
 TIMERS = {Timer.RETRANSMIT: "on", Timer.KEEPALIVE: "keepalive", Timer.TIME_WAIT: "timewait", Timer.PROBE: "persist"}
 NAMES = {State.ESTABLISHED: "ESTAB", State.CLOSE: "UNCONN"}
-
-
-def ss(*arguments: str) -> list[str]:
-    run = subprocess.run(["ss", "-HOn", *arguments], capture_output=True, text=True)
-    if run.returncode:
-        pytest.skip(f"ss {' '.join(arguments)}: {run.stderr.strip()}")
-    return run.stdout.splitlines()
-
-
-def by_cookie(lines: list[str]) -> dict[int, str]:
-    return {int(found[1], 16): line for line in lines if (found := re.search(r"\bsk:(\w+)", line))}
 
 
 def number(line: str, pattern: str) -> Any:
@@ -46,18 +31,6 @@ def number(line: str, pattern: str) -> Any:
 
 def state(one: Any) -> str:
     return NAMES.get(one.state, one.state.name.replace("_", "-"))
-
-
-@pytest.fixture
-def diag() -> Iterator[sock_diag.Conn]:
-    with sock_diag.dial() as diag:
-        yield diag
-
-
-@pytest.fixture
-def opened() -> Iterator[contextlib.ExitStack]:
-    with contextlib.ExitStack() as opened:
-        yield opened
 
 
 def busy(opened: contextlib.ExitStack, address: str = V4) -> Pair:
@@ -221,10 +194,8 @@ def test_netlink_and_packet_sockets_are_those_of_ss_and_of_proc(
     shown = {tuple(map(int, line.split()[3].split(":"))) for line in ss("-A", "netlink", "-a")}
     ours = {(one.protocol, one.portid) for one in diag.netlink()}
     assert {one for one in shown if one[0] != Family.SOCK_DIAG} == {one for one in ours if one[0] != Family.SOCK_DIAG}
-    try:
+    with or_skip():
         found = [*diag.packet()]
-    except FileNotFoundError as error:
-        pytest.skip(error.hint)
     assert {one.cookie for one in found} == {*by_cookie(ss("-0", "-ae"))}
     lines = [line.split() for line in Path("/proc/self/net/packet").read_text().splitlines()[1:]]
     assert {(one.inode, one.type, one.protocol) for one in found} == {
@@ -235,16 +206,7 @@ def test_netlink_and_packet_sockets_are_those_of_ss_and_of_proc(
 
 def test_multipath_tcp_is_that_of_ss(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
     """ss -M."""
-    try:
-        server = opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP))
-        diag.mptcp()
-    except OSError as error:
-        pytest.skip(f"Multipath TCP: {error}")
-    server.bind((V4, 0))
-    server.listen()
-    client = opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_MPTCP))
-    client.connect(server.getsockname())
-    opened.enter_context(server.accept()[0])
+    multipath(diag, opened)
     shown = by_cookie(ss("-M", "-aie"))
     for one in diag.mptcp():
         line = shown.pop(one.cookie or 0)
