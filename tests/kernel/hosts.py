@@ -7,8 +7,8 @@ import os
 import socket
 
 import netns
-from kernel.queues import PORT, run
-from kernel.tools import eventually
+from kernel.queues import PORT
+from kernel.tools import eventually, run
 
 
 class Host:

@@ -4,37 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import shutil
 import socket
-import subprocess
 from collections.abc import Callable
 
-import pytest
-
+from kernel.tools import run
 from netlink import OpError
 from netlink.netfilter.nfqueue import Packet
 
 NUMBER, PORT = 5, 9
 LOCAL_IN, FORWARD, LOCAL_OUT = 1, 2, 3  # NF_INET_*, linux/netfilter.h
-PACKAGES = {"iptables": "iptables", "ip6tables": "iptables", "ip": "iproute2", "nft": "nftables"}
-
-
-def run(*command: str, text: str | None = None) -> str:
-    """What a tool prints."""
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is missing (Debian: {PACKAGES[command[0]]})")
-    done = subprocess.run(command, input=text, capture_output=True, text=True)
-    missing = (
-        "not supported",
-        "Unknown device type",
-        "Table does not exist",
-        "No chain/target/match",
-        "missing kernel",
-    )
-    if any(text in done.stderr for text in missing):
-        pytest.skip(f"{' '.join(command)}: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def rule(chain: str, *what: str, table: str = "filter", tool: str = "iptables") -> None:

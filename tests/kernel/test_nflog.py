@@ -9,11 +9,9 @@ import gc
 import os
 import random
 import select
-import shutil
 import signal
 import socket
 import struct
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,7 +22,18 @@ import pytest
 
 import netns
 import tshark
-from kernel.tools import Child, Worker, drop_capabilities, eventually, in_child, on_signal, unprivileged, wait_blocked
+from kernel.tools import (
+    NEVER,
+    Child,
+    Worker,
+    drop_capabilities,
+    eventually,
+    in_child,
+    on_signal,
+    run,
+    unprivileged,
+    wait_blocked,
+)
 from netlink import OpError
 from netlink._io import source
 from netlink.netfilter import nflog, pcapng
@@ -35,19 +44,6 @@ from pace import fewer
 GROUP, PORT = 5, 9
 PRE_ROUTING, LOCAL_IN, LOCAL_OUT = 0, 1, 3  # NF_INET_*, linux/netfilter.h; of bridges as well
 MAC = "02:00:00:00:00:aa"
-PACKAGES = {"nft": "nftables", "ip": "iproute2"}
-NEVER = 40_000.0  # seconds: longer than any test
-
-
-def run(*command: str, text: str | None = None) -> str:
-    """What a tool prints."""
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is missing (Debian: {PACKAGES[command[0]]})")
-    done = subprocess.run(command, input=text, capture_output=True, text=True)
-    if "not supported" in done.stderr.lower() or "Unknown device type" in done.stderr:
-        pytest.skip(f"{' '.join(command)}: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def chain(family: str, hook: str, *rules: str, device: str = "") -> None:

@@ -18,11 +18,10 @@ import pytest
 import netns
 import tshark
 from kernel.hosts import Host, bridge, introduce
-from kernel.queues import FORWARD, NUMBER, PORT, Pair, count, data, rule, run, to_queue
-from kernel.tools import Child, Worker, eventually
+from kernel.queues import FORWARD, NUMBER, PORT, Pair, count, data, rule, to_queue
+from kernel.tools import NEVER, Child, Worker, eventually, run
 from netlink.netfilter import nfqueue
 
-NEVER = 40_000.0  # seconds: longer than any test
 SO_TIMESTAMPNS = 35  # SO_TIMESTAMPNS_OLD, asm-generic/socket.h
 ETH_P_ALL = 3
 GOOD = "1"  # PROTO_CHECKSUM_E_GOOD, what tshark says
@@ -32,12 +31,6 @@ def received(sink: socket.socket, count: int) -> list[bytes]:
     """The next datagrams. Between namespaces they may arrive after the send of their verdict has returned."""
     sink.settimeout(NEVER)
     return [sink.recv(70_000) for _ in range(count)]
-
-
-@pytest.fixture
-def opened() -> Iterator[contextlib.ExitStack]:
-    with contextlib.ExitStack() as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 
 import netns
 from kernel.hosts import Host, bridge
-from kernel.queues import FORWARD, NUMBER, PORT, Pair, data, run
-from kernel.tools import Worker
+from kernel.queues import FORWARD, NUMBER, PORT, Pair, data
+from kernel.tools import NEVER, Worker, run
 from netlink import OpError
 from netlink.netfilter import conntrack, nfqueue
 from netlink.netfilter.conntrack import Expect, Flow, Status, Tuple
@@ -24,7 +24,6 @@ BRIDGE = 7  # NFPROTO_BRIDGE, linux/netfilter.h
 UDP = socket.IPPROTO_UDP
 ETH_P_ALL, ETH_P_8021Q = 3, 0x8100
 SOL_PACKET, PACKET_AUXDATA = 263, 8  # linux/if_packet.h
-NEVER = 40_000.0  # seconds: longer than any test
 
 
 def nft(rules: str) -> str:

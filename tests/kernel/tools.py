@@ -12,9 +12,11 @@ import platform
 import queue
 import random
 import select
+import shutil
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -45,6 +47,7 @@ from netlink.bpf import (
 from pace import SLOWNESS
 
 _libc = ctypes.CDLL(None, use_errno=True)
+NEVER = 40_000.0  # seconds: longer than any test
 MUSL = platform.libc_ver()[0] != "glibc"
 
 # asm/unistd.h: x86_64, aarch64 (which has no poll and no epoll_wait, but a ppoll and an epoll_pwait)
@@ -88,6 +91,27 @@ def syscall_number(name: str) -> int:
     if machine not in _MACHINES:
         pytest.skip(f"the numbers of system calls on {machine} are not known to the tests")
     return _SYSCALLS[name][_MACHINES.index(machine)]
+
+
+PACKAGES = {"iptables": "iptables", "ip6tables": "iptables", "ip": "iproute2", "nft": "nftables"}
+_MISSING = (
+    "not supported",
+    "Unknown device type",
+    "Table does not exist",
+    "No chain/target/match",
+    "missing kernel",
+)
+
+
+def run(*command: str, text: str | None = None) -> str:
+    """What a tool prints. Skip without it, and where it says that the kernel lacks something."""
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is missing (Debian: {PACKAGES[command[0]]})")
+    done = subprocess.run(command, input=text, capture_output=True, text=True)
+    if any(missing.lower() in done.stderr.lower() for missing in _MISSING):
+        pytest.skip(f"{' '.join(command)}: {done.stderr.strip()}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 class HangError(BaseException):
