@@ -217,6 +217,42 @@ def drain(events: int) -> Workload:
     return Workload("events", title, "ns per event", RECVMMSG, EVENTS, prepare)
 
 
+def beside(command: Sequence[str], contender: Contender, seconds: int, read_buffer: int) -> Round:
+    """What a contender receives of the events that a producer in another process makes for so many seconds.
+
+    read_buffer: as it asks for it; the kernel doubles it.
+    """
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as producer:
+        assert producer.stdout is not None
+        producer.stdout.readline()
+
+        def begin() -> None:
+            assert producer.stdin is not None
+            producer.stdin.write("go\n")
+            producer.stdin.flush()
+
+        # It listens on until all that was queued has been read.
+        options = (f"seconds={seconds + 1}", f"read_buffer={read_buffer}")
+        result = call(contender.program, *contender.arguments, *options, fill=begin, goes_on=True)
+        produced = json.loads(producer.communicate()[0])["produced"]
+    received = result["items"]
+    if not received:
+        raise MissingError("failed: it received nothing")
+    user, kernel = (result[key] / received * 1e9 for key in ("user", "sys"))
+    return Round(
+        user + kernel,
+        user,
+        kernel,
+        {
+            "produced/s": produced / seconds,
+            "received/s": received / seconds,
+            # Of processes, others than the producer make some, too.
+            "missing %": max(0, 1 - received / produced) * 100,
+            "told lost %": result["lost"] / produced * 100,
+        },
+    )
+
+
 def stream(seconds: int) -> Workload:
     """Events as fast as a producer on another core makes them: what is lost, and the CPU time of what is not."""
 
@@ -224,39 +260,10 @@ def stream(seconds: int) -> Workload:
     def prepare() -> Iterator[Callable[[Contender], Round]]:
         traffic.enter_private_netns()
 
+        command = [sys.executable, "-m", "bench.traffic", f"--seconds={seconds}"]
+
         def run(contender: Contender) -> Round:
-            command = [sys.executable, "-m", "bench.traffic", f"--seconds={seconds}"]
-            with subprocess.Popen(
-                command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            ) as producer:
-                assert producer.stdout is not None
-                assert producer.stdin is not None
-                producer.stdout.readline()
-
-                def begin() -> None:
-                    assert producer.stdin is not None
-                    producer.stdin.write("go\n")
-                    producer.stdin.flush()
-
-                # It listens on until all that was queued has been read.
-                options = (f"seconds={seconds + 1}", f"read_buffer={READ_BUFFER}")
-                result = call(contender.program, *contender.arguments, *options, fill=begin, goes_on=True)
-                produced = json.loads(producer.communicate()[0])["produced"]
-            received = result["items"]
-            if not received:
-                raise MissingError("failed: it received nothing")
-            user, kernel = (result[key] / received * 1e9 for key in ("user", "sys"))
-            return Round(
-                user + kernel,
-                user,
-                kernel,
-                {
-                    "produced/s": produced / seconds,
-                    "received/s": received / seconds,
-                    "missing %": (1 - received / produced) * 100,
-                    "told lost %": result["lost"] / produced * 100,
-                },
-            )
+            return beside(command, contender, seconds, READ_BUFFER)
 
         yield run
 
@@ -718,30 +725,7 @@ def storm(rate: int, seconds: int) -> Workload:
         command = [*PROGRAMS["storm"].command, f"rate={rate}", f"seconds={seconds}"]
 
         def run(contender: Contender) -> Round:
-            with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as producer:
-                assert producer.stdout is not None
-                producer.stdout.readline()
-
-                def begin() -> None:
-                    assert producer.stdin is not None
-                    producer.stdin.write("go\n")
-                    producer.stdin.flush()
-
-                # It listens on until all that was queued has been read. The kernel doubles the size.
-                options = (f"seconds={seconds + 1}", f"read_buffer={STORM_BUFFER // 2}")
-                result = call(contender.program, *contender.arguments, *options, fill=begin, goes_on=True)
-                produced = json.loads(producer.communicate()[0])["produced"]
-            received = result["items"]
-            if not received:
-                raise MissingError("failed: it received nothing")
-            user, kernel = (result[key] / received * 1e9 for key in ("user", "sys"))
-            extra = {
-                "produced/s": produced / seconds,
-                "received/s": received / seconds,
-                "missing %": max(0, 1 - received / produced) * 100,
-                "told lost %": result["lost"] / produced * 100,
-            }
-            return Round(user + kernel, user, kernel, extra)
+            return beside(command, contender, seconds, STORM_BUFFER // 2)
 
         with traffic.host_netns():
             yield run
