@@ -187,6 +187,13 @@ def test_arrays_of_numpy(numpy: Any, pair: Pair, queue: Queue) -> None:
     pair.many(1)
     queue.verdict(queue.read(), numpy.array([Verdict.ACCEPT]))
     assert pair.got() == [b"0"]
+    # Every other one, from the last one on; a member of a struct, which lies at odd addresses.
+    pair.many(3)
+    queue.verdict(queue.read(), numpy.array([9, 0, 9, 1, 9, 1])[::-2])
+    assert pair.got() == [b"0", b"1"]
+    pair.many(2)
+    queue.verdict(queue.read(), numpy.array([(9, 1), (9, 0)], dtype=[("x", "u1"), ("verdict", "i4")])["verdict"])
+    assert pair.got() == [b"0"]
     pair.many(3)
     ids = numpy.array([id_of(packet) for packet in queue.read()])
     queue.accept(ids[::2])
@@ -226,6 +233,8 @@ def test_what_is_no_verdict(pair: Pair, queue: Queue) -> None:
         (ValueError, "want one of", lambda: queue.verdict(batch, [1, -(1 << 70)])),
         (TypeError, "a verdict must be an int", lambda: queue.verdict(batch, [1, "1"])),  # type: ignore[list-item]
         (TypeError, "integers", lambda: queue.verdict(batch, array.array("d", [1, 1]))),
+        (TypeError, "one dimension", lambda: queue.verdict(batch, memoryview(bytes(4)).cast("B", (2, 2)))),
+        (ValueError, "upper bits", lambda: queue.verdict(batch, array.array("Q", [1, 1 << 32]))),
         (TypeError, "one for each", lambda: queue.verdict(batch, "11")),  # type: ignore[arg-type]
         (TypeError, "one for each", lambda: queue.verdict(batch, None)),  # type: ignore[arg-type]
         (TypeError, "one verdict", lambda: queue.verdict(packet, [1])),

@@ -2,8 +2,8 @@
 
 from cpython.buffer cimport (
     PyBUF_FORMAT,
-    PyBUF_ND,
     PyBUF_SIMPLE,
+    PyBUF_STRIDES,
     PyBuffer_Release,
     PyObject_CheckBuffer,
     PyObject_GetBuffer,
@@ -19,9 +19,6 @@ from libc.stdint cimport (
     INT64_MAX,
     INT64_MIN,
     UINT32_MAX,
-    int8_t,
-    int16_t,
-    int32_t,
     int64_t,
     uint8_t,
     uint16_t,
@@ -41,7 +38,7 @@ from netlink._engine.ledger cimport (
 )
 from netlink._engine.packet cimport fix_in_place
 from netlink._engine.receive cimport StreamReader
-from netlink._engine.record cimport Batch, Record
+from netlink._engine.record cimport NL_SIGNED, Batch, Record, nl_load_int
 from netlink._io.locks cimport Lock
 from netlink._io.outlet cimport BatchOutlet
 from netlink._transport cimport Socket, forks_begun, send_from
@@ -210,27 +207,21 @@ cdef uint32_t verdict_of(value) except? 0xdeadbeef:
 
 
 cdef int read_array(const Py_buffer *b, Py_ssize_t count, uint32_t *to) except -1:
-    """Verdicts of a buffer of integers."""
+    """Verdicts of a buffer of integers, with any distance between them."""
     cdef Py_ssize_t i
-    cdef int64_t value = 0
-    cdef const char *at = <const char *>b.buf
+    cdef int64_t value
+    cdef const uint8_t *at = <const uint8_t *>b.buf
+    cdef unsigned flags
     cdef bytes format = b"B" if b.format is NULL else b.format
     code = format.lstrip(NATIVE)
     if b.ndim != 1 or len(code) != 1 or code not in b"bBhHiIlLqQ":
         raise TypeError(f"an array of verdicts must have one dimension, and integers in native byte order, not "
                         f"{b.ndim} of {format.decode()!r}")
-    signed = code.islower()
     if b.shape[0] != count:
         raise ValueError(f"{count} packets need {count} verdicts, not {b.shape[0]}")
+    flags = NL_SIGNED if code.islower() else 0
     for i in range(count):
-        if b.itemsize == 1:
-            value = (<const int8_t *>at)[i] if signed else (<const uint8_t *>at)[i]
-        elif b.itemsize == 2:
-            value = (<const int16_t *>at)[i] if signed else (<const uint16_t *>at)[i]
-        elif b.itemsize == 4:
-            value = (<const int32_t *>at)[i] if signed else (<const uint32_t *>at)[i]
-        else:
-            value = (<const int64_t *>at)[i]
+        value = <int64_t>nl_load_int(at + i * b.strides[0], <unsigned>b.itemsize, flags)
         if not is_verdict(value):
             raise refused_verdict(value)
         to[i] = <uint32_t>value
@@ -507,7 +498,7 @@ cdef class Verdicts(BatchOutlet):
                 if d.verdicts is NULL:
                     raise MemoryError
                 if PyObject_CheckBuffer(verdict):
-                    PyObject_GetBuffer(verdict, &buffer, PyBUF_FORMAT | PyBUF_ND)
+                    PyObject_GetBuffer(verdict, &buffer, PyBUF_FORMAT | PyBUF_STRIDES)
                     try:
                         read_array(&buffer, count, d.verdicts)
                     finally:
