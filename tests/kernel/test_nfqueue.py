@@ -6,6 +6,7 @@ import array
 import asyncio
 import contextlib
 import errno
+import itertools
 import os
 import random
 import re
@@ -17,8 +18,18 @@ from typing import Any
 import pytest
 
 import netns
-from kernel.queues import LOCAL_IN, LOCAL_OUT, NUMBER, PORT, Pair, count, data, id_of, refusal, rule, run, to_queue
-from kernel.tools import Child, Worker, drop_capabilities, eventually, in_child, unprivileged
+from kernel.queues import LOCAL_IN, LOCAL_OUT, NUMBER, PORT, Pair, count, data, id_of, refusal, rule, to_queue
+from kernel.tools import (
+    NEVER,
+    Child,
+    Worker,
+    drop_capabilities,
+    eventually,
+    in_child,
+    interrupted_at_random,
+    run,
+    unprivileged,
+)
 from netlink import Header, OpError
 from netlink.netfilter import nfqueue
 from netlink.netfilter.conntrack import Expect, Flow
@@ -38,7 +49,6 @@ from netlink.netfilter.nfqueue import (
 )
 from netlink.netfilter.nfqueue.records import Command
 
-NEVER = 40_000.0  # seconds: longer than any test
 UDP_SEGMENT = 103  # linux/udp.h
 SMALL = 2304  # bytes of a read buffer, which the kernel raises to its minimum
 
@@ -432,6 +442,79 @@ def test_many_verdicts_in_any_order(pair: Pair, backwards: bool) -> None:
         queue.verdict(batch[:: -1 if backwards else 1], bytes([Verdict.ACCEPT, Verdict.DROP]) * 2000)
         assert len(queue.read(0)) == 0
         assert (count(), queue.stats().queued, queue.pending, queue.refused) == (2000, 0, 0, {})
+
+
+# Packets that are received together, and handed out one by one
+
+
+def test_each_packet_comes_once_however_it_is_read(pair: Pair, queue: Queue) -> None:
+    """Whoever reads next has the rest: behind a break, an exception, and the end of reading."""
+    pair.many(100)
+    seen = [next(queue)]
+    assert 1 < queue.pending < 100
+    for packet in queue:
+        seen.append(packet)
+        break
+    with contextlib.suppress(KeyError):
+        for packet in queue:
+            seen.append(packet)
+            raise KeyError
+    seen += queue.read(0, 5)
+    seen += next(queue.batches(7))
+    queue.stop()
+    seen += queue
+    assert [data(packet) for packet in seen] == [b"%d" % i for i in range(100)]
+    assert (queue.pending, queue.stats().queued) == (100, 100)
+    queue.accept(seen)
+    assert (len(pair.got()), queue.pending, queue.stats().queued) == (100, 0, 0)
+
+
+def test_a_batch_spares_packets_that_nobody_has_taken_yet(pair: Pair, queue: Queue) -> None:
+    pair.many(10)
+    first = next(queue)
+    assert queue.pending == 10
+    queue.accept(queue.read(0, 4))
+    assert (pair.got(), queue.stats().queued) == ([b"1", b"2", b"3", b"4"], 6)
+    queue.drop(queue.read(0))
+    assert (pair.got(), queue.stats().queued) == ([], 1)
+    queue.accept(first)
+    assert (pair.got(), queue.pending) == ([b"0"], 0)
+
+
+def test_a_close_in_a_loop_drops_what_was_received_with_its_packet(pair: Pair) -> None:
+    to_queue("--queue-bypass")
+    with nfqueue.listen(NUMBER) as queue:
+        pair.many(10)
+        for packet in queue:
+            queue.accept(packet)
+            break
+    assert queue.pending == 9
+    with pytest.raises(OpError) as caught:
+        next(queue)
+    assert caught.value.errno == errno.EBADF
+    pair.send(b"bypass")
+    assert pair.got() == [b"0", b"bypass"]
+
+
+def test_an_interrupt_of_a_loop_loses_no_packet(pair: Pair, queue: Queue) -> None:
+    taken: list[Packet] = []
+    ids: list[int] = []
+
+    def settle() -> None:
+        queue.accept(taken)
+        ids.extend(map(id_of, taken))
+        taken.clear()
+        pair.got()  # before its read buffer is full
+
+    pair.many(600)
+    for _ in interrupted_at_random(lambda: taken.extend(itertools.islice(queue, 100))):
+        settle()
+        pair.many(100)
+    while rest := queue.read(0):
+        taken.extend(rest)
+    settle()
+    assert ids == [*range(1, queue.stats().last_id + 1)]
+    assert (queue.pending, queue.refused, queue.lost, queue.stats().queued) == (0, {}, 0, 0)
 
 
 # Payloads (Q18)
@@ -912,6 +995,27 @@ def test_threads_share_a_queue(pair: Pair, queue: Queue) -> None:
     assert len(queue.read(0)) == 0
     assert (queue.pending, queue.refused, queue.lost) == (0, {}, 0)
     assert arrived + len(pair.got()) == got
+
+
+def test_threads_that_iterate_have_each_packet_once(pair: Pair, queue: Queue) -> None:
+    def decide() -> list[int]:
+        ids = []
+        for packet in queue:
+            queue.accept(packet)
+            ids.append(id_of(packet))
+        return ids
+
+    deciders = [Worker(decide) for _ in range(3)]
+    arrived = 0
+    for _ in range(12):
+        pair.many(50)
+        arrived += len(pair.got())
+    while queue.stats().queued:
+        arrived += len(pair.got())
+    queue.stop()
+    ids = [number for decider in deciders for number in decider.result()]
+    assert sorted(ids) == [*range(1, 601)]
+    assert (arrived + len(pair.got()), queue.pending, queue.refused, queue.lost) == (600, 0, {}, 0)
 
 
 def test_asyncio(pair: Pair, queue: Queue) -> None:

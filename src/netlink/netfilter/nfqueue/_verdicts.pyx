@@ -615,6 +615,7 @@ cdef class Verdicts(BatchOutlet):
         """Accept all packets with ids up to that of the given one, also those that other threads have, or nobody yet.
 
         packet: a `Packet`, or an id. mark, priority: of all of them, as of `verdict`.
+        Those that were received, and not handed out yet, are handed out all the same: they need no verdict.
         """
         self.decide_through(packet, NF_ACCEPT,
                             self.additions(packet, mark, priority, None, None, None, None, None, False))

@@ -74,7 +74,8 @@ class Queue(Stream[Packet, Never], Verdicts[Packet, Never]):
     `lost` counts the gaps in the ids: the exact number of packets, before the last received one, that were queued to a
     full read buffer. The kernel dropped them; with fail_open it accepted them.
     `stop` ends the stream as soon as nothing is queued for reading; verdicts still work. `close` drops the packets that
-    wait, and the queue. In a forked child, `close` leaves the parent's queue alone.
+    wait, and the queue. In a forked child, `close` leaves the parent's queue alone. Packets that were received before
+    the fork, and not handed out yet, are handed out in both: an iteration receives several at once.
     """
 
     def __init__(self, source: SocketSource[Packet], number: int, options: dict[str, Any]) -> None:
