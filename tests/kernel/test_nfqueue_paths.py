@@ -260,7 +260,7 @@ def test_a_queue_for_each_processor(pair: Pair) -> None:
     """Q27: with --queue-cpu-fanout."""
     processors = sorted(os.sched_getaffinity(0))
     if processors[:2] != [0, 1]:
-        pytest.skip("one processor alone")
+        pytest.skip("processors 0 and 1 are not both ours")
     rule("INPUT", "-j", "NFQUEUE", "--queue-balance", "30:31", "--queue-cpu-fanout", table="mangle")
     try:
         with consumers(range(30, 32)) as children:

@@ -154,7 +154,8 @@ def test_a_socket_in_time_wait_has_nothing_but_its_addresses(
     found = eventually(lambda: [*diag.tcp(States.TIME_WAIT)], "a socket in TIME_WAIT")
     assert [(one.inode, one.uid, one.info, one.timer) for one in found] == [(0, 0, None, Timer.TIME_WAIT)]
     assert 0 < (found[0].expires or 0) <= 60_000
-    diag.destroy(found[0])
+    with or_skip():
+        diag.destroy(found[0])
     assert len(diag.tcp(States.TIME_WAIT)) == 0
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kernel.sockets import V4, V6, Pair, by_cookie, inode, multipath, or_skip, ss
-from kernel.tools import eventually
+from kernel.tools import eventually, readable
 from netlink import Family, dial, sock_diag
 from netlink.sock_diag import Filter, Include, State, States, Timer
 from netlink.sock_diag.filter import bytecode
@@ -94,23 +94,24 @@ def test_information_is_that_of_ss(diag: sock_diag.Conn, opened: contextlib.Exit
         for one in sockets:
             line = shown[one.cookie or 0]
             found = line.split()
-            assert (found[0], int(found[1]), int(found[2])) == (state(one), one.recv_queue, one.send_queue)
             memory = one.memory
             assert memory is not None
             skmem = re.search(r"skmem:\(r(\d+),rb(\d+),t(\d+),tb(\d+),f(\d+),w(\d+),o(\d+),bl(\d+),d(\d+)\)", line)
             assert skmem is not None
-            assert [*map(int, skmem.groups())] == [*memory.to_dict().values()]
+            timer = re.search(r"timer:\((\w+)", line)
+            theirs = found[0], int(found[1]), int(found[2]), timer and timer[1], *map(int, skmem.groups())
+            name = TIMERS.get(one.timer or Timer.OFF)
+            # The peer may acknowledge something between the two, and a rate that is measured anew has other figures.
+            if theirs != (state(one), one.recv_queue, one.send_queue, name, *memory.to_dict().values()):
+                return False
             assert number(line, r"\bino:(\d+)") == one.inode
             assert (number(line, r"\buid:(\d+)") or 0) == one.uid
             assert number(line, r"\btos:(?:0x)?(\d+)") == one.tos
             assert f" {one.congestion} " in line
-            timer = re.search(r"timer:\((\w+)", line)
-            assert (timer and timer[1]) == TIMERS.get(one.timer or Timer.OFF)
             if one.state == State.LISTEN:
                 continue
             assert one.info is not None
             for pattern, value in info_of(one).items():
-                # Beside a rate that is measured anew, another moment has other figures.
                 if value is not None and number(line, pattern) != pytest.approx(value, abs=0.0011):
                     return False
             assert ("app_limited" in line) == one.info.delivery_rate_app_limited
@@ -127,6 +128,7 @@ def test_udp_is_that_of_ss_and_of_proc(diag: sock_diag.Conn, opened: contextlib.
     client = opened.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     client.connect(server.getsockname())
     client.send(bytes(100))
+    eventually(lambda: readable(server), "it arrives")
     opened.enter_context(socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)).bind((V6, 0))
     shown = by_cookie(ss("-u", "-aem"))
     sockets = [*diag.udp()]
@@ -255,10 +257,10 @@ def test_what_ends_is_what_ss_shows(opened: contextlib.ExitStack) -> None:
 def test_what_ss_ends_is_gone(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
     """ss -K, and that its victim and ours end alike."""
     pair, other = Pair(opened), Pair(opened)
-    if not ss("-K", "-t", f"sport = :{pair.own}"):
-        pytest.skip("the kernel ends no sockets: CONFIG_INET_DIAG_DESTROY")
     (one,) = diag.tcp(filter=Filter(src_port=other.own))
-    diag.destroy(one)
+    with or_skip():
+        diag.destroy(one)
+    assert len(ss("-K", "-t", f"sport = :{pair.own}")) == 1
     for client in (pair.client, other.client):
         with pytest.raises(ConnectionAbortedError):
             client.send(b"x")
