@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IP",
     "AttributeSet",
+    "Base64",
     "Batch",
     "Bitfield32",
     "Bits",
@@ -70,6 +71,7 @@ __all__ = [
     "Struct",
     "View",
     "array",
+    "base64",
     "be16",
     "be32",
     "be64",
@@ -132,6 +134,8 @@ Str: TypeAlias = Field[str | None]
 """The annotation of a `string`, `mac` or `lladdr`."""
 Bytes: TypeAlias = Field[bytes | None, bytes | bytearray | memoryview | None]
 """The annotation of a `binary`."""
+Base64: TypeAlias = Field[str | None, str | bytes | bytearray | memoryview | None]
+"""The annotation of a `base64`."""
 View: TypeAlias = Field[memoryview | None, bytes | bytearray | memoryview | None]
 """The annotation of a `view`."""
 Bits: TypeAlias = Field[Bitfield32 | None, tuple[int, int] | None]
@@ -284,9 +288,14 @@ def binary(type: Path | None = None, size: int | None = None) -> Bytes:  # noqa:
         if type is None:
             raise TypeError("a binary field of a Struct must have a size")
         return Field(_record.NL_K_BINARY, _types(type), size=_REF_SIZE)
+    return Field(_record.NL_K_FIXED, _types(type), size=_fixed(size))
+
+
+def _fixed(size: int) -> int:
+    """A fixed size. TypeError if no attribute has it."""
     if not 1 <= size <= 65531:
         raise TypeError(f"a fixed size must be from 1 to 65531 bytes, not {size}")
-    return Field(_record.NL_K_FIXED, _types(type), size=size)
+    return size
 
 
 def view(type: Path) -> View:  # noqa: A002
@@ -327,6 +336,14 @@ def lladdr(type: Path) -> Str:  # noqa: A002
     It has 6 bytes for Ethernet, 4 for an IPv4 tunnel, 16 for an IPv6 tunnel, 20 for InfiniBand.
     """
     return Field(_record.NL_K_BINARY, _types(type), size=_REF_SIZE, form=_record.FORM_LLADDR)
+
+
+def base64(type: Path, size: int) -> Base64:  # noqa: A002
+    """Exactly size bytes that people write in base64, such as a key: it reads as that text.
+
+    It takes bytes, too. A record has the text in its repr; an error about it has not. In Arrow and NumPy it is bytes.
+    """
+    return Field(_record.NL_K_FIXED, _types(type), size=_fixed(size), form=_record.FORM_BASE64)
 
 
 def bitfield32(type: Path, *, enum: type[IntFlag] | None = None) -> Bits:  # noqa: A002

@@ -39,6 +39,7 @@ from netlink.schema import (
     Record,
     Struct,
     array,
+    base64,
     be16,
     be32,
     be64,
@@ -625,6 +626,30 @@ def test_what_is_no_link_layer_address() -> None:
     for value in (b"\x02", 2):
         with pytest.raises(TypeError, match="link: want a str, got"):
             Kinds(link=value)
+
+
+def test_bytes_that_read_as_base64() -> None:
+    class Keyed(AttributeSet):
+        key = base64(1, 5)
+        keys = repeated(2, base64(None, 2))
+        after = u8(3)
+
+    record = Keyed(key=b"\xfb\xff\0\1\2", keys=["+/8=", b"ab"], after=1)
+    assert (record.key, record.keys) == ("+/8AAQI=", ("+/8=", "YWI="))
+    assert record.encode() == attr(1, b"\xfb\xff\0\1\2") + attr(2, b"\xfb\xff") + attr(2, b"ab") + attr(3, b"\1")
+    check(record)
+    assert Keyed(key=memoryview(b"12345")) == Keyed(key="MTIzNDU=")
+    for wrong in ("MTIzNA==", "MTIzNDU", "-_8AAQI=", "MTIz\nNDU=", b"1234"):
+        with pytest.raises(EncodeError, match=r"^key: want 5 bytes, "):
+            Keyed(key=wrong)
+    with pytest.raises(TypeError, match=r"^key: want bytes, got int"):
+        Keyed(key=1)
+    with pytest.raises(DecodeError, match=r"Keyed\.key: .*5"):
+        Keyed.decode(attr(1, b"1234"))
+    with pytest.raises(TypeError, match="a fixed size must be from 1 to 65531 bytes, not 0"):
+        base64(1, 0)
+    columns = Keyed.decode_many([record.encode()] * 2).to_numpy()
+    assert columns["key"][0].tobytes() == b"\xfb\xff\0\1\2"
 
 
 LISTS: list[tuple[Any, list[Any]]] = [

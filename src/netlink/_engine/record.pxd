@@ -305,6 +305,7 @@ cdef class Field:
     cdef bytes step_payload(self, object value)
     cdef bytes link_payload(self, object value)
     cdef bytes lladdr(self, object value)
+    cdef bytes decoded(self, str value)
     cdef bytes text(self, object value)
     cdef bytes sockaddr(self, object value)
     cdef bytes packed(self, object value, unsigned width)

@@ -22,6 +22,7 @@ from libc.string cimport memcmp, memcpy, memset
 
 from netlink._wire cimport NL_ATTR_TYPE, nl_align, nl_attribute
 
+import binascii as _binascii
 import collections as _collections
 import enum as _enum
 import ipaddress as _ipaddress
@@ -914,7 +915,7 @@ cdef object plain(object value, bint json):
 
 
 # The Python value of a field, if its kind allows several.
-FORM_PLAIN, FORM_LLADDR, FORM_BITFIELD32, FORM_TEXTS = range(4)
+FORM_PLAIN, FORM_LLADDR, FORM_BITFIELD32, FORM_TEXTS, FORM_BASE64 = range(5)
 
 Bitfield32 = _collections.namedtuple("Bitfield32", ["value", "selector"])
 Bitfield32.__doc__ = """struct nla_bitfield32: value has the bits that selector selects; 32 bits each."""
@@ -1137,6 +1138,8 @@ cdef class Field:
                 return value.hex(":")
             if self.form == FORM_PLAIN:
                 return value
+            if self.form == FORM_BASE64:
+                return _binascii.b2a_base64(value, newline=False).decode()
             return Bitfield32(self.number(nl_load_int(at, 4, 0)), self.number(nl_load_int(at + 4, 4, 0)))
         if self.kind == NL_K_FLAG:
             return True
@@ -1375,6 +1378,8 @@ cdef class Field:
             except (TypeError, ValueError):
                 raise TypeError(f"{self.name}: want a Bitfield32 or a pair of integers, got {value!r}") from None
             data = self.packed(bits, 4) + self.packed(selector, 4)
+        elif self.form == FORM_BASE64 and isinstance(value, str):
+            data = self.decoded(value)
         else:
             data = self.bytes_of(value)
         if PyBytes_GET_SIZE(data) != self.size:
@@ -1407,6 +1412,13 @@ cdef class Field:
             return bytes.fromhex(value.replace(":", ""))
         except ValueError:
             raise EncodeError(f"{self.name}: {value!r} is not a link-layer address such as 02:00:00:00:00:01") from None
+
+    cdef bytes decoded(self, str value):
+        """The bytes that a text in base64 stands for. It may be a secret, which no error shows."""
+        try:
+            return _binascii.a2b_base64(value, strict_mode=True)
+        except ValueError as error:
+            raise EncodeError(f"{self.name}: want {self.size} bytes, or the base64 of them: {error}") from None
 
     cdef bytes text(self, object value):
         if not isinstance(value, str):
