@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import netns
+from kernel.test_wireguard import require_wireguard
 from kernel.test_xfrm import require_esp
 from netlink import Family, OpError, audit, connector, dial, route, xfrm, ynl
 from netlink.generic import netdev, nlctrl, taskstats, tcp_metrics
@@ -258,11 +259,15 @@ GIVEN: dict[str, Callable[[], None]] = {
     "tcp.md": paths,
     "tour.md": conntrack_sysctls,
     "vlans.md": tagged_and_bonded,
+    "wireguard.md": require_wireguard,
     "ynl.md": specs,
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
+LIBRARIES = ("numpy", "duckdb", "polars", "pyarrow", "pandas")
+
+
+@pytest.fixture(scope="module")
 def pools() -> None:
     """Threads that libraries start and keep are no leak of a page. They may only start behind `enter_private`."""
     numpy = pytest.importorskip("numpy")
@@ -286,7 +291,9 @@ def test_the_family_of_the_guide_is_type_checked() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ELSEWHERE])
-def test_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if any(name in (DOCS / page).read_text() for name in LIBRARIES):
+        request.getfixturevalue("pools")
     monkeypatch.chdir(tmp_path)
     GIVEN.get(page, lambda: None)()
     names: dict[str, Any] = {"__name__": f"docs_{Path(page).stem}"}

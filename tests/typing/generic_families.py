@@ -8,7 +8,7 @@ from typing import Never, assert_type
 from netlink import Conn, Overrun
 from netlink.aio import AsyncConn
 from netlink.family import Call
-from netlink.generic import mptcp_pm, quota, taskstats, tcp_metrics
+from netlink.generic import mptcp_pm, quota, taskstats, tcp_metrics, wireguard
 from netlink.generic.taskstats import Flags, Stats, TaskStats, Timespec
 from netlink.schema import Batch
 from netlink.stream import Stream
@@ -92,3 +92,30 @@ def path_manager() -> None:
         for event in pm.listen():
             assert_type(event.event, mptcp_pm.EventType | None)
             assert_type(event.src, IPv4Address | IPv6Address | None)
+
+
+def tunnels() -> None:
+    with wireguard.dial(netns="blue") as wg:
+        assert_type(wg, wireguard.Conn[Conn])
+        device = wg.get("wg0")
+        assert_type(device, wireguard.Device)
+        assert_type(wg.get(ifindex=5), wireguard.Device)
+        assert_type(wg.get_messages(ifname="wg0"), Batch[wireguard.Device])
+        network = wireguard.AllowedIP(ipaddr=IPv6Address("::1"))
+        peer = wireguard.Peer(public_key=bytes(32), allowed_ips=["10.0.0.0/8", IPv4Address("10.0.0.1"), network])
+        assert_type(wg.set(wireguard.Device(ifname="wg0", private_key="base64", peers=[peer])), None)
+        assert_type(wg.calls.set(device.replace(fwmark=1)), Call[None])
+        wg.set(ifname="wg0")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        wireguard.Peer(allowed_ips=[5])  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+    assert_type(device.private_key, str | None)
+    for each in device.peers or ():
+        assert_type(each, wireguard.Peer)
+        assert_type(each.last_handshake, float | None)
+        assert_type(each.allowed_ips, tuple[wireguard.AllowedIP, ...] | None)
+    assert_type(wireguard.generate_key(), str)
+
+
+async def tunnels_async() -> None:
+    async with wireguard.dial_async() as wg:
+        assert_type(await wg.get("wg0"), wireguard.Device)
+        assert_type(await wg.set(wireguard.Device(ifname="wg0")), None)

@@ -1,4 +1,4 @@
-"""taskstats, quota, tcp_metrics and mptcp_pm without a kernel: their numbers, and records from bytes made otherwise."""
+"""Families of generic netlink without a kernel: their numbers, and records from bytes made otherwise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from netlink import OpError
-from netlink.generic import mptcp_pm, quota, tcp_metrics
+from netlink.generic import mptcp_pm, quota, tcp_metrics, wireguard
 from netlink.generic.mptcp_pm import Address, AddressFlags, Endpoint, Event, EventFlags, EventType, Limits, Subflow
 from netlink.generic.quota import QuotaType, QuotaWarning, WarningType
 from netlink.generic.taskstats import records as taskstats
@@ -50,6 +50,7 @@ HEADERS: list[tuple[ModuleType, list[str], str]] = [
     (quota, ["linux/quota.h"], r"QUOTA_NL_\w+|(USR|GRP|PRJ)QUOTA"),
     (tcp_metrics, ["linux/tcp_metrics.h"], r"TCP_METRICS_(CMD|ATTR|A)_\w+"),
     (mptcp_pm, ["linux/mptcp.h"], r"MPTCP_PM_(CMD|ATTR|ADDR_ATTR|ADDR_FLAG|EV_FLAG)_\w+|MPTCP_(EVENT|ATTR)_\w+"),
+    (wireguard, ["linux/wireguard.h"], r"WG_CMD_\w+|WG(DEVICE|PEER|ALLOWEDIP)_[AF]_\w+"),
 ]
 NOT_DECLARED = re.compile(
     r".*_(UNSPEC|MAX|PAD|GRP_NAME)|TASKSTATS_TYPE_NULL|QUOTA_NL_[AC]_MAX|MPTCP_PM_ADDR_FLAGS_MASK|MPTCP_PM_ENDPOINT_ADDR"
