@@ -37,6 +37,10 @@ class Line(AttributeSet):
     text = string(4)
 
 
+class Lines(AttributeSet):
+    lines = repeated(1, Line)
+
+
 def read(form: Any, datagram: bytes) -> Any:
     attributes = form.attributes(datagram)
     return None if attributes is None else form.declaration.decode(attributes)
@@ -166,7 +170,7 @@ def test_wanted_texts() -> None:
 def test_a_text_that_is_too_long() -> None:
     form = Texts(Properties, "texts")
     assert read(form, b"A=" + b"x" * 65529).texts == ("A=" + "x" * 65529,)
-    with pytest.raises(ValueError, match="65531 bytes"):
+    with pytest.raises(ValueError, match="too long for an attribute"):
         form.attributes(b"A=" + b"x" * 65530)
 
 
@@ -222,6 +226,14 @@ def test_any_stamp(text: bytes, type_: int) -> None:
     else:
         assert (found.time, found.serial) == (time, int(match[3]))
         assert found.text.encode("utf-8", "surrogateescape") == text[match.end() :].rstrip(b"\0")
+
+
+def test_a_stamped_record_fits_in_an_attribute() -> None:
+    longest = b"audit(1.243:7): " + b"x" * 65491
+    found = read(stamped(), record(longest))
+    assert Lines.decode(Lines(lines=[found]).encode()).lines == (found,)
+    with pytest.raises(ValueError, match="too long for an attribute"):
+        stamped().attributes(record(longest + b"x"))
 
 
 def test_a_datagram_without_a_header() -> None:

@@ -31,9 +31,11 @@ cdef enum:
     COUNTERS_MAX = 1 << 16
     # Bytes of the time and of the serial number of a stamp.
     STAMP_WIDTH = 8
+    # Of the text behind a stamp: with the fields before it, it is a record that fits in an attribute.
+    STAMPED_MAX = 65491
 
 
-TOO_LONG = "the datagram has a text of more than 65531 bytes"
+TOO_LONG = "the datagram has a text that is too long for an attribute"
 
 
 cdef Field field_of(object declaration, str name, tuple kinds):
@@ -286,6 +288,8 @@ cdef class Stamped(Form):
         data += NL_HEADER
         size -= NL_HEADER
         stamp = nl_form_stamp(data, size, &time, &serial)
+        if size - stamp > STAMPED_MAX:
+            return -E2BIG
         if stamp and not result:
             result = nl_form_integer(out, self.time, STAMP_WIDTH, time)
         if stamp and not result:
