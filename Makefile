@@ -109,7 +109,7 @@ coverage: build $(call groups,test columns yaml coverage) ## which lines of Pyth
 
 fuzz: build $(call groups,test) ## FUZZ_MUTATIONS of recorded kernel messages; libFuzzer on the C that reads them, FUZZ_SECONDS for each target
 	$(bin)/python tests/fuzz/mutations.py $(FUZZ_MUTATIONS)
-	for target in fuzz_wire fuzz_plan fuzz_match fuzz_columns fuzz_packet fuzz_checksum fuzz_ledger fuzz_area fuzz_elements; do tests/fuzz/run $$target $(FUZZ_SECONDS) || exit; done
+	for target in fuzz_wire fuzz_plan fuzz_match fuzz_columns fuzz_packet fuzz_checksum fuzz_ledger fuzz_area fuzz_elements fuzz_form; do tests/fuzz/run $$target $(FUZZ_SECONDS) || exit; done
 
 fuzz-api: $(VENV)/.made ## atheris on the Python interface and the C below, FUZZ_SECONDS; for CPythons that atheris has wheels of
 	@command -v clang >/dev/null || { echo "clang is missing. Debian, Ubuntu: apt-get install clang"; exit 1; }

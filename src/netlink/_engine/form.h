@@ -143,13 +143,13 @@ static inline int nl_form_has(const struct nl_text_key *wanted, size_t count, co
     return 0;
 }
 
-/* Digits up to a byte that is none, which is not at the end: their number of bytes, or 0 if they are no number. */
-static inline size_t nl_form_digits(const uint8_t *text, size_t size, uint64_t *number)
+/* Digits before a byte: how many, or 0 if they are no number, or another byte follows. */
+static inline size_t nl_form_digits(const uint8_t *text, size_t size, uint8_t before, uint64_t *number)
 {
     size_t n = 0;
     while (n < size && text[n] >= '0' && text[n] <= '9')
         n++;
-    return n < size && nl_form_number(text, n, number) == 0 ? n : 0;
+    return n < size && text[n] == before && nl_form_number(text, n, number) == 0 ? n : 0;
 }
 
 /* The stamp before the text of an audit record, "audit(SECONDS.MILLISECONDS:SERIAL): ": its length, or 0. ms: since
@@ -161,22 +161,18 @@ static inline size_t nl_form_stamp(const uint8_t *text, size_t size, uint64_t *m
     uint64_t seconds;
     if (size < at || memcmp(text, begin, at) != 0)
         return 0;
-    digits = nl_form_digits(text + at, size - at, &seconds);
-    at += digits;
-    if (!digits || text[at] != '.')
+    digits = nl_form_digits(text + at, size - at, '.', &seconds);
+    if (!digits || __builtin_mul_overflow(seconds, UINT64_C(1000), &seconds))
         return 0;
-    at++;
-    digits = nl_form_digits(text + at, size - at, ms);
-    at += digits;
-    if (digits != 3 || text[at] != ':' || __builtin_mul_overflow(seconds, UINT64_C(1000), &seconds) ||
-        __builtin_add_overflow(seconds, *ms, ms))
+    at += digits + 1;
+    digits = nl_form_digits(text + at, size - at, ':', ms);
+    if (digits != 3 || __builtin_add_overflow(seconds, *ms, ms))
         return 0;
-    at++;
-    digits = nl_form_digits(text + at, size - at, serial);
-    at += digits;
-    if (!digits || text[at] != ')')
+    at += digits + 1;
+    digits = nl_form_digits(text + at, size - at, ')', serial);
+    if (!digits)
         return 0;
-    at++;
+    at += digits + 1;
     if (at < size && text[at] == ':')
         at++;
     if (at < size && text[at] == ' ')
