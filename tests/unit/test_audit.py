@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import resource
 import struct
 import time
 from pathlib import Path
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 
 from netlink import audit
 from netlink.audit import Event, Record, RecordType, Status, events, parse, records
-from netlink.audit.events import Pending, gather
+from netlink.audit.events import EventSource, Pending, gather
 from netlink.audit.text import fields_of
+from netlink.stream import SocketSource, Stream
 from probe import c_layout, c_names, c_values
 
 HEADERS = ["linux/audit.h"]
@@ -110,6 +112,10 @@ def test_the_length_of_a_message_may_lie() -> None:
 # Events
 
 
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
 def record(serial: int | None, type_: int = RecordType.SYSCALL, text: str = "") -> Record:
     return Record(serial=serial, type=type_, time=None if serial is None else 1000 * serial, text=text)
 
@@ -157,13 +163,114 @@ def test_a_record_more_defers_it() -> None:
 
 
 def test_what_waits_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "_PENDING_MAX", 3)
-    monkeypatch.setattr(events, "_RECORDS_MAX", 2)
+    monkeypatch.setattr(events, "_WAITING_MAX", 3)
     pending, finished = gathered(*map(record, range(1, 6)))
     assert [event.serial for event in finished] == [1, 2]
     assert list(pending) == [3, 4, 5]
-    pending, finished = gathered(record(4), pending=pending)
-    assert [(event.serial, len(event.records), event.complete) for event in finished] == [(4, 2, None)]
+    pending, finished = gathered(record(5), record(5), record(5), pending=pending)
+    assert [(event.serial, len(event.records), event.complete) for event in finished] == [
+        (3, 1, None), (4, 1, None), (5, 4, None),
+    ]  # fmt: skip
+    assert pending == {}
+
+
+def test_what_waits_does_not_keep_its_batch() -> None:
+    """A record of a batch has the memory of all of them, which many that wait would add up."""
+    pending: dict[int, Pending] = {}
+    texts = [record(0, RecordType.USER_AVC, "x" * 60_000).encode()] * 100
+    before = resident()
+    for serial in range(1, 21):
+        batch = Record.decode_many([record(serial, RecordType.SECCOMP).encode(), *texts])
+        pending, _ = gathered(batch[0], pending=pending)
+    assert [one.records[0].serial for one in pending.values()] == [*range(1, 21)]
+    assert resident() - before < 60_000_000  # of 120,000,000
+
+
+SERIALS = st.none() | st.integers(1, 4) | st.just(0xFFFFFFFF)
+TYPES = st.sampled_from(
+    [RecordType.SYSCALL, RecordType.PATH, RecordType.EOE, RecordType.USER_AVC, RecordType.KERNEL, 0]
+)
+
+
+@given(st.lists(st.lists(st.tuples(SERIALS, TYPES), max_size=12), max_size=8), st.sampled_from([0.0, 1.0, 3.0, 1e9]))
+def test_no_record_is_lost_or_changes_its_place(parts: list[list[tuple[int | None, int]]], hold: float) -> None:
+    pending: dict[int, Pending] = {}
+    came: list[Record] = []
+    given: list[Record] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(events, "_WAITING_MAX", 5)
+        for now, part in enumerate([*parts, []]):
+            found = [record(serial, type_, str(len(given) + n)) for n, (serial, type_) in enumerate(part)]
+            given += found
+            pending, finished = gather(pending, found, float(now), 0 if now == len(parts) else hold)
+            came += [one for event in finished for one in event.records]
+            assert all(len({one.serial for one in event.records}) == 1 for event in finished)
+            assert sum(len(one.records) for one in pending.values()) <= 5
+    assert not pending
+    for serial in {one.serial for one in given}:
+        wanted = [one for one in given if one.serial == serial and (serial is None or one.type != RecordType.EOE)]
+        assert [one for one in came if one.serial == serial] == wanted
+
+
+class Reader:
+    """Batches that are queued, in the place of the kernel's."""
+
+    def __init__(self, *batches: list[Record]) -> None:
+        self.batches = [*batches]
+        self.lost = 0
+        self.ended = False
+
+    def read(self, rows: int, wait: bool, into: list[Any]) -> None:
+        if self.batches or not wait:
+            found = self.batches.pop(0) if self.batches else []
+            into.append(Record.decode_many([one.encode() for one in found[:rows]]))
+            if found[rows:]:
+                self.batches.insert(0, found[rows:])
+
+
+def source_of(*batches: list[Record], hold: float = 1000.0) -> EventSource:
+    class Sock:
+        def set_deadlines(self, *, read: float | None) -> None:
+            pass
+
+        def fileno(self) -> int:
+            return -1
+
+        def read_buffer(self) -> int:
+            return 0
+
+        def close(self) -> None:
+            pass
+
+    sock: Any = Sock()
+    reader: Any = Reader(*batches)
+    return EventSource(SocketSource(sock, reader, (Record,)), hold)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 4096])
+def test_the_parts_of_an_event_are_read_as_far_as_they_are_queued(rows: int) -> None:
+    parts = [record(1), record(1, RecordType.CWD), record(1, RecordType.PATH), record(1, RecordType.EOE)]
+    with Stream(source_of(parts, [*parts, record(2)])) as stream:
+        for _ in range(2):
+            (event,) = stream.read(timeout=0, max_rows=rows)
+            assert (event.serial, len(event.records), event.complete) == (1, 3, True)
+        assert len(stream.read(timeout=0, max_rows=rows)) == 0
+
+
+def test_a_lone_record_is_waited_for() -> None:
+    with Stream(source_of([record(1)], hold=0.01)) as stream:
+        assert len(stream.read(timeout=0)) == 0
+        (event,) = stream.read()
+        assert event.complete is None
+
+
+def test_an_event_of_the_longest_records() -> None:
+    longest = parse(datagram(b"audit(1.243:7): " + b"x" * 65491))
+    with Stream(source_of([longest] * 3, hold=0.0)) as stream:
+        (event,) = stream.read(timeout=0)
+        assert event.records == (longest,) * 3
+    with pytest.raises(ValueError, match="too long for an attribute"):
+        parse(datagram(b"x" * 65492))
 
 
 def test_an_event_as_bytes() -> None:

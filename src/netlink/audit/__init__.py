@@ -63,6 +63,8 @@ __all__ = [
     "parse",
 ]
 
+# Seconds: 30 years, which any clock can add.
+_HOLD_MAX = 1e9
 _FORM = Stamped(Record, type="type", time="time", serial="serial", text="text")
 
 
@@ -101,7 +103,10 @@ def dial_async(config: Config | None = None, **options: Unpack[ConfigOptions]) -
 
 
 def parse(datagram: bytes) -> Record:
-    """The record in a datagram of the kernel, such as a recorded one, with its header. ValueError if that is cut."""
+    """The record in a datagram of the kernel, such as a recorded one, with its header.
+
+    ValueError if the header is cut, or if the text has more than 65,491 bytes.
+    """
     attributes = _FORM.attributes(datagram)
     if attributes is None:
         raise ValueError(f"a datagram has at least 16 bytes, not {len(datagram)}")
@@ -156,7 +161,9 @@ def listen(
 
     reassemble: events, each with its records. False: the records, as they come.
     hold: seconds after the last record of an event whose end does not come. The kernel ends those of system calls that
-        it audits, and does not end lone records, such as SECCOMP while auditing is off: these come so much later.
+        it audits, and does not end lone records, such as SECCOMP while auditing is off: these come so much later. If
+        more than 4,096 records wait, the events that have waited longest come at once. Later records of an event that
+        came are another event.
     read_buffer: bytes to queue. The kernel doubles the value, and charges at least 768 bytes for a record.
         NetlinkWarning if the kernel permits less. None: 16,777,216, or as much of it as the kernel permits.
     on_overrun: the policy for losses: records that were dropped because the read buffer was full. `Stream.lost` counts
@@ -183,7 +190,7 @@ def listen(
         if error.errno == errno.EPERM:
             error.hint = "it needs CAP_AUDIT_READ in the machine's first user namespace"
         raise
-    return Stream(EventSource(source, hold) if reassemble else source, on_overrun=on_overrun)
+    return Stream(EventSource(source, min(hold, _HOLD_MAX)) if reassemble else source, on_overrun=on_overrun)
 
 
 def _check_namespace(config: Config) -> None:
