@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import subprocess
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -31,6 +32,7 @@ from netlink.netfilter.nftables import (
     expr,
     make_set,
 )
+from netlink.stream import ResyncBegin, ResyncEnd
 
 T = Table(family=Family.INET, name="t")
 IN = Chain(family=Family.INET, table="t", name="in", type="filter", hook=Hook.INPUT, priority=0)
@@ -146,6 +148,154 @@ def test_a_generation_behind_a_loss_makes_no_commit(nft: nftables.Conn) -> None:
         pytest.skip("this kernel drops all that follows a loss, until something is read")
 
 
+def names(state: Iterable[Any]) -> list[Any]:
+    """What is in a ruleset: classes with names, handles of rules, and keys of elements."""
+    found: list[Any] = []
+    for one in state:
+        assert one.event is None
+        if isinstance(one, ElementList):
+            found += [(one.set, element.key) for element in one.elements or ()]
+        else:
+            found.append((type(one).__name__, one.handle if isinstance(one, Rule) else one.name))
+    return found
+
+
+def in_kernel(nft: nftables.Conn) -> list[Any]:
+    all_of = nft.ruleset()
+    found = names(one for part in all_of[1:] for one in part)
+    return found + [(of.name, element.key) for of in all_of.sets for element in nft.elements(of)]
+
+
+def overrun(nft: nftables.Conn, *, first: int = 0) -> None:
+    """Changes that no small read buffer has room for."""
+    with nft.transaction() as tx:
+        for number in range(300):
+            tx.add(rule(expr.Counter(packets=first + number, bytes=0)))
+
+
+def test_a_resync_has_all_of_the_ruleset_and_then_later_changes(nft: nftables.Conn) -> None:
+    prepare(nft)
+    many = make_set(Family.INET, "t", "many", KeyType.MARK)
+    with nft.transaction() as tx:
+        tx.add(many)
+        tx.add_elements(many, range(10_000))  # several messages of a dump
+    with nftables.listen(read_buffer=4608, on_overrun="resync") as stream:
+        overrun(nft)
+        commits = Commits(stream)
+        assert next(commits) == ResyncBegin(stream.lost)
+        assert stream.lost
+        state = next(commits)
+        assert isinstance(state, Commit)
+        assert state.generation.id == nft.generation().id
+        assert sorted(names(state.changes), key=repr) == sorted(in_kernel(nft), key=repr)
+        assert next(commits) == ResyncEnd()
+        with nft.transaction() as tx:
+            tx.add(Table(family=Family.INET, name="later"))
+        later = next(commits)
+    assert isinstance(later, Commit)
+    assert kinds(later.changes) == ["NEW Table"]
+    assert later.generation.id == (state.generation.id or 0) + 1
+
+
+def test_changes_that_a_resync_has_do_not_come_again(nft: nftables.Conn) -> None:
+    """Those that are made between the loss and the state, and during it: the state is of one generation."""
+    prepare(nft)
+    with nftables.listen(read_buffer=4608, on_overrun="resync") as stream:
+        for turn in range(3):
+            overrun(nft, first=turn)
+            commits = Commits(stream)
+            assert isinstance(next(commits), ResyncBegin)
+            with nft.transaction() as tx:
+                tx.add(Table(family=Family.INET, name=f"between{turn}"))
+            state = next(commits)
+            assert isinstance(state, Commit)
+            assert ("Table", f"between{turn}") in names(state.changes)
+            assert next(commits) == ResyncEnd()
+            with nft.transaction() as tx:
+                tx.add(Table(family=Family.INET, name=f"later{turn}"))
+            later = next(commits)
+            assert isinstance(later, Commit)
+            assert [one.name for one in later.changes if isinstance(one, Table)] == [f"later{turn}"]
+
+
+ROUNDS = 6
+
+
+def follow(stream: Any, seen: list[threading.Event]) -> tuple[set[str | None], int]:
+    """The tables that the commits of a stream make, and the number of resyncs. seen: the last table of each round."""
+    tables: set[str | None] = set()
+    in_resync = False
+    resyncs = 0
+    for item in Commits(stream):
+        if isinstance(item, ResyncBegin):
+            in_resync = True
+        elif isinstance(item, ResyncEnd):
+            in_resync = False
+            resyncs += 1
+        else:
+            if in_resync:
+                tables.clear()
+            for one in item.changes:
+                if isinstance(one, Table) and one.event == nftables.Event.DEL:
+                    tables.remove(one.name)  # one that is not there is a KeyError
+                elif isinstance(one, Table):
+                    assert one.name not in tables
+                    tables.add(one.name)
+        for number, event in enumerate(seen):
+            if f"round{number}" in tables:
+                event.set()
+        if seen[-1].is_set() and not in_resync:
+            break
+    return tables, resyncs
+
+
+def test_the_state_of_a_resync_and_the_commits_behind_it_are_the_ruleset(nft: nftables.Conn) -> None:
+    """Whatever another thread changes meanwhile, no table comes twice, and none that was not there goes."""
+    prepare(nft)
+    seen = [threading.Event() for _ in range(ROUNDS)]
+
+    def change() -> None:
+        with nftables.dial() as other:
+            for turn, event in enumerate(seen):
+                overrun(other, first=turn)
+                for number in range(turn * 60, turn * 60 + 60):
+                    with other.transaction() as tx:
+                        tx.add(Table(family=Family.INET, name=f"busy{number}"))
+                        if number >= 20:
+                            tx.delete(Table(family=Family.INET, name=f"busy{number - 20}"))
+                with other.transaction() as tx:
+                    tx.add(Table(family=Family.INET, name=f"round{turn}"))
+                if not event.wait(30):
+                    return
+
+    with nftables.listen(read_buffer=4608, on_overrun="resync") as stream:
+        overrun(nft)
+        writer = threading.Thread(target=change)
+        writer.start()
+        try:
+            tables, resyncs = follow(stream, seen)
+        finally:
+            writer.join()
+    assert resyncs
+    assert tables == {one.name for one in nft.tables()}
+
+
+def test_a_resync_over_asyncio(nft: nftables.Conn) -> None:
+    async def main() -> list[Any]:
+        async with nftables.listen(read_buffer=4608, on_overrun="resync") as stream:
+            prepare(nft)
+            overrun(nft)
+            commits = Commits(stream)
+            found: list[Any] = [await anext(commits)]
+            while found[-1] != ResyncEnd():
+                found.append(await anext(commits))
+            return found
+
+    *_, begin, state, _ = asyncio.run(main())
+    assert isinstance(begin, ResyncBegin)
+    assert sorted(names(state.changes), key=repr) == sorted(in_kernel(nft), key=repr)
+
+
 def test_changes_over_asyncio(nft: nftables.Conn) -> None:
     async def main() -> Commit:
         with nftables.listen() as stream:
@@ -242,4 +392,9 @@ def test_streams_without_permission(way: Any) -> None:
         unprivileged(way)
     assert "CAP_NET_ADMIN" in caught.value.hint  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="on_overrun must be"):
-        way(on_overrun="resync")
+        way(on_overrun="ignore")
+
+
+def test_steps_of_packets_have_no_resync(nft: nftables.Conn) -> None:
+    with pytest.raises(ValueError, match="cannot be read again"):
+        nftables.trace(on_overrun="resync")  # type: ignore[call-overload]

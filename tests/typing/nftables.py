@@ -11,6 +11,7 @@ from netlink.family import Call
 from netlink.netfilter import nftables
 from netlink.netfilter.nftables import Chain, Element, Family, KeyType, Policy, Rule, Ruleset, Set, Table, build, expr
 from netlink.schema import Batch, Record
+from netlink.stream import Resync
 
 
 def reading() -> None:
@@ -95,6 +96,8 @@ def streams() -> None:
         assert_type(commit, nftables.Commit)
     for each in nftables.Commits(nftables.listen(on_overrun="mark")):
         assert_type(each, nftables.Commit | Overrun)
+    for one in nftables.Commits(nftables.listen(on_overrun="resync")):
+        assert_type(one, nftables.Commit | Resync)
     for step in nftables.TraceSteps(nftables.trace()):
         assert_type(step, nftables.Trace)
 

@@ -10,7 +10,7 @@ from netlink.consts import ConnOption
 from netlink.errors import OpError
 from netlink.family import C, Call, Deferred, Do, Dump, Steps, verb
 from netlink.netfilter import nfnetlink
-from netlink.netfilter.nftables._elements import repeats
+from netlink.netfilter.nftables._elements import Payloads, repeats
 from netlink.netfilter.nftables.expr import ObjectType
 from netlink.netfilter.nftables.records import (
     Chain,
@@ -347,6 +347,25 @@ _GET: dict[type[Record], str] = {
     Flowtable: "get_flowtable",
     ElementList: "get_elements",
 }
+
+
+def state_of(nft: Conn[NetlinkConn]) -> tuple[Ruleset, list[Batch[ElementList]]]:
+    """The ruleset and the elements of its sets, all at one generation. OpError (EBUSY) if it changes every time."""
+    for _ in range(_ATTEMPTS):
+        found = nft.ruleset()
+        try:
+            lists = [_as_lists(of, nft.elements(of)) for of in found.sets]
+        except FileNotFoundError:  # a set has gone
+            continue
+        if nft.generation().id == found.generation:
+            return found, lists
+    raise _busy()
+
+
+def _as_lists(of: Set, elements: Batch[Element]) -> Batch[ElementList]:
+    made = Payloads(ElementList.elements, _list_of(of).encode())
+    made.add_records(elements)
+    return ElementList.decode_many(made.payloads())
 
 
 def _list_of(of: Set) -> ElementList:
