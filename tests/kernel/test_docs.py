@@ -267,9 +267,15 @@ GIVEN: dict[str, Callable[[], None]] = {
 LIBRARIES = ("numpy", "duckdb", "polars", "pyarrow", "pandas")
 
 
-@pytest.fixture(scope="module")
-def pools() -> None:
-    """Threads that libraries start and keep are no leak of a page. They may only start behind `enter_private`."""
+@pytest.fixture(scope="module", autouse=True)
+def pools(request: pytest.FixtureRequest) -> None:
+    """Threads that libraries start and keep are no leak of a page. They may only start behind `enter_private`.
+
+    A guest, in which they take long, tests pages without them.
+    """
+    chosen = [page for page in PAGES if any(item.name == f"test_page[{page}]" for item in request.session.items)]
+    if not any(name in (DOCS / page).read_text() for page in chosen for name in LIBRARIES):
+        return
     numpy = pytest.importorskip("numpy")
     table = {"a": numpy.arange(3)}
     for name in ("duckdb", "polars", "pyarrow"):
@@ -291,9 +297,7 @@ def test_the_family_of_the_guide_is_type_checked() -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page not in ELSEWHERE])
-def test_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
-    if any(name in (DOCS / page).read_text() for name in LIBRARIES):
-        request.getfixturevalue("pools")
+def test_page(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     GIVEN.get(page, lambda: None)()
     names: dict[str, Any] = {"__name__": f"docs_{Path(page).stem}"}
