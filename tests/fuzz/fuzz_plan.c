@@ -89,6 +89,7 @@ static void finish(struct table *t, const struct table *owner)
     t->set.index = t->index;
     t->set.presence = owner->end;
     t->set.record_size = (uint32_t)nl_align(owner->end + (owner->bits + 8u) / 8);
+    nl_set_finish(&t->set);
 }
 
 /* The number of a record in arrays, at a level of their attributes. */
@@ -182,14 +183,16 @@ static void make(void)
     point.set.wire_size = 20;
     finish(&point, &point);
     add(&stats, OP(.kind = NL_K_INT, .width = 4, .at = 0));
-    add(&stats, OP(.kind = NL_K_INT, .width = 8, .flags = NL_BIG, .at = 4));
-    add(&stats, OP(.kind = NL_K_INT, .width = 2, .flags = NL_SIGNED, .at = 12));
-    add(&stats, OP(.kind = NL_K_ADDRESS, .width = 4, .at = 14));
-    add(&stats, OP(.kind = NL_K_ADDRESS, .width = 16, .at = 18));
-    add(&stats, OP(.kind = NL_K_FIXED, .size = 6, .at = 34));
-    add(&stats, OP(.kind = NL_K_STRUCT, .set = &point.set, .at = 42));
-    stats.set.wire_size = 64;
+    add(&stats, OP(.kind = NL_K_FIXED, .size = 8, .at = 4));
+    add(&stats, OP(.kind = NL_K_ADDRESS, .width = 16, .at = 12)); /* so far copied at once */
+    add(&stats, OP(.kind = NL_K_INT, .width = 8, .flags = NL_BIG, .at = 28));
+    add(&stats, OP(.kind = NL_K_INT, .width = 2, .flags = NL_SIGNED, .at = 36));
+    add(&stats, OP(.kind = NL_K_ADDRESS, .width = 4, .at = 38));
+    add(&stats, OP(.kind = NL_K_FIXED, .size = 6, .at = 42));
+    add(&stats, OP(.kind = NL_K_STRUCT, .set = &point.set, .at = 50));
+    stats.set.wire_size = 72;
     finish(&stats, &stats);
+    CHECK(stats.set.same == 3);
     /* sets */
     add(&leaf, INT(1, 2, NL_BIG));
     add(&leaf, KIND(2, NL_K_STRING));

@@ -125,6 +125,7 @@ struct nl_set {
     const struct nl_op *keys[NL_KEYS_MAX]; /* NL_K_KEY by level of an array, the outermost first; NULL: none */
     uint8_t lenient;                       /* attributes of another width than declared are unknown ones */
     uint8_t narrow;                        /* unknown attributes are ignored */
+    uint16_t same; /* of a struct: how many of its first fields lie in the record as on the wire: see nl_set_finish */
 };
 
 struct nl_ref {
@@ -214,6 +215,23 @@ static inline void nl_op_finish(struct nl_op *op)
         op->code = swap ? NL_C_SWAP64 : NL_C_64;
 }
 
+/* Finds the fields of a struct that are copied at once, those of most structs. */
+static inline void nl_set_finish(struct nl_set *set)
+{
+    uint32_t end = 0;
+    set->same = 0;
+    for (; set->wire_size && set->same < set->op_count; set->same++) {
+        const struct nl_op *op = &set->ops[set->same];
+        if ((op->code < NL_C_8 || op->code > NL_C_64) && op->code != NL_C_128 && op->kind != NL_K_FIXED)
+            break;
+        if (op->bit != set->same || op->at != end || op->offset != end)
+            break;
+        if (op->kind != NL_K_FIXED && op->size != op->width)
+            break;
+        end += op->size;
+    }
+}
+
 /* ---- memory ---- */
 
 /* Allocates n bytes in a heap: their offset, or 0 if there is no memory. */
@@ -251,6 +269,14 @@ static inline int nl_present(const struct nl_set *set, const uint8_t *record, ui
 static inline void nl_set_present(const struct nl_set *set, uint8_t *record, uint16_t bit)
 {
     record[set->presence + (bit >> 3)] |= (uint8_t)(1u << (bit & 7));
+}
+
+/* Sets the first n presence bits. */
+static inline void nl_set_first(const struct nl_set *set, uint8_t *record, unsigned n)
+{
+    memset(record + set->presence, 0xff, n >> 3);
+    if (n & 7)
+        record[set->presence + (n >> 3)] |= (uint8_t)((1u << (n & 7)) - 1);
 }
 
 /* ---- integers ---- */
@@ -535,10 +561,28 @@ static inline size_t nl_struct_least(const struct nl_op *op)
     return at + nl_struct_width(op);
 }
 
+/* How many of the fields that are copied at once are in a struct of some bytes, and the bytes of these. */
+static inline unsigned nl_struct_same(const struct nl_set *set, size_t size, size_t *bytes)
+{
+    for (unsigned n = set->same; n; n--) {
+        *bytes = set->ops[n - 1].at + set->ops[n - 1].size;
+        if (*bytes <= size)
+            return n;
+    }
+    *bytes = 0;
+    return 0;
+}
+
 static void nl_decode_struct(const struct nl_set *set, const uint8_t *payload, size_t size, uint8_t *record)
 {
     int by_family = 0, all = size >= set->wire_size;
-    for (unsigned i = 0; i < set->op_count; i++) {
+    size_t bytes;
+    unsigned same = nl_struct_same(set, size, &bytes);
+    if (same) {
+        memcpy(record, payload, bytes);
+        nl_set_first(set, record, same);
+    }
+    for (unsigned i = same; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
         if (!all && op->at + nl_struct_least(op) > size)
             continue; /* the struct of an older kernel is shorter */
@@ -1647,7 +1691,10 @@ static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const 
                          struct nl_area *out)
 {
     for (unsigned i = 0; i < set->op_count; i++) {
-        int result = nl_encode_op(set, &set->ops[i], record, bytes, out);
+        const struct nl_op *op = &set->ops[i];
+        if (op->kind != NL_K_CONTAINER && op->kind != NL_K_ANNEX && !nl_present(set, record, op->bit))
+            continue; /* most fields of most requests */
+        int result = nl_encode_op(set, op, record, bytes, out);
         if (result < 0)
             return result;
     }

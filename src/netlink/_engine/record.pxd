@@ -158,7 +158,9 @@ cdef extern from "_engine/plan.h" nogil:
         size_t unknown
 
     void nl_op_finish(nl_op *op) noexcept
+    void nl_set_finish(nl_set *set) noexcept
     bint nl_is_list(uint8_t kind) noexcept
+    bint nl_present(const nl_set *set, const uint8_t *record, uint16_t bit) noexcept
     const uint8_t *nl_address_bytes(const uint8_t *at, uint32_t size, const uint8_t *heap, unsigned *count) noexcept
     void nl_store_whole_address(uint8_t *to, const uint8_t *bytes, unsigned count) noexcept
     const uint8_t *nl_whole_address_bytes(const uint8_t *at, unsigned *count) noexcept
@@ -234,6 +236,13 @@ cdef class Store:
     cdef uint32_t heap_bytes(self, bytes data) except 0
     cdef uint8_t *last(self, const nl_set *set) noexcept nogil
     cdef void drop_last(self, const nl_set *set, size_t heap) noexcept nogil
+
+
+cdef class Shapes:
+    cdef Table table
+    cdef nl_shapes shapes
+
+    cdef Record decoded(self, object cls, Table table, const uint8_t *payload, size_t size)
 
 
 cdef class Record:
@@ -330,7 +339,10 @@ cdef nl_pool *pool_of_stores() noexcept
 cdef Table declared_table(object cls)
 cdef Table table_of(object cls)
 cdef object fault_error(object cls, Table table, const nl_fault *fault)
-cdef Record decoded(object cls, Table table, const uint8_t *payload, size_t size)
+cdef Record decoded(object cls, Table table, nl_shapes *shapes, const uint8_t *payload, size_t size)
+cdef Table declared_table(object cls)
+cdef bytes encoded(object cls, Table table, Store store, const uint8_t *record, const uint8_t *before,
+                   Py_ssize_t size)
 cdef bytes payload_of(object cls, Table table, dict values, const uint8_t *before, Py_ssize_t size)
 cdef Batch make_batch(object cls, Store store)
 cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t *record, const uint8_t *unknown_list,

@@ -101,6 +101,9 @@ class Store:
     @property
     def count(self) -> int: ...
 
+@final
+class Shapes: ...
+
 @disjoint_base
 class Record:
     __fields__: ClassVar[MappingProxyType[str, Field[Any]]]

@@ -221,6 +221,7 @@ cdef class Table:
         self.set.presence = presence
         self.set.lenient = lenient
         self.set.narrow = narrow
+        nl_set_finish(&self.set)
         self.names = [spec.get("name") for spec in ops]
         return self
 
@@ -556,13 +557,29 @@ cdef Store fill_store(object cls, object payloads):
         nl_shapes_free(&shapes)
 
 
-cdef Record decoded(object cls, Table table, const uint8_t *payload, size_t size):
-    """The record in a payload. table: that of the class."""
+cdef Record decoded(object cls, Table table, nl_shapes *shapes, const uint8_t *payload, size_t size):
+    """The record in a payload. table: that of the class. shapes: as of `Store.add`."""
     cdef Store store = Store.__new__(Store)
     cdef nl_fault fault
-    if store.add(&table.set, NULL, payload, size, &fault) < 0:
+    if store.add(&table.set, shapes, payload, size, &fault) < 0:
         raise fault_error(cls, table, &fault)
     return outermost(cls, table, store, store.records.data)
+
+
+@cython.final
+@cython.no_gc  # it is part of no cycle
+cdef class Shapes:
+    """The shapes of the replies to single requests, of the declaration that was used last. For one thread at a time."""
+
+    def __dealloc__(self):
+        nl_shapes_free(&self.shapes)
+
+    cdef Record decoded(self, object cls, Table table, const uint8_t *payload, size_t size):
+        """The record in a payload. table: that of the class."""
+        if self.table is not table:
+            nl_shapes_free(&self.shapes)
+            self.table = table
+        return decoded(cls, table, &self.shapes, payload, size)
 
 
 cdef Store stored(object cls, Table table, dict values):
@@ -689,7 +706,7 @@ cdef class Record:
         cdef Py_buffer view
         PyObject_GetBuffer(payload, &view, PyBUF_SIMPLE)
         try:
-            return decoded(cls, table_of(cls), <const uint8_t *>view.buf, view.len)
+            return decoded(cls, table_of(cls), NULL, <const uint8_t *>view.buf, view.len)
         finally:
             PyBuffer_Release(&view)
 

@@ -143,8 +143,8 @@ static int nl_add_bytes(struct nl_shape_builder *d, const uint8_t *from, uint32_
                         uint32_t to)
 {
     while (size) {
-        static const enum nl_move_kind kinds[] = {NL_MOVE_8, NL_MOVE_16, NL_MOVE_32, NL_MOVE_64};
-        unsigned k = size >= 8 ? 3 : size >= 4 ? 2 : size >= 2 ? 1 : 0;
+        static const enum nl_move_kind kinds[] = {NL_MOVE_8, NL_MOVE_16, NL_MOVE_32, NL_MOVE_64, NL_MOVE_128};
+        unsigned k = size >= 16 ? 4 : size >= 8 ? 3 : size >= 4 ? 2 : size >= 2 ? 1 : 0;
         if (nl_add_move(d, kinds[k], from, place, to) < 0)
             return -1;
         from += 1u << k;
@@ -217,7 +217,14 @@ static int nl_add_deferred(struct nl_shape_builder *d, const struct nl_set *set,
 static int nl_add_struct(struct nl_shape_builder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
                          struct nl_model_place place)
 {
-    for (unsigned i = 0; i < set->op_count; i++) {
+    size_t bytes;
+    unsigned same = nl_struct_same(set, size, &bytes);
+    if (same) {
+        nl_set_first(set, nl_model_at(d, place), same);
+        if (nl_add_bytes(d, payload, (uint32_t)bytes, place, 0) < 0)
+            return -1;
+    }
+    for (unsigned i = same; i < set->op_count; i++) {
         const struct nl_op *op = &set->ops[i];
         struct nl_model_place inside = {place.part, place.offset + op->offset, place.depth};
         if (op->at + nl_struct_least(op) > size)
