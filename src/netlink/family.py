@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, TypeAlias,
 
 from netlink._codec import Message
 from netlink._engine.record import Batch, Field, Record
-from netlink._engine.rows import Rows
+from netlink._engine.rows import Preparation, Rows
 from netlink._io.address import Address
 from netlink._io.exchange import Call, Connected, Method, Request
 from netlink._io.source import kinds_of, open_source
@@ -81,6 +81,7 @@ __all__ = [
     "Family",
     "Listen",
     "Operation",
+    "Preparation",
     "Steps",
     "dial",
     "dial_async",
@@ -201,8 +202,7 @@ class Family(Connected, Generic[C]):
         operation: Operation[Any, ..., Any],
         rows: Batch[_Q] | Iterable[_Q],
         *,
-        prepare: Callable[[_Q], _Q] | None = None,
-        by_shape: bool = False,
+        preparation: Preparation[_Q] | None = None,
         ignore: Collection[int] = (),
     ) -> Call[list[Failure]]:
         """The call of an operation without a reply, for many records: encoded in C, many requests in a datagram.
@@ -210,9 +210,7 @@ class Family(Connected, Generic[C]):
         The kernel answers only what it refuses: the result is a list of the failures, empty if there are none.
 
         rows: a batch, or records of the declaration of the request.
-        prepare: a function that returns the record to send for a row. It is called for all rows before any is sent.
-        by_shape: whether what prepare returns depends only on the header of a record and on which fields it has, and
-            differs only in the header. It is called once for each such shape then.
+        preparation: of what to send for a row; None: the row itself. All rows are prepared before any is sent.
         ignore: errnos that are no failure, such as EEXIST.
 
         TypeError for an operation with a reply.
@@ -225,7 +223,7 @@ class Family(Connected, Generic[C]):
         if pattern.skip or pattern.address is not None:
             raise TypeError(f"{operation.name} is not for many rows: its messages have the header of a protocol")
         header = pattern.message.header
-        made = partial(Rows, operation.request, rows, int(header.type), int(header.flags), prepare, by_shape)
+        made = partial(Rows, operation.request, rows, int(header.type), int(header.flags), preparation)
         call = Call.of_rows(pattern, made, ignore)
         return Call.of_steps(partial(_failures, call), self.protocol)
 

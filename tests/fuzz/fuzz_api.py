@@ -42,7 +42,7 @@ from netlink import (
 )
 from netlink._engine import bpf_filter
 from netlink._engine.receive import Reader
-from netlink._engine.rows import Rows
+from netlink._engine.rows import Preparation, Rows
 from netlink.debug import Debugger
 from netlink.family import Call
 from netlink.netfilter import pcapng
@@ -522,7 +522,7 @@ def rows(source: Input) -> None:
     wanted = [record.encode() for record in batch]
     given: Any
     for given in (batch, list(batch), batch[::-1][::-1]):
-        made = Rows(declaration, given, 0x20, 0x5, unchanged, by_shape)
+        made = Rows(declaration, given, 0x20, 0x5, Preparation(declaration, unchanged, by_shape))
         found: list[Message] = []
         while made.next < made.count:
             datagram = made.datagram(1 + len(found), 7, room, most)

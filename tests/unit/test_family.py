@@ -460,6 +460,22 @@ def test_a_call_of_steps_runs_them_anew() -> None:
     assert table.asked.count("dump") == 4
 
 
+def test_a_call_returns_what_its_function_makes_of_the_result() -> None:
+    items = serve(Table(1, 2))
+    call = items.calls.get(number=1).then(lambda found: found.weight)
+    twice = call.then(lambda weight: 2 * (weight or 0))
+    made = items.calls.add(number=3).then(lambda nothing: (nothing, 3))
+    assert items.conn.execute(call) == 10
+    assert items.conn.execute(twice) == 20
+    missing = items.calls.get(number=9).then(lambda found: 1)
+    first, second, third, fourth = items.conn.execute_all([call, missing, made, twice])
+    assert (first, third, fourth) == (10, (None, 3), 20)
+    assert isinstance(second, FileNotFoundError)
+    for wrong in (items.calls.dump(), items.calls.clear()):
+        with pytest.raises(TypeError, match="has a batch, or no result of its own"):
+            wrong.then(len)
+
+
 @pytest.mark.parametrize("step", [None, 3, "calls", [3], [None]])
 def test_a_step_that_is_no_call_is_refused_where_it_is_given(step: object) -> None:
     wire = Wire()

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from test_schema_properties import Everything, Head, Leaf, records, texts, values
 
 from netlink import EncodeError, HeaderFlags, Message, family, nltest, unmarshal_messages
-from netlink._engine.rows import Rows
+from netlink._engine.rows import Preparation, Rows
 from netlink.schema import AttributeSet, Batch, binary, u32
 
 KIND, FLAGS = 0x20, int(HeaderFlags.REQUEST | HeaderFlags.CREATE)
@@ -116,9 +116,12 @@ def test_prepared_requests_are_those_of_what_it_returns(given_: list[dict[str, A
     made = [Everything(**one) for one in given_]
     batch = Everything.decode_many([record.encode() for record in made])
     for rows in (made * 2, batch + batch):
-        prepared = Rows(Everything, rows, KIND, FLAGS, with_family, by_shape)
+        prepared = Rows(Everything, rows, KIND, FLAGS, Preparation(Everything, with_family, by_shape))
         messages = [message for datagram in sent(prepared) for message in datagram]
-        assert [message.data for message in messages] == [padded(with_family(record).encode()) for record in rows]
+        wanted = [with_family(record).encode() for record in rows]
+        assert [message.data for message in messages] == [padded(payload) for payload in wanted]
+        one_by_one = Preparation(Everything, with_family, by_shape)
+        assert [one_by_one.payload(record) for record in rows] == wanted
 
 
 def test_by_shape_prepare_is_called_once_for_each_set_of_fields_and_header() -> None:
@@ -132,7 +135,11 @@ def test_by_shape_prepare_is_called_once_for_each_set_of_fields_and_header() -> 
     kinds: list[dict[str, Any]] = [{}, {"i_u16": 1}, {"text": "a"}, {"text": "a", "note": "b"}, {"note": "b"}]
     kinds += [{"header": Head(family=2)}]
     made = [Everything(**kinds[i % 6] | {"i_u32": i, "i_u64": i}) for i in range(60)]
-    messages = [m for datagram in sent(Rows(Everything, made, KIND, FLAGS, prepare, True)) for m in datagram]
+    messages = [
+        m
+        for datagram in sent(Rows(Everything, made, KIND, FLAGS, Preparation(Everything, prepare, True)))
+        for m in datagram
+    ]
     assert len(asked) == 6
     assert [Everything.decode(message.data) for message in messages] == [with_family(record) for record in made]
 
@@ -142,15 +149,56 @@ def test_what_prepare_changes_beside_the_header_is_asked_for_each_row() -> None:
         return record.replace(i_u32=record.i_u32 + 1)
 
     made = [Everything(family=1, i_u32=i) for i in range(5)]
-    messages = [m for datagram in sent(Rows(Everything, made, KIND, FLAGS, prepare, True)) for m in datagram]
+    messages = [
+        m
+        for datagram in sent(Rows(Everything, made, KIND, FLAGS, Preparation(Everything, prepare, True)))
+        for m in datagram
+    ]
     assert [Everything.decode(message.data).i_u32 for message in messages] == [1, 2, 3, 4, 5]
 
 
 def test_more_shapes_than_are_remembered() -> None:
     """By its header each row has a shape of its own, and each comes twice."""
     made = [Everything(header=Head(family=i & 0xFF, res_id=i >> 8), i_u32=i) for i in range(5000)] * 2
-    messages = [m for datagram in sent(Rows(Everything, made, KIND, FLAGS, with_family, True)) for m in datagram]
+    messages = [
+        m
+        for datagram in sent(Rows(Everything, made, KIND, FLAGS, Preparation(Everything, with_family, True)))
+        for m in datagram
+    ]
     assert [message.data for message in messages] == [with_family(record).encode() for record in made]
+
+
+def test_texts_that_prepare_may_change_are_asked_for_one_by_one() -> None:
+    def prepare(record: Any) -> Any:
+        return record.replace(name=None, note=record.name) if len(record.name or "") > 3 else record
+
+    preparation = Preparation(Everything, prepare, True, ("name", 3))
+    for text in ("abc", "abcd", "ab", "abcde", None):
+        assert preparation.payload(Everything(name=text)) == prepare(Everything(name=text)).encode()
+    empty = Everything.decode(Everything(name="a").encode().replace(b"a\0", b"\0\0"))
+    for text in ("\N{BLACK CIRCLE}" * 2, "a\0b", empty.name):
+        asked: list[Any] = []
+        counting = Preparation(
+            Everything, lambda record, asked=asked: asked.append(record) or record, True, ("name", 3)
+        )
+        counting.payload(Everything(name="abc"))
+        for _ in range(2):
+            counting.payload(Everything(name=text))
+        assert len(asked) == 3, text
+
+
+def test_a_preparation_is_of_one_declaration() -> None:
+    record = Everything(text="a", i_u32=1)
+    assert Preparation(Everything).payload(record) == record.encode()
+    with pytest.raises(TypeError, match="want a Everything, not Leaf"):
+        Preparation(Everything).payload(Leaf())  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="want a preparation of Leaf, not of Everything"):
+        Rows(Leaf, [Leaf()], KIND, FLAGS, Preparation(Everything))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="prepare must be a function"):
+        Preparation(Everything, 3)  # type: ignore[arg-type]
+    for name in ("i_u32", "text"):
+        with pytest.raises(TypeError, match=f"{name} is no field of text in Everything itself"):
+            Preparation(Everything, with_family, True, (name, 3))
 
 
 @pytest.mark.parametrize("by_shape", [False, True])
@@ -159,10 +207,10 @@ def test_what_prepare_raises_and_what_it_must_not_return(by_shape: bool) -> None
         raise ValueError("not this one")
 
     with pytest.raises(ValueError, match="not this one"):
-        Rows(Everything, [Everything()], KIND, FLAGS, refuse, by_shape)
+        Rows(Everything, [Everything()], KIND, FLAGS, Preparation(Everything, refuse, by_shape))
     for wrong in (None, Leaf(), b""):
         with pytest.raises(TypeError, match="prepare must return a Everything"):
-            Rows(Everything, [Everything()], KIND, FLAGS, lambda record, wrong=wrong: wrong, by_shape)
+            Preparation(Everything, lambda record, wrong=wrong: wrong, by_shape).payload(Everything())
 
 
 # Over a connection

@@ -6,6 +6,19 @@ from netlink._engine.record import Batch, Record
 _R = TypeVar("_R", bound=Record)
 
 @final
+class Preparation(Generic[_R]):
+    def __new__(
+        cls,
+        declaration: type[_R],
+        prepare: Callable[[_R], _R] | None = None,
+        by_shape: bool = False,
+        text: tuple[str, int] | None = None,
+    ) -> Self: ...
+    @property
+    def declaration(self) -> type[_R]: ...
+    def payload(self, record: _R) -> bytes: ...
+
+@final
 class Rows(Generic[_R]):
     def __new__(
         cls,
@@ -13,8 +26,7 @@ class Rows(Generic[_R]):
         rows: Batch[_R] | Iterable[_R],
         type: int,
         flags: int,
-        prepare: Callable[[_R], _R] | None = None,
-        by_shape: bool = False,
+        preparation: Preparation[_R] | None = None,
     ) -> Self: ...
     @property
     def declaration(self) -> type[_R]: ...

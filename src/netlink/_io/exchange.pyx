@@ -35,8 +35,8 @@ from netlink._codec cimport (
 )
 from netlink._engine.match cimport Match, match_of
 from netlink._engine.receive cimport HUNGRY, Reader
-from netlink._engine.record cimport Field, Record, Table, decoded, payload_of, table_of
-from netlink._engine.rows cimport Rows
+from netlink._engine.record cimport Field, Record, Shapes, Table, encoded, payload_of, table_of
+from netlink._engine.rows cimport Preparation, Rows
 from netlink._io.locks cimport Lock, Locks
 from netlink._transport cimport (
     MSG_TRUNC,
@@ -352,6 +352,7 @@ cdef class Call:
     cdef readonly bint optional
     cdef readonly bint several
     cdef readonly object within
+    cdef object function            # of `then`, or None
     cdef readonly object steps      # of a verb of several requests: returns its generator
     cdef readonly object parts      # of a dump that may be read in parts: a netlink._io.parts.Parts
     cdef object rows                # of many records: makes their Rows
@@ -441,6 +442,20 @@ cdef class Call:
         call.match = match
         return call
 
+    def then(self, function):
+        """The same call, whose result is what a function returns for the result. TypeError for a dump."""
+        cdef Call call
+        if self.message is None or self.dump:
+            raise TypeError(f"{self!r} has a batch, or no result of its own")
+        call = self.copied(self.message)
+        before = self.function
+        call.function = function if before is None else lambda result: function(before(result))
+        return call
+
+    cdef object finished(self, object result):
+        """The result of the call, from that of its operation."""
+        return result if self.function is None else self.function(result)
+
     def with_payload(self, payload):
         """The same call of another request of its declaration, behind the same header of the protocol."""
         if self.skip:
@@ -453,10 +468,15 @@ cdef class Call:
 
     cdef bytes whole(self, dict fields):
         """The payload of a request with these fields, behind the same header of the protocol."""
-        cdef const uint8_t *before = NULL
-        if self.skip:
-            before = <const uint8_t *>PyBytes_AS_STRING(self.message.payload)
-        return payload_of(self.request, self.request_table, fields, before, self.skip)
+        return payload_of(self.request, self.request_table, fields, self.before(), self.skip)
+
+    cdef bytes whole_of(self, Record record):
+        """The payload of a record, behind the same header of the protocol."""
+        return encoded(self.request, record.checked_table(), record.store, record.base, self.before(), self.skip)
+
+    cdef const uint8_t *before(self) noexcept:
+        """The header of the protocol."""
+        return <const uint8_t *>PyBytes_AS_STRING(self.message.payload) if self.skip else NULL
 
     def with_type(self, uint16_t type):
         """The same call of messages of a type, without an address."""
@@ -475,6 +495,7 @@ cdef class Call:
         call.protocol, call.match = self.protocol, self.match
         call.skip, call.answer, call.address = self.skip, self.answer, self.address
         call.optional, call.several, call.within = self.optional, self.several, self.within
+        call.function = self.function
         return call
 
     cdef Reader reader(self):
@@ -494,7 +515,7 @@ cdef class Call:
         """The result of the call, from the messages of its reply. sequence: of its request."""
         cdef Message message
         if self.reply is None:
-            return None
+            return self.finished(None)
         found = []
         for item in replies:
             message = <Message>item
@@ -503,13 +524,13 @@ cdef class Call:
                 if self.is_answer(<const uint8_t *>PyBytes_AS_STRING(payload), PyBytes_GET_SIZE(payload)):
                     found.append(payload[self.skip:])
         if self.several:
-            return self.reply.decode_many(found)
+            return self.finished(self.reply.decode_many(found))
         if self.optional and not found:
-            return None
+            return self.finished(None)
         if len(found) != 1:
             raise OpError("receive", OSError(_errno.EPROTO, f"want one message in the reply, got {len(found)}"),
                           sequence=sequence)
-        return self.reply.decode(found[0])
+        return self.finished(self.reply.decode(found[0]))
 
     cdef bint is_answer(self, const uint8_t *payload, size_t size) except -1:
         """Whether a message is part of the reply. DecodeError if it is shorter than the header of its protocol."""
@@ -583,34 +604,58 @@ cdef class Request(Method):
     def __call__(self, Connected family not None, /, *records, **fields):
         """Run the operation, as a method of a family object."""
         cdef Call pattern
-        if records or not self.plain or family._empty_calls is None:
+        cdef bytes payload
+        if family._empty_calls is None:
             return family.conn.execute(family.call(self, self.payload(records, fields)))
         pattern = self.call_of(family)
-        try:
-            payload = pattern.whole(fields)
-        except TypeError as error:
-            raise TypeError(f"{self.name}: {error}") from None
-        return self.sent(family, pattern, payload)
+        if len(records) == 1 and not fields and type(records[0]) is self.request:
+            payload = pattern.whole_of(<Record>records[0])
+        elif records or not self.plain:
+            payload = self.payload(records, fields)
+            if pattern.skip:
+                payload = pattern.message.payload[:pattern.skip] + payload
+        else:
+            try:
+                payload = pattern.whole(fields)
+            except TypeError as error:
+                raise TypeError(f"{self.name}: {error}") from None
+        return self.sent(family, pattern, payload, None)
 
-    def run(self, Connected family not None, dict fields not None):
-        """Run the operation with the fields of a request. Unlike a call of it, no error names it."""
+    def do(self, Connected family not None, Preparation preparation not None, Record record not None, then=None):
+        """Run the operation with what is to send for a record. then: as of `Call.then`, or None."""
+        cdef Call call
+        cdef bytes payload = preparation.payload(record)
+        if family._empty_calls is None:
+            call = family.call(self, payload)
+            return family.conn.execute(call if then is None else call.then(then))
+        call = self.call_of(family)
+        if call.skip:
+            payload = call.message.payload[:call.skip] + payload
+        return self.sent(family, call, payload, then)
+
+    def run(self, Connected family not None, dict fields not None, then=None):
+        """Run the operation with the fields of a request. Unlike a call of it, no error names it. then: as of `do`."""
         cdef Call pattern
         if family._empty_calls is None:
-            return family.conn.execute(family.call(self, self.request(**fields).encode()))
+            pattern = family.call(self, self.request(**fields).encode())
+            return family.conn.execute(pattern if then is None else pattern.then(then))
         pattern = self.call_of(family)
-        return self.sent(family, pattern, pattern.whole(fields))
+        return self.sent(family, pattern, pattern.whole(fields), then)
 
     cdef Call call_of(self, Connected family):
         """The call without a payload."""
         pattern = family._empty_calls.get(self)
         return family.empty_call(self) if pattern is None else pattern
 
-    cdef object sent(self, Connected family, Call pattern, bytes payload):
-        """The result of the call with a payload, header of the protocol included."""
+    cdef object sent(self, Connected family, Call pattern, bytes payload, object then):
+        """The result of the call with a payload, header of the protocol included. then: as of `do`."""
+        cdef Call call
         conn = family.conn
         if isinstance(conn, Blocking) and type(conn).execute is EXECUTE:
-            return (<Blocking>conn).done(pattern, payload)
-        return conn.execute(pattern.with_whole(payload))
+            found = (<Blocking>conn).done(pattern, payload)
+            return found if then is None else then(found)
+        call = pattern.with_whole(payload)
+        return conn.execute(call if then is None else call.then(then))
 
     def payload(self, tuple records not None, dict fields not None):
         """The payload of a request, from one record or from the fields of one.
@@ -658,6 +703,7 @@ cdef class Exchange:
     cdef Ring ring
     cdef nl_buffer buffer           # of `at_once`
     cdef nl_buffer behind           # of `at_once`, for the acknowledgement
+    cdef Shapes shapes              # of `at_once`
     cdef readonly Locks locks       # of the connection
     cdef readonly object beside     # opens another connection with the same options, or None for a test double
 
@@ -669,6 +715,7 @@ cdef class Exchange:
         self.protocol = protocol
         self.debugger = debugger
         self.inbox = Inbox()
+        self.shapes = Shapes()
         self.numbers = {}
         self.patience = patience
         self.receive_nowait = getattr(sock, "receive_nowait", None)
@@ -980,9 +1027,10 @@ cdef class Exchange:
         if call is None:
             return [parsed(message)]
         if call.reply is None:
-            return None
+            return call.finished(None)
         if message.header.type >= MIN_TYPE and not call.several and call.is_answer(message.payload, message.size):
-            return decoded(call.reply, call.reply_table, message.payload + call.skip, message.size - call.skip)
+            return call.finished(self.shapes.decoded(call.reply, call.reply_table, message.payload + call.skip,
+                                                     message.size - call.skip))
         try:
             return call.result([parsed(message)], message.header.sequence)
         except OpError as error:
@@ -1195,12 +1243,8 @@ cdef class Exchange:
             try:
                 if isinstance(step, Call):
                     value = yield from self.call(step)
-                elif isinstance(step, Message):
-                    value = yield from self.execute(step)
-                elif isinstance(step, tuple):
-                    value = yield from self.together(step)
                 else:
-                    value = yield from self.call_all(list(step))
+                    value = yield from self.answer(step)
             except Exception as raised:
                 error = raised
             except BaseException:
@@ -1209,6 +1253,14 @@ cdef class Exchange:
         if leave_last or not isinstance(value, Call):
             return value
         return (yield from self.call(value))
+
+    cdef object answer(self, step):
+        """The answer to what a verb yields that is no call: a list of calls, a message, or a tuple of messages."""
+        if isinstance(step, Message):
+            return self.execute(step)
+        if isinstance(step, tuple):
+            return self.together(step)
+        return self.call_all(list(step))
 
     def together(self, tuple messages not None):
         """Send messages in one datagram, and return the answers that are queued then.
@@ -1851,24 +1903,55 @@ cdef class Blocking:
     cdef object done(self, Call call, bytes payload):
         """`execute` for a call. payload: in the place of its own, or None."""
         cdef Exchange exchange = self.begun()
-        cdef bint returned = False
         self._executing.take()
         try:
-            exchange.check_call(call)
-            if call.message is not None and exchange.answers_at_once(call.message, payload):
-                if call.address is None:
-                    return exchange.at_once(call.message, call, payload, -1)
-                number = exchange.numbers.get(call.address.name)
-                if number is not None:
-                    try:
-                        return exchange.at_once(call.message, call, payload, number)
-                    except OpError as raised:
-                        error = raised
-                    call = call.with_whole(payload)
-                    return step(exchange, exchange.call_again(call, call.with_type(number), error), None, &returned)
-            return step(exchange, exchange.do(call.with_whole(payload)), None, &returned)
+            return self.result_of(exchange, call, payload)
         finally:
             self._executing.give_back()
+
+    cdef object result_of(self, Exchange exchange, Call call, bytes payload):
+        """`done`, under the lock."""
+        cdef bint returned = False
+        exchange.check_call(call)
+        if call.steps is not None:
+            return self.followed(exchange, call.steps())
+        if call.message is not None and exchange.answers_at_once(call.message, payload):
+            if call.address is None:
+                return exchange.at_once(call.message, call, payload, -1)
+            number = exchange.numbers.get(call.address.name)
+            if number is not None:
+                try:
+                    return exchange.at_once(call.message, call, payload, number)
+                except OpError as raised:
+                    error = raised
+                call = call.with_whole(payload)
+                return step(exchange, exchange.call_again(call, call.with_type(number), error), None, &returned)
+        return step(exchange, exchange.do(call.with_whole(payload)), None, &returned)
+
+    cdef object followed(self, Exchange exchange, steps):
+        """`Exchange.follow` in the calling thread: each call that the kernel answers at once is done without a
+        generator."""
+        cdef bint returned
+        error = value = None
+        while True:
+            try:
+                made = steps.send(value) if error is None else steps.throw(error)
+            except StopIteration as stop:
+                value = stop.value
+                break
+            error = value = None
+            try:
+                if isinstance(made, Call):
+                    value = self.result_of(exchange, <Call>made, None)
+                else:
+                    returned = False
+                    value = step(exchange, exchange.answer(made), None, &returned)
+            except Exception as raised:
+                error = raised
+            except BaseException:
+                steps.close()
+                raise
+        return self.result_of(exchange, <Call>value, None) if isinstance(value, Call) else value
 
     cdef Exchange begun(self):
         if self._exchange is None or self._executing is None or self._receiving is None:
