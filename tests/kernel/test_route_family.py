@@ -112,6 +112,41 @@ def test_statistics_are_left_out_on_request(rt: route.Conn[Any], link: int) -> N
 # Addresses
 
 
+def test_replies_that_repeat_are_read_as_any_other(rt: route.Conn[Any], link: int) -> None:
+    """Replies of the same attributes are decoded by their shape, behind the first few."""
+    rt.create(Link(name="v1", kind="veth", data=route.link.Veth(peer=Link(name="v2", address="02:00:00:00:00:02"))))
+    rt.update(Link(name="v2", alias="b", mtu=1400, master=link))
+    steady = (
+        "index",
+        "name",
+        "kind",
+        "address",
+        "mtu",
+        "alias",
+        "master",
+        "link",
+        "num_tx_queues",
+        "qdisc",
+        "promiscuity",
+    )
+    for names in (["v0"] * 12, ["v1", "v2"] * 8, ["v0", "v1", "v2", "v2"] * 4):
+        for name in names:
+            found, wanted = rt.get(Link(name=name)), rt.conn.execute(rt.calls.get(Link(name=name)))
+            fresh = Link.decode(rt.conn.execute(rt.calls.get(Link(name=name)).message)[0].data)
+            for other in (wanted, fresh):
+                assert [getattr(found, field) for field in steady] == [getattr(other, field) for field in steady]
+            assert type(found.af_spec) is type(fresh.af_spec)
+            assert found.af_spec is None or found.af_spec.inet == fresh.af_spec.inet
+            assert {*found.to_dict()} == {*fresh.to_dict()}
+    # Requests that are as others but for the length of the name, and others of another kind in between.
+    rt.create(route.LinkProperties(index=link, alt_names=["a-name-longer-than-that"]))
+    for _ in range(6):
+        assert rt.get(Link(name="a-name-longer-than-that")).index == rt.get(Link(name="v0")).index == link
+        assert rt.index("a-name-longer-than-that") == rt.index("v0") == link
+        assert rt.get(Route(dst="192.0.2.7")).oif == link
+        assert rt.get(rt.get(Link(index=link))).index == link
+
+
 def test_addresses_as_ip_shows_them(rt: route.Conn[Any], link: int) -> None:
     rt.create(Address(index=link, local="198.51.100.1", address="198.51.100.2/32", label="v0:1", priority=7))
     theirs = {

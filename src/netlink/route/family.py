@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, overload
 
 from netlink import family as _family
@@ -13,9 +14,9 @@ from netlink.errors import OpError
 from netlink.family import C, Call, Deferred, Failure, Steps, verb
 from netlink.route.dump import selection
 from netlink.route.link import ExtMask, Link, LinkFlags
-from netlink.route.link.check import link_of
-from netlink.route.object import unchecked
-from netlink.route.objects import OBJECTS, add, object_of
+from netlink.route.link.check import named
+from netlink.route.link.objects import LINK
+from netlink.route.objects import OBJECTS, add, object_of, verb_of
 from netlink.route.route import Route
 from netlink.schema import Batch, Record
 
@@ -33,6 +34,15 @@ if TYPE_CHECKING:
 __all__ = ["Conn", "add_objects", "dial", "dial_async"]
 
 _R = TypeVar("_R", bound=Record)
+_T = TypeVar("_T")
+
+if TYPE_CHECKING:
+    _request = verb
+else:
+
+    def _request(build: Any) -> Any:
+        """A verb of one request: as an operation does, it returns a call, a result, or what is awaited."""
+        return build
 
 
 class Conn(_family.Family[C], protocol=Family.ROUTE):
@@ -52,11 +62,11 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
         @property
         def calls(self) -> Conn[Deferred]: ...
 
-    def _of(self, verb: str, record: Record) -> Call[Any]:
-        """The call of a verb for a record."""
-        of: Object[Any] = object_of(type(record))
-        operation = of.operation(verb)
-        return self.call(operation, of.check(verb, record).encode())
+    def _do(self, verb: str, record: Record) -> Call[None]:
+        """What the operation of a verb returns for a record."""
+        operation, preparation = verb_of(type(record), verb)
+        done: Call[None] = operation.do(self, preparation, record)
+        return done
 
     # Reading
 
@@ -94,13 +104,13 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
 
     else:
 
-        @verb
-        def get(self, record: Record, /) -> Call[Record]:
+        def get(self, record: Record, /) -> Any:
             """The object that a record identifies: a link by index or name, a nexthop by id.
 
             Of a `Route` it is the route that the kernel takes to an address.
             """
-            return self._of("get", record)
+            operation, preparation = verb_of(type(record), "get")
+            return operation.do(self, preparation, record)
 
         @verb
         def dump(self, declaration: type[Record], /, **fields: Any) -> Call[Batch[Record]]:
@@ -125,7 +135,7 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
     def _dump(self, declaration: type[Record], fields: dict[str, Any]) -> tuple[Object[Any], Call[Any]]:
         """The object of a declaration, and the call of its dump."""
         of: Object[Any] = object_of(declaration)
-        operation = of.operation("dump")
+        operation, _ = of.verb("dump")
         request, match = selection(of, fields)
         call = self.call(operation, request.encode())
         return of, call if match is None else call.matching(match)
@@ -144,48 +154,46 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
 
     else:
 
-        @verb
-        def create(self, record: Record, /) -> Call[Record]:
+        def create(self, record: Record, /) -> Any:
             """Create an object, and return it: a link as the kernel has made it, with its index; others as given.
 
             FileExistsError if there is one already.
             """
             of = object_of(type(record))
-            checked = of.check("create", record)
-            of.operation("create")
-            return Call.of_steps(partial(self._create, of, checked, record), self.protocol)
+            operation, preparation = of.verb("create")
+            if not of.echo:
+                return operation.do(self, preparation, record, lambda _: record)
+            echo = self.calls.call(of.operations["create_echo"], preparation.payload(record))
+            return self.conn.execute(Call.of_steps(partial(self.calls._created, echo, record), self.protocol))
 
-    def _create(self, of: Object[Any], checked: Any, record: Any) -> Steps[Any]:
-        if not of.echo:
-            yield self.call(of.operation("create"), checked.encode())
-            return record
-        created = yield self.call(of.operation("create_echo"), checked.encode())
+    def _created(self: Conn[Deferred], echo: Call[Any], record: Any) -> Steps[Any]:
+        created = yield echo
         if created is None and getattr(record, "name", None) is not None:
-            created = yield self._of("get", record)  # the kernel is too old to return what it has made
+            created = yield self.get(record)  # the kernel is too old to return what it has made
         return record if created is None else created
 
-    @verb
+    @_request
     def replace(self: Conn[Deferred], record: Record, /) -> Call[None]:
         """Create an object, or change the one that is there."""
-        return self._of("replace", record)
+        return self._do("replace", record)
 
-    @verb
+    @_request
     def append(self: Conn[Deferred], record: Record, /) -> Call[None]:
         """Create an object beside those that are there: a route of the same destination, a further entry."""
-        return self._of("append", record)
+        return self._do("append", record)
 
-    @verb
+    @_request
     def update(self: Conn[Deferred], record: Record, /) -> Call[None]:
         """Change an object that is there: set all fields that the record has."""
-        return self._of("update", record)
+        return self._do("update", record)
 
-    @verb
+    @_request
     def delete(self: Conn[Deferred], record: Record, /) -> Call[None]:
         """Delete the object that a record identifies. All fields that it has must agree.
 
         ValueError for a rule without any field: the kernel would delete the first rule.
         """
-        return self._of("delete", record)
+        return self._do("delete", record)
 
     @verb
     def create_many(
@@ -218,8 +226,8 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
             rows = []  # of no class
         declaration = cast("type[Record]", type(rows[0])) if rows else Route
         of: Object[Any] = object_of(declaration)
-        prepare = None if of.check is unchecked else partial(of.check, verb)
-        return self.many(of.operation(verb), rows, prepare=prepare, by_shape=of.by_shape, ignore=ignore)
+        operation, preparation = of.verb(verb)
+        return self.many(operation, rows, preparation=preparation, ignore=ignore)
 
     if TYPE_CHECKING:
 
@@ -251,7 +259,7 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
                     f"flush needs a field, such as table= or index=: it would delete every {declaration.__name__}"
                 )
             of, call = self._dump(declaration, fields)
-            of.operation("delete")
+            of.verb("delete")
             return Call.of_steps(partial(self._flush, of, call), self.protocol)
 
     def _flush(self, of: Object[Any], call: Call[Any]) -> Steps[int]:
@@ -263,27 +271,37 @@ class Conn(_family.Family[C], protocol=Family.ROUTE):
 
     # Links by name
 
-    @verb
-    def index(self: Conn[Deferred], name: str, /) -> Steps[int]:
+    @overload
+    def _link(self, verb: str, link: str | int, then: None = None, **fields: int) -> Call[None]: ...
+    @overload
+    def _link(self, verb: str, link: str | int, then: Callable[[Link], _T], **fields: int) -> Call[_T]: ...
+    def _link(self, verb: str, link: str | int, then: Any = None, **fields: int) -> Any:
+        """What the operation of a verb returns for a link, and for fields. then: as of `Call.then`."""
+        return LINK.operations[verb].run(self, {**named(link), **fields}, then)
+
+    @_request
+    def index(self: Conn[Deferred], name: str, /) -> Call[int]:
         """The index of a link, by its name or one of its alternative names: one request, not a dump."""
-        link: Link = yield self.get(link_of(name, ext_mask=ExtMask.SKIP_STATS))
-        return link.index or 0
+        return self._link("get", name, _index_of, ext_mask=ExtMask.SKIP_STATS)
 
-    @verb
-    def name(self: Conn[Deferred], index: int, /) -> Steps[str]:
+    @_request
+    def name(self: Conn[Deferred], index: int, /) -> Call[str]:
         """The name of a link, by its index."""
-        link: Link = yield self.get(Link(index=index, ext_mask=ExtMask.SKIP_STATS))
-        return link.name or ""
+        return self._link("get", index, _name_of, ext_mask=ExtMask.SKIP_STATS)
 
-    @verb
+    @_request
     def up(self: Conn[Deferred], link: str | int, /) -> Call[None]:
         """Bring a link up, by its name or index."""
-        return self.update(link_of(link, flags=LinkFlags.UP, change=LinkFlags.UP))
+        return self._link("update", link, flags=LinkFlags.UP, change=LinkFlags.UP)
 
-    @verb
+    @_request
     def down(self: Conn[Deferred], link: str | int, /) -> Call[None]:
         """Bring a link down, by its name or index."""
-        return self.update(link_of(link, flags=LinkFlags(0), change=LinkFlags.UP))
+        return self._link("update", link, flags=0, change=LinkFlags.UP)
+
+
+_index_of: Callable[[Link], int] = attrgetter("index")
+_name_of: Callable[[Link], str] = attrgetter("name")
 
 
 def _is_batch(records: Any) -> TypeGuard[Batch[Any]]:

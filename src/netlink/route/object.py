@@ -16,19 +16,20 @@ A module that declares records has the row of the table for them:
 from __future__ import annotations
 
 import errno
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from netlink.consts import HeaderFlags
-from netlink.family import Do, Dump, Operation
+from netlink.family import Do, Dump, Operation, Preparation
 from netlink.schema import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from netlink.consts import RouteGroup
     from netlink.route.command import Command
 
-__all__ = ["CHANGE", "REPLACE", "Object", "unchecked"]
+__all__ = ["CHANGE", "REPLACE", "Object"]
 
 _R = TypeVar("_R", bound=Record)
 
@@ -38,11 +39,6 @@ APPEND = HeaderFlags.CREATE | HeaderFlags.APPEND
 CHANGE = HeaderFlags.REPLACE
 
 _HINTS = {errno.EPERM: "it needs CAP_NET_ADMIN in the user namespace of the network namespace"}
-
-
-def unchecked(verb: str, record: _R) -> _R:
-    """The record itself: the check of objects without rules."""
-    return record
 
 
 class Object(Generic[_R]):
@@ -65,7 +61,8 @@ class Object(Generic[_R]):
     check: called with a verb and the record of its request, which it completes and returns. ValueError for a request
         that would do harm, or that the kernel would refuse without a reason.
     by_shape: whether check depends only on which fields are there and on the values in the header, and changes nothing
-        but the header: requests of many records are then checked once for each shape.
+        but the header: records are then checked once for each shape. Or the verbs of which that is so.
+    text: a field of text that check may change, and the most bytes for which it does not, as of `Preparation`.
     """
 
     def __init__(
@@ -89,8 +86,9 @@ class Object(Generic[_R]):
         options: Iterable[str] = (),
         always: Mapping[str, Any] | None = None,
         missing: Iterable[int] = (errno.ENOENT, errno.ENODEV),
-        check: Callable[[str, _R], _R] = unchecked,
-        by_shape: bool = False,
+        check: Callable[[str, _R], _R] | None = None,
+        by_shape: bool | Collection[str] = False,
+        text: tuple[str, int] | None = None,
         can_get: bool = True,
         hints: Mapping[int, str] | None = None,
     ) -> None:
@@ -105,8 +103,6 @@ class Object(Generic[_R]):
         self.options = tuple(options)
         self.always = dict(always or {})
         self.missing = frozenset(missing)
-        self.check = check
-        self.by_shape = by_shape
         hints = {**_HINTS, **(hints or {})}
         article = "an" if name[0] in "aeiou" else "a"
         title = f"{article} {name.replace('_', ' ')}"
@@ -133,20 +129,26 @@ class Object(Generic[_R]):
                 doc = f"The operation of `get` for {title}."
                 self.operations["get"] = Do(get, declaration, declaration, hints=hints, doc=doc)
 
+        self.verbs: dict[str, tuple[Operation[Any, ..., Any], Preparation[_R]]] = {}
+        for verb, operation in self.operations.items():
+            shaped = by_shape if isinstance(by_shape, bool) else verb in by_shape
+            prepare = check and partial(check, verb)
+            self.verbs[verb] = operation, Preparation(declaration, prepare, shaped, text)
+
     def request(self, **fields: Any) -> _R:
         """The record of a request with these fields alone, and those that every request has."""
         record = self.declaration.__new__(self.declaration)
         Record.__init__(record, **{**self.always, **fields})  # without what its own constructor adds
         return record
 
-    def operation(self, verb: str) -> Operation[Any, ..., Any]:
-        """The operation of a verb. TypeError if the object does not have it."""
+    def verb(self, name: str) -> tuple[Operation[Any, ..., Any], Preparation[_R]]:
+        """The operation of a verb, and the preparation of its records. TypeError if the object does not have it."""
         try:
-            return self.operations[verb]
+            return self.verbs[name]
         except KeyError:
-            name = self.declaration.__name__
+            declaration = self.declaration.__name__
             verbs = ", ".join(each for each in self.operations if each != "create_echo")
-            raise TypeError(f"rtnetlink has no {verb} for {name}; it has {verbs}") from None
+            raise TypeError(f"rtnetlink has no {name} for {declaration}; it has {verbs}") from None
 
     def __repr__(self) -> str:
         return f"<Object {self.name}>"

@@ -16,9 +16,10 @@ from netlink.route.vlan import BRIDGE_VLAN
 from netlink.schema import Record
 
 if TYPE_CHECKING:
+    from netlink.family import Operation, Preparation
     from netlink.route.object import Object
 
-__all__ = ["OBJECTS", "add", "object_of"]
+__all__ = ["OBJECTS", "add", "object_of", "verb_of"]
 
 _R = TypeVar("_R", bound=Record)
 
@@ -52,3 +53,11 @@ def object_of(declaration: type[_R]) -> Object[_R]:
     except (KeyError, TypeError):
         names = ", ".join(each.declaration.__name__ for each in _BY_CLASS.values())
         raise TypeError(f"rtnetlink has objects of {names}, not {declaration!r}") from None
+
+
+def verb_of(declaration: type[_R], verb: str) -> tuple[Operation[Any, ..., Any], Preparation[_R]]:
+    """`Object.verb` of the object of a class of records. TypeError if rtnetlink has none, or it has no such verb."""
+    try:
+        return _BY_CLASS[declaration].verbs[verb]
+    except (KeyError, TypeError):
+        return object_of(declaration).verb(verb)

@@ -11,9 +11,9 @@ from netlink.route.neigh import AF_BRIDGE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["check_link", "check_properties", "link_of"]
+__all__ = ["NAME_MAX", "check_link", "check_properties", "named"]
 
-_NAME_MAX, _ALT_NAME_MAX, _ALIAS_MAX = 15, 127, 255  # bytes
+NAME_MAX, _ALT_NAME_MAX, _ALIAS_MAX = 15, 127, 255  # bytes
 
 # Fields that the kernel sets of a link that is there, and ignores in a request for a new one.
 _LATER = ("alias", "vfs", "vf_ports", "port_self", "xdp", "af_spec", "port_data", "carrier", "proto_down", "map")
@@ -73,11 +73,17 @@ _ADDRESSES = {
 _ETHERNET = ("gretap", "erspan", "ip6gretap", "ip6erspan")
 
 
-def link_of(link: str | int, **fields: Any) -> Link:
-    """A link by its name, an alternative name of it, or its index. ValueError for a name that no link can have."""
+def named(link: str | int) -> dict[str, Any]:
+    """The field of a request that finds a link by its name, an alternative name of it, or its index.
+
+    ValueError for a name that no link can have.
+    """
     if not isinstance(link, str):
-        return Link(index=link, **fields)
-    return Link(**_named(link), **fields)
+        return {"index": link}
+    size = len(_encoded(link))
+    if not 0 < size <= _ALT_NAME_MAX or "\0" in link:
+        raise ValueError(f"the name of a link has 1 to {_ALT_NAME_MAX} bytes, not {size}: {link!r}")
+    return {"name": link} if size <= NAME_MAX else {"alt_name": link}
 
 
 def check_link(verb: str, record: Link) -> Link:
@@ -114,21 +120,13 @@ def _key(verb: str, record: Link) -> Link:
             "this is a port of a bridge, and to delete it would delete the link: "
             "update(Link(index=..., master=0)) takes it out of the bridge, Link(index=...) is the link"
         )
-    named: dict[str, Any] = {"alt_name": record.alt_name} if record.name is None else _named(record.name)
+    name: dict[str, Any] = {"alt_name": record.alt_name} if record.name is None else named(record.name)
     return Link(
         index=record.index or None,
-        **named,
+        **name,
         ext_mask=record.ext_mask if verb == "get" else None,
         target_netnsid=record.target_netnsid,
     )
-
-
-def _named(name: str) -> dict[str, Any]:
-    """The field of a request that finds a link by its name."""
-    size = len(_encoded(name))
-    if not 0 < size <= _ALT_NAME_MAX or "\0" in name:
-        raise ValueError(f"the name of a link has 1 to {_ALT_NAME_MAX} bytes, not {size}: {name!r}")
-    return {"name": name} if size <= _NAME_MAX else {"alt_name": name}
 
 
 def _encoded(name: str) -> bytes:
@@ -146,7 +144,7 @@ def _check_name(name: str, most: int, where: str = "") -> None:
 def _contradictions(verb: str, record: Link) -> Iterator[str]:
     """What is wrong in a link itself."""
     if record.name is not None:
-        _check_name(record.name, _NAME_MAX)
+        _check_name(record.name, NAME_MAX)
     if record.family == AF_BRIDGE:
         yield (
             "what a bridge keeps for a port is changed by port_kind='bridge' and port_data, "
@@ -190,7 +188,7 @@ def _of_data(verb: str, record: Link) -> Iterator[str]:
     if peer is not None:
         end: Link = Link.decode(peer) if isinstance(peer, bytes) else peer
         if end.name is not None:
-            _check_name(end.name, _NAME_MAX, "data: peer: ")
+            _check_name(end.name, NAME_MAX, "data: peer: ")
     for name, (low, high) in _RANGES.get(kind, {}).items():
         value = getattr(data, name)
         if value is not None and not low <= value <= high:

@@ -6,7 +6,7 @@ import errno
 
 from netlink.consts import HeaderFlags, RouteGroup
 from netlink.route.command import Command
-from netlink.route.link.check import check_link, check_properties
+from netlink.route.link.check import NAME_MAX, check_link, check_properties
 from netlink.route.link.records import Link, LinkProperties
 from netlink.route.object import Object
 
@@ -27,6 +27,8 @@ LINK = Object(
     filters={"family": "family", "master": "master", "kind": "kind"},
     options=["ext_mask", "target_netnsid"],
     check=check_link,
+    by_shape=("get", "delete"),
+    text=("name", NAME_MAX),
     hints={
         errno.ENODEV: _NOT_THERE,
         errno.EEXIST: "there is a link of that name",
