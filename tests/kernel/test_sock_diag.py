@@ -10,6 +10,7 @@ import os
 import re
 import socket
 import subprocess
+import threading
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 
 from kernel.sockets import V4, V6, Pair, by_cookie, inode, multipath, or_skip, ss
-from kernel.tools import eventually, unprivileged
+from kernel.tools import Deny, Worker, eventually, in_child, sandboxed, unprivileged
 from netlink import Config, ConnOption, Family, OpError, dial, sock_diag
 from netlink.bpf import BPF_K, BPF_RET, stmt
 from netlink.sock_diag import (
@@ -489,6 +490,36 @@ def test_owners_are_all_that_have_a_socket(opened: contextlib.ExitStack) -> None
     finally:
         child.kill()
         child.wait()
+
+
+def test_owners_without_more_threads(opened: contextlib.ExitStack) -> None:
+    """The walk is done by the thread that asks for it, if there are no others."""
+    for _ in range(2000):
+        opened.enter_context(socket.socket())
+
+    def run() -> int:
+        with pytest.raises(RuntimeError, match="thread"):
+            threading.Thread(target=int).start()
+        return len(sock_diag.owners([os.getpid()]))
+
+    assert in_child(sandboxed([Deny("clone", errno.EAGAIN), Deny("clone3", errno.EAGAIN)], run)) >= 2000
+
+
+def test_a_process_may_fork_beside_a_search(opened: contextlib.ExitStack, work: Any) -> None:
+    sock = opened.enter_context(socket.socket())
+    done: list[bool] = []
+
+    def search() -> int:
+        rounds = 0
+        while not done:
+            rounds += bool(sock_diag.owners())
+        return rounds
+
+    worker: Worker = work(search)
+    for _ in range(20):
+        assert in_child(lambda: inode(sock) in sock_diag.owners([os.getpid()]))
+    done.append(True)
+    assert worker.result() > 0
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import socket
 import struct
+import threading
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -547,6 +550,47 @@ def test_owners_of_a_procfs(tmp_path: Path) -> None:
         sock_diag.owners([1 << 40])
     with pytest.raises(TypeError):
         sock_diag.owners(["1"])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("processors", [1, 2])
+def test_owners_of_many(tmp_path: Path, processors: int) -> None:
+    """Threads share what is long, in one process or in many: each descriptor is found once."""
+    sizes = {1: 10, 2: 3000, 3: 0, 4: 1, **dict.fromkeys(range(5, 105), 20), 105: 2000}
+    wanted: dict[int, list[tuple[int, int]]] = {}
+    for pid, size in sizes.items():
+        folder = tmp_path / str(pid) / "fd"
+        folder.mkdir(parents=True)
+        for fd in range(size):
+            ino = 10_000 * pid + fd // 2
+            os.symlink(f"socket:[{ino}]", folder / str(fd))
+            wanted.setdefault(ino, []).append((pid, fd))
+    here = os.sched_getaffinity(0)
+    if processors == 1:
+        os.sched_setaffinity(0, {min(here)})
+    try:
+        assert sock_diag.processes.Owners(proc=str(tmp_path)).by_inode() == wanted
+    finally:
+        os.sched_setaffinity(0, here)
+
+
+def test_a_search_without_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(search: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none)
+    with socket.socket() as sock:
+        ino = os.fstat(sock.fileno()).st_ino
+        assert sock_diag.processes.Search().owners().by_inode()[ino] == [(os.getpid(), sock.fileno())]
+
+
+def test_an_error_of_a_search_is_of_who_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Any:
+        raise PermissionError(errno.EACCES, "no procfs")
+
+    monkeypatch.setattr(sock_diag.processes, "Owners", refuse)
+    search = sock_diag.processes.Search()
+    with pytest.raises(PermissionError, match="no procfs"):
+        search.owners()
 
 
 def test_a_header_with_a_family_alone_has_addresses_of_that_family() -> None:

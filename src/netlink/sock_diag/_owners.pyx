@@ -5,6 +5,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.ref cimport Py_INCREF
 from cpython.tuple cimport PyTuple_SET_ITEM
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
+from libc.string cimport memset
 
 from netlink._engine.record cimport (
     Batch,
@@ -28,8 +29,9 @@ cdef extern from "sock_diag/_owners.h" nogil:
         nl_owner *items
         size_t count
 
-    int nl_owners_all(nl_owners *o, int proc, size_t *refused)
-    int nl_owners_process(nl_owners *o, int proc, int32_t pid, size_t *refused)
+    int nl_owners_add(nl_owners *o, uint64_t inode, int32_t pid, int32_t fd)
+    int nl_owners_numbers(nl_owners *o, int directory)
+    int nl_owners_walk(nl_owners *o, int proc, const nl_owners *processes, size_t *refused)
     void nl_owners_sort(nl_owners *o)
     void nl_owners_free(nl_owners *o)
     const nl_owner *nl_owners_find(const nl_owners *o, uint64_t inode, size_t *count)
@@ -66,28 +68,28 @@ cdef class Owners:
     cdef readonly size_t refused
 
     def __cinit__(self, pids=None, proc="/proc"):
+        cdef nl_owners processes
         cdef int result = 0, fd
         cdef int32_t pid
-        cdef size_t refused = 0
-        numbers = None if pids is None else sorted(set(pids))
+        memset(&processes, 0, sizeof(processes))
         fd = _os.open(proc, _os.O_RDONLY | _os.O_DIRECTORY)
         try:
-            if numbers is None:
-                with nogil:
-                    result = nl_owners_all(&self.found, fd, &refused)
+            if pids is None:
+                result = nl_owners_numbers(&processes, fd)
             else:
-                for pid in numbers:
-                    with nogil:
-                        result = nl_owners_process(&self.found, fd, pid, &refused)
-                    if result < 0:
-                        break
+                for pid in sorted(set(pids)):
+                    if result == 0:
+                        result = nl_owners_add(&processes, 0, pid, -1)
+            if result == 0:
+                with nogil:
+                    result = nl_owners_walk(&self.found, fd, &processes, &self.refused)
         finally:
+            nl_owners_free(&processes)
             _os.close(fd)
         if result < 0:
             raise OSError(-result, _os.strerror(-result), proc)
         with nogil:
             nl_owners_sort(&self.found)
-        self.refused = refused
         PyErr_CheckSignals()
 
     def __dealloc__(self):

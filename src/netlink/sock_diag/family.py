@@ -12,7 +12,7 @@ from netlink.consts import Family as _Protocol
 from netlink.errors import OpError
 from netlink.family import C, Call, Deferred, Do, Dump, Steps, verb
 from netlink.sock_diag.filter import Filter, bytecode
-from netlink.sock_diag.processes import Connection, Owners, inet_rows, kinds_of, unix_rows
+from netlink.sock_diag.processes import Connection, Search, inet_rows, kinds_of, unix_rows
 from netlink.sock_diag.records import (
     BothRequest,
     Command,
@@ -382,25 +382,31 @@ class Conn(_family.Family[C], protocol=_Protocol.SOCK_DIAG):
         """The connections with the processes that have them, as psutil.net_connections returns them, but for the order.
 
         kind: which of TCP, UDP and Unix sockets, of which address families. ValueError for an unknown one.
-        processes: whether to look for them, which takes most of the time. They are those of the PID namespace of
-        /proc that this user may look into: root sees all of them. pid is None and fd is -1 without one. Of several
-        processes it is the last one, and of its descriptors the first; a Unix socket comes with each descriptor.
+        processes: whether to look for them, which takes most of the time: threads do it beside the dump. They are
+        those of the PID namespace of /proc that this user may look into: root sees all of them. pid is None and fd is
+        -1 without one. Of several processes it is the last one, and of its descriptors the first; a Unix socket comes
+        with each descriptor.
         """
         found: list[Connection] = []
         wanted = kinds_of(kind)
-        owners = Owners() if processes else None
+        search = Search() if processes else None
         listed = States.ALL & ~States.BOUND_INACTIVE  # as /proc/net/tcp
+        batches: list[tuple[Batch[Endpoint], socket.SocketKind]] = []
         if wanted[socket.SOCK_STREAM] == _FAMILIES:
-            inet_rows((yield self.dump_tcp_endpoints(states=listed)), socket.SOCK_STREAM, owners, found)
+            batches.append(((yield self.dump_tcp_endpoints(states=listed)), socket.SOCK_STREAM))
         else:
             for family in wanted[socket.SOCK_STREAM]:
                 request = _request(Protocol.TCP, listed, family, 0, None)
-                inet_rows((yield self.dump_endpoints(request)), socket.SOCK_STREAM, owners, found)
+                batches.append(((yield self.dump_endpoints(request)), socket.SOCK_STREAM))
         for family in wanted[socket.SOCK_DGRAM]:
             request = _request(Protocol.UDP, listed, family, 0, None)
-            inet_rows((yield self.dump_endpoints(request)), socket.SOCK_DGRAM, owners, found)
-        if wanted[None]:
-            unix_rows((yield self.unix(include=UnixInclude.NAME)), owners, found)
+            batches.append(((yield self.dump_endpoints(request)), socket.SOCK_DGRAM))
+        unix = (yield self.unix(include=UnixInclude.NAME)) if wanted[None] else None
+        owners = None if search is None else search.owners()
+        for batch, type_ in batches:
+            inet_rows(batch, type_, owners, found)
+        if unix is not None:
+            unix_rows(unix, owners, found)
         return found
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import threading
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from netlink.sock_diag._owners import Owners, rows
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
 
     from netlink.schema import Batch
 
-__all__ = ["Address", "Connection", "Owners", "inet_rows", "kinds_of", "owners", "unix_rows"]
+__all__ = ["Address", "Connection", "Owners", "Search", "inet_rows", "kinds_of", "owners", "unix_rows"]
 
 
 class Address(NamedTuple):
@@ -68,6 +70,26 @@ def owners(pids: Iterable[int] | None = None) -> dict[int, list[tuple[int, int]]
     ended has none, and so has one that this user may not look into. OSError if /proc cannot be read.
     """
     return Owners(pids).by_inode()
+
+
+class Search(threading.Thread):
+    """A search for the owners of all sockets, beside what this thread does until it wants them."""
+
+    def __init__(self) -> None:
+        super().__init__(name="owners of sockets")
+        self._owners: Owners | None = None
+        with contextlib.suppress(RuntimeError):  # the system has no more threads
+            self.start()
+
+    def run(self) -> None:
+        with contextlib.suppress(OSError, MemoryError):
+            self._owners = Owners()
+
+    def owners(self) -> Owners:
+        """What it has found. What it could not do is done here: it may raise OSError."""
+        if self.ident is not None:
+            self.join()
+        return self._owners or Owners()
 
 
 def kinds_of(kind: str) -> dict[int | None, tuple[int, ...]]:
