@@ -85,14 +85,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             }
         } else if (what % 8 < 6 && w.count) {
             size_t i = argument % w.count;
-            nl_ledger_settle(&l, w.numbers[i]);
+            nl_ledger_settle_all(&l, &w.numbers[i], 1);
             take_out(&w, i);
         } else if (what % 8 == 6) {
             /* One that does not wait: never given, or settled. Of old ones the ledger cannot tell that. */
             uint32_t number = next + 8 - argument % 32;
             if (place_of(&w, number) == w.count) {
                 exact = exact && !(atomic_load(&l.displaced) && (int32_t)(next - 1 - number) > (int32_t)l.mask);
-                nl_ledger_settle(&l, number);
+                nl_ledger_settle_all(&l, &number, 1);
             }
         } else if (what & 8) {
             uint32_t last = next + 4 - argument % 64;
@@ -130,7 +130,7 @@ static void *settle(void *which)
     for (uint32_t number = (uint32_t)(uintptr_t)which; number <= GIVEN; number += THREADS) {
         while (atomic_load(&given) < number)
             ;
-        nl_ledger_settle(&shared, number);
+        nl_ledger_settle_all(&shared, &number, 1);
     }
     return NULL;
 }

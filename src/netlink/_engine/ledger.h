@@ -66,11 +66,15 @@ static inline int nl_ledger_settle_displaced(struct nl_ledger *l, uint32_t numbe
     return 0;
 }
 
-static inline void nl_ledger_settle(struct nl_ledger *l, uint32_t number)
+static inline void nl_ledger_settle_all(struct nl_ledger *l, const uint32_t *numbers, size_t count)
 {
-    uint64_t here = number | NL_LEDGER_HERE;
-    if (atomic_compare_exchange_strong(&l->slots[number & l->mask], &here, 0) || nl_ledger_settle_displaced(l, number))
-        atomic_fetch_sub(&l->pending, 1);
+    int64_t settled = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t here = numbers[i] | NL_LEDGER_HERE;
+        settled += atomic_compare_exchange_strong(&l->slots[numbers[i] & l->mask], &here, 0) ||
+                   nl_ledger_settle_displaced(l, numbers[i]);
+    }
+    atomic_fetch_sub(&l->pending, settled);
 }
 
 /* Settles all numbers up to one, by the order of numbers that wrap. */

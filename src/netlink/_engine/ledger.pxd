@@ -18,7 +18,7 @@ cdef extern from "_engine/ledger.h" nogil:
     int nl_ledger_init(nl_ledger *l, uint32_t slots) noexcept
     void nl_ledger_free(nl_ledger *l) noexcept
     void nl_ledger_give(nl_ledger *l, uint32_t number) noexcept
-    void nl_ledger_settle(nl_ledger *l, uint32_t number) noexcept
+    void nl_ledger_settle_all(nl_ledger *l, const uint32_t *numbers, size_t count) noexcept
     void nl_ledger_settle_through(nl_ledger *l, uint32_t last) noexcept
     bint nl_ledger_is(const nl_ledger *l, const uint32_t *numbers, size_t count) noexcept
     void nl_ledger_refuse(nl_ledger *l, uint32_t sequence, int error, int whole) noexcept

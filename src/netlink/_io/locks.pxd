@@ -12,6 +12,7 @@ cdef class Locks:
     cdef readonly object receive_deadline
 
     cdef int begin(self) except -1
+    cdef bint may_receive(self) noexcept
     cdef bint try_take(self, str op, bint send, bint receive, object owner, str what, object waiter,
                        str iterator) except -1
     cdef int forget(self, object waiter) except -1

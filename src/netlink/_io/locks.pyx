@@ -50,6 +50,10 @@ cdef class Locks:
             self.sender = self.receiver = None
         return 0
 
+    cdef bint may_receive(self) noexcept:
+        """Whether a `Lock` to receive would be acquired. It is so until the caller leaves its critical section."""
+        return self.receiver is None and not self.closed and self.forks == forks()
+
     cdef bint try_take(self, str op, bint send, bint receive, object owner, str what, object waiter,
                        str iterator) except -1:
         """Acquire the locks if they are free. If not, let a release of the waiter, a thread's lock, report a change."""

@@ -30,6 +30,8 @@ cdef class BatchOutlet(Outlet):
 
     cdef bint look(self) except -1
     cdef int go_on(self) except -1
+    cdef object record_at_hand(self)
+    cdef bint is_at_hand(self) noexcept
     cdef Py_ssize_t left(self) noexcept
     cdef object item_of_task(self, Py_ssize_t count)
 

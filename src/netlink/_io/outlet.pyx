@@ -5,6 +5,8 @@ item ready, and any of its steps may raise. `take` and all that follows, up to t
 does not get is still ready for the next read.
 """
 
+cimport cython
+
 from netlink._io.locks cimport Lock, Locks
 
 import collections as _collections
@@ -134,7 +136,9 @@ cdef class BatchOutlet(Outlet):
         return self
 
     def __next__(self):
-        item = self.within(ONE, None)
+        item = self.record_at_hand()
+        if item is None:
+            item = self.within(ONE, None)
         if item is None:
             raise StopIteration
         return item
@@ -178,6 +182,29 @@ cdef class BatchOutlet(Outlet):
             return self.take(count)
         finally:
             self.lock.give_back()
+
+    cdef object record_at_hand(self):
+        """Take the next record of the current batch, where `within` would not wait for anything. None if it might.
+
+        Nobody holds the lock meanwhile: an allocation may have Python collect garbage, and other code run that reads.
+        """
+        cdef Batch batch
+        cdef Py_ssize_t position
+        cdef bint taken
+        with cython.critical_section(self._locks):
+            batch = self.batch
+            position = self.position
+            if not self.is_at_hand():
+                return None
+        item = batch.view(position)
+        with cython.critical_section(self._locks):
+            taken = batch is self.batch and position == self.position and self.is_at_hand()
+            if taken:
+                self.position += 1
+        return item if taken else None
+
+    cdef bint is_at_hand(self) noexcept:
+        return self.mark is None and self.left() and self._locks.may_receive()
 
     cdef Py_ssize_t left(self) noexcept:
         return self.batch.length - self.position

@@ -33,7 +33,7 @@ from netlink._engine.ledger cimport (
     Ledger,
     Number,
     nl_ledger_is,
-    nl_ledger_settle,
+    nl_ledger_settle_all,
     nl_ledger_settle_through,
 )
 from netlink._engine.packet cimport fix_in_place
@@ -228,6 +228,22 @@ cdef int read_array(const Py_buffer *b, Py_ssize_t count, uint32_t *to) except -
     return 0
 
 
+cdef int read_list(list verdicts, Py_ssize_t count, uint32_t *to) except -1:
+    """Verdicts of a list of integers."""
+    cdef Py_ssize_t i
+    cdef uint32_t value = 0
+    last = None
+    if len(verdicts) != count:
+        raise ValueError(f"{count} packets need {count} verdicts, not {len(verdicts)}")
+    for i in range(count):
+        # There are few verdicts: most often it is the same object again.
+        if verdicts[i] is not last or not i:
+            last = verdicts[i]
+            value = verdict_of(last)
+        to[i] = value
+    return 0
+
+
 cdef bytes attribute_of(uint16_t type, const void *value, size_t size):
     """A netlink attribute with its padding."""
     cdef bytes out = PyBytes_FromStringAndSize(NULL, (sizeof(nlattr) + size + 3) & ~<size_t>3)
@@ -388,7 +404,7 @@ cdef class Verdicts(BatchOutlet):
         finally:
             if to is not &small:
                 PyMem_Free(to)
-        nl_ledger_settle(&self.ledger.c, id)
+        nl_ledger_settle_all(&self.ledger.c, &id, 1)
         return 0
 
     cdef bint are_all(self, const uint32_t *ids, Py_ssize_t count) noexcept:
@@ -421,8 +437,7 @@ cdef class Verdicts(BatchOutlet):
                             d.verdict, d.ids[count - 1])
                 self.send(datagram, size)
                 with nogil:
-                    for i in range(count):
-                        nl_ledger_settle(&self.ledger.c, d.ids[i])
+                    nl_ledger_settle_all(&self.ledger.c, d.ids, count)
                 return 0
             while done < count:
                 part = min(most, count - done)
@@ -434,8 +449,7 @@ cdef class Verdicts(BatchOutlet):
                                     d.verdict if d.verdicts is NULL else d.verdicts[done + i], d.ids[done + i])
                 self.send(datagram, size)
                 with nogil:
-                    for i in range(done, done + part):
-                        nl_ledger_settle(&self.ledger.c, d.ids[i])
+                    nl_ledger_settle_all(&self.ledger.c, d.ids + done, part)
                 done += part
         finally:
             PyMem_Free(datagram)
@@ -459,7 +473,7 @@ cdef class Verdicts(BatchOutlet):
                                                         "task is reading")) from None
             try:
                 self.send(to, size)
-                nl_ledger_settle(&self.ledger.c, id)
+                nl_ledger_settle_all(&self.ledger.c, &id, 1)
                 try:
                     self.reader.take_acknowledgement(ACKNOWLEDGED, self.sock.read_buffer())
                 except OpError as error:
@@ -474,7 +488,7 @@ cdef class Verdicts(BatchOutlet):
         """Send verdicts: one for all, same, if verdict is None, else one each."""
         cdef Decisions d
         cdef Py_buffer buffer
-        cdef Py_ssize_t count, i
+        cdef Py_ssize_t count
         cdef int64_t id
         memset(&d, 0, sizeof(d))
         d.queue = self.queue
@@ -504,11 +518,7 @@ cdef class Verdicts(BatchOutlet):
                     finally:
                         PyBuffer_Release(&buffer)
                 else:
-                    verdict = list(verdict)
-                    if len(verdict) != count:
-                        raise ValueError(f"{count} packets need {count} verdicts, not {len(verdict)}")
-                    for i in range(count):
-                        d.verdicts[i] = verdict_of(verdict[i])
+                    read_list(list(verdict), count, d.verdicts)
             self.send_all(&d, count)
         finally:
             PyMem_Free(d.ids)
