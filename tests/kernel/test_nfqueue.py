@@ -22,6 +22,7 @@ from kernel.queues import LOCAL_IN, LOCAL_OUT, NUMBER, PORT, Pair, count, data, 
 from kernel.tools import (
     NEVER,
     Child,
+    Script,
     Worker,
     drop_capabilities,
     eventually,
@@ -442,6 +443,39 @@ def test_many_verdicts_in_any_order(pair: Pair, backwards: bool) -> None:
         queue.verdict(batch[:: -1 if backwards else 1], bytes([Verdict.ACCEPT, Verdict.DROP]) * 2000)
         assert len(queue.read(0)) == 0
         assert (count(), queue.stats().queued, queue.pending, queue.refused) == (2000, 0, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("decide", "sends"),
+    [
+        (lambda queue, batch: queue.accept(batch), 1),
+        (lambda queue, batch: queue.accept(batch, mark=1), 1),
+        (lambda queue, batch: queue.verdict(batch, [Verdict.ACCEPT] * len(batch)), 2),
+        (lambda queue, batch: queue.verdict(batch, bytes([Verdict.ACCEPT]) * len(batch)), 2),
+        (lambda queue, batch: queue.accept([*batch][::-1]), 2),
+        (lambda queue, batch: [queue.accept(packet) for packet in batch], 128),
+    ],
+    ids=["all", "all-marked", "list", "array", "backwards", "each"],
+)
+def test_packets_share_system_calls(decide: Any, sends: int, pair: Pair, queue: Queue) -> None:
+    """Q24: 60 packets a receive, 64 verdicts a send, or one for all that wait; the rest is the kernel's work."""
+    pair.many(128)
+    reads, verdicts = (Script(recvmmsg=[], recvmsg=[], recvfrom=[], sendto=[], sendmsg=[]) for _ in range(2))
+    batch = reads.run(lambda: queue.read(0, 128))
+    assert (len(batch), reads.calls) == (128, {"recvmmsg": 3})
+    verdicts.run(lambda: decide(queue, batch))
+    assert verdicts.calls == {"sendto": sends}
+    assert (len(pair.got()), queue.stats().queued, queue.pending, queue.refused) == (128, 0, 0, {})
+
+
+def test_packets_one_by_one_are_received_together(pair: Pair, queue: Queue) -> None:
+    """Q24."""
+    pair.many(128)
+    script = Script(recvmmsg=[], recvmsg=[], recvfrom=[])
+    packets = script.run(lambda: [*itertools.islice(queue, 128)])
+    assert (len(packets), script.calls) == (128, {"recvmmsg": 3})
+    queue.accept(packets)
+    assert len(pair.got()) == 128
 
 
 # Packets that are received together, and handed out one by one
