@@ -511,6 +511,8 @@ class Dump(Operation[_Q, P, _R]):
             command: int,
             request: None,
             reply: type[_T],
+            *,
+            within: Field[Any] | None = None,
             **options: Unpack[_OperationOptions],
         ) -> Dump[Record, [], Batch[_T]]: ...
         @overload

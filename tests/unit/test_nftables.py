@@ -17,7 +17,7 @@ from netlink._io.source import ItemSource
 from netlink.family import Call, Operation
 from netlink.netfilter import nftables
 from netlink.netfilter.nftables import Element, ElementList, Family, Rule, Set, Table, expr, records
-from netlink.schema import AttributeSet
+from netlink.schema import AttributeSet, array, repeated
 from netlink.stream import Stream
 from probe import c_names, c_values
 
@@ -345,6 +345,16 @@ def test_rows_of_lists_need_a_field_with_them() -> None:
     with pytest.raises(TypeError, match="within= is that of a Dump"):
         Operation(1, ElementList, Element, within=ElementList.elements)
     for within in (ElementList.table, ElementList.elements, Rule.expressions):
+        with pytest.raises(TypeError, match="within needs a dump"):
+            Call(1, b"", Rule, dump=True, within=within)
+
+    class Lists(AttributeSet):
+        alone = repeated(1, Rule)
+        numbered = array(2, Rule)
+        deep = repeated((3, 4, 5), Rule)
+
+    assert Call(1, b"", Rule, dump=True, within=Lists.alone).within is Lists.alone
+    for within in (Lists.numbered, Lists.deep):
         with pytest.raises(TypeError, match="within needs a dump"):
             Call(1, b"", Rule, dump=True, within=within)
     with pytest.raises(TypeError, match="within needs a dump"):

@@ -294,7 +294,7 @@ cdef class Reader(Receiver):
     the 4 of genlmsghdr. answer: the first of these in the messages of the reply; all others are ignored. None for any.
     match: selects records; None for all.
     within: if the records are the items of a list in each message: the bytes before the attributes of the message, the
-    attribute type of the list, and that of its items.
+    attribute type of the list, and that of its items; or that of the items and -1, if they are in no list.
 
     It reads datagrams from the real socket, without the GIL, or from `feed`. A datagram without messages is the end of
     the reply of a test double.
@@ -417,6 +417,11 @@ cdef class Reader(Receiver):
             if step != NL_ITEM:
                 return LIST if step == NL_BAD else 0
             if found.type & NL_ATTR_TYPE != self.lists:
+                continue
+            if self.items < 0:
+                result = self.keep(found.payload, found.size)
+                if result:
+                    return result
                 continue
             inner.at, inner.left = found.payload, found.size
             while True:

@@ -35,7 +35,7 @@ from netlink._codec cimport (
 )
 from netlink._engine.match cimport Match, match_of
 from netlink._engine.receive cimport HUNGRY, Reader
-from netlink._engine.record cimport Field, Record, Shapes, Table, encoded, payload_of, table_of
+from netlink._engine.record cimport NL_K_REPEATED, Field, Record, Shapes, Table, encoded, payload_of, table_of
 from netlink._engine.rows cimport Preparation, Rows
 from netlink._io.locks cimport Lock, Locks
 from netlink._transport cimport (
@@ -307,12 +307,18 @@ cdef Table declared(cls):
 
 
 cdef object place_of(within, reply):
-    """Where the records of a field lie in a message: the bytes before attributes, the list's type, the items' type."""
-    if not (isinstance(within, Field) and len(within.types) == 1 and len(within.types[0][0]) == 2
+    """Where the records of a field lie in a message: the bytes before attributes, the list's type, the items' type.
+
+    The items' type is -1 if there is no list, but a record in each attribute.
+    """
+    if not (isinstance(within, Field) and (<Field>within).kind == NL_K_REPEATED
+            and len(within.types) == 1 and len(within.types[0][0]) <= 2
             and within.item is not None and within.item.cls is reply and reply is not None):
-        raise TypeError(f"within needs a dump, and a repeated field in one container with its records, not {within!r}")
+        raise TypeError("within needs a dump, and a repeated field with its records, in one container at most; "
+                        f"not {within!r}")
     header = within.owner.__options__["header"]
-    return 0 if header is None else header.__table__.wire_size, *within.types[0][0]
+    path = within.types[0][0]
+    return 0 if header is None else header.__table__.wire_size, path[0], path[1] if len(path) > 1 else -1
 
 
 @cython.final
