@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import netns
+from kernel.test_ipvs import require_ipvs
 from kernel.test_wireguard import require_wireguard
 from kernel.test_xfrm import require_esp
 from netlink import Family, OpError, audit, connector, dial, route, xfrm, ynl
@@ -250,6 +251,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "nflog.md": netns.require_conntrack,
     "nfqueue.md": queues,
     "ipsec.md": gateways,
+    "ipvs.md": require_ipvs,
     "index.md": lambda: flows(3),
     "performance.md": lambda: flows(300),
     "processes.md": first_namespaces,

@@ -8,7 +8,7 @@ from typing import Never, assert_type
 from netlink import Conn, Overrun
 from netlink.aio import AsyncConn
 from netlink.family import Call
-from netlink.generic import mptcp_pm, quota, taskstats, tcp_metrics, wireguard
+from netlink.generic import ipvs, mptcp_pm, quota, taskstats, tcp_metrics, wireguard
 from netlink.generic.taskstats import Flags, Stats, TaskStats, Timespec
 from netlink.schema import Batch
 from netlink.stream import Stream
@@ -119,3 +119,32 @@ async def tunnels_async() -> None:
     async with wireguard.dial_async() as wg:
         assert_type(await wg.get("wg0"), wireguard.Device)
         assert_type(await wg.set(wireguard.Device(ifname="wg0")), None)
+
+
+def balancer() -> None:
+    web = ipvs.Service(protocol=6, addr="192.0.2.1", port=80, flags=ipvs.ServiceFlags.PERSISTENT)
+    with ipvs.dial() as vs:
+        assert_type(vs, ipvs.Conn[Conn])
+        assert_type(vs.services(), Batch[ipvs.Service])
+        assert_type(vs.daemons(), Batch[ipvs.Daemon])
+        assert_type(vs.get(web), ipvs.Service)
+        assert_type(vs.destinations(web), Batch[ipvs.Destination])
+        assert_type(vs.add(web), None)
+        assert_type(vs.update(web), None)
+        assert_type(vs.calls.add_destination(web, ipvs.Destination(addr="::1", port=1)), Call[None])
+        assert_type(vs.timeouts(), ipvs.Timeouts)
+        assert_type(vs.set_timeouts(tcp=5), None)
+        assert_type(vs.zero(), None)
+        assert_type(vs.info().version, int | None)
+        vs.add(addr="192.0.2.1")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        ipvs.Service(colour=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+        for each in vs.destinations(web):
+            assert_type(each.fwd_method, ipvs.ForwardMethod | None)
+            assert_type(each.addr, IPv4Address | IPv6Address | None)
+            assert_type(each.stats64, ipvs.Stats | None)
+
+
+async def balancer_async() -> None:
+    async with ipvs.dial_async() as vs:
+        assert_type(await vs.services(), Batch[ipvs.Service])
+        assert_type(await vs.destinations(ipvs.Service(af=2, fwmark=1)), Batch[ipvs.Destination])

@@ -15,6 +15,7 @@ import pytest
 
 from netlink import OpError
 from netlink.generic import mptcp_pm, quota, tcp_metrics, wireguard
+from netlink.generic.ipvs import records as ipvs
 from netlink.generic.mptcp_pm import Address, AddressFlags, Endpoint, Event, EventFlags, EventType, Limits, Subflow
 from netlink.generic.quota import QuotaType, QuotaWarning, WarningType
 from netlink.generic.taskstats import records as taskstats
@@ -50,10 +51,18 @@ HEADERS: list[tuple[ModuleType, list[str], str]] = [
     (quota, ["linux/quota.h"], r"QUOTA_NL_\w+|(USR|GRP|PRJ)QUOTA"),
     (tcp_metrics, ["linux/tcp_metrics.h"], r"TCP_METRICS_(CMD|ATTR|A)_\w+"),
     (mptcp_pm, ["linux/mptcp.h"], r"MPTCP_PM_(CMD|ATTR|ADDR_ATTR|ADDR_FLAG|EV_FLAG)_\w+|MPTCP_(EVENT|ATTR)_\w+"),
+    (
+        ipvs,
+        ["linux/ip_vs.h"],
+        r"IPVS_(CMD|CMD_ATTR|SVC_ATTR|DEST_ATTR|DAEMON_ATTR|STATS_ATTR|INFO_ATTR)_\w+"
+        r"|IP_VS_(SVC_F|STATE|CONN_F_TUNNEL_TYPE|TUNNEL_ENCAP_FLAG)_\w+"
+        r"|IP_VS_CONN_F_(MASQ|LOCALNODE|TUNNEL|DROUTE|BYPASS)",
+    ),
     (wireguard, ["linux/wireguard.h"], r"WG_CMD_\w+|WG(DEVICE|PEER|ALLOWEDIP)_[AF]_\w+"),
 ]
 NOT_DECLARED = re.compile(
     r".*_(UNSPEC|MAX|PAD|GRP_NAME)|TASKSTATS_TYPE_NULL|QUOTA_NL_[AC]_MAX|MPTCP_PM_ADDR_FLAGS_MASK|MPTCP_PM_ENDPOINT_ADDR"
+    r"|IP_VS_SVC_F_SCHED_\w+|IP_VS_TUNNEL_ENCAP_FLAG_NOCSUM"
 )
 
 
