@@ -92,4 +92,5 @@ def test_what_is_run_by_default_is_there() -> None:
     for test in matrix.TESTS:
         path, _, name = test.partition("::")
         assert (guest.ROOT / path).exists(), path
+        name = name.partition("[")[0]
         assert not name or f"def {name}(" in (guest.ROOT / path).read_text(), test

@@ -226,13 +226,15 @@ class Kernel:
         modules: Iterable[str] = (),
         cpus: int = 1,
         memory: str = "2G",
+        card: bool = False,
         console: bool = False,
         out: BinaryIO = sys.stdout.buffer,
     ) -> int:
         """Run a command as root in a guest and return its status, as timeout(1): 124 where limit seconds did not do.
 
-        modules: to be loaded first. out: where both streams of output go, as they come. console: show the kernel's own
-        messages, too. A guest that ends without running the command to its end is status 125.
+        modules: to be loaded first. card: whether there is a network card with virtual functions, for the module igb.
+        out: where both streams of output go, as they come. console: show the kernel's own messages, too. A guest that
+        ends without running the command to its end is status 125.
         """
         here = Path.cwd()
         if here == Path("/"):
@@ -247,7 +249,7 @@ class Kernel:
             for file in ("out", "status", "console"):
                 (folder / file).touch()
             qemu = subprocess.Popen(
-                ["timeout", "-k", "5", str(limit), *self._qemu(folder, here, cpus, memory)],
+                ["timeout", "-k", "5", str(limit), *self._qemu(folder, here, cpus, memory, card)],
                 stdin=subprocess.DEVNULL,
                 stdout=(folder / "qemu").open("wb"),
                 stderr=subprocess.STDOUT,
@@ -275,7 +277,7 @@ class Kernel:
             say(f"it ended before the command did; qemu: {(folder / 'qemu').read_text(errors='replace').strip()}")
             return NO_RESULT
 
-    def _qemu(self, folder: Path, here: Path, cpus: int, memory: str) -> list[str]:
+    def _qemu(self, folder: Path, here: Path, cpus: int, memory: str, card: bool) -> list[str]:
         image = self.folder / "vmlinux"
         if not image.exists():
             image = self._image
@@ -284,8 +286,10 @@ class Kernel:
         # Not KVM, which is there on many a virtual machine and does not work. The processor has a source of random
         # numbers, which Python waits for.
         arguments = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
-        arguments += ["-accel", "tcg,thread=multi", "-M", "pc", "-cpu", "max,la57=off"]
+        arguments += ["-accel", "tcg,thread=multi", "-M", "q35" if card else "pc", "-cpu", "max,la57=off"]
         arguments += ["-smp", str(cpus), "-m", memory, "-kernel", str(image), "-initrd", str(self.folder / "initrd")]
+        if card:
+            arguments += ["-device", "pcie-root-port,id=card", "-device", "igb,bus=card"]
         arguments += ["-append", append, "-serial", f"file:{folder}/console"]
         for tag, path, read_only in (("root", Path("/"), "on"), ("run", folder, "off"), ("here", here, "off")):
             share = f"local,id={tag},path={str(path).replace(',', ',,')},security_model=none,readonly={read_only}"

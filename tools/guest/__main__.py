@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument("--cpus", type=int, default=1)
     parser.add_argument("--memory", default="2G")
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS", help="(%(default)s)")
+    parser.add_argument("--card", action="store_true", help="with a network card that has virtual functions: igb")
     parser.add_argument("--console", action="store_true", help="show what the kernel says, too")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
@@ -32,6 +33,7 @@ def main() -> int:
             modules=arguments.module,
             cpus=arguments.cpus,
             memory=arguments.memory,
+            card=arguments.card,
             console=arguments.console,
         )
     except GuestError as error:

@@ -33,7 +33,7 @@ FILES = (
     *("extended_acks", "generic", "sock_diag", "connector", "kobject_uevent", "reload", "tc", "route_stream"),
     *("nfqueue_rules", "wireguard", "ipvs"),
     *(f"nftables{part}" for part in ("", "_build", "_changes", "_sets", "_monitor")),
-    *(f"route_{part}" for part in ("family", "monitor", "facts", "oracles", "links")),
+    *(f"route_{part}" for part in ("family", "monitor", "facts", "oracles", "links", "cards")),
 )
 TESTS = [
     *(f"tests/kernel/test_{name}.py" for name in FILES),
@@ -43,7 +43,10 @@ TESTS = [
     *(f"tests/kernel/test_docs.py::test_page[{name}.md]" for name in ("wireguard", "ipvs")),
 ]
 # Debian's kernels load these when root asks; not where a test asks from a user namespace, or for a sysctl.
-MODULES = ("nf_conntrack_netlink", "nfnetlink_log", "nf_tables", "nft_ct", "nft_log", "nfnetlink", "veth", "dummy")
+MODULES = (
+    *("nf_conntrack_netlink", "nfnetlink_log", "nf_tables", "nft_ct", "nft_log", "nfnetlink", "veth", "dummy"),
+    "igb",  # of the card
+)
 COUNTED = ("passed", "failed", "errors", "skipped")
 _printing = threading.Lock()
 
@@ -72,7 +75,7 @@ class Run:
         command = [sys.executable, "-m", "pytest", "-o", "console_output_style=classic", *arguments]
         begin = time.monotonic()
         with Lines(self.name, self.log) as out:
-            self.status = self.kernel.execute(command, limit=limit, modules=MODULES, out=out)  # type: ignore[arg-type]
+            self.status = self.kernel.execute(command, limit=limit, modules=MODULES, card=True, out=out)  # type: ignore[arg-type]
         self.seconds = time.monotonic() - begin
         summary = re.findall(r"^=+ (.* in [\d.]+s.*) =+$", self.log.read_text(errors="replace"), re.M)
         for count, what in re.findall(r"(\d+) (\w+)", summary[-1] if summary else ""):

@@ -1646,8 +1646,9 @@ static int nl_is_nest(const struct nl_op *op, const uint8_t *from)
     return !sub.record || !(op->cases[sub.which].set->wire_size || op->cases[sub.which].set->header);
 }
 
-static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const uint8_t *record,
-                        const struct nl_bytes *bytes, struct nl_area *out)
+/* Encodes a field that is present, a container, or what is in the annex. */
+static int nl_encode_op(const struct nl_op *op, const uint8_t *record, const struct nl_bytes *bytes,
+                        struct nl_area *out)
 {
     const uint8_t *from = record + op->offset;
     size_t at;
@@ -1666,10 +1667,10 @@ static int nl_encode_op(const struct nl_set *set, const struct nl_op *op, const 
     }
     if (op->kind == NL_K_ANNEX) {
         uint32_t annex = nl_load32(from);
-        return annex ? nl_encode_op(op->set, op->item, bytes->heap + annex, bytes, out) : 0;
+        if (!annex || !nl_present(op->set, bytes->heap + annex, op->item->bit))
+            return 0;
+        return nl_encode_op(op->item, bytes->heap + annex, bytes, out);
     }
-    if (!nl_present(set, record, op->bit))
-        return 0;
     /* An address field of either family may have an op for each. */
     if ((op->code == NL_C_ADDRESS4 && from[4] != 4) || (op->code == NL_C_ADDRESS6 && from[4] != 6))
         return 0;
@@ -1694,7 +1695,7 @@ static int nl_encode_set(const struct nl_set *set, const uint8_t *record, const 
         const struct nl_op *op = &set->ops[i];
         if (op->kind != NL_K_CONTAINER && op->kind != NL_K_ANNEX && !nl_present(set, record, op->bit))
             continue; /* most fields of most requests */
-        int result = nl_encode_op(set, op, record, bytes, out);
+        int result = nl_encode_op(op, record, bytes, out);
         if (result < 0)
             return result;
     }

@@ -66,6 +66,8 @@ cdef extern from "_engine/copy.h" nogil:
                        nl_area *records) noexcept
 
 cdef enum:
+    # Payloads that need less have a heap when they need one.
+    HEAP_LATER = 512
     # Tables that declarations of later may lead to.
     TABLES_MAX = 8192
 
@@ -561,6 +563,9 @@ cdef Record decoded(object cls, Table table, nl_shapes *shapes, const uint8_t *p
     """The record in a payload. table: that of the class. shapes: as of `Store.add`."""
     cdef Store store = Store.__new__(Store)
     cdef nl_fault fault
+    # Of a long message the heap takes about as much: it need not grow on the way.
+    if size >= HEAP_LATER and nl_area_reserve(&store.heap, size) < 0:
+        raise MemoryError
     if store.add(&table.set, shapes, payload, size, &fault) < 0:
         raise fault_error(cls, table, &fault)
     return outermost(cls, table, store, store.records.data)

@@ -107,6 +107,8 @@ cdef enum:
     ABANDONED_MAX = 1024
     # Lower types are control messages: NLMSG_MIN_TYPE.
     MIN_TYPE = 16
+    # Requests of `many` in a datagram: with 100 of them each takes 8 percent more time.
+    MANY = 1024
     # Outstanding requests of `execute_all` at a time. More of them need memory and are no faster.
     WINDOW = 512
     # The acknowledgement of a failed request has the request, and the attributes of an extended acknowledgement.
@@ -1377,7 +1379,8 @@ cdef class Exchange:
         """Send the requests of many rows, and return the pairs of the refused ones: their number, and an OpError.
 
         Only the last request of a datagram asks for an acknowledgement: the kernel answers it after all others, of
-        which it answers those that it refuses. The read buffer has room for a refusal of each.
+        which it answers those that it refuses. The read buffer has room for a refusal of each, and grows to that for
+        many in a datagram, as far as the kernel permits.
         """
         cdef Message message
         cdef Py_ssize_t begin = 0, room = 4096, most = 64, i
@@ -1389,6 +1392,9 @@ cdef class Exchange:
         self.begin_reading(None)
         if self.real is not None:
             room = max(self.real.write_buffer() // 4, room)
+            most = min(rows.count, MANY) * REFUSAL
+            if self.real.read_buffer() // 4 * 3 < most:
+                self.real.set_read_buffer(most // 3 * 2 + 4)    # the kernel doubles it
             most = max(self.real.read_buffer() // 4 * 3 // REFUSAL, 1)
         try:
             while rows.next < rows.count:
