@@ -94,6 +94,7 @@ def get(how: str, count: int) -> Result:
     e.string(3, name)  # IFLA_IFNAME
     message = Message(Header(type=18, flags=HeaderFlags.REQUEST), bytes(16) + e.encode())  # RTM_GETLINK; ifinfomsg
     with route.dial() as rt:
+        rt.get(Link(name=name))  # imports the kinds of links
         result = Result()
         for _ in range(count):
             if how == "verb":

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Prefix", "check_host_bits", "family_of", "length_of", "network_of", "prefix", "split"]
 
+_IPV4, _IPV6 = int(socket.AF_INET), int(socket.AF_INET6)  # numbers are compared faster than enums
+_ADDRESSES = (IPv4Address, IPv6Address)
+
 Prefix: TypeAlias = Field[
     "IPv4Address | IPv6Address | None",
     "IPv4Address | IPv6Address | IPv4Network | IPv6Network | IPv4Interface | IPv6Interface | str | None",
@@ -30,8 +33,8 @@ def family_of(address: Any) -> int:
     if address is None:
         return 0
     if isinstance(address, str):
-        return socket.AF_INET6 if ":" in address else socket.AF_INET
-    return socket.AF_INET if getattr(address, "version", 0) == 4 else socket.AF_INET6
+        return _IPV6 if ":" in address else _IPV4
+    return _IPV4 if getattr(address, "version", 0) == 4 else _IPV6
 
 
 def split(value: Any) -> tuple[Any, int | None]:
@@ -39,6 +42,8 @@ def split(value: Any) -> tuple[Any, int | None]:
 
     ValueError for a length that is none.
     """
+    if type(value) in _ADDRESSES:  # no interface, which is derived from it
+        return value, None
     if isinstance(value, str):
         address, slash, length = value.partition("/")
         if not slash:
@@ -55,7 +60,7 @@ def split(value: Any) -> tuple[Any, int | None]:
 
 def length_of(address: Any) -> int:
     """The number of bits of an address."""
-    return 32 if family_of(address) == socket.AF_INET else 128
+    return 32 if family_of(address) == _IPV4 else 128
 
 
 def check_host_bits(name: str, address: Any, length: int) -> None:
@@ -65,15 +70,14 @@ def check_host_bits(name: str, address: Any, length: int) -> None:
             packed = socket.inet_pton(family_of(address), address)
         except OSError:
             return  # the field refuses it, and says so
-    elif isinstance(address, (IPv4Address, IPv6Address)):
-        packed = address.packed
-    else:
+        address = ip_address(packed)
+    elif not isinstance(address, _ADDRESSES):
         return
-    bits = 8 * len(packed)
+    bits = address.max_prefixlen
     if length > bits:
         raise ValueError(f"{name} {address} has {bits} bits, not {length}")
-    if int.from_bytes(packed, "big") & ((1 << bits - length) - 1):
-        network = network_of(ip_address(packed), length)
+    if length < bits and int(address) & ((1 << bits - length) - 1):
+        network = network_of(address, length)
         raise ValueError(f"{name} {address}/{length} has bits behind its length: {network} has not")
 
 

@@ -373,7 +373,7 @@ class Route(
         """The destination: the address with the length of its prefix. None for a route that has no such."""
         if self.family not in (socket.AF_INET, socket.AF_INET6):
             return None
-        default = IPv4Address(0) if self.family == socket.AF_INET else IPv6Address(0)
+        default = IPv4Address(0) if self.family == _IPV4 else IPv6Address(0)
         return network_of(self.dst or default, self.dst_len or 0)
 
     @property
@@ -395,6 +395,7 @@ _SCOPES = {
     RouteType.ANYCAST: Scope.LINK,
 }
 _LABEL_BITS = 20
+_IPV4 = int(socket.AF_INET)  # numbers are compared faster than enums
 _HOPS = ("gateway", "oif", "via", "multipath", "encap")
 
 
@@ -416,11 +417,11 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
     gateway = values.get("gateway")
     if not family:
         family = family_of(gateway) or family_of(values.get("prefsrc")) or _family_of_hops(values.get("multipath"))
-    elif gateway is not None and family == socket.AF_INET and family_of(gateway) != family:
+    elif gateway is not None and family == _IPV4 and family_of(gateway) != family:
         values |= {"gateway": None, "via": Via(gateway)}
     if header is None:
         values["family"] = family
-        if family == socket.AF_INET and values.get("scope") is None:
+        if family == _IPV4 and values.get("scope") is None:
             values["scope"] = _scope_of(values)
     return values
 
@@ -457,10 +458,13 @@ def _scope_of(values: dict[str, Any]) -> int:
     type_ = values.get("type") or RouteType.UNICAST
     if type_ != RouteType.UNICAST:
         return _SCOPES.get(type_, Scope.UNIVERSE)
-    has_gateway = values.get("gateway") is not None or values.get("via") is not None
-    has_gateway = has_gateway or values.get("nh_id") is not None
-    has_gateway = has_gateway or any(hop.gateway or hop.via for hop in values.get("multipath") or ())
-    return Scope.UNIVERSE if has_gateway or (values.get("oif") is None and not values.get("multipath")) else Scope.LINK
+    for name in ("gateway", "via", "nh_id"):
+        if values.get(name) is not None:
+            return Scope.UNIVERSE
+    hops = values.get("multipath")
+    if hops:
+        return Scope.UNIVERSE if any(hop.gateway or hop.via for hop in hops) else Scope.LINK
+    return Scope.UNIVERSE if values.get("oif") is None else Scope.LINK
 
 
 _LOOKUP = ("dst", "src", "oif", "iif", "mark", "uid", "ip_proto", "sport", "dport", "flowlabel")
@@ -477,7 +481,7 @@ def _checked(verb: str, record: Route) -> Route:
         # Of a route by nexthop, the type and all hops are those of the nexthop, as is the type of a blackhole.
         without: dict[str, Any] = dict.fromkeys(_HOPS) if record.nh_id is not None else {}
         type_ = RouteType.UNSPEC if record.nh_id is not None else header.type
-        scope = Scope.NOWHERE if header.family == socket.AF_INET else header.scope
+        scope = Scope.NOWHERE if header.family == _IPV4 else header.scope
         return record.replace(**without, header=header.replace(type=type_, scope=scope))
     if record.nh_id is not None:
         beside = [name for name in _HOPS if getattr(record, name) is not None]
@@ -501,7 +505,7 @@ def _lookup(record: Route) -> Route:
         raise ValueError(f"get asks for the route to an address, not to {address}/{record.dst_len}: dump has prefixes")
     values = {name: getattr(record, name) for name in _LOOKUP}
     flags = int(record.flags or 0)
-    if record.family == socket.AF_INET:
+    if record.family == _IPV4:
         flags |= RouteFlags.LOOKUP_TABLE  # the table of the route, which IPv6 reports in any case
     return Route(**values, family=record.family, dst_len=record.dst_len, tos=record.tos, flags=flags, scope=0)
 
