@@ -1,7 +1,7 @@
 """This library's nftables: the set and the chain of the table "bench".
 
 add text|address|numpy|batch|record count=N            elements, by keys of these kinds or as records
-load records|made count=N                              rules: of records, of records that are made then
+load records|made|built count=N                        rules: records, records made then, made by the builder
 dump elements|rules batch|fields|iter|entries [loops=N]
 """
 
@@ -14,10 +14,12 @@ from typing import Any
 
 from bench.peers.peer import Result, option
 from netlink.netfilter import nftables
-from netlink.netfilter.nftables import Element, ElementList, Family, KeyType, Rule, expr, make_set
+from netlink.netfilter.nftables import Chain, Element, Family, KeyType, Rule, expr, make_set
+from netlink.netfilter.nftables.build import accept, counter, ip, tcp
 
 TABLE, CHAIN = "bench", "in"
 SET = make_set(Family.IPV4, TABLE, "s", KeyType.IPV4_ADDR)
+INPUT = Chain(family=Family.IPV4, table=TABLE, name=CHAIN)
 ACCEPT = expr.Verdict(code=expr.VerdictCode.ACCEPT)
 
 
@@ -64,10 +66,7 @@ def add(how: str, count: int) -> Result:
     with nftables.dial() as nft:
         result = Result()
         with nft.transaction() as tx:
-            if how == "record":
-                tx.add(ElementList(family=SET.family, table=TABLE, set=SET.name, elements=made))
-            else:
-                tx.add_elements(SET, made)
+            tx.add_elements(SET, made)
         result.items = count
         result.stop()
     return result
@@ -78,8 +77,12 @@ def load(how: str, count: int) -> Result:
     with nftables.dial() as nft:
         result = Result()
         with nft.transaction() as tx:
-            for one in made if how == "records" else map(rule, range(count)):
-                tx.add(one)
+            if how == "built":
+                for i in range(count):
+                    tx.add_rule(INPUT, ip.saddr(address(i)), tcp.dport(1 + i), counter(), accept())
+            else:
+                for one in made if how == "records" else map(rule, range(count)):
+                    tx.add(one)
         result.items = count
         result.stop()
     return result

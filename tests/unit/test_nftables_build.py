@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from netlink import nltest
+from netlink import EncodeError, nltest
 from netlink.netfilter import nftables
 from netlink.netfilter.nftables import Chain, Family, KeyRange, KeyType, Set, build, expr, make_set
 from netlink.netfilter.nftables.build import Part, accept, concat, ct, dnat, icmp, ip, ip6, jump, meta, reject, tcp, udp
@@ -124,3 +124,81 @@ def test_a_named_set_is_looked_up_by_its_name() -> None:
     of = make_set(Family.INET, "t", "s", (KeyType.IPV4_ADDR, KeyType.INET_SERVICE)).replace(id=3)
     *_, lookup = build.expressions_of(chain, [concat(ip.saddr, tcp.dport)(of)], lambda of, keys: of)
     assert lookup.data == expr.Lookup(set="s", sreg=1)
+
+
+CHAIN = Chain(family=Family.INET, table="t", name="c")
+NUMBERS = make_set(Family.INET, "t", "s", KeyType.INET_SERVICE)
+
+
+def broken() -> Any:
+    yield 22
+    raise RuntimeError("no more")
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: dnat("10.0.0.1-::1"), ValueError, "'::1' is no IPV4_ADDR"),
+        (lambda: dnat(KeyRange("10.0.0.9", "10.0.0.1")), ValueError, "its end is before its begin"),
+        (lambda: dnat("10.0.0.0/24"), ValueError, "does not appear to be"),
+        (lambda: dnat(None), ValueError, "does not appear to be"),
+        (lambda: dnat("10.0.0.1", 70000), ValueError, "70000 is no INET_SERVICE"),
+        (lambda: dnat("10.0.0.1", "9-8"), ValueError, "its end is before its begin"),
+        (lambda: dnat("10.0.0.1", True), ValueError, "True is no INET_SERVICE"),
+        (lambda: dnat(accept()), TypeError, r"want an address, or a part of Field\.map"),
+        (lambda: build.masquerade("x"), ValueError, "'x' is no INET_SERVICE"),
+        (lambda: jump(None), TypeError, "want a Chain with a name"),
+        (lambda: jump(Chain(table="t")), TypeError, "want a Chain with a name"),
+        (lambda: build.goto(""), TypeError, "want a Chain with a name"),
+        (lambda: build.limit(1, "year"), ValueError, "per must be one of second, minute"),
+        (lambda: build.limit(-1), EncodeError, "rate"),
+        (lambda: build.quota(1 << 64), EncodeError, "bytes"),
+        (lambda: build.queue(3, 2), ValueError, "the last queue, 2, is before the first, 3"),
+        (lambda: build.queue(1 << 16), EncodeError, "num"),
+        (lambda: build.log(group=1 << 16), EncodeError, "group"),
+        (lambda: build.add("s", ip.saddr), TypeError, "want a Set and a Field"),
+        (lambda: build.add(NUMBERS, "tcp dport"), TypeError, "want a Set and a Field"),
+        (lambda: build.add(NUMBERS, tcp.dport, tcp.dport(1)), TypeError, "want an expression"),
+        (lambda: tcp.dport.vmap({22: build.counter()}), TypeError, "a map of verdicts has"),
+        (lambda: tcp.dport.vmap({22: "accept"}), TypeError, "a map of verdicts has"),
+        (lambda: tcp.dport.map("ports"), TypeError, "takes the Set of a named map"),
+        (lambda: tcp.dport(broken()), ValueError, "is no INET_SERVICE"),
+        (lambda: meta.mark(1, mask="x"), ValueError, "'x' is no MARK"),
+        (lambda: meta.iifname("*"), None, ""),
+        (lambda: meta.iifname("a" * 15 + "*"), None, ""),
+        (lambda: meta.iifname("a" * 16 + "*"), ValueError, "is no IFNAME"),
+        (lambda: meta.iif("5-"), ValueError, "'' is no IFINDEX"),
+        (lambda: meta.mark("0-4294967296"), ValueError, "is no MARK"),
+    ],
+)
+def test_parts_that_cannot_be(make: Any, error: Any, message: str) -> None:
+    if error is None:
+        make()
+        return
+    with pytest.raises(error, match=message):
+        make()
+
+
+@pytest.mark.parametrize(
+    ("part", "error", "message"),
+    [
+        (tcp.dport([]), ValueError, "a set of a rule has keys"),
+        (tcp.dport.vmap({}), ValueError, "a set of a rule has keys"),
+        (tcp.dport([22, "ssh"]), ValueError, "'ssh' is no INET_SERVICE"),
+        (ip.saddr(["10.0.0.1", "::1"]), ValueError, "'::1' is no IPV4_ADDR"),
+        (ip.saddr(["10.0.0.0/8", None]), ValueError, "None is no IPV4_ADDR"),
+        (concat(ip.saddr, tcp.dport)([("10.0.0.1",)]), ValueError, "want 2 fields"),
+        (concat(ip.saddr, tcp.dport)(["10.0.0.1", 22]), ValueError, "want 2 fields"),
+        (tcp.dport.vmap({22: accept(), "20-30": build.drop()}), ValueError, "overlap"),
+        (object(), TypeError, "want an expression"),
+        ([accept()], TypeError, "want an expression"),
+    ],
+)
+def test_rules_that_cannot_be(part: Any, error: Any, message: str) -> None:
+    tx = nftables.Conn(nltest.dial(lambda requests: [])).transaction()
+    with pytest.raises(error, match=message):
+        tx.add_rule(CHAIN, tcp.dport({1, 2}), part)
+    assert len(tx) == 0  # sets without their rule would be refused by the kernel
+    with pytest.raises(ValueError, match="a place is another rule"):
+        tx.insert_rule(CHAIN, tcp.dport({1, 2}), before="first")  # type: ignore[arg-type]
+    assert len(tx) == 0

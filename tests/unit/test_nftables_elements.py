@@ -207,8 +207,8 @@ def test_arrays_of_bytes() -> None:
     both = memoryview(b"\1\2\3\4\0\x50\0\0").cast("B", (1, 8))
     assert made(a_set([IPV4, PORT]), both) == made(a_set([IPV4, PORT]), [("1.2.3.4", 80)])
     assert made(a_set([IPV4, PORT], interval=True), both) == made(a_set([IPV4, PORT], interval=True), [("1.2.3.4", 80)])
-    # Bytes are what they are in Python: a sequence of numbers.
-    assert made(a_set(PORT), b"\1\2") == made(a_set(PORT), [1, 2])
+    with pytest.raises(TypeError, match="not one key"):  # bytes are one
+        made(a_set(PORT), b"\1\2")
 
 
 def test_arrays_that_have_no_keys() -> None:
@@ -305,3 +305,127 @@ def test_repeats_are_found() -> None:
         assert repeat(of(*pairs, rng.choice(pairs)))
     with pytest.raises(TypeError, match="fields of the records"):
         repeats(of(), Set.name, Element.flags)
+
+
+class Raising:
+    """An iterator that ends with an error, after some keys."""
+
+    def __init__(self, *keys: Any) -> None:
+        self.keys = list(keys)
+
+    def __iter__(self) -> Raising:
+        return self
+
+    def __next__(self) -> Any:
+        if not self.keys:
+            raise RuntimeError("no more")
+        return self.keys.pop(0)
+
+
+class Changing(list[Any]):
+    """A list that shrinks while it is read."""
+
+    def __iter__(self) -> Any:
+        for key in self[:]:
+            self.clear()
+            yield key
+
+
+class Odd:
+    """What calls itself a number, and is none."""
+
+    def __index__(self) -> int:
+        raise RuntimeError("no number")
+
+
+def test_iterables_that_fail_or_change() -> None:
+    for of in (a_set(PORT), a_set(PORT, interval=True), a_set((PORT, PORT))):
+        key: Any = (1, 2) if of.key_len == 8 else 1
+        with pytest.raises(RuntimeError, match="no more"):
+            made(of, Raising(key, key))
+        assert made(of, Changing([key])) == made(of, [key])
+        with pytest.raises(RuntimeError, match="no number"):
+            made(of, [(1, Odd()) if of.key_len == 8 else Odd()])
+    keys: list[Any] = [1]
+
+    class Clearing:
+        def __index__(self) -> int:
+            keys.clear()
+            return 7
+
+    keys += [Clearing(), 9]
+    assert [one.key for one in made(a_set(PORT), keys)] == [b"\0\1", b"\0\7"]
+
+
+def test_records_of_elements_in_a_list() -> None:
+    elements = made(a_set(PORT), range(3000))
+    assert made(a_set(PORT), elements) == made(a_set(PORT), tuple(elements)) == elements
+    with pytest.raises(TypeError, match="want records of Element"):
+        made(a_set(PORT), [*elements, 5])
+    with pytest.raises(ValueError, match="is no INET_SERVICE"):
+        made(a_set(PORT), [5, *elements])
+    with pytest.raises(TypeError, match="of their own"):
+        made(a_set(PORT), elements, timeout=5)
+    assert made(a_set(PORT), []) == []
+    too_long = Element(key=b"1234", userdata=bytes(65000), key_end=bytes(600))
+    with pytest.raises(EncodeError, match="row 1: an attribute is longer"):
+        made(a_set(PORT), [elements[0], too_long])
+
+
+def test_arrays_of_other_layouts() -> None:
+    numpy = pytest.importorskip("numpy")
+    numbers_ = numpy.arange(1, 9, dtype=numpy.uint16)
+    wanted = made(a_set(PORT), range(1, 9))
+    for each in (
+        numbers_.astype(">u2"),
+        numbers_.astype("<u2"),
+        numbers_.astype(">i8"),
+        numpy.stack([numbers_, numbers_], axis=1)[:, 0],  # every second
+        numpy.repeat(numbers_, 3)[::3],
+    ):
+        assert made(a_set(PORT), each) == wanted
+    assert made(a_set(PORT), numbers_[::-1]) == wanted[::-1]
+    assert made(a_set(PORT, interval=True), numbers_[::-1]) == made(a_set(PORT, interval=True), ["1-8"])
+    rows = numpy.frombuffer(b"".join(one.key or b"" for one in wanted), dtype=numpy.uint8).reshape(8, 2)
+    for each in (rows, numpy.asfortranarray(rows), numpy.repeat(rows, 2, axis=0)[::2]):
+        assert made(a_set(PORT), each) == wanted
+    assert made(a_set(PORT), numpy.zeros(0, dtype=numpy.uint16)) == []
+    for wrong, error in (
+        (numpy.array(5, dtype=numpy.uint16), TypeError),
+        (numpy.zeros((2, 2, 2), dtype=numpy.uint8), TypeError),
+        (numpy.zeros((2, 3), dtype=numpy.uint8), TypeError),
+        (numpy.zeros(3), TypeError),
+        (numpy.zeros(3, dtype=bool), TypeError),
+        (numpy.zeros(3, dtype=[("a", "u1"), ("b", "u2")]), TypeError),
+        (numpy.array(["1"], dtype=object), (TypeError, ValueError, BufferError)),
+        (numpy.array([1, 65536], dtype=numpy.uint32), ValueError),
+        (numpy.array([-1], dtype=numpy.int8), ValueError),
+    ):
+        with pytest.raises(error):
+            made(a_set(PORT), wrong)
+    with pytest.raises(TypeError, match="an array of bytes with 8 columns"):
+        made(a_set((PORT, PORT)), numbers_)
+
+
+def test_intervals_of_host_order_keys_are_in_network_order() -> None:
+    numpy = pytest.importorskip("numpy")
+    of = a_set(MARK, interval=True)
+    wanted = [(1, False), (10, True), (256, False), (257, True)]
+    assert numbers(made(of, ["1-9", 256])) == wanted
+    assert numbers(made(of, numpy.array([256, *range(1, 10)], dtype=numpy.uint32))) == wanted
+    assert [one.key for one in entries_of(of, made(of, ["1-9", 256]))] == [KeyRange(1, 9), 256]
+    pairs = a_set((MARK, PORT), interval=True)
+    (one,) = made(pairs, [("1-9", 80)])
+    assert (one.key, one.key_end) == (b"\0\0\0\1\0\x50\0\0", b"\0\0\0\x09\0\x50\0\0")
+    assert [each.key for each in entries_of(pairs, [one])] == [(KeyRange(1, 9), 80)]
+    names = a_set(KeyType.IFNAME, interval=True)
+    assert [each.key for each in entries_of(names, made(names, ["lo", "eth*", "eth0"]))] == ["eth*", "lo"]
+
+
+ONES = [5, None, object(), 1.5, "10.0.0.1", b"\1\2", bytearray(2), {"a": 1}, {1: 2}, IPv4Network("10.0.0.0/30")]
+
+
+@pytest.mark.parametrize("keys", [*ONES, KeyRange("10.0.0.1", "10.0.0.2")])
+def test_what_is_no_collection_of_keys(keys: Any) -> None:
+    with pytest.raises((TypeError, ValueError)):
+        made(a_set(IPV4), keys)

@@ -1710,6 +1710,49 @@ def test_fields_are_not_to_be_changed() -> None:
             fields["x"] = "text"  # type: ignore[index]
 
 
+def test_replace_of_numbers_is_what_a_new_record_has() -> None:
+    class Inner(AttributeSet):
+        text = string(1)
+        number = u32(2)
+
+    class Outer(AttributeSet):
+        number = u32(1)
+        other = u16(2)
+        small = u8(3)
+        text = string(4)
+        inner = nested(5, Inner)
+        items = repeated((6, 1), Inner)
+
+    outer: Any = Outer
+    inner: Any = Inner
+    whole = {"number": 1, "text": "x", "inner": inner(text="y", number=3), "items": [inner(number=4), inner(text="z")]}
+    for values in ({}, {"number": 5}, {"other": 7}, whole):
+        for extra in (b"", (8).to_bytes(2, sys.byteorder) + (99).to_bytes(2, sys.byteorder) + b"lost"):
+            one = outer.decode(outer(**values).encode() + extra)
+            for changes in (
+                {},
+                {"number": 9},
+                {"number": None},
+                {"number": 0, "other": 65535},
+                {"other": None, "small": 3},
+            ):
+                found = one.replace(**changes)
+                assert found == outer(**{**values, **changes})
+                assert found.to_dict() == outer(**{**values, **changes}).to_dict()
+                assert found.unknown == ()
+                assert one == outer(**values)  # as before
+    part = outer(**whole).items[1]  # a view into another record
+    assert part.replace(number=6) == inner(text="z", number=6)
+    assert part == inner(text="z")
+    for wrong in (1 << 32, -1, "1", 1.5):
+        with pytest.raises((EncodeError, TypeError)):
+            one.replace(number=wrong)
+    with pytest.raises(TypeError):
+        one.replace(nothing=1)
+    with pytest.raises(EncodeError):
+        one.replace(number=1, small=256)
+
+
 def test_fields_of_another_class_are_refused() -> None:
     class Big(AttributeSet):
         one = u8(1)
@@ -1722,7 +1765,7 @@ def test_fields_of_another_class_are_refused() -> None:
     small = cls(one=1)
     for fields in (Big.__fields__, {"one": "text"}, {"z": Big.z}):
         cls.__fields__ = fields
-        for use in (repr, cls.to_dict, lambda r: r.replace(one=2), lambda _: cls(z=b"A" * 60000)):
+        for use in (repr, cls.to_dict, lambda r: r.replace(other=2), lambda _: cls(z=b"A" * 60000)):
             with pytest.raises((TypeError, KeyError)):
                 use(small)
 

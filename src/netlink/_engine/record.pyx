@@ -687,6 +687,37 @@ cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t 
     return 0
 
 
+cdef bint are_numbers_alone(Table table, dict fields) except -1:
+    """Whether these are numbers of attributes, and no field of the records depends on another one."""
+    cdef Field field
+    if table.set.wire_size:
+        return False
+    for name in fields:
+        field = <Field>table.fields.get(name)
+        if field is None or field.layout is not table or field.annex is not None or field.kind != NL_K_INT:
+            return False
+    for field in table.fields.values():
+        if field.is_late():
+            return False
+    return True
+
+
+cdef Record with_numbers(Record one, Table table, dict fields):
+    """A copy of the memory of a record, with other values for such fields."""
+    cdef Store store = Store.__new__(Store)
+    cdef Field field
+    cdef uint8_t *record
+    copy_record(store, &table.set, one.store, one.base, NULL, one.base - one.outer)
+    record = store.records.data
+    for name, value in fields.items():
+        field = <Field>table.fields[name]
+        if value is None:
+            record[field.presence + (field.bit >> 3)] &= ~(1 << (field.bit & 7))
+        else:
+            field.store_value(&table.set, store, record, value)
+    return outermost(type(one), table, store, record)
+
+
 cdef int encode_into(nl_area *out, object cls, Table table, Store store, const uint8_t *record) except -1:
     """Replace the bytes of an area by the payload of a record."""
     cdef nl_bytes bytes
@@ -790,8 +821,11 @@ cdef class Record:
         Attributes of unknown types are left out, as by `encode`. TypeError for an unknown field, EncodeError for a
         value that does not fit. `copy.replace` does the same.
         """
+        cdef Table table = self.checked_table()
         cdef dict values = {}
         cdef Field field
+        if are_numbers_alone(table, fields):
+            return with_numbers(self, table, fields)
         for name, field in type(self).__fields__.items():
             if name not in fields:
                 values[name] = field.load(self)

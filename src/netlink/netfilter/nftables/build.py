@@ -14,15 +14,16 @@ its ports, is added. Whatever is missing here is an expression of `expr`, which 
 from __future__ import annotations
 
 import socket
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal, TypeAlias
 
 from netlink.netfilter.nftables import expr
 from netlink.netfilter.nftables.expr import NatFlags, NatType, RejectCode, VerdictCode
 from netlink.netfilter.nftables.fields import ct, ether, icmp, icmpv6, ip, ip6, meta, protocol, tcp, th, udp
-from netlink.netfilter.nftables.keys import KeyRange, KeyType, ends_of
+from netlink.netfilter.nftables.keys import KeyRange, KeyType, ends_of, key_span
 from netlink.netfilter.nftables.records import Chain, Family, Set
-from netlink.netfilter.nftables.rule import Field, Part, Rejected, Value, concat, expressions_of
+from netlink.netfilter.nftables.rule import Field, Lookup, Part, Rejected, Value, concat, expressions_of
 
 __all__ = ["Field", "Part", "Value", "accept", "add", "concat", "continue_", "counter", "ct", "delete", "dnat", "drop"]
 __all__ += ["ether", "expressions_of", "goto", "icmp", "icmpv6", "ip", "ip6", "jump", "limit", "log", "masquerade"]
@@ -31,12 +32,21 @@ __all__ += ["meta", "notrack", "queue", "quota", "redirect", "reject", "return_"
 Address: TypeAlias = str | IPv4Address | IPv6Address | KeyRange
 Ports: TypeAlias = int | str | KeyRange
 
+_FROM_ZERO = Part((expr.wrap(expr.Counter()),))
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800}
 
 
-def _verdict(code: VerdictCode, chain: Chain | str | None = None) -> Part:
+@lru_cache
+def _verdict(code: VerdictCode, chain: str | None = None) -> Part:
+    verdict = expr.Verdict(code=code, chain=chain)
+    return Part((expr.wrap(expr.Immediate(dreg=expr.Register.VERDICT, verdict=verdict)),))
+
+
+def _name_of(chain: Chain | str) -> str:
     name = chain.name if isinstance(chain, Chain) else chain
-    return Part((expr.Immediate(dreg=expr.Register.VERDICT, verdict=expr.Verdict(code=code, chain=name)),))
+    if not isinstance(name, str) or not name:
+        raise TypeError(f"want a Chain with a name, or its name, not {chain!r}")
+    return name
 
 
 def accept() -> Part:
@@ -61,12 +71,12 @@ def return_() -> Part:
 
 def jump(chain: Chain | str) -> Part:
     """Go on in a chain of the table, and come back from its end."""
-    return _verdict(VerdictCode.JUMP, chain)
+    return _verdict(VerdictCode.JUMP, _name_of(chain))
 
 
 def goto(chain: Chain | str) -> Part:
     """Go on in a chain of the table, and do not come back."""
-    return _verdict(VerdictCode.GOTO, chain)
+    return _verdict(VerdictCode.GOTO, _name_of(chain))
 
 
 def reject(code: RejectCode = RejectCode.PORT_UNREACH, *, reset: bool = False) -> Part:
@@ -78,7 +88,9 @@ def reject(code: RejectCode = RejectCode.PORT_UNREACH, *, reset: bool = False) -
 
 def counter(packets: int = 0, bytes: int = 0) -> Part:  # noqa: A002
     """Count packets and bytes, from these on."""
-    return Part((expr.Counter(bytes=bytes or None, packets=packets or None),))
+    return (
+        _FROM_ZERO if not packets and not bytes else Part((expr.Counter(bytes=bytes or None, packets=packets or None),))
+    )
 
 
 def log(
@@ -105,6 +117,8 @@ def limit(
 
     over: match those beyond it instead.
     """
+    if per not in _SECONDS:
+        raise ValueError(f"per must be one of {', '.join(_SECONDS)}, not {per!r}")
     kind = expr.LimitType.PKT_BYTES if bytes else expr.LimitType.PKTS
     if burst is None and not bytes:
         burst = 5
@@ -124,6 +138,8 @@ def queue(number: int, last: int | None = None, *, bypass: bool = False, fanout:
     """
     flags = (expr.QueueFlags.BYPASS if bypass else 0) | (expr.QueueFlags.CPU_FANOUT if fanout else 0)
     total = (number if last is None else last) - number + 1
+    if total < 1:
+        raise ValueError(f"the last queue, {last}, is before the first, {number}")
     return Part((expr.Queue(num=number, total=total, flags=expr.QueueFlags(flags) if flags else None),))
 
 
@@ -156,12 +172,17 @@ def dnat(to: Address | Part, ports: Ports | None = None, *, flags: NatFlags | No
 
 def _nat(kind: NatType, to: Address | Part, ports: Ports | None, flags: NatFlags | None) -> Part:
     made, registers, flags = _translated(to, ports, flags)
-    if isinstance(to, Part):
-        six = to[-1].keys.data_type == KeyType.IPV6_ADDR
-    else:
-        six = ip_address(ends_of(to)[0]).version == 6
-    family = Family.IPV6 if six else Family.IPV4
+    family = Family.IPV6 if _type_of(to) == KeyType.IPV6_ADDR else Family.IPV4
     return Part((*made, expr.Nat(type=kind, family=family, **registers, flags=flags)))
+
+
+def _type_of(to: Address | Part) -> KeyType:
+    """The type of the addresses. TypeError for a part that is no map."""
+    if isinstance(to, Part):
+        if not isinstance(to[-1], Lookup) or not isinstance(to[-1].keys, Set):
+            raise TypeError(f"want an address, or a part of Field.map, not {to!r}")
+        return KeyType(to[-1].keys.data_type or 0)
+    return KeyType.IPV6_ADDR if ip_address(ends_of(to)[0]).version == 6 else KeyType.IPV4_ADDR
 
 
 def _translated(
@@ -170,16 +191,16 @@ def _translated(
     """What loads addresses and ports, the registers that these are in, and the flags with that of ports."""
     made: list[Any] = []
     registers: dict[str, int] = {}
-    datas: list[tuple[str, list[bytes]]] = []
+    datas: list[tuple[str, tuple[bytes, bytes]]] = []
     if isinstance(to, Part):
         made, registers = list(to), {"reg_addr_min": expr.Register.REG_1}
     elif to is not None:
-        datas.append(("reg_addr", [ip_address(end).packed for end in ends_of(to)]))
+        datas.append(("reg_addr", key_span(_type_of(to), to)))
     if ports is not None:
         flags = (flags or NatFlags(0)) | NatFlags.PROTO_SPECIFIED
-        datas.append(("reg_proto", [int(end).to_bytes(2, "big") for end in ends_of(ports)]))
+        datas.append(("reg_proto", key_span(KeyType.INET_SERVICE, ports)))
     for name, ends in datas:
-        for end, data in zip(("min", "max"), ends, strict=False):
+        for end, data in zip(("min", "max"), dict.fromkeys(ends), strict=False):
             registers[f"{name}_{end}"] = register = len(registers) + 1
             made.append(expr.Immediate(dreg=register, data=data))
     return made, registers, flags
@@ -205,6 +226,8 @@ def delete(of: Set, field: Field) -> Part:
 
 
 def _dynamic(op: expr.DynsetOp, to: Set, field: Field, each: tuple[Part, ...], timeout: float | None) -> Part:
+    if not isinstance(to, Set) or not isinstance(field, Field):
+        raise TypeError(f"want a Set and a Field, not {to!r} and {field!r}")
     wrapped = [expr.wrap(one) for part in each for one in part]
     several = len(wrapped) > 1
     change = expr.Dynset(

@@ -144,7 +144,7 @@ def _number(value: Any) -> int:
 def _packed(address: Any, value: Any) -> bytes:
     if isinstance(value, bool) or not isinstance(value, (int, bytes, address)):
         raise TypeError
-    packed: bytes = address(value).packed
+    packed: bytes = (value if isinstance(value, address) else address(value)).packed
     return packed
 
 

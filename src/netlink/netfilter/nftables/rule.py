@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, NamedTuple, TypeAlias
 
@@ -36,15 +37,16 @@ class Part(tuple[Any, ...]):
 
 
 class Equal(NamedTuple):
-    """A field that has a value. Neighbours in a header are compared at once."""
+    """A field that has a value. Neighbours in a header are compared at once. read: load, into a register."""
 
     load: Any
     data: bytes
+    read: expr.Expression
 
     def put(self, rule: list[Any], chain: Chain, added: Adder) -> None:
         if rule and isinstance(rule[-1], Equal) and rule[-1].meets(self):
             data = rule[-1].data + self.data
-            rule[-1] = Equal(rule[-1].load.replace(len=len(data)), data)
+            rule[-1] = equal(rule[-1].load.replace(len=len(data)), data)
         else:
             rule.append(self)
 
@@ -57,12 +59,24 @@ class Equal(NamedTuple):
         return (one.offset or 0) + len(self.data) == other.offset and size <= (_WORD if longer <= _WORD else _REGISTER)
 
 
-class Guard(NamedTuple):
+def equal(load: Any, data: bytes) -> Equal:
+    """A field that has a value, by the expression that reads it."""
+    return Equal(load, data, expr.wrap(load.replace(dreg=1)))
+
+
+# What tells the packets of IP in tables of the link layer.
+_PROTOCOLS = {
+    Family.IPV4: equal(expr.Meta(key=MetaKey.PROTOCOL), b"\x08\0"),
+    Family.IPV6: equal(expr.Meta(key=MetaKey.PROTOCOL), b"\x86\xdd"),
+}
+
+
+class Guard:
     """What a field needs of the packet. family: of the field, if it is one of IP."""
 
-    load: Any
-    data: bytes
-    family: int = 0
+    def __init__(self, load: expr.Meta, data: bytes, family: int = 0) -> None:
+        self._wanted = equal(load, data)
+        self._family = family
 
     def put(self, rule: list[Any], chain: Chain, added: Adder) -> None:
         wanted = self._of(chain.family or 0)
@@ -76,13 +90,13 @@ class Guard(NamedTuple):
 
     def _of(self, family: int) -> Equal | None:
         """The guard in a table of a family, if it needs one there."""
-        if not self.family or family == Family.INET:
-            inherent = family == Family.BRIDGE and self.load.key == MetaKey.IFTYPE
-            return None if inherent else Equal(self.load, self.data)
+        if not self._family or family == Family.INET:
+            inherent = family == Family.BRIDGE and self._wanted.load.key == MetaKey.IFTYPE
+            return None if inherent else self._wanted
         if family in {Family.BRIDGE, Family.NETDEV}:
-            return Equal(expr.Meta(key=MetaKey.PROTOCOL), b"\x08\0" if self.family == Family.IPV4 else b"\x86\xdd")
-        if family != self.family:
-            raise ValueError(f"a table of {Family(family).name} has no packets of {Family(self.family).name}")
+            return _PROTOCOLS[Family(self._family)]
+        if family != self._family:
+            raise ValueError(f"a table of {Family(family).name} has no packets of {Family(self._family).name}")
         return None
 
 
@@ -115,8 +129,10 @@ class Lookup(NamedTuple):
 
     def _anonymous(self, chain: Chain) -> Set:
         """The set of the rule for its keys."""
+        if not self.keys:
+            raise ValueError("a set of a rule has keys: without any, no packet would match")
         types = [type_ for type_, _ in self.field.fields]
-        rows = [key if len(types) > 1 else (key,) for key in self.keys]
+        rows: list[Any] = [key if len(types) > 1 and isinstance(key, tuple) else (key,) for key in self.keys]
         interval = any(is_interval(type_, key) for row in rows for type_, key in zip(types, row, strict=False))
         name, data = ("__map%d", expr.Verdict) if isinstance(self.keys, Mapping) else ("__set%d", None)
         of = make_set(chain.family or 0, chain.table or "", name, types, data=data, interval=interval)
@@ -133,6 +149,7 @@ class Field:
         self.fields: tuple[tuple[KeyType, Any], ...] = ((type, load),)
         self.guards = guards
         self._flags = flags
+        self._read = expr.wrap(load.replace(dreg=1))
 
     def __call__(self, value: Value, *, mask: int | None = None) -> Part:
         """Packets with a value, or one of several. The name of an interface may end with `*`. mask: bits that count.
@@ -147,12 +164,17 @@ class Field:
 
     def vmap(self, verdicts: Set | Mapping[Any, Part]) -> Part:
         """A verdict for each key: a named map, or a mapping of keys to `accept()`, `jump("chain")` and the like."""
+        of: Any = verdicts
         if isinstance(verdicts, Mapping):
-            verdicts = {key: part[0].verdict for key, part in verdicts.items()}
-        return Part((*self.guards, Lookup(self, verdicts, expr.Register.VERDICT)))
+            of = {key: _verdict_of(part) for key, part in verdicts.items()}
+        elif not isinstance(verdicts, Set):
+            raise TypeError(f"vmap takes the Set of a named map, or a mapping, not {verdicts!r}")
+        return Part((*self.guards, Lookup(self, of, expr.Register.VERDICT)))
 
     def map(self, of: Set) -> Part:
         """The value that a named map has for the packet: for `set`, `dnat` and `snat`."""
+        if not isinstance(of, Set):
+            raise TypeError(f"map takes the Set of a named map, not {of!r}")
         return Part((*self.guards, Lookup(self, of, expr.Register.REG_1)))
 
     def set(self, value: Key | Field | Part) -> Part:
@@ -196,18 +218,18 @@ class Field:
         ((type_, load),) = self.fields
         if mask is not None:
             masked = _masked(key_bytes(type_, mask)).replace(op=expr.BitwiseOp.MASK_XOR)
-            return [load.replace(dreg=1), masked, _cmp(op, key_bytes(type_, value))]
+            return [self._read, masked, _cmp(op, key_bytes(type_, value))]
         if self._flags and op == CmpOp.EQ:
             data = key_bytes(type_, value)
-            return [load.replace(dreg=1), _masked(data), _cmp(CmpOp.NEQ, bytes(len(data)))]
+            return [self._read, _masked(data), _cmp(CmpOp.NEQ, bytes(len(data)))]
         if not is_interval(type_, value):
             data = key_bytes(type_, value)
-            return [Equal(load, data)] if op == CmpOp.EQ else [load.replace(dreg=1), _cmp(op, data)]
+            return [Equal(load, data, self._read)] if op == CmpOp.EQ else [self._read, _cmp(op, data)]
         first, last = key_span(type_, value)
         if isinstance(value, (IPv4Network, IPv6Network)) or (isinstance(value, str) and "/" in value):
             return self._network(op, first, last)
         if type_ is KeyType.IFNAME and isinstance(value, str):  # the begin of names
-            return [load.replace(dreg=1), _cmp(op, first.rstrip(b"\0"))]
+            return [self._read, _cmp(op, first.rstrip(b"\0"))]
         return [*self.loads(interval=True), expr.Range(sreg=1, op=expr.RangeOp(op), from_data=first, to_data=last)]
 
     def _network(self, op: CmpOp, first: bytes, last: bytes) -> list[Any]:
@@ -220,11 +242,23 @@ class Field:
         if prefix and prefix % 8 == 0:  # some of the address is read
             return [load.replace(dreg=1, len=prefix // 8), _cmp(op, first[: prefix // 8])]
         mask = ((1 << length * 8) - 1 ^ rest).to_bytes(length, "big")
-        return [load.replace(dreg=1), _masked(mask), _cmp(op, first)]
+        return [self._read, _masked(mask), _cmp(op, first)]
+
+
+def _verdict_of(part: Any) -> expr.Verdict:
+    one = part[0].data if isinstance(part, Part) and isinstance(part[0], expr.Expression) else None
+    if not isinstance(one, expr.Immediate) or one.verdict is None:
+        raise TypeError(f"a map of verdicts has accept(), drop(), jump() and the like, not {part!r}")
+    return one.verdict
 
 
 def _cmp(op: CmpOp, data: bytes) -> expr.Cmp:
     return expr.Cmp(sreg=1, op=op, data=data)
+
+
+@lru_cache(1024)
+def _is(data: bytes) -> expr.Expression:
+    return expr.wrap(_cmp(CmpOp.EQ, data))
 
 
 def _masked(mask: bytes) -> expr.Bitwise:
@@ -249,7 +283,7 @@ def expressions_of(chain: Chain, parts: Iterable[Any], added: Adder) -> Iterator
                 rule.append(one)
     for one in rule:
         if isinstance(one, Equal):
-            yield expr.wrap(one.load.replace(dreg=1))
-            yield expr.wrap(_cmp(CmpOp.EQ, one.data))
+            yield one.read
+            yield _is(one.data)
         else:
             yield expr.wrap(one)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from netlink.netfilter.nftables._elements import Payloads
@@ -17,6 +18,7 @@ from netlink.netfilter.nftables.expr import AnyExpression, ObjectType, Verdict, 
 from netlink.netfilter.nftables.keys import (
     KEY_FORMS,
     Key,
+    KeyRange,
     KeyType,
     key_bytes,
     key_length,
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Entry", "Keys", "comment", "entries_of", "make_set", "payloads_of"]
 
 
-Keys: TypeAlias = "Iterable[Key] | Mapping[Any, Any] | Batch[Element] | Buffer"
-"""Keys of a set, or keys and values of a map; or elements, as `Conn.elements` reads them. An array, such as one of
+Keys: TypeAlias = "Iterable[Key | Element] | Mapping[Any, Any] | Batch[Element] | Buffer"
+"""Keys of a set, or keys and values of a map; or elements, such as `Conn.elements` reads. An array, such as one of
 NumPy, has integers, in any byte order that its type tells, or a row of the bytes of each key, as the kernel has it."""
 
 
@@ -51,6 +53,7 @@ class Entry(NamedTuple):
     element: Element
 
 
+_SINGLE = (str, bytes, bytearray, KeyRange, IPv4Network, IPv6Network)  # keys that can be iterated over
 _VERDICT = 0xFFFFFF00  # the data type of verdicts, linux/netfilter/nf_tables.h
 _ADDRESSES = {KeyType.IPV4_ADDR: "4", KeyType.IPV6_ADDR: "6"}
 _TYPE_BITS = 6  # of a field's type in that of a concatenation
@@ -142,17 +145,19 @@ def payloads_of(
     timeout: float | None = None,
     remark: str | None = None,
 ) -> list[bytes]:
-    """The payloads of requests about elements of a set: for keys, for keys and values of a map, or for a batch of
+    """The payloads of requests about elements of a set: for keys, for keys and values of a map, or for records of
     elements. Intervals are merged where they meet or overlap, if they have the same value. ValueError for intervals of
     a map that overlap with different values.
     """
+    if isinstance(keys, _SINGLE):
+        raise TypeError(f"want a list of keys or the like, not one key, {keys!r}")
     made = Payloads(
         ElementList.elements, ElementList(family=of.family, table=of.table, set=of.name, set_id=of.id).encode()
     )
-    if isinstance(keys, Batch):
+    if isinstance(keys, Batch) or (isinstance(keys, (list, tuple)) and keys and isinstance(keys[0], Element)):
         if timeout is not None or remark is not None:
-            raise TypeError("elements of a batch have timeouts and comments of their own")
-        made.add_records(cast("Batch[Element]", keys))
+            raise TypeError("Element records have timeouts and comments of their own")
+        made.add_records(cast("Iterable[Element]", keys))
         return made.payloads()
     types = _types_of(of)
     flags = _flags(of)

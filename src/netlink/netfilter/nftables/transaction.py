@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
 from netlink import Header, Message
@@ -27,7 +28,7 @@ from netlink.netfilter.nftables.sets import comment, payloads_of
 from netlink.schema import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Generator
+    from collections.abc import Awaitable, Callable, Generator
 
     from netlink.aio import AsyncConn
     from netlink.conn import Conn as NetlinkConn
@@ -41,6 +42,10 @@ __all__ = ["Failure", "Transaction", "TransactionError"]
 _R = TypeVar("_R", Table, Chain, Rule, Set, ElementList, Object, Flowtable)
 
 _BEGIN, _FIRST = 0, 1  # numbers of messages in a batch
+# As plain numbers, which are quicker to join.
+_CREATE, _EXCL, _APPEND, _REPLACE, _ECHO = map(
+    int, (HeaderFlags.CREATE, HeaderFlags.EXCL, HeaderFlags.APPEND, HeaderFlags.REPLACE, HeaderFlags.ECHO)
+)
 
 HINTS = {
     errno.ENOENT: "there is no such object, or it names one that is not there",
@@ -152,18 +157,18 @@ class Transaction(Generic[C]):
 
         Returns the record with its `id`, if it is a rule or set without one.
         """
-        return self._new(one, HeaderFlags.CREATE, after=after)
+        return self._new(one, _CREATE, after=after)
 
     def create(self, one: _R) -> _R:
         """Add an object or elements. It is a failure (EEXIST) if it is there already."""
-        return self._new(one, HeaderFlags.CREATE | HeaderFlags.EXCL)
+        return self._new(one, _CREATE | _EXCL)
 
     def insert(self, rule: Rule, *, before: Rule | int | None = None) -> Rule:
         """Add a rule as the first of its chain, or before another one: before is that rule, or its handle."""
         if not isinstance(rule, Rule):
             raise TypeError(f"insert takes a Rule, not {rule!r}")
         rule = self._named(rule)
-        return self._add(Command.NEWRULE, HeaderFlags.CREATE, rule, _placed(rule, before))
+        return self._add(Command.NEWRULE, _CREATE, rule, _placed(rule, before))
 
     def replace(self, rule: Rule) -> Rule:
         """Put a rule in the place of the one with its `handle`. The new one has another handle."""
@@ -171,7 +176,7 @@ class Transaction(Generic[C]):
             raise TypeError(f"replace takes a Rule, not {rule!r}")
         if not rule.handle:
             raise ValueError("replace needs a rule with the handle of the one that it replaces")
-        return self._add(Command.NEWRULE, HeaderFlags.REPLACE, rule, rule)
+        return self._add(Command.NEWRULE, _REPLACE, rule, rule)
 
     def add_rule(
         self, chain: Chain, *parts: Part | AnyExpression | Expression, after: Rule | int | None = None, remark: str = ""
@@ -181,7 +186,7 @@ class Transaction(Generic[C]):
         chain: a record with family, table and name. Sets of keys become sets of the rule, which are changes of their
         own before it. remark: a comment. ValueError for values that fields cannot have.
         """
-        return self.add(self._built(chain, parts, remark), after=after)
+        return self._built(chain, parts, remark, self.add, after=after)
 
     def insert_rule(
         self,
@@ -191,19 +196,29 @@ class Transaction(Generic[C]):
         remark: str = "",
     ) -> Rule:
         """`add_rule`, but as the first rule of its chain, or before another one."""
-        return self.insert(self._built(chain, parts, remark), before=before)
+        return self._built(chain, parts, remark, self.insert, before=before)
 
-    def _built(self, chain: Chain, parts: tuple[Any, ...], remark: str) -> Rule:
+    def _built(
+        self, chain: Chain, parts: tuple[Any, ...], remark: str, put: Callable[..., Any], **place: Rule | int | None
+    ) -> Rule:
+        """Make a rule and put it into the transaction: with its sets, or if it fails without them."""
         if not isinstance(chain, Chain) or not (chain.family and chain.table and chain.name):
             raise ValueError(f"a rule is for a Chain with family, table and name, not {chain!r}")
-        expressions = list(expressions_of(chain, parts, self._filled))
-        return Rule(
-            family=chain.family,
-            table=chain.table,
-            chain=chain.name,
-            expressions=expressions,
-            userdata=comment(remark) if remark else None,
-        )
+        changes, messages = len(self._changes), len(self._messages)
+        try:
+            rule = Rule(
+                family=chain.family,
+                table=chain.table,
+                chain=chain.name,
+                expressions=list(expressions_of(chain, parts, self._filled)),
+                userdata=comment(remark) if remark else None,
+                id=self._next_id(),
+            )
+            put(rule, **place)
+            return rule
+        except BaseException:
+            del self._changes[changes:], self._messages[messages:], self._rows[messages:]
+            raise
 
     def _filled(self, of: Set, keys: Keys) -> Set:
         of = self.add(of)
@@ -222,14 +237,14 @@ class Transaction(Generic[C]):
 
         of: the whole record, as `sets` or `get` return it, or of `make_set`. keys: of an interval set also networks and
         ranges, which are merged where they meet or overlap; an array of integers, such as one of NumPy, or of bytes
-        with a row for each key; or a batch of `Element` records, as `Conn.elements` returns it, with all that they
-        have. values: of a map, addresses and numbers, `Verdict` or names of objects. timeout: seconds, if the set has
-        timeouts. remark: a comment of each.
+        with a row for each key; or `Element` records, in a list or in a batch, as `Conn.elements` returns it, with all
+        that they have. values: of a map, addresses and numbers, `Verdict` or names of objects. timeout: seconds, if the
+        set has timeouts. remark: a comment of each.
 
         The transaction fails with EEXIST if an interval overlaps one of the set, and with ENFILE if the set is full.
         ValueError for a key that is none of the set's type, and for a record without types.
         """
-        self._elements(Command.NEWSETELEM, HeaderFlags.CREATE, payloads_of(of, keys, timeout=timeout, remark=remark))
+        self._elements(Command.NEWSETELEM, _CREATE, payloads_of(of, keys, timeout=timeout, remark=remark))
 
     def delete_elements(self, of: Set, keys: Keys) -> None:
         """Delete elements of a set by their keys, or of a map by keys and values. ENOENT if one is not there.
@@ -281,27 +296,28 @@ class Transaction(Generic[C]):
         one = self._named(one)
         if not isinstance(one, Rule):
             return self._add(new, flags, one, one)
-        self._add(new, flags | HeaderFlags.APPEND, one, _placed(one, after))
+        self._add(new, flags | _APPEND, one, _placed(one, after))
         return one
 
     def _named(self, one: _R) -> _R:
         """A rule or set with an id, unique in the transaction; others as they are."""
-        if not isinstance(one, (Rule, Set)) or one.id is not None:
-            return one
+        return one.replace(id=self._next_id()) if isinstance(one, (Rule, Set)) and one.id is None else one
+
+    def _next_id(self) -> int:
         self._ids += 1
-        return one.replace(id=self._ids)
+        return self._ids
 
     def _add(self, command: Command, flags: int, one: _R, sent: Record) -> _R:
         """Note a change. one: the object; sent: the record of the request."""
         if self._echo and isinstance(one, tuple(_KINDS)) and command == _KINDS[type(one)].new:
-            flags |= 0 if isinstance(one, ElementList) else HeaderFlags.ECHO
+            flags |= 0 if isinstance(one, ElementList) else _ECHO
         self._note(command, flags, one, _split(sent) if isinstance(sent, ElementList) else [sent.encode()])
         return one
 
     def _note(self, command: Command, flags: int, one: Record | None, payloads: list[bytes]) -> None:
         if self._done:
             raise ValueError("the transaction was committed: begin another one")
-        header = Header(type=command, flags=HeaderFlags.REQUEST | flags)
+        header = _header(command, flags)
         self._messages += [Message(header, payload) for payload in payloads]
         self._rows += [len(self._changes)] * len(payloads)
         self._changes.append(_Change(command, one))
@@ -434,6 +450,12 @@ class Transaction(Generic[C]):
 _DECLARATIONS: dict[int, type[Record]] = {command: kind for kind, commands in _KINDS.items() for command in commands}
 
 
+@lru_cache
+def _header(command: int, flags: int) -> Header:
+    """The header of a change: many are of one kind."""
+    return Header(type=command, flags=HeaderFlags.REQUEST | flags)
+
+
 def _bound(kind: int, generation: int | None = None) -> Message:
     """The begin or the end of a batch. The subsystem of its changes is in `res_id`."""
     bound = nfnetlink.BatchBound(res_id=NetfilterSubsystem.NFTABLES, generation=generation)
@@ -478,7 +500,7 @@ def _identified(one: Any) -> Any:
 def _placed(rule: Rule, at: Rule | int | None) -> Rule:
     """A rule with the position of another one: its handle, or its id in the transaction."""
     if at is None:
-        return rule.replace(handle=None)
+        return rule if rule.handle is None else rule.replace(handle=None)
     if isinstance(at, int):
         return rule.replace(handle=None, position=at)
     if not isinstance(at, Rule) or (not at.handle and at.id is None):
