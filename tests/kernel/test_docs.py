@@ -24,6 +24,7 @@ import pytest
 
 import netns
 from kernel.test_ipvs import require_ipvs
+from kernel.test_l2tp import require_l2tp
 from kernel.test_wireguard import require_wireguard
 from kernel.test_xfrm import require_esp
 from netlink import Family, OpError, audit, connector, dial, route, xfrm, ynl
@@ -252,6 +253,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "nfqueue.md": queues,
     "ipsec.md": gateways,
     "ipvs.md": require_ipvs,
+    "l2tp.md": require_l2tp,
     "index.md": lambda: flows(3),
     "performance.md": lambda: flows(300),
     "processes.md": first_namespaces,

@@ -45,6 +45,7 @@ PROGRAMS = {
     "table_mirror": ["--port", "0"],
     "container_network": [],
     "load_balancer": ["192.0.2.1:80", "127.0.0.1:9"],
+    "l2tp_link": ["127.0.0.1", "127.0.0.2"],
     "wireguard_up": [os.devnull],
     "route_reflector": [str(EXAMPLES / "route_reflector.routes")],
 }

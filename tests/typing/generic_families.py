@@ -8,7 +8,7 @@ from typing import Never, assert_type
 from netlink import Conn, Overrun
 from netlink.aio import AsyncConn
 from netlink.family import Call
-from netlink.generic import ipvs, mptcp_pm, quota, taskstats, tcp_metrics, wireguard
+from netlink.generic import ipvs, l2tp, mptcp_pm, quota, taskstats, tcp_metrics, wireguard
 from netlink.generic.taskstats import Flags, Stats, TaskStats, Timespec
 from netlink.schema import Batch
 from netlink.stream import Stream
@@ -148,3 +148,25 @@ async def balancer_async() -> None:
     async with ipvs.dial_async() as vs:
         assert_type(await vs.services(), Batch[ipvs.Service])
         assert_type(await vs.destinations(ipvs.Service(af=2, fwmark=1)), Batch[ipvs.Destination])
+
+
+def links_over_ip() -> None:
+    with l2tp.dial() as l2:
+        assert_type(l2, l2tp.Conn[Conn])
+        assert_type(l2.tunnels(), Batch[l2tp.Tunnel])
+        assert_type(l2.sessions(), Batch[l2tp.Session])
+        assert_type(l2.get_tunnel(conn_id=1), l2tp.Tunnel)
+        assert_type(l2.get_session(ifname="l2tp0"), l2tp.Session)
+        assert_type(l2.create_tunnel(l2tp.Tunnel(conn_id=1, saddr="::1")), None)
+        assert_type(l2.calls.create_session(l2tp.Session(cookie=b"1234")), Call[None])
+        assert_type(l2.delete_tunnel(conn_id=1), None)
+        l2.get_tunnel(ifname="l2tp0")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
+        for event in l2.listen():
+            assert_type(event, l2tp.Tunnel | l2tp.Session)
+            assert_type(event.event, l2tp.Command | None)
+
+
+async def links_over_ip_async() -> None:
+    async with l2tp.dial_async() as l2:
+        assert_type(await l2.sessions(), Batch[l2tp.Session])
+        assert_type(await l2.create_session(l2tp.Session(conn_id=1)), None)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from netlink import OpError
-from netlink.generic import mptcp_pm, quota, tcp_metrics, wireguard
+from netlink.generic import l2tp, mptcp_pm, quota, tcp_metrics, wireguard
 from netlink.generic.ipvs import records as ipvs
 from netlink.generic.mptcp_pm import Address, AddressFlags, Endpoint, Event, EventFlags, EventType, Limits, Subflow
 from netlink.generic.quota import QuotaType, QuotaWarning, WarningType
@@ -58,11 +58,14 @@ HEADERS: list[tuple[ModuleType, list[str], str]] = [
         r"|IP_VS_(SVC_F|STATE|CONN_F_TUNNEL_TYPE|TUNNEL_ENCAP_FLAG)_\w+"
         r"|IP_VS_CONN_F_(MASQ|LOCALNODE|TUNNEL|DROUTE|BYPASS)",
     ),
+    (l2tp, ["linux/l2tp.h"], r"L2TP_(CMD|ATTR|PWTYPE|ENCAPTYPE|L2SPECTYPE)_\w+"),
     (wireguard, ["linux/wireguard.h"], r"WG_CMD_\w+|WG(DEVICE|PEER|ALLOWEDIP)_[AF]_\w+"),
 ]
 NOT_DECLARED = re.compile(
     r".*_(UNSPEC|MAX|PAD|GRP_NAME)|TASKSTATS_TYPE_NULL|QUOTA_NL_[AC]_MAX|MPTCP_PM_ADDR_FLAGS_MASK|MPTCP_PM_ENDPOINT_ADDR"
     r"|IP_VS_SVC_F_SCHED_\w+|IP_VS_TUNNEL_ENCAP_FLAG_NOCSUM"
+    # The kernel neither sends nor reads these.
+    r"|L2TP_ATTR_(NONE|OFFSET|DATA_SEQ|L2SPEC_LEN|VLAN_ID|MTU|MRU|STATS_NONE)"
 )
 
 
