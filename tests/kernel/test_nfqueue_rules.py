@@ -7,6 +7,7 @@ import shutil
 import socket
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -150,6 +151,57 @@ def test_a_verdict_changes_the_flow(pair: Pair) -> None:
         pair.send(b"third")
         queue.drop(next(queue), ct=Flow(mark=7))
         assert (flow_to(PORT).mark, queue.refused) == (7, {})
+    assert pair.got() == [b"first", b"second"]
+
+
+def labels(*bits: int) -> bytes:
+    return sum(1 << bit for bit in bits).to_bytes(16, "little")
+
+
+@pytest.mark.skipif(sys.byteorder != "little", reason="labels are words in host byte order")
+def test_a_verdict_labels_the_flow(pair: Pair) -> None:
+    netns.require_conntrack()
+    make(chain("input", f"udp dport {PORT} ct label set 1", f"udp dport {PORT} queue num {NUMBER}"))
+    with with_flows() as queue:
+        pair.send(b"first")
+        packet = next(queue)
+        assert packet.ct is not None
+        assert packet.ct.labels == labels(1)
+        queue.accept(packet, ct=Flow(labels=labels(2, 100), labels_mask=labels(1, 2, 3, 100)))
+        assert flow_to(PORT).labels == labels(2, 100)
+        pair.send(b"second")
+        packet = next(queue)
+        assert packet.ct is not None
+        assert packet.ct.labels == labels(1, 2, 100)
+        queue.accept(packet, ct=Flow(labels=labels(3)))
+        assert flow_to(PORT).labels == labels(3)
+        assert queue.refused == {}
+    assert pair.got() == [b"first", b"second"]
+
+
+def test_a_verdict_takes_a_helper_away(pair: Pair) -> None:
+    """And cannot set another one: the kernel would ignore it, and the mark with it."""
+    netns.require_conntrack()
+    make_helper("tftp", "udp")
+    make(
+        chain("output", f'udp dport {PORT} ct helper set "h"'),
+        chain("output", f"udp dport {PORT} queue num {NUMBER}", priority=10),
+    )
+    with with_flows() as queue:
+        pair.send(b"first")
+        packet = next(queue)
+        assert packet.ct is not None
+        assert packet.ct.helper == "tftp"
+        for which in (packet, packet.id or 0):
+            with pytest.raises(ValueError, match="cannot get the helper 'ftp'"):
+                queue.accept(which, ct=Flow(helper="ftp", mark=1))
+        queue.accept(packet, ct=Flow(helper="tftp", mark=1))
+        flow = flow_to(PORT)
+        assert (flow.helper, flow.mark) == ("tftp", 1)
+        pair.send(b"second")
+        queue.accept(next(queue), ct=Flow(helper="", mark=2))
+        flow = flow_to(PORT)
+        assert (flow.helper, flow.mark, queue.refused) == (None, 2, {})
     assert pair.got() == [b"first", b"second"]
 
 

@@ -545,10 +545,11 @@ cdef class Verdicts(BatchOutlet):
             or checksums=True. A packet that becomes longer than 65,535 bytes, or shorter than its IP header, is
             dropped by the kernel, which does not say so.
         checksums: set lengths and checksums of the payload, as `fix_checksums`.
-        ct: a `conntrack.Flow` whose timeout, status, mark (with mark_mask), labels (with labels_mask) and helper become
-            those of the packet's flow. Kernels do not report errors in it. An empty one, `Flow()`, has the kernel
-            adjust the sequence numbers of TCP behind a payload of another length, in a flow with NAT that had a helper
-            before it had NAT. OpError (EOPNOTSUPP) if the kernel cannot.
+        ct: a `conntrack.Flow` whose timeout, status, mark (with mark_mask) and labels (with labels_mask) become those
+            of the packet's flow; an empty helper, "", takes its helper away. Kernels do not report errors in it. A flow
+            has room for labels if a rule of its network namespace sets labels when it begins. An empty one, `Flow()`,
+            has the kernel adjust the sequence numbers of TCP behind a payload of another length, in a flow with NAT
+            that had a helper before it had NAT. OpError (EOPNOTSUPP) if the kernel cannot.
         expect: a `conntrack.Expect` for the flow; only with ct.
         vlan, l2hdr: the VLAN tag, and the link-layer header, in the bridge family. The header keeps its length.
         acknowledge: wait for the kernel's answer to one verdict, and raise OpError if it is refused: FileNotFoundError

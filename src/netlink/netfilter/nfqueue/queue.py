@@ -165,7 +165,8 @@ class Queue(Stream[Packet, Never], Verdicts[Packet, Never]):
                 raise ValueError(f"l2hdr must have {len(packet.l2hdr)} bytes as before, not {len(l2hdr)}")
         if isinstance(vlan, VLAN) and (vlan.proto is None or vlan.tci is None):
             raise ValueError("a vlan needs both proto and tci: the kernel would drop the packet")
-        if ct is not None:
+        if isinstance(ct, Flow):
+            _check_helper(packet, ct)
             self._need("ct", _sets_flows, "the kernel ignores ct= without CONFIG_NETFILTER_NETLINK_GLUE_CT")
         decision = Decision(ct=ct, expect=expect, vlan=vlan, l2hdr=l2hdr)  # type: ignore[arg-type]
         return decision.encode()[len(NfGenMsg().encode()) :]
@@ -181,6 +182,16 @@ class Queue(Stream[Packet, Never], Verdicts[Packet, Never]):
             if not able:
                 raise OpError("verdict", OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP)), hint=missing)
             self._able.add(ability)
+
+
+def _check_helper(packet: object, ct: Flow) -> None:
+    """Raise for a helper that the kernel does not give to a flow: it heeds no labels and no mark then, either."""
+    has = packet.ct.helper if isinstance(packet, Packet) and packet.ct is not None else None
+    if ct.helper and ct.helper != has:
+        raise ValueError(
+            f"a flow that exists cannot get the helper {ct.helper!r}: a verdict can only take one away (''); "
+            "set it by a rule"
+        )
 
 
 def _sets_flows(config: NetlinkConfig, number: int) -> bool:
