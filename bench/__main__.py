@@ -71,8 +71,7 @@ def main() -> int:
     for i, workload in enumerate(chosen, 1):
         say = Progress(f"[{i}/{len(chosen)}] {workload.name}")
         if options.only:
-            kept = [c for c in workload.contenders if options.only in c.label or c.label == workload.limit]
-            workload = workload.only(kept)
+            workload = workload.only(options.only)
         try:
             result = run_workload(workload, rounds, say)
         except MissingError as reason:

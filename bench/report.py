@@ -34,6 +34,8 @@ limit, C libraries, Go, Rust, and other Python. Less is better everywhere. A pee
 - Contenders take turns, A B C A B C, with one round before that does not count. The tables have median, least and
   most; a ratio is the median of the ratios of each round to the limit's run in the same round. CPU times are means, in
   nanoseconds for each item; the kernel shares them out between user and kernel by samples, their sum is exact.
+- A program that does its work once meets memory that nobody has touched, its own and the kernel's. "Again" is what the
+  same takes once that is over; its ratio is to a limit that goes on, too, where the table has one.
 - Everything happens in private network namespaces on one machine. The kernel does its part of the work inside the
   receiving call, so the limit has the kernel's time in it, and a ratio says what a contender adds.
 - Memory is touched and freed before each round. A virtual machine's host may take back what nobody uses for some

@@ -12,11 +12,12 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 # A contender that has had so many seconds has no further round: some peers take minutes for what takes others one.
@@ -39,12 +40,17 @@ class Round:
 
 @dataclass(frozen=True)
 class Contender:
-    """One way to do the work: a program and its arguments. what: what it does and does not do, in a few words."""
+    """One way to do the work: a program and its arguments.
+
+    what: what it does and does not do, in a few words. limit: whose figures its own are compared with, if it is not
+    the workload's limit.
+    """
 
     label: str
     program: str
     arguments: tuple[str, ...]
     what: str = ""
+    limit: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,9 +64,11 @@ class Workload:
     contenders: Sequence[Contender]
     prepare: Callable[[], AbstractContextManager[Callable[[Contender], Round]]]
 
-    def only(self, contenders: Sequence[Contender]) -> Workload:
-        """The same with some of its contenders."""
-        return replace(self, contenders=contenders)
+    def only(self, text: str) -> Workload:
+        """The same with those contenders whose labels contain a text, and with what they are compared with."""
+        kept = [c for c in self.contenders if text in c.label]
+        wanted = {self.limit, *(c.label for c in kept), *(c.limit for c in kept)}
+        return replace(self, contenders=[c for c in self.contenders if c.label in wanted])
 
 
 def interleave(
@@ -102,8 +110,10 @@ def spread(values: Iterable[float]) -> dict[str, float]:
     return {"median": statistics.median(known), "min": min(known), "max": max(known)}
 
 
-def summarise(taken: dict[str, list[Round]], limit: str | None) -> dict[str, dict[str, Any]]:
-    """By label: the values' spread, mean CPU times, and how many times the limit's they are.
+def summarise(
+    taken: dict[str, list[Round]], limit: str | None, limits: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, dict[str, Any]]:
+    """By label: the values' spread, mean CPU times, and how many times the limit's they are. limits: others, by label.
 
     The ratio is the median of those of each round to the limit's run of the same round, so that what is slow for a
     while is slow on both sides. That of CPU time, of all rounds, is the one to look at where others use the machine.
@@ -117,10 +127,11 @@ def summarise(taken: dict[str, list[Round]], limit: str | None) -> dict[str, dic
             "rounds": len(rounds),
             "extra": {name: statistics.median(r.extra[name] for r in rounds) for name in rounds[-1].extra},
         }
-        if limit is not None and limit in taken:
-            pairs = zip(rounds, taken[limit], strict=False)
+        least = taken.get(limits.get(label, limit or ""))
+        if least is not None:
+            pairs = zip(rounds, least, strict=False)
             rows[label]["ratio"] = spread(mine.value / theirs.value for mine, theirs in pairs)
-            if floor := statistics.fmean(r.user + r.sys for r in taken[limit]):
+            if floor := statistics.fmean(r.user + r.sys for r in least):
                 rows[label]["cpu_ratio"] = (rows[label]["user"] + rows[label]["sys"]) / floor
     return rows
 
@@ -149,7 +160,7 @@ def run_workload(workload: Workload, rounds: int, say: Callable[[str], None]) ->
         "title": workload.title,
         "unit": workload.unit,
         "limit": workload.limit if workload.limit in taken else None,
-        "cases": summarise(taken, workload.limit),
+        "cases": summarise(taken, workload.limit, {c.label: c.limit for c in workload.contenders if c.limit}),
         "skipped": skipped,
         "what": {c.label: c.what for c in workload.contenders if c.what and c.label in taken},
     }

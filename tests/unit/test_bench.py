@@ -96,6 +96,22 @@ def test_summary_has_the_ratio_of_cpu_time():
     assert rows["ours"]["cpu_ratio"] == 1.5
 
 
+def test_summary_beside_another_limit():
+    taken = {"limit": rounds(10), "warm": rounds(5), "ours": rounds(11), "ours, warm": rounds(6)}
+    rows = summarise(taken, "limit", {"warm": "warm", "ours, warm": "warm"})
+    assert {label: row["ratio"]["median"] for label, row in rows.items()} == {
+        "limit": 1, "warm": 1, "ours": 1.1, "ours, warm": 1.2,
+    }  # fmt: skip
+
+
+def test_some_of_the_contenders_have_their_limits_with_them():
+    contenders = [Contender(label, "x", (), limit=limit) for label, limit in
+                  (("limit", None), ("warm", "warm"), ("ours", None), ("ours, warm", "warm"))]  # fmt: skip
+    workload = Workload("w", "W", "ns", "limit", contenders, nullcontext)
+    assert [c.label for c in workload.only("ours").contenders] == ["limit", "warm", "ours", "ours, warm"]
+    assert [c.label for c in workload.only("limit").contenders] == ["limit"]
+
+
 def test_result_of_a_workload():
     def run(contender):
         if contender is C:
