@@ -154,16 +154,27 @@ static int nl_add_bytes(struct nl_shape_builder *d, const uint8_t *from, uint32_
     return 0;
 }
 
-/* Adds a field of fixed size, from an attribute or a struct. */
+/* Whether all values of a field have one size, or are addresses of either one. */
+static inline int nl_is_value(const struct nl_op *op)
+{
+    return op->code != NL_C_OTHER || op->kind == NL_K_FIXED || op->kind == NL_K_ADDRESS;
+}
+
+/* Adds a field of a size that the shape's headers tell, from an attribute or a struct. */
 static int nl_add_value(struct nl_shape_builder *d, const struct nl_set *set, const struct nl_op *op,
-                        const uint8_t *from, struct nl_model_place place)
+                        const uint8_t *from, size_t size, struct nl_model_place place)
 {
     uint8_t *record = nl_model_at(d, place);
     uint32_t at = op->offset;
     enum nl_move_kind kind;
+    unsigned code = op->code;
+    if (op->kind == NL_K_ADDRESS && !op->width)
+        code = size == 4 ? NL_C_ADDRESS4 : size == 16 ? NL_C_ADDRESS6 : NL_C_OTHER;
+    else if (size != (op->kind == NL_K_FIXED ? op->size : op->width))
+        return -1;
     if (nl_present(set, record, op->bit)) /* a repeated attribute: the last one counts, and a shape cannot say so */
         return -1;
-    switch (op->code) {
+    switch (code) {
     case NL_C_8:
         kind = NL_MOVE_8;
         break;
@@ -237,7 +248,7 @@ static int nl_add_struct(struct nl_shape_builder *d, const struct nl_set *set, c
             struct nl_attribute a = {.payload = payload + op->at, .size = op->width};
             if (nl_add_deferred(d, set, op, &a, place) < 0)
                 return -1;
-        } else if (nl_add_value(d, set, op, payload + op->at, place) < 0) {
+        } else if (nl_add_value(d, set, op, payload + op->at, nl_struct_width(op), place) < 0) {
             return -1;
         }
     }
@@ -334,11 +345,8 @@ static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set
     default:
         if (op->kind == NL_K_ADDRESS_BY && a->size != op->width)
             return -1;
-        if (op->code == NL_C_OTHER && op->kind != NL_K_FIXED)
-            return nl_add_deferred(d, set, op, a, place);
-        if (a->size != (op->kind == NL_K_FIXED ? op->size : op->width))
-            return -1;
-        return nl_add_value(d, set, op, a->payload, place);
+        return nl_is_value(op) ? nl_add_value(d, set, op, a->payload, a->size, place)
+                               : nl_add_deferred(d, set, op, a, place);
     }
 }
 
