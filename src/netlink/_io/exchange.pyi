@@ -163,6 +163,19 @@ class Call(Generic[_T_co]):
 class Method: ...
 
 @disjoint_base
+class Bound:
+    def __init__(self, operation: Any, family: Any) -> None: ...
+    @property
+    def operation(self) -> Any: ...
+    @property
+    def family(self) -> Any: ...
+
+@disjoint_base
+class Bindable:
+    def __init__(self, bound: type[Bound]) -> None: ...
+    def __get__(self, instance: Any, owner: Any, /) -> Any: ...
+
+@disjoint_base
 class Connected:
     conn: Any
     _empty_calls: dict[Any, Call[Any]] | None
@@ -183,6 +196,13 @@ class Request(Method):
         then: Callable[[Any], Any] | None = None,
     ) -> Any: ...
     def run(self, family: Connected, fields: dict[str, Any], then: Callable[[Any], Any] | None = None) -> Any: ...
+    def run_values(
+        self,
+        family: Connected,
+        values: dict[str, Any],
+        plan: dict[str, tuple[Any, ...]],
+        convert: Callable[[type[Record], dict[str, Any]], dict[str, Any]],
+    ) -> Any: ...
 
 @final
 class Exchange:

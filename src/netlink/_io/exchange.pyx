@@ -577,11 +577,37 @@ cdef class Call:
         return f"<Call of {of}{reply}>"
 
 
+cdef tuple NO_ENTRY = (None,)
+
+
 cdef class Method:
     """The base of operations, verbs and streams of a family: each is a method of it."""
 
     def __get__(self, instance, owner):
         return self if instance is None else PyMethod_New(self, instance)
+
+
+cdef class Bound:
+    """The base of what an operation is as an attribute of a family object: the two together."""
+
+    cdef readonly object operation
+    cdef readonly object family
+
+    def __init__(self, operation, family):
+        self.operation = operation
+        self.family = family
+
+
+cdef class Bindable:
+    """The base of operations that are more than one method of a family: an attribute of it is a `bound`, a `Bound`."""
+
+    cdef type bound
+
+    def __init__(self, type bound not None):
+        self.bound = bound
+
+    def __get__(self, instance, owner):
+        return self if instance is None else self.bound(self, instance)
 
 
 cdef class Connected:
@@ -643,6 +669,25 @@ cdef class Request(Method):
 
     def run(self, Connected family not None, dict fields not None, then=None):
         """Run the operation with the fields of a request. Unlike a call of it, no error names it. then: as of `do`."""
+        return self.with_fields(family, fields, then)
+
+    def run_values(self, Connected family not None, dict values not None, dict plan not None, convert):
+        """Run the operation with values that may need a conversion. Unlike a call of it, no error names it.
+
+        plan: tuples by the names that values may have, whose first items are the names of the fields, and the last
+        ones the types of what needs no conversion. convert: makes the fields of a request of all other values.
+        """
+        cdef tuple entry
+        cdef dict fields = values
+        for name, value in values.items():
+            entry = <tuple?>plan.get(name, NO_ENTRY)
+            if entry[0] is not name or type(value) is not entry[len(entry) - 1]:
+                fields = convert(self.request, values)
+                break
+        return self.with_fields(family, fields, None)
+
+    cdef object with_fields(self, Connected family, dict fields, then):
+        """The result of the operation with the fields of a request."""
         cdef Call pattern
         if family._empty_calls is None:
             pattern = family.call(self, self.request(**fields).encode())

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from netlink._io.exchange import Bindable, Bound
 from netlink.conn import ROWS
 from netlink.family import C, Do, DoMany, Dump, Family, Listen
 from netlink.stream import Kind
@@ -17,7 +18,7 @@ from netlink.ynl.errors import SpecError, near
 from netlink.ynl.files import find, read
 from netlink.ynl.names import class_name, identifier, normal
 from netlink.ynl.spec import Spec
-from netlink.ynl.values import Values
+from netlink.ynl.values import Plan, Values
 
 if TYPE_CHECKING:
     from netlink.schema import Record
@@ -133,21 +134,19 @@ class Names(Mapping[str, Any]):
         return f"<{', '.join(self._attributes)}>"
 
 
-class Operation:
+class Operation(Bindable):
     """An operation of a spec, a member of the family's class: `help(Ethtool.rings_get)` says what it takes and gives.
 
     name: in the spec.
     """
 
     def __init__(self, declarations: Declarations, values: Values, name: str) -> None:
+        super().__init__(BoundOperation)
         self.name = name
         self._declarations = declarations
         self._values = values
-        self._calls: dict[Any, Any] = {}  # by kind, or by kind and flags
+        self._calls: dict[Any, tuple[Any, Plan | None]] = {}  # by kind, or by kind and flags
         self.__name__ = identifier(name)
-
-    def __get__(self, instance: SpecFamily[Any] | None, owner: type[Any] | None = None) -> Any:
-        return self if instance is None else BoundOperation(self, instance)
 
     @property
     def __doc__(self) -> str:  # type: ignore[override]
@@ -162,9 +161,9 @@ class Operation:
 
     def run(self, family: Any, kind: type[Any], request: Any, fields: dict[str, Any], flags: int) -> Any:
         """The result of a `Do` or a `Dump` over a family, by the way of its connection."""
-        operation = self.declared(kind, flags)
-        if request is None and operation.request is not None:
-            return operation.run(family, self._values.arguments(operation.request, fields))
+        operation, plan = self._calls.get((kind, flags) if flags else kind) or self._prepared(kind, flags)
+        if request is None and plan is not None:
+            return operation.run_values(family, fields, plan, self._values.arguments)
         return family.conn.execute(family.call(operation, self.payload(operation, request, fields)))
 
     def payload(self, operation: Any, request: Any, fields: dict[str, Any]) -> bytes:
@@ -182,11 +181,15 @@ class Operation:
 
     def declared(self, kind: Any, flags: int = 0) -> Any:
         """The `Do` or `Dump` of requests with flags."""
+        return self._prepared(kind, flags)[0]
+
+    def _prepared(self, kind: Any, flags: int) -> tuple[Any, Plan | None]:
+        """The same, and the plan of its request."""
         key = (kind, flags) if flags else kind
-        made = self._calls.get(key)
-        if made is None:
-            made = self._calls[key] = self._declared(kind, flags)
-        return made
+        if key not in self._calls:
+            made = self._declared(kind, flags)
+            self._calls[key] = made, made.request and self._values.plan(made.request)
+        return self._calls[key]
 
     def _declared(self, kind: Any, flags: int) -> Any:
         declarations = self._declarations
@@ -211,7 +214,7 @@ class Operation:
         return f"<Operation {self.name} of {self._declarations.spec.name}>"
 
 
-class BoundOperation:
+class BoundOperation(Bound):
     """An operation of a family object.
 
     A request is a record, or a mapping, or keywords, or a mapping and keywords. Names have dashes or underscores. An
@@ -222,11 +225,7 @@ class BoundOperation:
     value. Both begin with the path of the attribute. OpError as of `netlink.Conn.execute`.
     """
 
-    __slots__ = ("family", "operation")
-
-    def __init__(self, operation: Operation, family: SpecFamily[Any]) -> None:
-        self.operation = operation
-        self.family = family
+    __slots__ = ()
 
     def do(self, request: Any = None, /, *, nlmsg_flags: int = 0, **fields: Any) -> Any:
         """Send a request with one message as its reply: the record, or None if the kernel only acknowledges it.

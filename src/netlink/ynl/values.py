@@ -72,7 +72,7 @@ class Values:
         """The arguments of a class's constructor, of a mapping."""
         if type(values) is not dict and not isinstance(values, Mapping):
             raise TypeError(f"{_at(path, cls.__name__)}: want a mapping, not {values!r}")
-        plan = self._plans.get(cls) or self._plan(cls)
+        plan = self.plan(cls)
         made: dict[str, Any] = {}
         cases: list[tuple[str, Field[Any], Any, Path]] = []
         given: Mapping[Any, Any] = values
@@ -110,8 +110,14 @@ class Values:
         shared = [name for name, field in cls.__fields__.items() if field.types and name in type(record).__fields__]
         return cls(**{name: getattr(record, name) for name in shared})
 
-    def _plan(self, cls: type[Record]) -> Plan:
+    def plan(self, cls: type[Record]) -> Plan:
         """The fields of a class, and of its header, by the names that they may have, with their conversions."""
+        if cls not in self._plans:
+            self._plans[cls] = self._plan(cls)
+        return self._plans[cls]
+
+    def _plan(self, cls: type[Record]) -> Plan:
+        """Make the plan of a class."""
         names = self._declarations.names
         plan: Plan = {}
         header = self._header(cls)
@@ -126,7 +132,6 @@ class Values:
         plan |= {name: plan[normal(names[cls][name])] for name in names[cls]}
         # The names as the spec has them are looked up at once.
         plan |= {name: plan[normal(name)] for name in self._spelled(cls)}
-        self._plans[cls] = plan
         return plan
 
     def _entry(self, name: str, field: Field[Any]) -> tuple[str, Field[Any], Any, type[Any] | None]:
