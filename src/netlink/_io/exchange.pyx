@@ -587,29 +587,6 @@ cdef class Method:
         return self if instance is None else PyMethod_New(self, instance)
 
 
-cdef class Bound:
-    """The base of what an operation is as an attribute of a family object: the two together."""
-
-    cdef readonly object operation
-    cdef readonly object family
-
-    def __init__(self, operation, family):
-        self.operation = operation
-        self.family = family
-
-
-cdef class Bindable:
-    """The base of operations that are more than one method of a family: an attribute of it is a `bound`, a `Bound`."""
-
-    cdef type bound
-
-    def __init__(self, type bound not None):
-        self.bound = bound
-
-    def __get__(self, instance, owner):
-        return self if instance is None else self.bound(self, instance)
-
-
 cdef class Connected:
     """The base of families: a connection, and the calls of its operations without payloads, by operation.
 
@@ -671,7 +648,7 @@ cdef class Request(Method):
         """Run the operation with the fields of a request. Unlike a call of it, no error names it. then: as of `do`."""
         return self.with_fields(family, fields, then)
 
-    def run_values(self, Connected family not None, dict values not None, dict plan not None, convert):
+    cdef object run_values(self, Connected family, dict values, dict plan, convert):
         """Run the operation with values that may need a conversion. Unlike a call of it, no error names it.
 
         plan: tuples by the names that values may have, whose first items are the names of the fields, and the last
@@ -681,7 +658,7 @@ cdef class Request(Method):
         cdef dict fields = values
         for name, value in values.items():
             entry = <tuple?>plan.get(name, NO_ENTRY)
-            if entry[0] is not name or type(value) is not entry[len(entry) - 1]:
+            if entry[0] != name or type(value) is not entry[len(entry) - 1]:
                 fields = convert(self.request, values)
                 break
         return self.with_fields(family, fields, None)
@@ -731,6 +708,50 @@ cdef class Request(Method):
         if len(records) > 1 or type(record) is not request:
             raise TypeError(f"{self.name} takes a {request.__name__}, not {', '.join(map(repr, records))}")
         return record.encode()
+
+
+cdef class Bound:
+    """The base of what an operation is as an attribute of a family object: the two together."""
+
+    cdef readonly Bindable operation
+    cdef readonly Connected family
+
+    def __init__(self, Bindable operation not None, Connected family not None):
+        self.operation = operation
+        self.family = family
+
+    def run(self, kind, request, dict values not None, int flags):
+        """`Bindable.run` over the family."""
+        cdef Bindable operation = self.operation
+        if request is None and not flags:
+            prepared = operation.prepared.get(kind)
+            if prepared is None:
+                operation.declared(kind)
+                prepared = operation.prepared[kind]
+            if prepared[1] is not None:
+                return (<Request?>prepared[0]).run_values(self.family, values, prepared[1], operation.convert)
+        return operation.run(self.family, kind, request, values, flags)
+
+
+cdef class Bindable:
+    """The base of operations that are more than one method of a family.
+
+    bound: the class of what is an attribute of a family object, a `Bound`. prepared: by a kind of request a pair, the
+    `Request` without flags, and the plan of its values, as of `Request.run_values`, which convert is for, too.
+    A class that derives from it has `declared`, which prepares a kind, and `run`, which does all other requests.
+    """
+
+    cdef type bound
+    cdef object convert
+    cdef readonly dict prepared
+
+    def __init__(self, type bound not None, convert):
+        self.bound = bound
+        self.convert = convert
+        self.prepared = {}
+
+    def __get__(self, instance, owner):
+        return self if instance is None else self.bound(self, instance)
 
 
 @cython.final

@@ -18,7 +18,7 @@ from netlink.ynl.errors import SpecError, near
 from netlink.ynl.files import find, read
 from netlink.ynl.names import class_name, identifier, normal
 from netlink.ynl.spec import Spec
-from netlink.ynl.values import Plan, Values
+from netlink.ynl.values import Values
 
 if TYPE_CHECKING:
     from netlink.schema import Record
@@ -141,11 +141,11 @@ class Operation(Bindable):
     """
 
     def __init__(self, declarations: Declarations, values: Values, name: str) -> None:
-        super().__init__(BoundOperation)
+        super().__init__(BoundOperation, values.arguments)
         self.name = name
         self._declarations = declarations
         self._values = values
-        self._calls: dict[Any, tuple[Any, Plan | None]] = {}  # by kind, or by kind and flags
+        self._others: dict[Any, Any] = {}  # with flags, by kind and flags
         self.__name__ = identifier(name)
 
     @property
@@ -161,9 +161,7 @@ class Operation(Bindable):
 
     def run(self, family: Any, kind: type[Any], request: Any, fields: dict[str, Any], flags: int) -> Any:
         """The result of a `Do` or a `Dump` over a family, by the way of its connection."""
-        operation, plan = self._calls.get((kind, flags) if flags else kind) or self._prepared(kind, flags)
-        if request is None and plan is not None:
-            return operation.run_values(family, fields, plan, self._values.arguments)
+        operation = self.declared(kind, flags)
         return family.conn.execute(family.call(operation, self.payload(operation, request, fields)))
 
     def payload(self, operation: Any, request: Any, fields: dict[str, Any]) -> bytes:
@@ -181,15 +179,14 @@ class Operation(Bindable):
 
     def declared(self, kind: Any, flags: int = 0) -> Any:
         """The `Do` or `Dump` of requests with flags."""
-        return self._prepared(kind, flags)[0]
-
-    def _prepared(self, kind: Any, flags: int) -> tuple[Any, Plan | None]:
-        """The same, and the plan of its request."""
-        key = (kind, flags) if flags else kind
-        if key not in self._calls:
-            made = self._declared(kind, flags)
-            self._calls[key] = made, made.request and self._values.plan(made.request)
-        return self._calls[key]
+        if flags:
+            if (kind, flags) not in self._others:
+                self._others[kind, flags] = self._declared(kind, flags)
+            return self._others[kind, flags]
+        if kind not in self.prepared:
+            made = self._declared(kind, 0)
+            self.prepared[kind] = made, made.request and self._values.plan(made.request)
+        return self.prepared[kind][0]
 
     def _declared(self, kind: Any, flags: int) -> Any:
         declarations = self._declarations
@@ -232,11 +229,11 @@ class BoundOperation(Bound):
 
         If the spec has `dumps: multi-object` for it, the reply is any number of messages: a `Batch` of records.
         """
-        return self.operation.run(self.family, Do, request, fields, nlmsg_flags)
+        return self.run(Do, request, fields, nlmsg_flags)
 
     def dump(self, request: Any = None, /, *, nlmsg_flags: int = 0, **fields: Any) -> Any:
         """Request a dump: a `Batch` of records."""
-        return self.operation.run(self.family, Dump, request, fields, nlmsg_flags)
+        return self.run(Dump, request, fields, nlmsg_flags)
 
     def iter_dump(self, request: Any = None, /, *, rows: int = ROWS, nlmsg_flags: int = 0, **fields: Any) -> Any:
         """Request a dump in batches of rows: memory does not grow with the dump."""
