@@ -362,6 +362,24 @@ def test_a_table_with_an_owner_goes_with_it(nft: nftables.Conn) -> None:
     assert len(nft.tables()) == 0
 
 
+def test_a_table_that_persists_stays_behind_its_owner(nft: nftables.Conn) -> None:
+    kept = Table(family=Family.INET, name="kept", flags=TableFlags.OWNER | TableFlags.PERSIST)
+    with nftables.dial() as owner:
+        try:
+            with owner.transaction() as tx:
+                tx.add(kept)
+        except TransactionError as error:
+            pytest.skip(f"tables do not persist in this kernel: {error}")
+        with pytest.raises(TransactionError), nft.transaction() as tx:
+            tx.delete(kept)
+    (table,) = nft.tables()
+    assert (table.flags, table.owner) == (TableFlags.PERSIST, None)
+    with nftables.dial() as owner:  # the next owner takes it
+        with owner.transaction() as tx:
+            tx.add(kept)
+        assert nft.tables()[0].owner == owner.conn.pid
+
+
 def test_many_elements_in_one_transaction(nft: nftables.Conn) -> None:
     count = round(100_000 / SLOWNESS)
     keys = [bytes([10, *number.to_bytes(3, "big")]) for number in range(count)]
