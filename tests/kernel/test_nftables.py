@@ -55,7 +55,7 @@ def test_every_object_and_expression_of_this_kernel(nft: nftables.Conn) -> None:
             for part in getattr(record, "expressions", None) or ():
                 assert not isinstance(part.data, bytes), part
                 names.add(part.name)
-    assert wanted <= names | {"connlimit"}
+    assert wanted <= names
     listed = rulesets.listed()
     kinds = [kind for kind, _ in listed]
     assert len(found.tables) == kinds.count("table")
