@@ -250,8 +250,10 @@ PROGRAMS = {
         (
             ("netlink.connector (a later fastnetlink)", _module("netlink.connector")),
             ("netlink.kobject_uevent (a later fastnetlink)", _module("netlink.kobject_uevent")),
+            ("netlink.audit (a later fastnetlink)", _module("netlink.audit")),
         ),
     ),
+    "fastnetlink-ipsec": _python("ipsec", (("netlink.xfrm (a later fastnetlink)", _module("netlink.xfrm")),)),
     "storm": _c("storm"),
     "ss": _python("with_ss", (("ss (Debian: iproute2)", _program("ss")),)),
     "psutil": _python("with_psutil", (("psutil (pip install psutil)", _module("psutil")),)),

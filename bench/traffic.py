@@ -31,7 +31,7 @@ import netlink
 from bench.peers import ruleset as ruleset_peer
 from bench.programs import ROOT
 from bench.runner import MissingError
-from netlink import AttributeEncoder, Family, Header, HeaderFlags, HeaderType, Message, nltest
+from netlink import AttributeEncoder, Family, Header, HeaderFlags, HeaderType, Message, nltest, xfrm
 from netlink import route as routing
 from netlink.netfilter import conntrack, nftables
 from netlink.netfilter.conntrack import Flow, ProtoInfo, Status, TCPFlags, TCPInfo, TCPState, Tuple
@@ -417,6 +417,31 @@ def hold(connections: int) -> None:
                 opened.enter_context(end)
         print("ready", flush=True)
         sys.stdin.read()
+
+
+@contextlib.contextmanager
+def policies(n: int) -> Iterator[None]:
+    """n policies of xfrm, each with a template."""
+    enter_private_netns()
+    template = xfrm.Template(saddr="192.0.2.1", daddr="192.0.2.2", proto=50, mode=xfrm.Mode.TUNNEL, reqid=7)
+    with xfrm.dial() as ipsec:
+        for i in range(n):
+            selector = xfrm.Selector(saddr="10.0.0.0/8", daddr=str(IPv4Address(0x0B000000 + i)))
+            ipsec.create_policy(sel=selector, dir=xfrm.Direction.OUT, priority=i, tmpl=[template])
+    yield
+
+
+def log(n: int) -> None:
+    """n records in the audit log: messages of a program, which the kernel logs also while auditing is off."""
+    text = b'op=bench acct="root" exe="/usr/bin/python3" hostname=? addr=? terminal=pts/0 res=success\0'
+    text += bytes(-len(text) % 4)
+    message = struct.pack("=IHHII", 16 + len(text), 1107, 5, 1, 0) + text  # AUDIT_USER_AVC, with an acknowledgement
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, Family.AUDIT) as sock:
+        for _ in range(n):
+            sock.send(message)
+            (error,) = struct.unpack_from("=i", sock.recv(1024), 16)
+            if error:
+                raise MissingError(f"the kernel logs no messages of programs: {os.strerror(-error)}")
 
 
 class Renamed:

@@ -768,6 +768,69 @@ def uevents(n: int) -> Workload:
     return Workload("uevents", title, "ns per event", RECVMMSG, UEVENTS, prepare)
 
 
+# The audit log
+
+AUDIT = (
+    Contender(RECVMMSG, "raw", ("audit", "recvmmsg"), "64 datagrams a call, nothing looked at"),
+    Contender("C recv", "raw", ("audit", "recv"), "a datagram a call, nothing looked at"),
+    Contender("fastnetlink records", "fastnetlink-reported", ("audit", "batch"), BATCHES),
+    Contender("fastnetlink records, 3 fields", "fastnetlink-reported", ("audit", "fields"), FIELDS),
+    Contender("fastnetlink events", "fastnetlink-reported", ("events", "batch"), "gathered, into Batches"),
+    Contender("fastnetlink events, 3 fields", "fastnetlink-reported", ("events", "fields"), "of each record"),
+)  # fmt: skip
+
+
+def audited(n: int) -> Workload:
+    """A burst of records of programs, each an event, which each contender finds in its queue."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        sums = Sums()
+
+        def run(contender: Contender) -> Round:
+            options = (f"count={n}", f"read_buffer={READ_BUFFER}")
+            result = call(contender.program, *contender.arguments, *options, fill=lambda: traffic.log(n))
+            if result["lost"]:
+                raise MissingError(f"failed: it lost {result['lost']}")
+            sums.check(contender, result)
+            return nanoseconds(result, n)
+
+        with traffic.host_netns():
+            yield run
+
+    return Workload("audit", f"Burst of {n:,} records of the audit log", "ns per record", RECVMMSG, AUDIT, prepare)
+
+
+# IPsec
+
+POLICIES = (
+    Contender(RAW, "raw", ("dump", "policies"), "recv() into one buffer of 32 KiB, nothing looked at"),
+    Contender("fastnetlink policies()", "fastnetlink-ipsec", ("dump", "batch"), BATCH),
+    Contender("fastnetlink policies(), 3 fields", "fastnetlink-ipsec", ("dump", "fields"), FIELDS),
+    Contender("fastnetlink iterate", "fastnetlink-ipsec", ("dump", "iter"), BATCHES),
+    Contender("ip xfrm policy", "ip", ("policies",), "the whole process, which prints text, nothing read"),
+)  # fmt: skip
+
+
+def policies(n: int) -> Workload:
+    """A dump of n policies of xfrm."""
+
+    @contextmanager
+    def prepare() -> Iterator[Callable[[Contender], Round]]:
+        sums = Sums()
+
+        def run(contender: Contender) -> Round:
+            times = 1 if contender.program == "ip" else 5
+            result = call(contender.program, *contender.arguments, f"loops={times}")
+            sums.check(contender, result)
+            return nanoseconds(result, n)
+
+        with traffic.policies(n):
+            yield run
+
+    return Workload("policies", f"Dump of {n:,} policies of xfrm", "ns per policy", RAW, POLICIES, prepare)
+
+
 # nftables
 
 PREPARED = "a datagram made before, one acknowledgement"
@@ -1120,6 +1183,8 @@ def suite(quick: bool) -> list[Workload]:
         sockets("connections", "Connections", CONNECTIONS, 2_000 if quick else 20_000),
         storm(50_000, 1 if quick else 10),
         uevents(1_000 if quick else 10_000),
+        audited(1_000 if quick else 10_000),
+        policies(1_000 if quick else 10_000),
         change("nft-add", f"{elements:,} elements added to a set", ADD, elements, 0),
         lists("nft-elements", ELEMENTS, elements),
         change("nft-load", f"{rules:,} rules loaded", LOAD_RULES, 0, rules),

@@ -3,7 +3,8 @@
  * raw dump conntrack|route|neigh|link|tcp|tcp-info [loops=N]    recv() of a dump, 32 KiB at a time
  * raw connections [loops=N]    the dump of TCP sockets, and the sockets of all processes by /proc
  * raw events recv|recvmmsg count=N [seconds=S pause=MS] [read_buffer=B]
- * raw processes|uevents recv|recvmmsg count=N [seconds=S] [read_buffer=B]    the same of the kernel's other events
+ * raw processes|uevents|audit recv|recvmmsg count=N [seconds=S] [read_buffer=B]    the same of other events
+ * raw dump policies [loops=N]    those of xfrm
  * raw nflog recv group=N count=N threshold=N size=N [read_buffer=B]
  * raw nfqueue recv|recvmmsg|each|many|batch queue=N count=N [read_buffer=B]
  *     no verdicts; or recv() and a verdict; recvmmsg() and as many verdicts in a send, or one up to the last of them
@@ -32,6 +33,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
+#include <linux/xfrm.h>
 #include <unistd.h>
 
 enum {
@@ -117,6 +119,13 @@ static void dump_objects(const char *what, long long loops)
     }
     request.header.nlmsg_len = NLMSG_LENGTH(size);
     dump(NETLINK_ROUTE, &request, request.header.nlmsg_len, loops);
+}
+
+/* The policies of xfrm. */
+static void dump_policies(long long loops)
+{
+    struct nlmsghdr request = {NLMSG_HDRLEN, XFRM_MSG_GETPOLICY, NLM_F_REQUEST | NLM_F_DUMP, 1, 0};
+    dump(NETLINK_XFRM, &request, sizeof request, loops);
 }
 
 struct tcp_request {
@@ -551,6 +560,7 @@ int main(int argc, char **argv)
     int family = is(argc, argv, 1, "events")      ? NETLINK_NETFILTER
                  : is(argc, argv, 1, "processes") ? NETLINK_CONNECTOR
                  : is(argc, argv, 1, "uevents")   ? NETLINK_KOBJECT_UEVENT
+                 : is(argc, argv, 1, "audit")     ? NETLINK_AUDIT
                                                   : -1;
 
     if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "conntrack"))
@@ -561,6 +571,8 @@ int main(int argc, char **argv)
         connections(option(argc, argv, "loops", 1));
     else if (is(argc, argv, 1, "dump") && (is(argc, argv, 2, "elements") || is(argc, argv, 2, "rules")))
         dump_ruleset(is(argc, argv, 2, "elements"), option(argc, argv, "loops", 1));
+    else if (is(argc, argv, 1, "dump") && is(argc, argv, 2, "policies"))
+        dump_policies(option(argc, argv, "loops", 1));
     else if (is(argc, argv, 1, "batch") && argc > 2)
         batch(argv[2]);
     else if (is(argc, argv, 1, "dump") && argc > 2)

@@ -1,6 +1,7 @@
 """ip(8) as scripts run it: the time is that of the process, to its end. Nothing that it prints is read.
 
 dump route|neigh|link [loops=N]    ip -j
+policies [loops=N]                 ip xfrm policy, which has no -j
 create count=N                     ip -batch, of routes
 get count=N                        ip -j, the link v0
 """
@@ -50,6 +51,11 @@ def main() -> None:
             result = run(loops, ["ip", "-j", *SHOW[sys.argv[2]]], out)
             out.seek(0)
             result.items = len(json.load(out)) * loops
+            result.finish(loops)
+        elif work == "policies":
+            result = run(loops, ["ip", "xfrm", "policy"], out)
+            out.seek(0)
+            result.items = sum(line.startswith(b"src ") for line in out) * loops
             result.finish(loops)
         elif work == "create":
             with tempfile.NamedTemporaryFile("w", prefix="bench-routes-") as lines:
