@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import resource
+import shutil
 import struct
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -292,3 +294,66 @@ def test_what_is_refused() -> None:
     for message, options in wrong:
         with pytest.raises(ValueError, match=message):
             audit.listen(**options)
+
+
+# Oracles
+
+LOG = """\
+type=SYSCALL msg=audit(1364481363.243:24287): arch=c000003e syscall=2 success=no exit=-13 a0=7ffd a1=0 a2=7ffe a3=a \
+items=1 ppid=2686 pid=3538 auid=1000 uid=1000 gid=1000 euid=1000 suid=1000 fsuid=1000 egid=1000 sgid=1000 fsgid=1000 \
+tty=pts0 ses=1 comm="cat" exe=2F62696E2F6120636174 key="some key"
+type=CWD msg=audit(1364481363.243:24287): cwd=2F686F6D652F6120622F
+type=SECCOMP msg=audit(1364481363.244:24288): auid=1000 uid=1000 pid=12 comm="x" exe="/bin/x" sig=31 arch=c000003e \
+syscall=39 compat=0 ip=0x7f code=0x0
+type=PATH msg=audit(1364481363.243:24287): item=0 name=2F746D702F6120622E747874 inode=409248 \
+dev=fd:00 mode=0100600 ouid=0 ogid=0 rdev=00:00 nametype=NORMAL cap_fp=0 cap_fi=0 cap_fe=0 cap_fver=0
+type=EXECVE msg=audit(1364481363.245:24290): argc=3 a0="ls" a1=2D2D61206279 a2="beef"
+type=PROCTITLE msg=audit(1364481363.243:24287): proctitle=636174002F746D702F6120622E747874
+type=EOE msg=audit(1364481363.243:24287):
+type=EOE msg=audit(1364481363.245:24290):
+type=USER_CMD msg=audit(1364481363.246:24289): pid=1 uid=0 ses=2 msg='cwd="/root" cmd=6C73202D6C exe="/bin/sudo" \
+terminal=pts/0 res=success'
+type=USER_LOGIN msg=audit(1364481363.247:24291): pid=7 ses=4294967295 msg='op=login acct=28696E76616C6964207573657229 \
+exe="/usr/sbin/sshd" terminal=ssh res=failed'
+"""
+DECODED = (
+    *("comm", "exe", "key", "cwd", "name", "inode", "nametype", "proctitle", "argc", "cmd"),
+    *("terminal", "pid", "acct", "res", "op", "items", "success"),
+)
+
+
+def test_events_and_fields_are_those_of_ausearch(tmp_path: Path) -> None:
+    """The tool of the audit daemon gathers the records of its log, and decodes what others chose."""
+    if not shutil.which("ausearch"):
+        pytest.skip("ausearch is missing (Debian: auditd)")
+    path = tmp_path / "audit.log"
+    path.write_text(LOG)
+
+    def shown(*options: str) -> str:
+        command = ["ausearch", "-if", str(path), *options]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    lines = [re.fullmatch(r"type=(\w+) msg=(audit\(.*?\):) ?(.*)", line) for line in LOG.splitlines()]
+    found = [parse(datagram(f"{one[2]} {one[3]}".encode(), RecordType[one[1]])) for one in lines if one]
+    pending, finished = gathered(*found)
+    finished += [Event(serial=serial, time=0, records=one.records) for serial, one in pending.items()]
+    theirs = []
+    for block in shown("--raw").splitlines():
+        kind, serial = re.match(r"type=(\w+) msg=audit\([\d.]+:(\d+)\)", block).groups()  # type: ignore[union-attr]
+        if kind != "EOE":
+            theirs.append((int(serial), kind))
+    ours = [(event.serial, record.type.name) for event in finished for record in event.records]
+    assert sorted(ours) == sorted(theirs)
+    assert [*dict.fromkeys(serial for serial, _ in ours)] != [*dict.fromkeys(one.serial for one in found)]
+    compared = 0
+    for block in shown("-i").splitlines():
+        match = re.match(r"type=(\w+) msg=audit\(.*?:(\d+)\) : (.*)", block)
+        if match is None or match[1] == "EOE":
+            continue
+        (record,) = (one for one in found if one.serial == int(match[2]) and one.type.name == match[1])
+        for key, value in record.fields.items():
+            if key in DECODED or match[1] == "EXECVE":
+                text = value.replace("\0", " ")
+                assert re.search(rf"(?:^|[ '])(?:{key})={re.escape(text)}(?:[ ']|$)", match[3]), (key, value, match[3])
+                compared += 1
+    assert compared >= 30
