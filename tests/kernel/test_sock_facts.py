@@ -28,6 +28,7 @@ from netlink.sock_diag import (
     States,
     UDPSocket,
 )
+from netlink.sock_diag.filter import bytecode
 
 TCP_DEFER_ACCEPT = 9
 AF_XDP, SOL_XDP = 44, 283
@@ -169,6 +170,30 @@ def test_any_bit_of_dump_makes_a_dump(opened: contextlib.ExitStack) -> None:
 def test_a_program_that_is_wrong_is_refused_at_once(diag: sock_diag.Conn, program: bytes) -> None:
     with pytest.raises(OpError, match="Invalid argument"):
         diag.dump_tcp_both(states=States.ALL, bytecode=program)
+
+
+def test_marks_are_for_those_who_may_set_them(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
+    """The kernel tells them nobody else, and runs no filter of theirs either."""
+    Pair(opened)
+    diag.tcp(filter=Filter(mark=1))
+
+    def run() -> bool:
+        with sock_diag.dial() as own:
+            assert {one.mark for one in own.tcp()} == {None}
+            with pytest.raises(PermissionError):
+                own.tcp(filter=Filter(mark=0))
+        return True
+
+    assert unprivileged(run)
+
+
+@pytest.mark.parametrize("many", [100, 10_000])
+def test_a_filter_may_be_longer_than_a_program(diag: sock_diag.Conn, opened: contextlib.ExitStack, many: int) -> None:
+    """Offsets have 16 bits. What the kernel cannot run is applied here alone, with the same result."""
+    pair = Pair(opened)
+    wanted = Filter(src=[f"10.{n >> 8}.{n & 255}.0/24" for n in range(many)] + [V4], dst_port=pair.port)
+    assert (bytecode(wanted) is None) == (many == 10_000)
+    assert [one.inode for one in diag.tcp(filter=wanted)] == [inode(pair.client)]
 
 
 def test_ends_of_udp_find_the_wildcard_socket(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
