@@ -7,8 +7,10 @@ import ctypes
 import errno
 import os
 import re
+import shutil
 import socket
 import struct
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,7 +19,7 @@ from typing import Any
 import pytest
 
 import netns as netns_
-from kernel.tools import in_child, syscall_number, unprivileged
+from kernel.tools import eventually, in_child, syscall_number, unprivileged
 from netlink import Family, OpError, Overrun, audit
 from netlink.audit import Event, RecordType
 from netlink.stream import Stream
@@ -303,3 +305,93 @@ def test_the_records_of_a_system_call_are_one_event(auditing: None, listen: Call
     fields = {record.type: record.fields for record in event.records}
     assert fields[RecordType.LOGIN]["auid"] == "1000"
     assert "python" in re.split("\0", fields[RecordType.PROCTITLE]["proctitle"])[0]
+
+
+# The audit daemon, which is one for the machine
+
+CONFIG = """\
+local_events = yes
+write_logs = yes
+log_file = {folder}/audit.log
+log_group = root
+log_format = RAW
+flush = INCREMENTAL_ASYNC
+freq = 1
+max_log_file = 8
+num_logs = 2
+max_log_file_action = IGNORE
+space_left = 2
+space_left_action = IGNORE
+admin_space_left = 1
+admin_space_left_action = IGNORE
+disk_full_action = IGNORE
+disk_error_action = IGNORE
+"""
+
+
+@pytest.fixture
+def daemon(auditing: None, tmp_path: Path) -> Iterator[Path]:
+    """The log of an audit daemon that this test has started."""
+    if not shutil.which("auditd") or not shutil.which("auditctl"):
+        pytest.skip("auditd is missing (Debian: auditd)")
+    (tmp_path / "auditd.conf").write_text(CONFIG.format(folder=tmp_path))
+    (tmp_path / "auditd.conf").chmod(0o600)
+    with netns_.inside(netns_.first()):
+        process = subprocess.Popen(
+            ["auditd", "-n", "-c", str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+    with process, audit.dial(netns=netns_.first()) as system:
+        try:
+            eventually(lambda: system.status().pid == process.pid or process.poll() is not None, "it is the daemon")
+            assert process.poll() is None, process.communicate()[0]
+            yield tmp_path / "audit.log"
+        finally:
+            process.terminate()
+            process.wait(20 * SLOWNESS)
+
+
+def auditctl(*arguments: str) -> None:
+    with netns_.inside(netns_.first()):
+        run = subprocess.run(["auditctl", *arguments], capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_the_events_are_those_in_the_log_of_the_daemon(
+    daemon: Path, listen: Callable[..., Stream[Any, Any]], tmp_path: Path
+) -> None:
+    """It has the records by a socket of its own. ausearch gathers them, and shows what is encoded."""
+    stream = listen(hold=1000.0)
+    watched, key = tmp_path / "watched", f"k{os.getpid()}"
+    watched.mkdir()
+    auditctl("-w", str(watched), "-p", "wa", "-k", key)
+    try:
+        subprocess.run(["touch", str(watched / "a b")], check=True)
+        events: list[Event] = []
+        while not events or all(one.fields.get("name") != str(watched / "a b") for one in events[-1].records):
+            event = next(stream)
+            if any(record.fields.get("key") == key for record in event.records):
+                events.append(event)
+    finally:
+        auditctl("-W", str(watched), "-p", "wa", "-k", key)
+    last = events[-1]
+    assert last.complete
+    types = [record.type for record in last.records]
+    assert types[0] == RecordType.SYSCALL
+    assert {RecordType.CWD, RecordType.PATH, RecordType.PROCTITLE} <= {*types}
+
+    def logged_of(event: Event) -> list[str]:
+        return [line for line in daemon.read_text().splitlines() if f":{event.serial})" in line]
+
+    eventually(lambda: len(logged_of(last)) >= len(last.records), "it is in the log")
+    for event in events:
+        assert logged_of(event) == [
+            f"type={record.type.name} msg=audit({record.time / 1000:.3f}:{record.serial}): {record.text}"
+            for record in event.records
+        ]
+    command = ["ausearch", "-if", str(daemon), "-i", "-a", str(last.serial)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    fields = {record.type: record.fields for record in last.records}
+    assert f"proctitle={fields[RecordType.PROCTITLE]['proctitle']}".replace("\0", " ") in shown
+    assert f"name={watched / 'a b'} " in shown
+    assert f" comm={fields[RecordType.SYSCALL]['comm']} " in shown
+    assert len(re.findall("^type=", shown, re.M)) == len(last.records)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from kernel.sockets import V4, V6, Pair, by_cookie, inode, multipath, or_skip, ss
+from kernel.sockets import V4, V6, Pair, by_cookie, connected, inode, made, multipath, or_skip, ss
 from kernel.tools import eventually, readable
 from netlink import Family, dial, sock_diag
 from netlink.sock_diag import Filter, Include, State, States, Timer
@@ -204,6 +204,68 @@ def test_netlink_and_packet_sockets_are_those_of_ss_and_of_proc(
         (int(line[8]), int(line[2]), int(line[3], 16)) for line in lines
     }
     assert {one.inode for one in found} == {inode(packets)}
+
+
+def test_raw_sockets_are_those_of_ss(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
+    """ss -w."""
+    made(opened, socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
+    made(opened, socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+    with or_skip():
+        found = [*diag.raw()]
+    shown = by_cookie(ss("-w", "-ae"))
+    assert {*shown} == {one.cookie for one in found}
+    assert len(shown) == 2
+    for one in found:
+        line = shown[one.cookie or 0]
+        of, recv, send, source = line.split()[:4]
+        assert (of, int(recv), int(send)) == (state(one), one.recv_queue, one.send_queue)
+        assert source.rpartition(":")[2] == str(one.protocol)
+        assert number(line, r"\bino:(\d+)") == one.inode
+
+
+def test_associations_of_sctp_are_those_of_ss(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
+    """ss -S, which shows associations below their sockets."""
+    connected(opened, socket.IPPROTO_SCTP)
+    with or_skip():
+        found = [*diag.sctp()]
+    lines = ss("-S", "-ae")
+    shown = [number(line, r"\bino:(\d+)") for line in lines if "ino:" in line]
+    assert sorted(shown) == sorted(one.inode for one in found if one.inode)
+    ports = sorted(number(line, r"[\d.]+(?:%\w+)?:(\d+) ") for line in lines)
+    assert ports == sorted(one.src_port or 0 for one in found)
+
+
+def test_vsock_is_that_of_ss(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
+    """ss --vsock."""
+    if not hasattr(socket, "AF_VSOCK"):
+        pytest.skip("this Python has no AF_VSOCK")
+    server = made(opened, socket.AF_VSOCK, socket.SOCK_STREAM)
+    server.bind((socket.VMADDR_CID_ANY, 7771))
+    server.listen()
+    with or_skip():
+        found = [*diag.vsock()]
+    kinds = {socket.SOCK_STREAM: "v_str", socket.SOCK_DGRAM: "v_dgr"}
+
+    def end(cid: int | None, port: int | None) -> str:
+        return ":".join("*" if one == 0xFFFFFFFF else str(one) for one in (cid, port))
+
+    ours = {(kinds[socket.SocketKind(one.type or 0)], state(one), end(one.src_cid, one.src_port)) for one in found}
+    shown = [line.split() for line in ss("--vsock", "-a")]
+    assert {(line[0], line[1], line[4]) for line in shown} == ours
+    assert ("v_str", "LISTEN", "*:7771") in ours
+
+
+def test_sockets_of_xdp_are_those_of_ss(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
+    """ss --xdp."""
+    sock = made(opened, 44, socket.SOCK_RAW)  # AF_XDP
+    sock.setsockopt(283, 2, 16)  # SOL_XDP, XDP_RX_RING: entries
+    with or_skip():
+        (one,) = diag.xdp()
+    (line,) = ss("--xdp", "-ae")
+    assert (number(line, r"\bino:(\d+)"), number(line, r"\brx\(entries:(\d+)")) == (one.inode, 16)
+    assert one.rx_ring is not None
+    assert one.rx_ring.entries == 16
+    assert int(re.search(r"\bsk:(\w+)", line)[1], 16) == one.cookie  # type: ignore[index]
 
 
 def test_multipath_tcp_is_that_of_ss(diag: sock_diag.Conn, opened: contextlib.ExitStack) -> None:
