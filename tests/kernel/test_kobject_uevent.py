@@ -10,13 +10,14 @@ import socket
 import struct
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import netns as netns_
-from kernel.tools import Worker, eventually
-from netlink import AttributeEncoder, Conn, DecodeError, Family, Message, OpError, Overrun, kobject_uevent
+from kernel.tools import Child, Worker, eventually
+from netlink import AttributeEncoder, Conn, DecodeError, Family, Message, OpError, Overrun, dial, kobject_uevent
 from netlink.kobject_uevent import Uevent, parse
 from netlink.stream import Stream
 from pace import SLOWNESS, fewer
@@ -88,6 +89,33 @@ def test_another_network_namespace(netns: netns_.Namespace, conn: Conn) -> None:
         netns_.add_link(conn, "link")
         assert of_link(here, 1)[0].interface == "link"
         assert not there.read(timeout=0)
+
+
+def test_events_of_no_namespace_are_for_those_of_the_first_user_namespace(stream: Stream[Uevent, Any]) -> None:
+    """All network namespaces that it owns have them. Those of another one have the events of their links alone."""
+    if os.environ.get("NETLINK_TEST_MODULES") != "1":
+        pytest.skip("udev of this machine would hear it: it is done in guests alone")
+    heard, begin = os.pipe()
+    waits, end = os.pipe()
+
+    def inside() -> tuple[int, str | None]:
+        netns_.unshare(netns_.CLONE_NEWUSER | netns_.CLONE_NEWNET)
+        with kobject_uevent.listen() as there, dial(Family.ROUTE) as conn:
+            os.write(begin, b"1")
+            os.read(waits, 1)
+            early = len(there.read(timeout=0))
+            netns_.add_link(conn, "link")
+            return early, of_link(there, 1)[0].interface
+
+    child = Child(inside)
+    os.read(heard, 1)
+    Path("/sys/class/mem/null/uevent").write_text("change")
+    event = next(one for one in stream if one.subsystem == "mem")
+    assert (event.action, event.properties["DEVNAME"]) == ("change", "null")
+    os.write(end, b"1")
+    assert child.result() == (0, "link")
+    for fd in (heard, begin, waits, end):
+        os.close(fd)
 
 
 def test_a_burst_without_a_loss(stream: Stream[Uevent, Any], conn: Conn, work: Callable[..., Worker]) -> None:
