@@ -33,7 +33,7 @@ FILES = (
     *("extended_acks", "generic", "sock_diag", "connector", "kobject_uevent", "reload", "tc", "route_stream"),
     *("nfqueue_rules", "wireguard", "ipvs", "l2tp", "audit", "xfrm", "ss", "sock_facts"),
     *(f"nftables{part}" for part in ("", "_build", "_changes", "_sets", "_monitor")),
-    *(f"route_{part}" for part in ("family", "monitor", "facts", "oracles", "links", "cards")),
+    *(f"route_{part}" for part in ("family", "monitor", "facts", "oracles", "links", "encap", "cards")),
 )
 TESTS = [
     *(f"tests/kernel/test_{name}.py" for name in FILES),
