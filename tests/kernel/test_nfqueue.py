@@ -10,7 +10,9 @@ import itertools
 import os
 import random
 import re
+import select
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -1050,6 +1052,41 @@ def test_threads_that_iterate_have_each_packet_once(pair: Pair, queue: Queue) ->
     ids = [number for decider in deciders for number in decider.result()]
     assert sorted(ids) == [*range(1, 601)]
     assert (arrived + len(pair.got()), queue.pending, queue.refused, queue.lost) == (600, 0, {}, 0)
+
+
+@pytest.mark.parametrize("verdicts", [None, [Verdict.ACCEPT] * 100], ids=["accept", "verdict"])
+def test_other_threads_run_while_packets_are_delivered(pair: Pair, queue: Queue, verdicts: list[int] | None) -> None:
+    """Q20: the kernel delivers packets while their verdicts are sent, and that is done without the GIL."""
+    order: list[str] = []
+    poll = select.poll()
+    poll.register(pair.sink, select.POLLIN)
+
+    def receive() -> None:
+        poll.poll()
+        order.append("received")
+
+    def overtaken() -> bool:
+        order.clear()
+        pair.many(100)
+        batch = queue.read(max_rows=100)
+        receiver = Worker(receive)
+        receiver.wait_blocked("poll")
+        if verdicts is None:
+            queue.accept(batch)
+        else:
+            queue.verdict(batch, verdicts)
+        order.append("decided")
+        receiver.result()
+        assert len(pair.got()) == 100
+        return order == ["received", "decided"]
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1000)  # seconds: who has the GIL keeps it until it waits, or gives it up
+    try:
+        # A receiver without a processor at hand comes later.
+        eventually(overtaken, "another thread runs before the verdicts are sent")
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_asyncio(pair: Pair, queue: Queue) -> None:
