@@ -5,10 +5,8 @@ Both are tested in guests (tools/guest): virtual functions with `--card --module
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import struct
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -17,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from kernel.bpf import BPF_PROG_TYPE_XDP, XDP_PASS, program
 from kernel.tc import GUEST
 from netlink import OpError, route
 from netlink.route import ExtMask, Link
@@ -117,28 +116,13 @@ def test_what_the_driver_refuses_of_virtual_functions_is_told(card: tuple[route.
 # XDP
 
 
-def loaded() -> int:
-    """A file descriptor of an XDP program that lets all packets pass, by bpf(2)."""
-    BPF_PROG_LOAD, BPF_PROG_TYPE_XDP, XDP_PASS = 5, 6, 2  # noqa: N806
-    move, leave = struct.pack("=BBhi", 0xB7, 0, 0, XDP_PASS), struct.pack("=BBhi", 0x95, 0, 0, 0)
-    code, licence = ctypes.create_string_buffer(move + leave), ctypes.create_string_buffer(b"GPL")
-    attributes = struct.pack("=IIQQ", BPF_PROG_TYPE_XDP, 2, ctypes.addressof(code), ctypes.addressof(licence)) + bytes(
-        104
-    )
-    libc = ctypes.CDLL(None, use_errno=True)
-    fd: int = libc.syscall(321, BPF_PROG_LOAD, attributes, len(attributes))
-    if fd < 0:
-        pytest.skip(f"bpf(2) loads no program: {os.strerror(ctypes.get_errno())}")
-    return fd
-
-
 @pytest.fixture
 def programs() -> Iterator[tuple[int, int]]:
     """File descriptors of two XDP programs."""
     if not GUEST:
         pytest.skip("XDP programs are attached in guests alone (tools/guest)")
     with ExitStack() as opened:
-        fds = loaded(), loaded()
+        fds = program(BPF_PROG_TYPE_XDP, XDP_PASS), program(BPF_PROG_TYPE_XDP, XDP_PASS)
         for fd in fds:
             opened.callback(os.close, fd)
         yield fds

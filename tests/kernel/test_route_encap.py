@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from typing import Any
 
 import pytest
 
+from kernel.bpf import BPF_OK, BPF_PROG_TYPE_LWT_XMIT, program
 from kernel.tc import GUEST
 from netlink import route
 from netlink.route import EncapType, Link, Route
+from netlink.route.encap import BPFEncap, BPFProgram
 from netlink.route.link import Veth
 
 CASES = {
@@ -19,6 +22,10 @@ CASES = {
     "ip6": ("2001:db8:9::/64", "ip6 id 5 dst 2001:db8::9 hoplimit 7", EncapType.IP6),
     "seg6": ("2001:db8:9::/64", "seg6 mode encap segs 2001:db8::5,2001:db8::6", EncapType.SEG6),
     "seg6local": ("2001:db8:9::1/128", "seg6local action End.X nh6 2001:db8::7", EncapType.SEG6_LOCAL),
+    "seg6local table": ("2001:db8:9::1/128", "seg6local action End.DT6 table 100", EncapType.SEG6_LOCAL),
+    "ioam6": ("2001:db8:9::/64", "ioam6 trace prealloc type 0x800000 ns 1 size 12", EncapType.IOAM6),
+    "rpl": ("2001:db8:9::/64", "rpl segs 2001:db8::5", EncapType.RPL),
+    "xfrm": ("192.0.2.0/24", "xfrm if_id 5", EncapType.XFRM),
 }
 
 
@@ -47,6 +54,24 @@ def test_a_route_that_wraps_its_packets(netns: Any, case: str) -> None:
         rt.create(found)
         assert shown(dst) == before
         assert rt.dump(Route, dst=dst)[0].encap == found.encap
+
+
+def test_a_program_runs_on_the_packets_of_a_route(netns: Any) -> None:
+    if not GUEST:
+        pytest.skip("lightweight tunnels are made in guests alone (tools/guest), where a kernel may fail")
+    fd = program(BPF_PROG_TYPE_LWT_XMIT, BPF_OK)
+    try:
+        with route.dial() as rt:
+            rt.up("lo")
+            wanted = BPFEncap(xmit=BPFProgram(fd=fd, name="passes"))
+            rt.create(Route(dst="192.0.2.0/24", oif=rt.index("lo"), encap=wanted))
+            (found,) = rt.dump(Route, dst="192.0.2.0/24")
+    finally:
+        os.close(fd)
+    assert found.encap_type == EncapType.BPF
+    assert found.encap == BPFEncap(xmit=BPFProgram(name="passes"))
+    (line,) = shown("192.0.2.0/24")
+    assert line["encap"] == {"encap_type": "bpf", "xmit": "passes"}
 
 
 def shown(dst: str) -> Any:
