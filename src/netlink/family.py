@@ -35,6 +35,7 @@ from netlink._io.exchange import Call, Connected, Method, Request
 from netlink._io.source import kinds_of, open_source
 from netlink.config import Config
 from netlink.conn import ROWS, BaseConn, Conn, open_conn
+from netlink.consts import ConnOption
 from netlink.errors import OpError
 
 if TYPE_CHECKING:
@@ -129,10 +130,13 @@ class Family(Connected, Generic[C]):
 
     protocol, in the class statement: NETLINK_* of linux/netlink.h.
     hints, an attribute of the class: advice by errno, for `OpError.hint`. An operation may add its own.
+    extended_acks, an attribute of the class: whether `dial` asks for the kernel's words on a request that it refuses,
+    and for the attribute in question (NETLINK_EXT_ACK). `Config(strict=True)` does that for any connection.
     """
 
     protocol: ClassVar[int] = -1
     hints: ClassVar[Mapping[int, str]] = {}
+    extended_acks: ClassVar[bool] = False
     _calls_of_class: ClassVar[dict[Operation[Any, ..., Any], Call[Any]]] = {}
     conn: C
 
@@ -287,6 +291,8 @@ def _opened(kind: type[_K], family: Callable[[_K], _F], config: Config | None, o
     of: Any = family
     conn = open_conn(kind, of.protocol, Config(**options) if options else config)
     try:
+        if of.extended_acks:
+            conn.set_option(ConnOption.EXTENDED_ACKNOWLEDGE, True)
         return family(conn)
     except BaseException:
         conn.close()

@@ -256,6 +256,7 @@ class SpecFamily(Family[C]):
     groups: names of the multicast groups.
     """
 
+    extended_acks = True
     spec: ClassVar[Spec]
     declarations: ClassVar[Declarations]
     values: ClassVar[Values]
