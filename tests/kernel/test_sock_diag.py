@@ -511,6 +511,7 @@ def test_owners_without_more_threads(opened: contextlib.ExitStack) -> None:
     assert in_child(sandboxed([Deny("clone", errno.EAGAIN), Deny("clone3", errno.EAGAIN)], run)) >= 2000
 
 
+@pytest.mark.skipif("ASAN_OPTIONS" in os.environ, reason="AddressSanitizer's malloc has no locks that survive a fork")
 def test_a_process_may_fork_beside_a_search(opened: contextlib.ExitStack, work: Any) -> None:
     sock = opened.enter_context(socket.socket())
     done: list[bool] = []
