@@ -130,13 +130,10 @@ class Family(Connected, Generic[C]):
 
     protocol, in the class statement: NETLINK_* of linux/netlink.h.
     hints, an attribute of the class: advice by errno, for `OpError.hint`. An operation may add its own.
-    extended_acks, an attribute of the class: whether `dial` asks for the kernel's words on a request that it refuses,
-    and for the attribute in question (NETLINK_EXT_ACK). `Config(strict=True)` does that for any connection.
     """
 
     protocol: ClassVar[int] = -1
     hints: ClassVar[Mapping[int, str]] = {}
-    extended_acks: ClassVar[bool] = False
     _calls_of_class: ClassVar[dict[Operation[Any, ..., Any], Call[Any]]] = {}
     conn: C
 
@@ -273,6 +270,7 @@ def _failures(call: Call[list[Any]]) -> Steps[list[Failure]]:
 def dial(family: Callable[[Conn], _F], config: Config | None = None, **options: Unpack[ConfigOptions]) -> _F:
     """Open a family over a new connection.
 
+    The kernel is asked for its words on requests that it refuses, and for the attribute in question (NETLINK_EXT_ACK).
     family: its class. options: those of `netlink.Config`, instead of a config. Errors are those of `netlink.dial`.
     """
     return _opened(Conn, family, config, options)
@@ -291,8 +289,7 @@ def _opened(kind: type[_K], family: Callable[[_K], _F], config: Config | None, o
     of: Any = family
     conn = open_conn(kind, of.protocol, Config(**options) if options else config)
     try:
-        if of.extended_acks:
-            conn.set_option(ConnOption.EXTENDED_ACKNOWLEDGE, True)
+        conn.set_option(ConnOption.EXTENDED_ACKNOWLEDGE, True)
         return family(conn)
     except BaseException:
         conn.close()

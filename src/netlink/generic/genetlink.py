@@ -144,7 +144,6 @@ class Family(_family.Family[_family.C], protocol=_Protocol.GENERIC):
     FileNotFoundError, which is an OpError, from every operation if the kernel has no such family.
     """
 
-    extended_acks = True
     hints = {  # noqa: RUF012
         _errno.EPERM: "it needs CAP_NET_ADMIN",
         _errno.EOPNOTSUPP: "the kernel's family does not have this operation, or not for this object",

@@ -178,7 +178,11 @@ class Operation(Bindable):
         return self._values.record(operation.request, content).encode()
 
     def declared(self, kind: Any, flags: int = 0) -> Any:
-        """The `Do` or `Dump` of requests with flags."""
+        """The `Do` or `Dump` of requests with flags. TypeError or ValueError for what are no flags of a header."""
+        if not isinstance(flags, int):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"nlmsg_flags must be HeaderFlags or a number of them, not {flags!r}")
+        if not 0 <= flags < 1 << 16:
+            raise ValueError(f"nlmsg_flags must be of 16 bits, not {flags}")
         if flags:
             if (kind, flags) not in self._others:
                 self._others[kind, flags] = self._declared(kind, flags)
