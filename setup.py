@@ -57,13 +57,14 @@ if os.environ.get("NETLINK_WERROR") == "1":
 RECORDS = ("_engine/area.h", "_engine/packet.h", "_engine/plan.h", "_engine/shape.h", "_wire.h")
 
 
-def extension(name: str, *sources: str, depends: tuple[str, ...] = ()) -> Extension:
+def extension(name: str, *sources: str, depends: tuple[str, ...] = (), libraries: tuple[str, ...] = ()) -> Extension:
     """An extension of the package. sources, depends: paths below src/netlink."""
     return Extension(
         f"netlink.{name}",
         [f"src/netlink/{source}" for source in sources],
         depends=[f"src/netlink/{header}" for header in depends],
         include_dirs=["src/netlink"],
+        libraries=[*libraries],
         extra_compile_args=[*CFLAGS],
         extra_link_args=[*LDFLAGS],
     )
@@ -112,7 +113,12 @@ setup(
                 "netfilter/nftables/_elements.pyx",
                 depends=("netfilter/nftables/_elements.h", *RECORDS),
             ),
-            extension("sock_diag._owners", "sock_diag/_owners.pyx", depends=("sock_diag/_owners.h", *RECORDS)),
+            extension(
+                "sock_diag._owners",
+                "sock_diag/_owners.pyx",
+                depends=("sock_diag/_owners.h", *RECORDS),
+                libraries=("pthread",),  # apart from libc before glibc 2.34
+            ),
             extension("netfilter._pcapng", "netfilter/_pcapng.pyx", depends=RECORDS),
             extension("_io.outlet", "_io/outlet.pyx", depends=RECORDS),
             extension("_engine.ledger", "_engine/ledger.pyx", depends=("_engine/ledger.h", *RECORDS)),
