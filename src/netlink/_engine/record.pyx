@@ -713,6 +713,7 @@ cdef Record with_numbers(Record one, Table table, dict fields):
         field = <Field>table.fields[name]
         if value is None:
             record[field.presence + (field.bit >> 3)] &= ~(1 << (field.bit & 7))
+            memset(record + field.offset, 0, field.size)
         else:
             field.store_value(&table.set, store, record, value)
     return outermost(type(one), table, store, record)
