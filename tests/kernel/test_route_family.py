@@ -98,6 +98,13 @@ def test_long_names_are_alternative_names(rt: route.Conn[Any], link: int) -> Non
     for wrong in ("", "x" * 128, "a\0b"):
         with pytest.raises(ValueError, match="1 to 127 bytes"):
             rt.index(wrong)
+    for number in (0, -1, 1 << 31):
+        for act in (rt.up, rt.down, rt.name):
+            with pytest.raises(ValueError, match="the index of a link is from 1"):
+                act(number)
+    for other in (None, 1.5, b"lo"):
+        with pytest.raises(TypeError, match="index"):
+            rt.up(other)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="at most 15 bytes"):
         rt.create(Link(name=name, kind="bridge"))
 

@@ -474,6 +474,8 @@ def test_a_call_returns_what_its_function_makes_of_the_result() -> None:
     for wrong in (items.calls.dump(), items.calls.clear()):
         with pytest.raises(TypeError, match="has a batch, or no result of its own"):
             wrong.then(len)
+    with pytest.raises(TypeError, match="want a function of the result, not 5"):
+        call.then(5)
 
 
 @pytest.mark.parametrize("step", [None, 3, "calls", [3], [None]])

@@ -227,5 +227,12 @@ def test_what_identifies_nothing() -> None:
         for destination in (Destination(), Destination(addr="::1"), Destination(port=1)):
             with pytest.raises(ValueError, match="a destination needs addr= and port="):
                 vs.add_destination(WEB, destination)
+        other: Any = Destination(addr="::1", port=1)
+        for act in (vs.add, vs.update, vs.delete, vs.get, vs.destinations, vs.zero):
+            with pytest.raises(TypeError, match="want a Service, not "):
+                act(other)
+        for change in (vs.add_destination, vs.update_destination, vs.delete_destination):
+            with pytest.raises(TypeError, match="want a Destination, not 5"):
+                change(WEB, 5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="does not appear to be an IPv4 or IPv6 address"):
         Service(addr="192.0.2.1/24")

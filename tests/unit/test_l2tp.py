@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
@@ -117,6 +118,11 @@ def test_what_requests_have_by_default() -> None:
                 l2.create_session(session.replace(**{name: None}))
         with pytest.raises(ValueError, match="a tunnel needs conn_id=, peer_conn_id="):
             l2.create_tunnel(Tunnel(fd=3))
+        other: Any = session
+        with pytest.raises(TypeError, match="want a Tunnel, not Session"):
+            l2.create_tunnel(other)
+        with pytest.raises(TypeError, match="want a Session, not 5"):
+            l2.create_session(5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     assert len(asked) == 4
 
 

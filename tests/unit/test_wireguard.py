@@ -195,6 +195,19 @@ def test_a_request_has_nothing_that_only_replies_have() -> None:
     assert kernel.messages == [both, Device(ifname="wg0"), Device(ifname="wg0")]
 
 
+def test_what_cannot_be_set() -> None:
+    with serve(wireguard.Conn, {}) as wg:
+        with pytest.raises(ValueError, match="a device needs ifname= or ifindex="):
+            wg.set(Device(listen_port=1))
+        with pytest.raises(ValueError, match=r"peers\[1\] needs public_key="):
+            wg.set(Device(ifname="wg0", peers=[Peer(public_key=KEY), Peer()]))
+        with pytest.raises(TypeError, match="set takes a Device, not 5"):
+            wg.set(5)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+        for names in ({}, {"ifname": "wg0", "ifindex": 1}):
+            with pytest.raises(ValueError, match="want either ifname or ifindex="):
+                wg.get(**names)  # type: ignore[arg-type]
+
+
 def test_a_reply_of_several_messages() -> None:
     keys = [bytes([number]) * 32 for number in range(4)]
     messages = [

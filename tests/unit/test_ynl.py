@@ -356,6 +356,11 @@ def test_flags_of_the_message_are_sent() -> None:
     with over(lambda request: sent.append(request.header.flags) or []) as shop:
         shop.new_good.do(nlmsg_flags=HeaderFlags.CREATE | HeaderFlags.EXCL)
         shop.new_good.do()
+        for flags in (-1, 1 << 16, 1 << 40):
+            with pytest.raises(ValueError, match="nlmsg_flags must be of 16 bits"):
+                shop.new_good.do(nlmsg_flags=flags)
+        with pytest.raises(TypeError, match="nlmsg_flags must be HeaderFlags or a number of them, not 'x'"):
+            shop.new_good.dump(nlmsg_flags="x")
     ack = HeaderFlags.REQUEST | HeaderFlags.ACKNOWLEDGE
     assert sent == [ack | HeaderFlags.CREATE | HeaderFlags.EXCL, ack]
 

@@ -451,8 +451,13 @@ cdef class Call:
         return call
 
     def then(self, function):
-        """The same call, whose result is what a function returns for the result. TypeError for a dump."""
+        """The same call, whose result is what a function returns for the result. TypeError for a dump.
+
+        The function runs inside the call: the connection is not free for another one.
+        """
         cdef Call call
+        if not callable(function):
+            raise TypeError(f"want a function of the result, not {function!r}")
         if self.message is None or self.dump:
             raise TypeError(f"{self!r} has a batch, or no result of its own")
         call = self.copied(self.message)
@@ -720,7 +725,7 @@ cdef class Bound:
         self.operation = operation
         self.family = family
 
-    def run(self, kind, request, dict values not None, int flags):
+    def run(self, kind, request, dict values not None, flags):
         """`Bindable.run` over the family."""
         cdef Bindable operation = self.operation
         if request is None and not flags:

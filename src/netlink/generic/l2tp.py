@@ -32,6 +32,7 @@ from netlink.schema import (
     Flag,
     Int,
     Member,
+    Record,
     Str,
     binary,
     event,
@@ -197,11 +198,13 @@ class Session(AttributeSet, ignore=(35,)):  # L2TP_ATTR_PAD
     event: Member[Command] = event(Command)
 
 
-def _check(what: str, record: Tunnel | Session, names: str) -> None:
-    """ValueError if one of the fields is None."""
+def _check(kind: type[Record], record: Record, names: str) -> None:
+    """ValueError if one of the fields is None, TypeError for a record of another kind."""
+    if not isinstance(record, kind):
+        raise TypeError(f"want a {kind.__name__}, not {record!r}")
     missing = [f"{name}=" for name in names.split() if getattr(record, name) is None]
     if missing:
-        raise ValueError(f"a {what} needs {', '.join(missing)}")
+        raise ValueError(f"a {kind.__name__.lower()} needs {', '.join(missing)}")
 
 
 _NO_TUNNEL = {errno.ENODEV: "there is no such tunnel in the network namespace"}
@@ -306,9 +309,8 @@ class Conn(Family[C], name="l2tp", needs="CONFIG_L2TP: `modprobe l2tp_netlink` l
         ValueError without conn_id, peer_conn_id, and either saddr and daddr or fd. FileExistsError, which is an
         OpError, if there is one with this conn_id.
         """
-        _check(
-            "tunnel", tunnel, "conn_id peer_conn_id" if tunnel.fd is not None else "conn_id peer_conn_id saddr daddr"
-        )
+        addressed = isinstance(tunnel, Tunnel) and tunnel.fd is None
+        _check(Tunnel, tunnel, f"conn_id peer_conn_id {'saddr daddr' if addressed else ''}")
         if tunnel.proto_version is None:
             tunnel = tunnel.replace(proto_version=3)
         if tunnel.encap_type is None:
@@ -325,7 +327,7 @@ class Conn(Family[C], name="l2tp", needs="CONFIG_L2TP: `modprobe l2tp_netlink` l
         FileExistsError if a link has this ifname, or if the kernel does not accept a second session of this number,
         as Linux 6.12 does.
         """
-        _check("session", session, "conn_id session_id peer_session_id")
+        _check(Session, session, "conn_id session_id peer_session_id")
         return self.new_session(session if session.pw_type is not None else session.replace(pw_type=PwType.ETH))
 
 

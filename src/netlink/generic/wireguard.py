@@ -384,9 +384,11 @@ class Conn(Family[C], name="wireguard", needs=_NEEDS):
         only replies have is not sent. Many peers or networks take several messages, which the kernel carries out one
         after the other; the first that it refuses raises its OpError, and those before it stay done.
 
-        ValueError for a device without ifindex and ifname, and for a peer without public_key. Other errors are those of
-        `get`.
+        ValueError for a device without ifindex and ifname, and for a peer without public_key; TypeError for what is no
+        Device. Other errors are those of `get`.
         """
+        if not isinstance(device, Device):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"set takes a Device, not {device!r}")
         if device.ifindex is None and device.ifname is None:
             raise ValueError("a device needs ifname= or ifindex=")
         for number, peer in enumerate(device.peers or ()):

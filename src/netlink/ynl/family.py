@@ -260,7 +260,6 @@ class SpecFamily(Family[C]):
     groups: names of the multicast groups.
     """
 
-    extended_acks = True
     spec: ClassVar[Spec]
     declarations: ClassVar[Declarations]
     values: ClassVar[Values]

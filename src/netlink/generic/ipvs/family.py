@@ -39,7 +39,9 @@ __all__ = ["Conn", "dial", "dial_async"]
 
 
 def _key(service: Service) -> Service:
-    """What identifies a service. ValueError if it does not."""
+    """What identifies a service. ValueError if it does not, TypeError for what is no Service."""
+    if not isinstance(service, Service):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"want a Service, not {service!r}")
     if service.fwmark:
         if service.af is None:
             raise ValueError("a service by fwmark needs af=, AF_INET or AF_INET6")
@@ -52,12 +54,14 @@ def _key(service: Service) -> Service:
 def _set(service: Service, before: Service) -> Service:
     """A request for a service as a whole: what is None is as before."""
 
+    key = _key(service)
+
     def one(name: str) -> Any:
         value = getattr(service, name)
         return getattr(before, name) if value is None else value
 
     names = ("sched_name", "flags", "timeout", "netmask", "pe_name")
-    return _key(service).replace(**{name: one(name) for name in names})
+    return key.replace(**{name: one(name) for name in names})
 
 
 def _new(service: Service) -> Service:
@@ -72,7 +76,9 @@ _SETTINGS = ("fwd_method", "weight", "u_thresh", "l_thresh", "tun_type", "tun_po
 
 
 def _place(destination: Destination) -> Destination:
-    """What identifies a destination. ValueError if it does not."""
+    """What identifies a destination. ValueError if it does not, TypeError for what is no Destination."""
+    if not isinstance(destination, Destination):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"want a Destination, not {destination!r}")
     if destination.addr is None or destination.port is None:
         raise ValueError("a destination needs addr= and port=")
     return Destination(**{name: getattr(destination, name) for name in _PLACE})
@@ -80,9 +86,10 @@ def _place(destination: Destination) -> Destination:
 
 def _set_destination(destination: Destination, before: Destination) -> Destination:
     """A request for a destination as a whole: what is None is as before."""
+    place = _place(destination)
     found = {name: getattr(destination, name) for name in _SETTINGS}
     rest = {name: getattr(before, name) for name, value in found.items() if value is None}
-    return _place(destination).replace(**(found | rest))
+    return place.replace(**(found | rest))
 
 
 _MISSING = {errno.ESRCH: "there is no such service in the network namespace"}
@@ -210,7 +217,7 @@ class Conn(Family[C], name="IPVS", needs="CONFIG_IP_VS: `modprobe ip_vs` loads i
 
         FileExistsError if there is one, FileNotFoundError if the kernel has no such scheduler.
         """
-        return self.new_service(service=_set(service, _new(service)))
+        return self.new_service(service=_set(service, _new(_key(service))))
 
     @verb
     def update(self: Conn[Deferred], service: Service) -> Steps[None]:

@@ -76,9 +76,13 @@ _ETHERNET = ("gretap", "erspan", "ip6gretap", "ip6erspan")
 def named(link: str | int) -> dict[str, Any]:
     """The field of a request that finds a link by its name, an alternative name of it, or its index.
 
-    ValueError for a name that no link can have.
+    ValueError for a name or an index that no link can have.
     """
     if not isinstance(link, str):
+        if isinstance(link, int) and not 0 < link < 1 << 31:  # what is no number is refused by the field
+            raise ValueError(f"the index of a link is from 1 to 2147483647, not {link}")
+        if link is None:  # pyright: ignore[reportUnnecessaryComparison]
+            raise TypeError("a link is found by its name or its index, not by None")
         return {"index": link}
     size = len(_encoded(link))
     if not 0 < size <= _ALT_NAME_MAX or "\0" in link:
