@@ -351,6 +351,20 @@ def test_an_operation_has_as_many_replies_as_the_spec_says() -> None:
         assert [good.number for good in shop.conn.execute(shop.calls.get_good.do(number=2))] == [0, 1]
 
 
+@pytest.mark.parametrize("count", [3, 4])
+def test_many_attributes_of_bytes_take_no_room_in_records_without_them(count: int) -> None:
+    attributes = [{"name": f"b{number}", "type": "binary"} for number in range(1, count + 1)]
+    attributes.append({"name": "mac", "type": "binary", "display-hint": "mac"})
+    operation = {"name": "get", "value": 1, "attribute-set": "all", "do": {"request": {"attributes": ["b1"]}}}
+    content = {"name": "bytes", "protocol": "netlink-raw", "protonum": 12, "operations": {"list": [operation]}}
+    content["attribute-sets"] = [{"name": "all", "attributes": attributes}]
+    one = ynl.load(content).types["all"]
+    many = one.decode_many([one(mac="02:00:00:00:00:01").encode()] * 1000)
+    assert (many.nbytes < 30_000) == (count == 4)
+    for number in range(1, count + 1):
+        assert getattr(one.decode(one(**{f"b{number}": b"x"}).encode()), f"b{number}") == b"x"
+
+
 def test_flags_of_the_message_are_sent() -> None:
     sent: list[int] = []
     with over(lambda request: sent.append(request.header.flags) or []) as shop:

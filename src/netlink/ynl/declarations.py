@@ -22,6 +22,8 @@ __all__ = ["Declarations", "Later", "Recipe"]
 
 # Bytes. A larger record of nested attributes lies in the heap: records of a set with many of them stay small.
 _RARE_FROM = 48
+# Attributes of bytes that a spec says nothing about. Few messages have them; so many of one set lie in the heap.
+_OPAQUE_FROM = 4
 _RESERVED = frozenset(dir(Record))
 _BIG = {
     "u8": "u8",
@@ -243,6 +245,9 @@ class Declarations:
         if variant.event:
             fields["event"] = Recipe("event", (self.event,))
         options: dict[str, Any] = {"lenient": True}
+        rare = [field for field, name in names.items() if name in attributes and _is_opaque(attributes[name].keys)]
+        if len(rare) >= _OPAQUE_FROM:
+            options["rare"] = tuple(rare)
         if ignored:
             options["ignore"] = tuple(ignored)
         if variant.header is not None:
@@ -382,6 +387,11 @@ class Declarations:
             if operation.set == of:
                 return self.set(Variant(of, operation.header, (), of in self.spec.with_event))
         return self.set(Variant(of))
+
+
+def _is_opaque(keys: Mapping[str, Any]) -> bool:
+    """Whether an attribute is bytes of which a spec says nothing."""
+    return keys["type"] == "binary" and not {"struct", "sub-type", "display-hint", "multi-attr"} & keys.keys()
 
 
 def _number(text: str) -> int | None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["source"]
 
 _WIDTH = 120
+_TUPLE_WIDTH = 100  # on one line
 _CASES_WIDTH = 60  # of the types of a submessage on one line
 _ANNOTATIONS = {
     **dict.fromkeys(("string", "mac", "lladdr"), ("Str", "str")),
@@ -139,9 +140,11 @@ class _Writer:
 
     def declared(self, made: type[Any], fields: Mapping[str, Recipe]) -> str:
         options = [f"{name}={self.text(value)}" for name, value in self.declarations.options[made].items()]
-        bases = ", ".join([self.use(made.__mro__[1].__name__), *options])
+        bases = [self.use(made.__mro__[1].__name__), *options]
         struct, comments = self.comments(made)
-        lines = [f"class {made.__name__}({bases}):{_comment(struct)}"]
+        lines = [f"class {made.__name__}({', '.join(bases)}):{_comment(struct)}"]
+        if len(lines[0]) > _WIDTH:
+            lines = [f"class {made.__name__}(", *(f"    {one}," for one in bases), f"):{_comment(struct)}"]
         header = made.__fields__.get("header")
         if header is not None and not header.types and header.cls is not None:
             lines.append(f"    header: {header.cls.__name__} | None = None")
@@ -244,6 +247,11 @@ class _Writer:
             return f"lambda: {value.name}"
         if isinstance(value, type):
             return str(value.__name__)
+        if isinstance(value, tuple):
+            many: tuple[Any, ...] = value  # pyright: ignore[reportUnknownVariableType]
+            items = [self.text(one) for one in many]
+            line = f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+            return line if len(line) < _TUPLE_WIDTH else "(\n" + "".join(f"        {one},\n" for one in items) + "    )"
         return _quoted(value) if isinstance(value, str) else repr(value)
 
     # The family
