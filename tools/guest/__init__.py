@@ -89,6 +89,11 @@ def require_tools() -> None:
     run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing], env=quiet)
 
 
+def has_card() -> bool:
+    """Whether qemu has a network card with virtual functions: igb, since qemu 8.0."""
+    return 'name "igb"' in run(["qemu-system-x86_64", "-device", "help"]).stdout
+
+
 @contextlib.contextmanager
 def locked() -> Iterator[None]:
     """One process sets up, others wait for it."""

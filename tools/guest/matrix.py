@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from guest import ALL, ROOT, TIMED_OUT, GuestError, Kernel, kernels, say
+from guest import ALL, ROOT, TIMED_OUT, GuestError, Kernel, has_card, kernels, say
 
 LOGS = ROOT / "build/vm"
 GROWTH = ("memory_that_must_not_be_moved", "memory_that_cannot_grow_where_it_is", "no_free_addresses")
@@ -75,7 +75,7 @@ class Run:
         command = [sys.executable, "-m", "pytest", "-o", "console_output_style=classic", *arguments]
         begin = time.monotonic()
         with Lines(self.name, self.log) as out:
-            self.status = self.kernel.execute(command, limit=limit, modules=MODULES, card=True, out=out)  # type: ignore[arg-type]
+            self.status = self.kernel.execute(command, limit=limit, modules=MODULES, card=has_card(), out=out)  # type: ignore[arg-type]
         self.seconds = time.monotonic() - begin
         summary = re.findall(r"^=+ (.* in [\d.]+s.*) =+$", self.log.read_text(errors="replace"), re.M)
         for count, what in re.findall(r"(\d+) (\w+)", summary[-1] if summary else ""):
