@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import struct as cstruct
 from collections.abc import Iterator
@@ -62,6 +63,30 @@ class Rare(AttributeSet):
 
 class Bonded(AttributeSet):
     mode = u8(1)
+
+
+class Option(Struct):
+    code = u16()
+    value = u32()
+
+
+class Headed(AttributeSet, header=Head):
+    inner = nested(1, Inner)
+
+
+class Part(AttributeSet):
+    """As the expressions of nftables: a text chooses what the data are."""
+
+    name = string(1)
+    data = submessage(2, on="name", cases={"one": Inner, "rare": Rare, "head": Headed, "word": Option})
+    parts: Any = repeated((3, 1), lambda: Part)
+
+
+class Parts(AttributeSet, header=Head):
+    id = be32(1)
+    parts = repeated((2, 1), Part)
+    others = repeated(3, Part)
+    short = binary(4)
 
 
 class All(AttributeSet, header=Head):
@@ -180,6 +205,75 @@ def test_a_malformed_one_among_many_is_reported_as_if_alone(bad: bytes, text: st
     with pytest.raises(DecodeError) as among:
         All.decode_many([*good, bad, *good])
     assert str(among.value) == str(alone.value)
+
+
+def part(name: bytes, data: bytes, *inside: bytes) -> bytes:
+    return attr(1, name) + attr(2, data) + (attr(3, b"".join(attr(1, one) for one in inside)) if inside else b"")
+
+
+DATA = {
+    "attributes": lambda n: part(b"one\0", attr(1, bytes([n])) + attr(2, b"x%02d\0" % n)),
+    "annex": lambda n: part(b"rare", attr(1, cstruct.pack(">I", n)) + attr(2, attr(1, bytes([n])))),
+    "header": lambda n: part(b"head\0\0", head(n) + attr(1, attr(1, bytes([n])))),
+    "struct": lambda n: part(b"word\0", cstruct.pack("=HxxI", n, n)),
+    "no case": lambda n: part(b"none\0", attr(1, bytes([n]))),
+    "no name": lambda n: attr(2, attr(1, bytes([n]))),
+    "empty name": lambda n: part(b"\0", attr(1, bytes([n]))),
+    "two names": lambda n: attr(1, b"rare") + part(b"one\0", attr(1, bytes([n]))),
+    "name behind": lambda n: attr(2, attr(1, bytes([n]))) + attr(1, b"one\0"),
+    "unknown": lambda n: part(b"one\0", attr(1, bytes([n])) + attr(9, bytes([n]))) + attr(7, bytes([n])),
+    "parts in it": lambda n: part(b"one\0", attr(1, bytes([n])), part(b"rare", b""), part(b"one", attr(2, b"%d" % n))),
+}
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_lists_of_records_and_what_their_names_choose(kind: str) -> None:
+    one = DATA[kind]
+    agrees(Parts, [head(n) + attr(2, attr(1, one(n)) + attr(1, one(n + 1))) for n in range(TIMES)])
+    agrees(Parts, [head(n) + attr(3, one(n)) + attr(1, bytes([n] * 4)) + attr(3, one(n)) for n in range(TIMES)])
+
+
+def test_lists_of_several_kinds() -> None:
+    choice = random.Random(9)
+    orders = [choice.choices(list(DATA), k=choice.randrange(1, 9)) for _ in range(6)]
+    payloads = []
+    for n in range(8 * TIMES):
+        items = [attr(1, DATA[kind](n)) for kind in orders[n % len(orders)]]
+        payloads.append(head(n) + attr(2, b"".join(items)) + attr(1, b"1234"))
+    agrees(Parts, payloads)
+
+
+def test_names_of_one_length_choose_by_their_text() -> None:
+    """The headers are those of the shape, and the text is another one."""
+    data = attr(1, b"\5\0\0\0")
+    names = [b"one\0"] * TIMES + [b"xne\0", b"onx\0", b"one\1", b"one\0", b"\0one"]
+    agrees(Parts, [head() + attr(3, part(name, attr(1, b"\5"))) for name in names])
+    swapped = [b"rare" if n % 2 else b"none" for n in range(4 * TIMES)]
+    agrees(Parts, [head() + attr(3, part(name, data)) for name in swapped])
+
+
+@pytest.mark.parametrize("count", [1, 12, 25, 30, 60, 200])
+def test_lists_longer_than_a_shape_may_be(count: int) -> None:
+    items = [b"".join(attr(1, part(b"one\0", attr(1, bytes([n])))) for _ in range(count)) for n in range(TIMES)]
+    agrees(Parts, [head(n) + attr(2, one) for n, one in enumerate(items)])
+    batch = Parts.decode_many([head(n) + attr(2, one) for n, one in enumerate(items)] * 9)
+    assert [one.name for one in batch[-1].parts] == ["one"] * count
+
+
+@pytest.mark.parametrize("size", [*range(20), 31, 32, 33, 63, 64, 65, 100])
+def test_bytes_of_any_size(size: int) -> None:
+    agrees(Parts, [head(n) + attr(4, bytes(range(n, n + size))) for n in range(TIMES)])
+    agrees(Parts, [head(n) + attr(4, b"a") + attr(4, bytes([n] * size)) for n in range(TIMES)])
+
+
+def test_records_of_lists_may_change_alone() -> None:
+    """Texts that records share stay what they are."""
+    batch = Parts.decode_many([head(n) + attr(2, attr(1, DATA["attributes"](n)) * 3) for n in range(TIMES)])
+    last = batch[-1]
+    changed = last.replace(parts=[last.parts[0].replace(name="other", data=None), *last.parts[1:]])
+    assert [one.name for one in changed.parts] == ["other", "one", "one"]
+    assert [one.name for one in last.parts] == ["one"] * 3
+    assert [one.parts for one in copy.copy(batch[2:4])] == [one.parts for one in batch[2:4]]
 
 
 def test_an_iterator_may_use_its_buffer_again() -> None:
