@@ -353,7 +353,11 @@ class Set(AttributeSet, header=Header, ignore=(14,)):
     event: Member[Event] = event(Event)
 
 
-class Element(AttributeSet, rare=("expression", "expressions", "verdict", "key_end"), ignore=(8,)):
+# Rows of large sets, most of which have only keys, are short.
+_RARE = ("data", "verdict", "userdata", "expression", "objref", "key_end", "expressions")
+
+
+class Element(AttributeSet, rare=_RARE, ignore=(8,)):
     """An element of a set or map (NFTA_SET_ELEM_*).
 
     key: bytes, each field of a concatenation padded to 4. key_end: the last key of a range, included, in concatenations
