@@ -493,7 +493,8 @@ class Dump(Operation[_Q, P, _R]):
     """An operation with a dump as its reply: it returns a `Batch` of records.
 
     reply: the declaration of a message of the reply; by default that of the request. All else as `Do`.
-    within: a `repeated` field of another declaration, which the messages are of, if the records are its items.
+    within: a `repeated` field of another declaration, which the messages are of, if the records are its items. The
+        header of these messages is in no record: if it differs between them, the batch is `Batch.interrupted`.
     """
 
     many = True

@@ -10,7 +10,7 @@ import pytest
 from kernel import rulesets
 from kernel.rulesets import RULES
 from kernel.tools import unprivileged
-from netlink import OpError
+from netlink import Header, HeaderFlags, Message, OpError
 from netlink.netfilter import nftables
 from netlink.netfilter.nftables import (
     Chain,
@@ -127,10 +127,37 @@ def test_a_large_set_has_all_of_its_elements(nft: nftables.Conn) -> None:
     parts = list(nft.iter_elements(of, 100))
     assert sum(map(len, parts)) == 5000
     assert len(parts) > 2
+    request = ElementList(family=Family.IPV4, table="t", set="s").encode()
+    header = Header(type=nftables.Command.GETSETELEM, flags=HeaderFlags.REQUEST | HeaderFlags.DUMP)
+    messages = nft.conn.execute(Message(header, request))
+    assert [len(ElementList.decode(one.data).elements or ()) > 100 for one in messages[:-1]].count(False) == 0
     got = nft.get(
         ElementList(family=Family.IPV4, table="t", set="s", elements=[nftables.Element(key=bytes([10, 0, 0, 1]))])
     )
     assert got.elements == (nftables.Element(key=bytes([10, 0, 0, 1])),)
+
+
+def test_a_dump_tells_of_a_change_meanwhile(nft: nftables.Conn) -> None:
+    addresses = ", ".join(f"10.{n >> 8}.{n & 255}.1" for n in range(20_000))
+    rulesets.load(f"table ip t {{ set s {{ type ipv4_addr; elements = {{ {addresses} }}; }}; }}")
+    of = Set(family=Family.IPV4, table="t", name="s")
+    assert not any(batch.interrupted for batch in nft.iter_elements(of, 1000))
+    parts = nft.iter_elements(of, 1000)
+    first = next(parts)  # the kernel has not read all of the set yet
+    rulesets.load("add table ip other")
+    *_, last = list(parts)
+    assert not first.interrupted
+    assert last.interrupted  # the kernel flags such dumps of rules, and of elements only tells the generation
+
+
+def test_each_rule_is_a_message(nft: nftables.Conn) -> None:
+    rules = "\n".join(f"add rule inet t in tcp dport {port} accept" for port in range(1, 400))
+    rulesets.load("add table inet t; add chain inet t in\n" + rules)
+    request = Rule(family=Family.INET, table="t").encode()
+    header = Header(type=nftables.Command.GETRULE, flags=HeaderFlags.REQUEST | HeaderFlags.DUMP)
+    messages = nft.conn.execute(Message(header, request))
+    assert [Rule.decode(one.data).handle for one in messages] == [one.handle for one in nft.rules()]
+    assert len(messages) == 399
 
 
 def test_one_object_and_its_counters(nft: nftables.Conn) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import socket
 import subprocess
 from typing import Any
 
@@ -20,6 +21,7 @@ from netlink.netfilter import nftables
 from netlink.netfilter.nfnetlink import BatchBound
 from netlink.netfilter.nftables import (
     Chain,
+    ChainFlags,
     Command,
     Element,
     ElementFlags,
@@ -477,8 +479,8 @@ def request(command: Command, one: Any, flags: int = 0) -> Message:
     return Message(Header(type=command, flags=HeaderFlags.REQUEST | HeaderFlags.CREATE | flags), one.encode())
 
 
-def bound(kind: int, flags: int = 0, generation: int | None = None) -> Message:
-    payload = BatchBound(res_id=10, generation=generation).encode()
+def bound(kind: int, flags: int = 0, generation: int | None = None, subsystem: int = 10) -> Message:
+    payload = BatchBound(res_id=subsystem, generation=generation).encode()
     return Message(Header(type=kind, flags=HeaderFlags.REQUEST | flags), payload)
 
 
@@ -502,6 +504,80 @@ def test_a_change_outside_of_a_batch_is_refused(nft: nftables.Conn) -> None:
     assert caught.value.errno == errno.EINVAL
     assert Batches(nft.conn).send(BEGIN, request(Command.NEWTABLE, T), END) == []  # success is silent
     assert len(nft.tables()) == 1
+
+
+@pytest.mark.parametrize(
+    ("subsystem", "answers"),
+    [
+        (10, []),
+        (10 << 8, []),  # in the other byte order, as old programs have it
+        (1, [(0, errno.EOPNOTSUPP)]),  # conntrack
+    ],
+)
+def test_a_batch_is_of_nf_tables(nft: nftables.Conn, subsystem: int, answers: list[Any]) -> None:
+    begin = bound(NFNL_MSG_BATCH_BEGIN, subsystem=subsystem)
+    assert Batches(nft.conn).send(begin, request(Command.NEWTABLE, T), END) == answers
+    assert len(nft.tables()) == (not answers)
+
+
+def test_nothing_is_read_in_a_batch(nft: nftables.Conn) -> None:
+    batch = (
+        request(Command.NEWTABLE, T),
+        Message(Header(type=Command.GETTABLE, flags=HeaderFlags.REQUEST), T.encode()),
+    )
+    assert Batches(nft.conn).send(BEGIN, *batch, END) == [(2, errno.EINVAL)]
+    assert len(nft.tables()) == 0
+
+
+def test_what_is_new_needs_the_flag_to_create_it(nft: nftables.Conn) -> None:
+    prepare(nft)
+    new = PORTS.replace(name="new", id=1)
+    batch = [
+        Message(Header(type=command, flags=HeaderFlags.REQUEST), one.encode())
+        for command, one in ((Command.NEWSET, new), (Command.NEWRULE, rule(9)))
+    ]
+    assert Batches(nft.conn).send(BEGIN, *batch, END) == [(1, errno.ENOENT), (2, errno.EINVAL)]
+    assert numbers(nft) == [0, 1, 2]
+
+
+def test_a_chain_of_a_rule_is_referred_to_by_its_id(nft: nftables.Conn) -> None:
+    """`jump { counter }`: the chain belongs to the rule, and goes with it."""
+    prepare(nft)
+    chain = Chain(family=Family.INET, table="t", id=7, flags=ChainFlags.BINDING)
+    jump = expr.Verdict(code=expr.VerdictCode.JUMP, chain_id=7)
+    inside = rule(5).replace(chain=None, chain_id=7)
+    jumping = expr.wrap(expr.Immediate(dreg=expr.Register.VERDICT, verdict=jump))
+    with nft.transaction() as tx:
+        tx.add(chain)
+        tx.add(inside)
+        tx.add(Rule(family=Family.INET, table="t", chain="in", expressions=[jumping]))
+    (made,) = (one for one in nft.chains() if (one.flags or 0) & ChainFlags.BINDING)
+    *_, last = nft.rules(table="t", chain="in", family=Family.INET)
+    assert last.expressions[0].data.verdict.chain == made.name  # type: ignore[index, union-attr]
+    assert len(nft.rules(table="t", chain=made.name, family=Family.INET)) == 1
+    with nft.transaction() as tx:
+        tx.delete(last)
+    assert [one.name for one in nft.chains()] == ["in"]
+
+
+def test_rules_of_a_dormant_table_see_no_packets(nft: nftables.Conn) -> None:
+    asleep = T.replace(flags=TableFlags.DORMANT)
+    with nft.transaction() as tx:
+        tx.add(asleep)
+        tx.add(IN)
+        tx.add(rule(0))
+
+    def counted() -> int:
+        with socket.socket(type=socket.SOCK_DGRAM) as one:
+            one.bind(("127.0.0.1", 0))
+            one.sendto(b"", one.getsockname())
+            one.recv(1)
+        return nft.rules()[0].expressions[0].data.packets or 0  # type: ignore[index, union-attr]
+
+    assert counted() == 0
+    with nft.transaction() as tx:
+        tx.add(T.replace(flags=TableFlags(0)))
+    assert counted() == 1
 
 
 def test_the_bounds_of_a_batch_are_acknowledged_by_newer_kernels_alone(nft: nftables.Conn) -> None:

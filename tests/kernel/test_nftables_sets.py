@@ -259,6 +259,9 @@ def test_counters_of_elements(nft: nftables.Conn) -> None:
         pytest.skip(f"this kernel has one expression an element at most: {error}")
     (entry,) = nft.entries(of.replace(name="two"))
     assert [one.name for one in entry.element.expressions or ()] == ["counter", "limit"]
+    with pytest.raises(TransactionError) as caught:
+        filled(nft, make_set(INET, "t", "three", KeyType.INET_SERVICE, each=[expr.Counter(), LIMIT, expr.Last()]), [])
+    assert caught.value.errno == errno.E2BIG
 
 
 def test_a_full_set_is_named(nft: nftables.Conn) -> None:

@@ -46,6 +46,10 @@ cdef class Receiver:
     cdef int next_datagram(self) noexcept nogil
 
 
+cdef enum:
+    HEAD_MAX = 32
+
+
 cdef class Reader(Receiver):
     cdef nl_reply reply
     cdef nl_buffer buffer
@@ -56,7 +60,10 @@ cdef class Reader(Receiver):
     cdef size_t before              # bytes of a message before its attributes
     cdef int lists                  # the attribute type of a list of records in each message; -1: messages are records
     cdef int items                  # the attribute type of its records
+    cdef uint8_t head[HEAD_MAX]     # the bytes before the attributes of the last message with a list
+    cdef bint headed                # there is one
 
+    cdef void compare_head(self, const uint8_t *head) noexcept nogil
     cdef int keep_each(self, const uint8_t *payload, size_t size) noexcept nogil
     cdef int keep(self, const uint8_t *payload, size_t size) noexcept nogil
     cdef void end_datagram(self) noexcept nogil

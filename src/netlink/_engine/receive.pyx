@@ -10,7 +10,7 @@ from cpython.exc cimport PyErr_CheckSignals
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.errno cimport E2BIG, EAGAIN, EINTR, ENOBUFS, ENOENT, ENOMEM, EPERM, EPROTO, ETIMEDOUT
 from libc.stdint cimport UINT32_MAX, int64_t, uint8_t, uint16_t
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from netlink._codec cimport Message, parse_messages, verdict_error
 from netlink._engine.form cimport NL_FORM_OTHER, Form
@@ -294,7 +294,8 @@ cdef class Reader(Receiver):
     the 4 of genlmsghdr. answer: the first of these in the messages of the reply; all others are ignored. None for any.
     match: selects records; None for all.
     within: if the records are the items of a list in each message: the bytes before the attributes of the message, the
-    attribute type of the list, and that of its items; or that of the items and -1, if they are in no list.
+    attribute type of the list, and that of its items; or that of the items and -1, if they are in no list. The batch is
+    interrupted if these bytes differ between messages.
 
     It reads datagrams from the real socket, without the GIL, or from `feed`. A datagram without messages is the end of
     the reply of a test double.
@@ -312,6 +313,7 @@ cdef class Reader(Receiver):
     def begin(self, Message request not None):
         """Begin with the reply to a request, before or after the request is sent."""
         memset(&self.reply, 0, sizeof(self.reply))
+        self.headed = False
         self.reply.kind = NL_REPLY_DUMP if request.h.flags & NL_F_DUMP == NL_F_DUMP else NL_REPLY_PLAIN
         self.reply.sequence = request.h.sequence
         self.reply.pid = request.h.pid
@@ -391,6 +393,7 @@ cdef class Reader(Receiver):
             if self.lists >= 0:
                 if m.size < self.skip + self.before:
                     return SHORT
+                self.compare_head(m.payload + self.skip)
                 return self.keep_each(m.payload + self.skip + self.before, m.size - self.skip - self.before)
             if self.answer != ANY_COMMAND and m.payload[0] != self.answer:
                 return 0
@@ -404,6 +407,14 @@ cdef class Reader(Receiver):
         if role == NL_ROLE_CUT:
             return CUT
         return FOREIGN if role == NL_ROLE_FOREIGN else 0
+
+    cdef void compare_head(self, const uint8_t *head) noexcept nogil:
+        """Note that lists are of different states if what is before them differs, such as nf_tables' generation."""
+        cdef size_t size = self.before if self.before < HEAD_MAX else <size_t>HEAD_MAX
+        if self.headed and memcmp(head, self.head, size):
+            self.reply.interrupted = 1
+        memcpy(self.head, head, size)
+        self.headed = True
 
     cdef int keep_each(self, const uint8_t *payload, size_t size) noexcept nogil:
         """Add the records in the list of a message: 0 or the reason to end."""
