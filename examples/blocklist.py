@@ -8,8 +8,10 @@ and the one before it stays. SIGHUP takes the list at once. Needs CAP_NET_ADMIN.
 from __future__ import annotations
 
 import argparse
+import math
 import signal
 import sys
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
@@ -28,7 +30,7 @@ def networks(path: Path) -> tuple[list[IPv4Network], list[IPv6Network]]:
     """The networks of a list. ValueError for a line that is none."""
     four: list[IPv4Network] = []
     six: list[IPv6Network] = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
         text = line.partition("#")[0].strip()
         if not text:
             continue
@@ -73,22 +75,29 @@ def run(nft: nftables.Conn, path: Path, every: float) -> None:
             while (taken := signal.sigtimedwait(SIGNALS, every)) is None:
                 replace(nft, path)
     finally:
-        with nft.transaction() as tx:
+        with suppress(nftables.TransactionError), nft.transaction() as tx:  # somebody may have deleted it
             tx.delete(TABLE)
+
+
+def seconds(text: str) -> float:
+    """A time. ValueError for what is none."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise ValueError
+    return value
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("list", type=Path, help="a file")
-    parser.add_argument("--every", type=float, default=60, help="seconds until the list is taken anew")
+    parser.add_argument("--every", type=seconds, default=60, help="seconds until the list is taken anew")
     arguments = parser.parse_args()
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # `run` waits for them
     try:
         with nftables.dial() as nft:
             run(nft, arguments.list, arguments.every)
     except OSError as error:
-        hint = getattr(error, "hint", None)
-        sys.exit(f"{parser.prog}: {error}" + (f" ({hint})" if hint else ""))
+        sys.exit(f"{parser.prog}: {error}")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 """Bans addresses that fail to log in too often: they time out in the kernel, in a set of nftables.
 
 Reads lines of a log, such as those of `journalctl -fu ssh`, from standard input or a file. Needs CAP_NET_ADMIN. The
-table goes with the program, at the end of the log or by SIGTERM.
+table goes with the program, at the end of the log, by SIGTERM or by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ BANNED = make_set(FAMILY, "fail2ban", "banned", KeyType.IPV4_ADDR, timeout=0)
 CHAIN = Chain(family=FAMILY, table="fail2ban", name="in", type="filter", hook=Hook.INPUT, priority=-10)
 
 
-def follow(nft: nftables.Conn, log: IO[str], attempts: int, window: float, seconds: float) -> None:
+def follow(nft: nftables.Conn, log: IO[str], attempts: int, window: int, seconds: int) -> None:
     failures: defaultdict[str, deque[float]] = defaultdict(lambda: deque(maxlen=attempts))
     for line in log:
         found = FAILURE.search(line)
@@ -41,7 +41,7 @@ def follow(nft: nftables.Conn, log: IO[str], attempts: int, window: float, secon
         try:
             with nft.transaction() as tx:
                 tx.add_elements(BANNED, [address], timeout=seconds)
-            print(f"banned {address} for {seconds:g} s", flush=True)
+            print(f"banned {address} for {seconds} s", flush=True)
         except ValueError as error:  # digits that are no address
             print(error, file=sys.stderr)
 
@@ -50,10 +50,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("log", nargs="?", default="/dev/stdin", help="a file or FIFO")
     parser.add_argument("--attempts", type=int, default=5, help="failures until a ban")
-    parser.add_argument("--window", type=float, default=600, help="seconds in which they count")
-    parser.add_argument("--seconds", type=float, default=3600, help="of a ban")
+    parser.add_argument("--window", type=int, default=600, help="seconds in which they count")
+    parser.add_argument("--seconds", type=int, default=3600, help="of a ban")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if min(arguments.attempts, arguments.window, arguments.seconds) < 1:
+        parser.error("attempts and seconds are from 1 on")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sys.exit(0))
     try:
         with nftables.dial() as nft, open(arguments.log, errors="replace") as log:
             with nft.transaction() as tx:
@@ -67,8 +70,7 @@ def main() -> None:
                 with nft.transaction() as tx:
                     tx.delete(TABLE)
     except OSError as error:
-        hint = getattr(error, "hint", None)
-        sys.exit(f"{parser.prog}: {error}" + (f" ({hint})" if hint else ""))
+        sys.exit(f"{parser.prog}: {error}")
 
 
 if __name__ == "__main__":

@@ -71,8 +71,7 @@ def main() -> None:
     try:
         run(arguments.group)
     except (OSError, ValueError) as error:
-        hint = getattr(error, "hint", None)
-        sys.exit(f"{parser.prog}: {error}" + (f" ({hint})" if hint else ""))
+        sys.exit(f"{parser.prog}: {error}")
 
 
 if __name__ == "__main__":

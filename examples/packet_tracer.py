@@ -11,6 +11,7 @@ import argparse
 import signal
 import socket
 import sys
+from contextlib import suppress
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -76,16 +77,24 @@ def run(nft: nftables.Conn, parts: list[Any]) -> None:
                     print(f"  {line(step)}", flush=True)
                     last = step.id
         finally:
-            with nft.transaction() as tx:
+            with suppress(nftables.TransactionError), nft.transaction() as tx:  # somebody may have deleted it
                 tx.delete(TABLE)
+
+
+def port(text: str) -> int:
+    """A port. ValueError for what is none."""
+    value = int(text)
+    if not 0 <= value < 1 << 16:
+        raise ValueError
+    return value
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("destination", type=ip_network, help="an address or network of IPv4 or IPv6")
     which = parser.add_mutually_exclusive_group()
-    which.add_argument("--tcp", type=int, metavar="PORT", help="of the destination")
-    which.add_argument("--udp", type=int, metavar="PORT", help="of the destination")
+    which.add_argument("--tcp", type=port, metavar="PORT", help="of the destination")
+    which.add_argument("--udp", type=port, metavar="PORT", help="of the destination")
     arguments = parser.parse_args()
     parts: list[Any] = [(ip if arguments.destination.version == 4 else ip6).daddr(arguments.destination)]
     if arguments.tcp is not None:
@@ -96,8 +105,7 @@ def main() -> None:
         with nftables.dial() as nft:
             run(nft, parts)
     except OSError as error:
-        hint = getattr(error, "hint", None)
-        sys.exit(f"{parser.prog}: {error}" + (f" ({hint})" if hint else ""))
+        sys.exit(f"{parser.prog}: {error}")
 
 
 if __name__ == "__main__":

@@ -354,6 +354,60 @@ def test_a_packet_tracer(start: Callable[..., Program], nft: nftables.Conn) -> N
     assert [table.name for table in nft.tables()] == ["t"]
 
 
+WRONG = [
+    ("fail2ban", ["/nonexistent"], 1, "No such file or directory: '/nonexistent'"),
+    ("fail2ban", ["/dev/null", "--attempts", "0"], 2, "attempts and seconds are from 1 on"),
+    ("blocklist", ["/dev/null", "--every", "nan"], 2, "argument --every: invalid seconds value: 'nan'"),
+    ("packet_tracer", ["127.0.0.1", "--tcp", "65536"], 2, "argument --tcp: invalid port value: '65536'"),
+    ("packet_tracer", ["10.0.0.1/8"], 2, "argument destination: invalid ip_network value: '10.0.0.1/8'"),
+    ("fail2ban", ["/dev/null"], 1, "change 0, NEWTABLE fail2ban, of 4: it is there already"),
+]
+
+
+@pytest.mark.parametrize(("name", "arguments", "status", "text"), WRONG)
+def test_what_firewalls_cannot_be_told(
+    nft: nftables.Conn, name: str, arguments: list[str], status: int, text: str
+) -> None:
+    taken = nftables.Table(family=nftables.Family.IPV4, name="fail2ban")
+    with nft.transaction() as tx:
+        tx.add(taken)
+    run = subprocess.run(command(name, *arguments), capture_output=True, text=True)
+    assert (run.returncode, run.stdout) == (status, "")
+    assert text in run.stderr.splitlines()[-1]
+    assert run.stderr.count(text) == 1
+    assert "Traceback" not in run.stderr
+    assert [table.name for table in nft.tables()] == ["fail2ban"]
+
+
+def test_a_firewall_ends_by_an_interrupt(start: Callable[..., Program], nft: nftables.Conn, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "log")
+    program = start("fail2ban", str(tmp_path / "log"), "--attempts", "1")
+    with (tmp_path / "log").open("w", buffering=1) as log:
+        log.write("sshd[7]: Failed password for root from 192.0.2.1 port 4 ssh2\n")
+        program.until("banned")
+        program.process.send_signal(signal.SIGINT)
+        assert program.process.wait() == 0
+    assert program.process.stderr is not None
+    assert program.process.stderr.read() == ""
+    assert len(nft.tables()) == 0
+
+
+def test_a_list_that_is_none_and_a_table_that_is_gone(
+    start: Callable[..., Program], nft: nftables.Conn, tmp_path: Path
+) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(b"\xff\xfe")
+    program = start("blocklist", str(path), "--every", "3600")
+    program.until(r"^the list stays as it was: .*list:1: ", program.process.stderr)
+    path.write_text("192.0.2.0/24")
+    rulesets.load("delete table inet blocklist")
+    program.process.send_signal(signal.SIGHUP)
+    assert program.process.stderr is not None
+    (line,) = program.process.stderr.read().splitlines()
+    assert re.fullmatch(r"blocklist\.py: netlink commit: No such file .*DELSETELEM blocklist blocked4.*", line)
+    assert program.process.wait() == 1
+
+
 def test_ips(start: Callable[..., Program]) -> None:
     queue_input("udp", "--queue-balance", "0:1")
     program = start("ips", str(EXAMPLES / "ips.signatures"), "0", "1", "--read-buffer", "4096")

@@ -25,6 +25,7 @@ from netlink.netfilter.nftables import (
     Set,
     Table,
     TransactionError,
+    build,
     expr,
     make_set,
 )
@@ -245,6 +246,18 @@ def test_timeouts_and_comments(nft: nftables.Conn) -> None:
     with pytest.raises(TransactionError) as caught:
         tx.commit()
     assert caught.value.errno == errno.EINVAL
+
+
+@pytest.mark.parametrize("wrong", [-1, float("nan"), float("inf"), 1e300, "3"])
+def test_times_that_are_none(nft: nftables.Conn, wrong: Any) -> None:
+    of = make_set(INET, "t", "s", KeyType.IPV4_ADDR, timeout=1)
+    for make in (
+        lambda: make_set(INET, "t", "s", KeyType.IPV4_ADDR, timeout=wrong),
+        lambda: nft.transaction().add_elements(of, ["10.0.0.1"], timeout=wrong),
+        lambda: build.add(of, build.ip.saddr, timeout=wrong),
+    ):
+        with pytest.raises(ValueError, match="timeout must be seconds, from 0 on, not"):
+            make()
 
 
 def test_counters_of_elements(nft: nftables.Conn) -> None:

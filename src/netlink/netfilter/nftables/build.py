@@ -24,6 +24,7 @@ from netlink.netfilter.nftables.fields import ct, ether, icmp, icmpv6, ip, ip6, 
 from netlink.netfilter.nftables.keys import KeyRange, KeyType, ends_of, key_span
 from netlink.netfilter.nftables.records import Chain, Family, Set
 from netlink.netfilter.nftables.rule import Field, Lookup, Part, Rejected, Value, concat, expressions_of
+from netlink.netfilter.nftables.sets import milliseconds
 
 __all__ = ["Field", "Part", "Value", "accept", "add", "concat", "continue_", "counter", "ct", "delete", "dnat", "drop"]
 __all__ += ["ether", "expressions_of", "goto", "icmp", "icmpv6", "ip", "ip6", "jump", "limit", "log", "masquerade"]
@@ -234,7 +235,7 @@ def _dynamic(op: expr.DynsetOp, to: Set, field: Field, each: tuple[Part, ...], t
         set_name=to.name,
         op=op,
         sreg_key=expr.Register.REG_1,
-        timeout=None if timeout is None else round(timeout * 1000),
+        timeout=milliseconds(timeout),
         expression=wrapped[0] if len(wrapped) == 1 else None,
         expressions=wrapped if several else None,
         flags=expr.DynsetFlags.EXPR if several else None,

@@ -215,7 +215,7 @@ class Conn(nfnetlink.Family[C]):
     def iter_elements(self, of: Set, rows: int = 4096) -> Any:
         """`elements` in batches of some thousand rows: memory does not grow with the set.
 
-        It is one dump: `Batch.interrupted` is true from the batch on that is of a later generation of the ruleset. If it
+        It is one dump: `Batch.interrupted` is true from the batch on that has a later generation of the ruleset. If it
         begins while a change is being made, or the hash of the set grows, elements may be missing without a sign, which
         `elements` excludes.
         """

@@ -120,7 +120,7 @@ def make_set(
         data_type=data if isinstance(data, KeyType) else _VERDICT if data is Verdict else None,
         data_len=KEY_FORMS[data].length if isinstance(data, KeyType) else None,
         obj_type=data if isinstance(data, ObjectType) else None,
-        timeout=_milliseconds(timeout) or None,
+        timeout=milliseconds(timeout) or None,
         size=size,
         expression=wrapped[0] if len(wrapped) == 1 else None,
         expressions=wrapped if len(wrapped) > 1 else None,
@@ -166,7 +166,7 @@ def payloads_of(
         raise TypeError(f"the set {of.name} takes {'a mapping of keys to values' if is_map else 'keys without values'}")
     options: dict[str, Any] = {"key": bytes(key_length(types))}
     if timeout is not None:
-        options["timeout"] = _milliseconds(timeout)
+        options["timeout"] = milliseconds(timeout)
     if remark is not None:
         options["userdata"] = comment(remark)
     interval, merged = bool(flags & SetFlags.INTERVAL), len(types) == 1
@@ -199,8 +199,13 @@ def entries_of(of: Set, elements: Iterable[Element]) -> list[Entry]:
     return [Entry(_key_in(types, one, interval), _value_in(of, one), one) for one in elements]
 
 
-def _milliseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1000)
+def milliseconds(timeout: float | None) -> int | None:
+    """A time in seconds as the kernel has it. ValueError for what is none."""
+    if timeout is None:
+        return None
+    if not isinstance(timeout, (int, float)) or not 0 <= timeout < 1 << 53:
+        raise ValueError(f"timeout must be seconds, from 0 on, not {timeout!r}")
+    return round(timeout * 1000)
 
 
 def _flags(of: Set) -> int:
