@@ -470,6 +470,7 @@ class Renamed:
 BENCH = """flush ruleset
 table ip bench {
     set s { type ipv4_addr; }
+    set n { type ipv4_addr; flags interval; }
     chain in { type filter hook input priority 0; }
 }
 """
@@ -496,15 +497,16 @@ def empty_ruleset() -> None:
     subprocess.run(["nft", "-f", "-"], input=BENCH, text=True, check=True)
 
 
-def changes(tx: nftables.Transaction[Any], elements: int, rules: int) -> None:
-    """Add so many elements and rules."""
+def changes(tx: nftables.Transaction[Any], elements: int, rules: int, networks: int = 0) -> None:
+    """Add so many elements, rules and networks."""
     tx.add_elements(ruleset_peer.SET, [ruleset_peer.address(i) for i in range(elements)])
+    tx.add_elements(ruleset_peer.NETWORKS, [ruleset_peer.network(i) for i in range(networks)])
     for i in range(rules):
         tx.add(ruleset_peer.rule(i))
 
 
-def batch(elements: int, rules: int) -> bytes:
-    """The datagram that adds so many elements and rules, one change of which is acknowledged."""
+def batch(elements: int, rules: int, networks: int) -> bytes:
+    """The datagram that adds so many elements, rules and networks, one change of which is acknowledged."""
     sent: list[Message] = []
 
     def answer(requests: list[Message]) -> list[Message]:
@@ -512,15 +514,16 @@ def batch(elements: int, rules: int) -> bytes:
         return nltest.error(0, requests[1:2]) if requests else []
 
     with nftables.Conn(nltest.dial(answer)) as nft, nft.transaction() as tx:
-        changes(tx, elements, rules)
+        changes(tx, elements, rules, networks)
     return b"".join(message.replace(pid=0).marshal_binary() for message in sent)
 
 
-def made_in_ruleset() -> tuple[int, int]:
-    """The elements and the rules there are."""
+def made_in_ruleset() -> tuple[int, int, int]:
+    """The elements, the rules and the networks there are."""
     require_private_netns()
     with nftables.dial() as nft:
-        return len(nft.elements(ruleset_peer.SET)), len(nft.rules())
+        ends = len(nft.elements(ruleset_peer.NETWORKS))  # two of each; nft adds one
+        return len(nft.elements(ruleset_peer.SET)), len(nft.rules()), ends // 2
 
 
 # Specs

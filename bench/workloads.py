@@ -846,6 +846,14 @@ ADD = (
     Contender("Go google/nftables", "go-nftables", ("add",), "SetAddElements, a Flush for each 6,000"),
     Contender("libnftables JSON", "libnftables", ("add",), "Python, json_cmd"),
 )  # fmt: skip
+ADD_NETWORKS = (
+    Contender("C send", "raw", ("batch",), PREPARED),
+    Contender("fastnetlink add_elements, Batch", "fastnetlink-ruleset", ("add", "network-batch"), "records of both ends"),
+    Contender("fastnetlink add_elements, text", "fastnetlink-ruleset", ("add", "networks"), "str, merged"),
+    Contender("fastnetlink add_elements, IPv4Network", "fastnetlink-ruleset", ("add", "network-objects"), "merged"),
+    Contender("nft -f", "nft", ("networks",), "the whole process, which reads a file"),
+    Contender("libnftables JSON", "libnftables", ("networks",), "Python, json_cmd"),
+)  # fmt: skip
 LOAD_RULES = (
     Contender("C send", "raw", ("batch",), PREPARED),
     Contender("fastnetlink transaction", "fastnetlink-ruleset", ("load", "records"), "of Rule records"),
@@ -857,29 +865,32 @@ LOAD_RULES = (
 )  # fmt: skip
 
 
-def change(name: str, title: str, contenders: Sequence[Contender], elements: int, rules: int) -> Workload:
-    """Elements or rules added in a transaction; they are removed behind each contender."""
-    n = elements or rules
+def change(
+    name: str, title: str, contenders: Sequence[Contender], *, elements: int = 0, rules: int = 0, networks: int = 0
+) -> Workload:
+    """Elements, rules or networks added in a transaction; they are removed behind each contender."""
+    n = elements or rules or networks
+    wanted = elements, rules, networks
 
     @contextmanager
     def prepare() -> Iterator[Callable[[Contender], Round]]:
         with traffic.ruleset(), tempfile.NamedTemporaryFile(prefix="bench-requests-") as file:
-            file.write(traffic.batch(elements, rules))
+            file.write(traffic.batch(*wanted))
             file.flush()
 
             def run(contender: Contender) -> Round:
                 options = (file.name,) if contender.program == "raw" else (f"count={n}",)
                 try:
                     result = call(contender.program, *contender.arguments, *options)
-                    if (made := traffic.made_in_ruleset()) != (elements, rules):
-                        raise MissingError(f"failed: it made {made} of {(elements, rules)} elements and rules")
+                    if (made := traffic.made_in_ruleset()) != wanted:
+                        raise MissingError(f"failed: it made {made} of {wanted} elements, rules and networks")
                 finally:
                     traffic.empty_ruleset()
                 return nanoseconds(result, n)
 
             yield run
 
-    unit = "ns per element" if elements else "ns per rule"
+    unit = "ns per element" if elements else "ns per rule" if rules else "ns per network"
     return Workload(name, title, unit, contenders[0].label, contenders, prepare)
 
 
@@ -1185,9 +1196,10 @@ def suite(quick: bool) -> list[Workload]:
         uevents(1_000 if quick else 10_000),
         audited(1_000 if quick else 10_000),
         policies(1_000 if quick else 10_000),
-        change("nft-add", f"{elements:,} elements added to a set", ADD, elements, 0),
+        change("nft-add", f"{elements:,} elements added to a set", ADD, elements=elements),
+        change("nft-networks", f"{elements:,} networks added to a set", ADD_NETWORKS, networks=elements),
         lists("nft-elements", ELEMENTS, elements),
-        change("nft-load", f"{rules:,} rules loaded", LOAD_RULES, 0, rules),
+        change("nft-load", f"{rules:,} rules loaded", LOAD_RULES, rules=rules),
         lists("nft-rules", RULES, rules),
         spec_load(),
         do(2_000 if quick else 20_000),

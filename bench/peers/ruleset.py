@@ -1,6 +1,7 @@
 """This library's nftables: the set and the chain of the table "bench".
 
 add text|address|numpy|batch|record count=N            elements, by keys of these kinds or as records
+add networks|network-objects|network-batch count=N     networks: text, IPv4Network, or a batch of records
 load records|made|built count=N                        rules: records, records made then, made by the builder
 dump elements|rules batch|fields|iter|entries [loops=N]
 """
@@ -9,16 +10,17 @@ from __future__ import annotations
 
 import socket
 import sys
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from bench.peers.peer import Result, option
 from netlink.netfilter import nftables
-from netlink.netfilter.nftables import Chain, Element, Family, KeyType, Rule, expr, make_set
+from netlink.netfilter.nftables import Chain, Element, ElementFlags, Family, KeyType, Rule, expr, make_set
 from netlink.netfilter.nftables.build import accept, counter, ip, tcp
 
 TABLE, CHAIN = "bench", "in"
 SET = make_set(Family.IPV4, TABLE, "s", KeyType.IPV4_ADDR)
+NETWORKS = make_set(Family.IPV4, TABLE, "n", KeyType.IPV4_ADDR, interval=True)
 INPUT = Chain(family=Family.IPV4, table=TABLE, name=CHAIN)
 ACCEPT = expr.Verdict(code=expr.VerdictCode.ACCEPT)
 
@@ -26,6 +28,11 @@ ACCEPT = expr.Verdict(code=expr.VerdictCode.ACCEPT)
 def address(i: int) -> IPv4Address:
     """The i-th element, another one for each i below 2**24."""
     return IPv4Address(0x0A000000 | i * 0x9E3779B1 & 0xFFFFFF)
+
+
+def network(i: int) -> IPv4Network:
+    """The i-th network, which meets no other one."""
+    return IPv4Network((0x0A000000 | i << 7, 26))
 
 
 def rule(i: int) -> Rule:
@@ -48,6 +55,22 @@ def records(count: int) -> list[Element]:
     return [Element(key=address(i).packed) for i in range(count)]
 
 
+def ends(count: int) -> list[Element]:
+    """Networks as the kernel has them: the first key of each, and the key behind the last one."""
+    found = []
+    for one in map(network, range(count)):
+        found.append(Element(key=one.network_address.packed))
+        found.append(Element(key=(one.broadcast_address + 1).packed, flags=ElementFlags.INTERVAL_END))
+    return found
+
+
+def networks(how: str, count: int) -> Any:
+    if how == "network-batch":
+        return Element.decode_many([one.encode() for one in ends(count)])
+    found = [network(i) for i in range(count)]
+    return found if how == "network-objects" else [str(one) for one in found]
+
+
 def keys(how: str, count: int) -> Any:
     addresses = [address(i) for i in range(count)]
     if how == "text":
@@ -62,11 +85,12 @@ def keys(how: str, count: int) -> Any:
 
 
 def add(how: str, count: int) -> Result:
-    made: Any = records(count) if how == "record" else keys(how, count)
+    of, make = (NETWORKS, networks) if how.startswith("network") else (SET, keys)
+    made: Any = records(count) if how == "record" else make(how, count)
     with nftables.dial() as nft:
         result = Result()
         with nft.transaction() as tx:
-            tx.add_elements(SET, made)
+            tx.add_elements(of, made)
         result.items = count
         result.stop()
     return result

@@ -1,6 +1,7 @@
 """libnftables through its Python module, which Debian has for its own interpreter alone: commands and answers as JSON.
 
 add count=N             json_cmd, of one command with all elements, made before
+networks count=N        json_cmd, of one command with all networks, made before
 load count=N            json_cmd, of a command for each rule, made before
 dump elements|rules     cmd, and json.loads of what it prints
 """
@@ -12,7 +13,7 @@ import sys
 from typing import Any
 
 from bench.peers.peer import Result, option
-from bench.peers.with_nft import LIST, address, read
+from bench.peers.with_nft import LIST, address, network, read
 
 sys.path.append("/usr/lib/python3/dist-packages")
 
@@ -21,6 +22,10 @@ def commands(work: str, count: int) -> list[Any]:
     place = {"family": "ip", "table": "bench"}
     if work == "add":
         return [{"add": {"element": {**place, "name": "s", "elem": [str(address(i)) for i in range(count)]}}}]
+
+    if work == "networks":
+        ends = [{"addr": str(one.network_address), "len": one.prefixlen} for one in map(network, range(count))]
+        return [{"add": {"element": {**place, "name": "n", "elem": [{"prefix": one} for one in ends]}}}]
 
     def match(protocol: str, field: str, value: object) -> dict[str, Any]:
         return {"match": {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": value}}
@@ -47,7 +52,7 @@ def commands(work: str, count: int) -> list[Any]:
 def main() -> None:
     work, count = sys.argv[1], option("count")
     nft: Any = importlib.import_module("nftables").Nftables()
-    if work in ("add", "load"):
+    if work in ("add", "networks", "load"):
         made = {"nftables": commands(work, count)}
         result = Result()
         status, _, error = nft.json_cmd(made)

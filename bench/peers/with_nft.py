@@ -1,6 +1,7 @@
 """nft(8) as scripts run it: the time is that of the process, to its end. What it prints is read behind the clock.
 
 add count=N             nft -f, of a file with elements
+networks count=N        nft -f, of a file with networks
 load count=N            nft -f, of a file with rules
 dump elements|rules     nft -j list
 """
@@ -12,7 +13,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, IPv4Network
 
 from bench.peers.peer import Result, option
 
@@ -23,9 +24,15 @@ def address(i: int) -> IPv4Address:
     return IPv4Address(0x0A000000 | i * 0x9E3779B1 & 0xFFFFFF)
 
 
+def network(i: int) -> IPv4Network:
+    return IPv4Network((0x0A000000 | i << 7, 26))
+
+
 def commands(work: str, count: int) -> str:
     if work == "add":
         return f"add element ip bench s {{ {', '.join(str(address(i)) for i in range(count))} }}\n"
+    if work == "networks":
+        return f"add element ip bench n {{ {', '.join(str(network(i)) for i in range(count))} }}\n"
     return "".join(
         f"add rule ip bench in ip saddr {address(i)} tcp dport {1 + i} counter accept\n" for i in range(count)
     )
@@ -44,7 +51,7 @@ def read(what: str, listed: str) -> tuple[int, int]:
 def main() -> None:
     work = sys.argv[1]
     with tempfile.TemporaryFile() as out, tempfile.NamedTemporaryFile("w", prefix="bench-nft-") as file:
-        if work in ("add", "load"):
+        if work in ("add", "networks", "load"):
             file.write(commands(work, option("count")))
             file.flush()
             arguments = ["-f", file.name]
