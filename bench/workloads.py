@@ -848,7 +848,7 @@ ADD = (
 )  # fmt: skip
 ADD_NETWORKS = (
     Contender("C send", "raw", ("batch",), PREPARED),
-    Contender("fastnetlink add_elements, Batch", "fastnetlink-ruleset", ("add", "network-batch"), "records of both ends"),
+    Contender("fastnetlink add_elements, Batch", "fastnetlink-ruleset", ("add", "network-batch"), "of both ends"),
     Contender("fastnetlink add_elements, text", "fastnetlink-ruleset", ("add", "networks"), "str, merged"),
     Contender("fastnetlink add_elements, IPv4Network", "fastnetlink-ruleset", ("add", "network-objects"), "merged"),
     Contender("nft -f", "nft", ("networks",), "the whole process, which reads a file"),

@@ -75,7 +75,7 @@ def run(nft: nftables.Conn, path: Path, every: float) -> None:
             while (taken := signal.sigtimedwait(SIGNALS, every)) is None:
                 replace(nft, path)
     finally:
-        with suppress(nftables.TransactionError), nft.transaction() as tx:  # somebody may have deleted it
+        with suppress(FileNotFoundError), nft.transaction() as tx:  # somebody may have deleted it
             tx.delete(TABLE)
 
 

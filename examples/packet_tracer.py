@@ -77,7 +77,7 @@ def run(nft: nftables.Conn, parts: list[Any]) -> None:
                     print(f"  {line(step)}", flush=True)
                     last = step.id
         finally:
-            with suppress(nftables.TransactionError), nft.transaction() as tx:  # somebody may have deleted it
+            with suppress(FileNotFoundError), nft.transaction() as tx:  # somebody may have deleted it
                 tx.delete(TABLE)
 
 

@@ -119,7 +119,7 @@ class OpError(OSError):
         hint: str = "",
     ) -> OpError:
         number, text = _explain(err)
-        kind = _mixed.get(number, cls) if cls is OpError else cls
+        kind = _mixed(cls, number)
         self = OSError.__new__(kind, text) if number is None else OSError.__new__(kind, number, text)
         self.op = op
         self.message = message
@@ -182,8 +182,9 @@ class OpError(OSError):
         return ", ".join(parts) + (f": {self.hint}" if self.hint else "")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        cls = OpError if type(self) in _mixed.values() else type(self)
-        return _restore, (cls, self.op, OSError(*self.args)), self.__dict__
+        # That of the class which a mixed one is of: it has the same name.
+        plain = next(cls for cls in reversed(type(self).__mro__) if cls.__qualname__ == type(self).__qualname__)
+        return _restore, (plain, self.op, OSError(*self.args)), self.__dict__
 
 
 class Overrun(OpError):  # noqa: N818 - what happened to the stream is an overrun
@@ -241,20 +242,19 @@ def _explain(err: int | BaseException) -> tuple[int | None, str]:
     return None, str(err) or type(err).__name__
 
 
-def _mix() -> dict[int | None, type[OpError]]:
-    """A subclass of OpError and the built-in exception, for each errno that has one."""
-    by_builtin: dict[type[OSError], type[OpError]] = {}
-    mixed: dict[int | None, type[OpError]] = {}
-    for number in _errno.errorcode:
-        builtin = type(OSError(number, ""))
-        if builtin is not OSError:
-            if builtin not in by_builtin:
-                # One name for all: a traceback has netlink.errors.OpError.
-                by_builtin[builtin] = type(
-                    "OpError", (OpError, builtin), {"__module__": __name__, "__doc__": OpError.__doc__}
-                )
-            mixed[number] = by_builtin[builtin]
-    return mixed
+_BUILTINS = {number: type(OSError(number, "")) for number in _errno.errorcode}
+"""The built-in exception for each errno."""
+_kinds: dict[Any, type[OpError]] = {}
 
 
-_mixed = _mix()
+def _mixed(cls: type[OpError], number: int | None) -> type[OpError]:
+    """A subclass of a class and of the built-in exception for an errno, if it has one."""
+    builtin = _BUILTINS.get(number or 0, OSError)
+    if issubclass(cls, builtin):
+        return cls
+    kind = _kinds.get((cls, builtin))
+    if kind is None:
+        # One name for all: a traceback has netlink.errors.OpError.
+        names = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__doc__": cls.__doc__}
+        kind = _kinds.setdefault((cls, builtin), type(cls.__name__, (cls, builtin), names))
+    return kind

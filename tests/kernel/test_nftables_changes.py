@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import json
+import pickle
 import socket
 import subprocess
 from typing import Any
@@ -127,6 +128,9 @@ def test_every_refused_change_is_named_with_its_attribute(nft: nftables.Conn) ->
     ]
     assert caught.value.failures[2].record == Set(family=Family.INET, table="t", name="missing")
     assert caught.value.errno == errno.EEXIST
+    assert isinstance(caught.value, FileExistsError)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (type(again), again.failures[0].row, str(again)) == (type(caught.value), 0, str(caught.value))
     assert "change 0, NEWTABLE t, and 3 more of 5: it is there already" in str(caught.value)
     assert [table.name for table in nft.tables()] == ["t"]
     broken = expr.wrap(expr.Cmp(sreg=99, op=expr.CmpOp.EQ, data=b"\1"))

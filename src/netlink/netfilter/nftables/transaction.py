@@ -103,7 +103,8 @@ class Failure(NamedTuple):
 class TransactionError(OpError):
     """The kernel refused changes of a transaction: none of its changes was made.
 
-    failures: all of them, in order. errno and the other attributes are those of the first.
+    failures: all of them, in order. errno and the other attributes are those of the first. By errno it is one of the
+    built-in exceptions, too, such as FileNotFoundError.
     """
 
     failures: list[Failure]
