@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import socket
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Literal, TypeAlias
 
 from netlink.netfilter.nftables import expr
 from netlink.netfilter.nftables.expr import NatFlags, NatType, RejectCode, VerdictCode
 from netlink.netfilter.nftables.fields import ct, ether, icmp, icmpv6, ip, ip6, meta, protocol, tcp, th, udp
-from netlink.netfilter.nftables.keys import KeyRange, KeyType, ends_of, key_span
+from netlink.netfilter.nftables.keys import KeyRange, KeyType, address_type, key_span
 from netlink.netfilter.nftables.records import Chain, Family, Set
 from netlink.netfilter.nftables.rule import Field, Lookup, Part, Rejected, Value, concat, expressions_of
 from netlink.netfilter.nftables.sets import milliseconds
@@ -183,7 +183,7 @@ def _type_of(to: Address | Part) -> KeyType:
         if not isinstance(to[-1], Lookup) or not isinstance(to[-1].keys, Set):
             raise TypeError(f"want an address, or a part of Field.map, not {to!r}")
         return KeyType(to[-1].keys.data_type or 0)
-    return KeyType.IPV6_ADDR if ip_address(ends_of(to)[0]).version == 6 else KeyType.IPV4_ADDR
+    return address_type(to)
 
 
 def _translated(

@@ -454,6 +454,11 @@ class RejectCode(IntEnum):
     HOST_UNREACH = 2  # NFT_REJECT_ICMPX_HOST_UNREACH
     ADMIN_PROHIBITED = 3  # NFT_REJECT_ICMPX_ADMIN_PROHIBITED
 
+    @property
+    def unreachable(self) -> tuple[int, int]:
+        """The codes of ICMP and of ICMPv6 for it: ICMP_UNREACH of linux/icmp.h, ICMPV6_DEST_UNREACH of icmpv6.h."""
+        return ((0, 0), (3, 4), (1, 3), (13, 1))[self]
+
 
 class NatType(IntEnum):
     """enum nft_nat_types."""

@@ -7,7 +7,7 @@ import re
 import socket
 import sys
 from enum import IntEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any, NamedTuple, TypeAlias
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "KeyForm",
     "KeyRange",
     "KeyType",
+    "address_type",
     "ends_of",
     "is_interval",
     "key_bytes",
@@ -23,6 +24,7 @@ __all__ = [
     "key_of_bytes",
     "key_of_span",
     "key_span",
+    "prefix_of",
 ]
 
 
@@ -189,6 +191,16 @@ def key_span(type_: KeyType, key: Any) -> tuple[bytes, bytes]:
     if first > last:
         raise ValueError(f"{key} is no range: its end is before its begin")
     return first, last
+
+
+def prefix_of(first: bytes, last: bytes) -> int:
+    """The bits that the first and the last address of a network begin with."""
+    return len(first) * 8 - (int.from_bytes(first, "big") ^ int.from_bytes(last, "big")).bit_length()
+
+
+def address_type(key: Any) -> KeyType:
+    """The type of an address, or of the first one of a range. ValueError for what is none."""
+    return KeyType.IPV6_ADDR if ip_address(ends_of(key)[0]).version == 6 else KeyType.IPV4_ADDR
 
 
 def _network(type_: KeyType, key: str) -> tuple[bytes, bytes]:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 from netlink.netfilter.nftables import expr
 from netlink.netfilter.nftables.expr import CmpOp, MetaKey
-from netlink.netfilter.nftables.keys import KEY_FORMS, Key, KeyType, is_interval, key_bytes, key_span
+from netlink.netfilter.nftables.keys import KEY_FORMS, Key, KeyType, is_interval, key_bytes, key_span, prefix_of
 from netlink.netfilter.nftables.records import Chain, Family, Set, SetFlags
-from netlink.netfilter.nftables.sets import make_set
+from netlink.netfilter.nftables.sets import anonymous_set
 
 __all__ = ["Adder", "Equal", "Field", "Guard", "Lookup", "Part", "Rejected", "Value", "concat", "expressions_of"]
 
@@ -21,13 +21,6 @@ Adder: TypeAlias = Callable[[Set, Any], Set]
 """Adds a set with its elements to a transaction, and returns it with its id."""
 
 _WORD, _REGISTER = 4, 16  # bytes of registers
-# Codes of ICMP and of ICMPv6 for those of `RejectCode`: linux/icmp.h, icmpv6.h.
-_UNREACHABLE = {
-    expr.RejectCode.NO_ROUTE: (0, 0),
-    expr.RejectCode.PORT_UNREACH: (3, 4),
-    expr.RejectCode.HOST_UNREACH: (1, 3),
-    expr.RejectCode.ADMIN_PROHIBITED: (13, 1),
-}
 
 
 class Part(tuple[Any, ...]):
@@ -108,7 +101,7 @@ class Rejected(NamedTuple):
     def put(self, rule: list[Any], chain: Chain, added: Adder) -> None:
         type_, code = expr.RejectType.ICMPX_UNREACH, int(self.code)
         if chain.family in {Family.IPV4, Family.IPV6}:
-            type_, code = expr.RejectType.ICMP_UNREACH, _UNREACHABLE[self.code][chain.family == Family.IPV6]
+            type_, code = expr.RejectType.ICMP_UNREACH, self.code.unreachable[chain.family == Family.IPV6]
         rule.append(expr.Reject(type=type_, icmp_code=code))
 
 
@@ -122,21 +115,11 @@ class Lookup(NamedTuple):
 
     def put(self, rule: list[Any], chain: Chain, added: Adder) -> None:
         named = isinstance(self.keys, Set)
-        of = self.keys if named else added(self._anonymous(chain), self.keys)
+        types = [type_ for type_, _ in self.field.fields]
+        of = self.keys if named else added(anonymous_set(chain, types, self.keys), self.keys)
         negate = expr.InvertFlags.INV if self.negate else None
         rule += self.field.loads(interval=bool((of.flags or 0) & SetFlags.INTERVAL))
         rule.append(expr.Lookup(set=of.name, sreg=1, dreg=self.to, set_id=None if named else of.id, flags=negate))
-
-    def _anonymous(self, chain: Chain) -> Set:
-        """The set of the rule for its keys."""
-        if not self.keys:
-            raise ValueError("a set of a rule has keys: without any, no packet would match")
-        types = [type_ for type_, _ in self.field.fields]
-        rows: list[Any] = [key if len(types) > 1 and isinstance(key, tuple) else (key,) for key in self.keys]
-        interval = any(is_interval(type_, key) for row in rows for type_, key in zip(types, row, strict=False))
-        name, data = ("__map%d", expr.Verdict) if isinstance(self.keys, Mapping) else ("__set%d", None)
-        of = make_set(chain.family or 0, chain.table or "", name, types, data=data, interval=interval)
-        return of.replace(flags=SetFlags(of.flags or 0) | SetFlags.ANONYMOUS | SetFlags.CONSTANT)
 
 
 class Field:
@@ -227,22 +210,20 @@ class Field:
             return [Equal(load, data, self._read)] if op == CmpOp.EQ else [self._read, _cmp(op, data)]
         first, last = key_span(type_, value)
         if isinstance(value, (IPv4Network, IPv6Network)) or (isinstance(value, str) and "/" in value):
-            return self._network(op, first, last)
+            return self._network(op, first, prefix_of(first, last))
         if type_ is KeyType.IFNAME and isinstance(value, str):  # the begin of names
             return [self._read, _cmp(op, first.rstrip(b"\0"))]
         return [*self.loads(interval=True), expr.Range(sreg=1, op=expr.RangeOp(op), from_data=first, to_data=last)]
 
-    def _network(self, op: CmpOp, first: bytes, last: bytes) -> list[Any]:
+    def _network(self, op: CmpOp, first: bytes, prefix: int) -> list[Any]:
         ((_, load),) = self.fields
-        length = len(first)
-        rest = int.from_bytes(first, "big") ^ int.from_bytes(last, "big")
-        prefix = length * 8 - rest.bit_length()
-        if prefix == length * 8:
+        bits = len(first) * 8
+        if prefix == bits:
             return self._compared(op, first, None)
         if prefix and prefix % 8 == 0:  # some of the address is read
             return [load.replace(dreg=1, len=prefix // 8), _cmp(op, first[: prefix // 8])]
-        mask = ((1 << length * 8) - 1 ^ rest).to_bytes(length, "big")
-        return [self._read, _masked(mask), _cmp(op, first)]
+        mask = (1 << bits) - (1 << bits - prefix)
+        return [self._read, _masked(mask.to_bytes(len(first), "big")), _cmp(op, first)]
 
 
 def _verdict_of(part: Any) -> expr.Verdict:

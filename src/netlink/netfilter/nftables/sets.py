@@ -20,13 +20,14 @@ from netlink.netfilter.nftables.keys import (
     Key,
     KeyRange,
     KeyType,
+    is_interval,
     key_bytes,
     key_length,
     key_of_bytes,
     key_of_span,
     key_span,
 )
-from netlink.netfilter.nftables.records import ConcatField, Element, ElementFlags, ElementList, Set, SetFlags
+from netlink.netfilter.nftables.records import Chain, ConcatField, Element, ElementFlags, ElementList, Set, SetFlags
 from netlink.schema import Batch
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-__all__ = ["Entry", "Keys", "comment", "entries_of", "make_set", "payloads_of"]
+__all__ = ["Entry", "Keys", "anonymous_set", "comment", "entries_of", "make_set", "milliseconds", "payloads_of"]
 
 
 Keys: TypeAlias = "Iterable[Key | Element] | Mapping[Any, Any] | Batch[Element] | Buffer"
@@ -126,6 +127,20 @@ def make_set(
         expressions=wrapped if len(wrapped) > 1 else None,
         userdata=_userdata(None if concat else types[0], data, remark),
     )
+
+
+def anonymous_set(chain: Chain, types: list[KeyType], keys: Any) -> Set:
+    """The record of the set of a rule in a chain, for its keys, or of the map for a mapping of keys to verdicts.
+
+    ValueError without keys: no packet would match.
+    """
+    if not keys:
+        raise ValueError("a set of a rule has keys: without any, no packet would match")
+    rows: list[Any] = [key if len(types) > 1 and isinstance(key, tuple) else (key,) for key in keys]
+    interval = any(is_interval(type_, key) for row in rows for type_, key in zip(types, row, strict=False))
+    name, data = ("__map%d", Verdict) if isinstance(keys, Mapping) else ("__set%d", None)
+    of = make_set(chain.family or 0, chain.table or "", name, types, data=data, interval=interval)
+    return of.replace(flags=SetFlags(_flags(of)) | SetFlags.ANONYMOUS | SetFlags.CONSTANT)
 
 
 def _userdata(key: KeyType | None, data: Any, remark: str | None) -> bytes:
