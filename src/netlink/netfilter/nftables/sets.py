@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from netlink.netfilter.nftables._elements import Payloads
@@ -55,6 +56,7 @@ class Entry(NamedTuple):
 
 
 _SINGLE = (str, bytes, bytearray, KeyRange, IPv4Network, IPv6Network)  # keys that can be iterated over
+_END = int(ElementFlags.INTERVAL_END)
 _VERDICT = 0xFFFFFF00  # the data type of verdicts, linux/netfilter/nf_tables.h
 _ADDRESSES = {KeyType.IPV4_ADDR: "4", KeyType.IPV6_ADDR: "6"}
 _TYPE_BITS = 6  # of a field's type in that of a concatenation
@@ -209,9 +211,13 @@ def payloads_of(
 def entries_of(of: Set, elements: Iterable[Element]) -> list[Entry]:
     """The elements of a set as they are written. Intervals are in their order, others in that of the elements."""
     types, interval = _types_of(of), bool(_flags(of) & SetFlags.INTERVAL)
-    if len(types) == 1 and interval:
-        return list(_joined(of, types[0], elements))
-    return [Entry(_key_in(types, one, interval), _value_in(of, one), one) for one in elements]
+    if len(types) == 1:
+        found = _joined(types[0], elements) if interval else _read(types[0], elements)
+    else:
+        found = ((_key_in(types, one, interval), one) for one in elements)
+    if _flags(of) & (SetFlags.MAP | SetFlags.OBJECT):
+        return [Entry(key, _value_in(of, one), one) for key, one in found]
+    return [Entry(key, None, one) for key, one in found]
 
 
 def milliseconds(timeout: float | None) -> int | None:
@@ -270,20 +276,29 @@ def _value(of: Set, value: Any) -> dict[str, Any]:
 # Reading
 
 
-def _joined(of: Set, type_: KeyType, elements: Iterable[Element]) -> Iterator[Entry]:
+def _read(type_: KeyType, elements: Iterable[Element]) -> Iterator[tuple[Any, Element]]:
+    for one in elements:
+        key = one.key
+        yield None if key is None else key_of_bytes(type_, key), one
+
+
+def _joined(type_: KeyType, elements: Iterable[Element]) -> Iterator[tuple[Any, Element]]:
     """The intervals between elements. The end of one may have the key of the next one's begin."""
-
-    def place(one: Element) -> tuple[bytes, bool]:
-        return one.key or b"", not (one.flags or 0) & ElementFlags.INTERVAL_END
-
     length = KEY_FORMS[type_].length
-    begun: Element | None = None
-    for one in [*sorted((one for one in elements if one.key is not None), key=place), None]:
+    ends: list[tuple[bytes, bool, Element]] = []
+    for one in elements:
+        key, flags = one.key, one.flags
+        if key is not None:
+            ends.append((key, not int(flags or 0) & _END, one))
+    ends.sort(key=itemgetter(0, 1))
+    begun: tuple[bytes, bool, Element] | None = None
+    for end in ends:
         if begun is not None:
-            behind = int.from_bytes(one.key or b"", "big") if one is not None else 1 << length * 8
-            span = key_of_span(type_, begun.key or b"", (behind - 1).to_bytes(length, "big"))
-            yield Entry(span, _value_in(of, begun), begun)
-        begun = one if one is not None and place(one)[1] else None
+            last = (int.from_bytes(end[0], "big") - 1).to_bytes(length, "big")
+            yield key_of_span(type_, begun[0], last), begun[2]
+        begun = end if end[1] else None
+    if begun is not None:
+        yield key_of_span(type_, begun[0], b"\xff" * length), begun[2]
 
 
 def _key_in(types: list[KeyType], one: Element, interval: bool) -> Any:
