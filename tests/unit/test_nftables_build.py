@@ -159,6 +159,13 @@ def broken() -> Any:
         (lambda: build.add("s", ip.saddr), TypeError, "want a Set and a Field"),
         (lambda: build.add(NUMBERS, "tcp dport"), TypeError, "want a Set and a Field"),
         (lambda: build.add(NUMBERS, tcp.dport, tcp.dport(1)), TypeError, "want an expression"),
+        (lambda: build.add(NUMBERS, tcp.dport, 5), TypeError, r"parts, such as counter\(\), not \(5,\)"),
+        (lambda: build.add(NUMBERS, ip.saddr), ValueError, "keys of the set s are INET_SERVICE, .* rule IPV4_ADDR"),
+        (lambda: build.delete(NUMBERS, concat(tcp.dport, ip.saddr)), ValueError, r"INET_SERVICE \. IPV4_ADDR"),
+        (lambda: build.update(NUMBERS, tcp.dport, timeout=5), ValueError, "has no timeouts"),
+        (lambda: build.add(NUMBERS.replace(key_type=63), tcp.dport), ValueError, "are 63, and"),
+        (lambda: build.add(Set(name="any"), ip.saddr, timeout=5), None, ""),
+        (lambda: build.add(NUMBERS.replace(key_type=KeyType.INTEGER), tcp.dport), None, ""),
         (lambda: tcp.dport.vmap({22: build.counter()}), TypeError, "a map of verdicts has"),
         (lambda: tcp.dport.vmap({22: "accept"}), TypeError, "a map of verdicts has"),
         (lambda: tcp.dport.map("ports"), TypeError, "takes the Set of a named map"),
@@ -182,6 +189,8 @@ def test_parts_that_cannot_be(make: Any, error: Any, message: str) -> None:
 @pytest.mark.parametrize(
     ("part", "error", "message"),
     [
+        (ip.saddr(NUMBERS), ValueError, "keys of the set s are INET_SERVICE, and those of the rule IPV4_ADDR"),
+        (meta.mark.vmap(NUMBERS), ValueError, "keys of the set"),
         (tcp.dport([]), ValueError, "a set of a rule has keys"),
         (tcp.dport.vmap({}), ValueError, "a set of a rule has keys"),
         (tcp.dport([22, "ssh"]), ValueError, "'ssh' is no INET_SERVICE"),

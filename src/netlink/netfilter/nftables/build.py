@@ -22,9 +22,9 @@ from netlink.netfilter.nftables import expr
 from netlink.netfilter.nftables.expr import NatFlags, NatType, RejectCode, VerdictCode
 from netlink.netfilter.nftables.fields import ct, ether, icmp, icmpv6, ip, ip6, meta, protocol, tcp, th, udp
 from netlink.netfilter.nftables.keys import KeyRange, KeyType, address_type, key_span
-from netlink.netfilter.nftables.records import Chain, Family, Set
+from netlink.netfilter.nftables.records import Chain, Family, Set, SetFlags
 from netlink.netfilter.nftables.rule import Field, Lookup, Part, Rejected, Value, concat, expressions_of
-from netlink.netfilter.nftables.sets import milliseconds
+from netlink.netfilter.nftables.sets import has_keys_of, milliseconds
 
 __all__ = ["Field", "Part", "Value", "accept", "add", "concat", "continue_", "counter", "ct", "delete", "dnat", "drop"]
 __all__ += ["ether", "expressions_of", "goto", "icmp", "icmpv6", "ip", "ip6", "jump", "limit", "log", "masquerade"]
@@ -229,6 +229,11 @@ def delete(of: Set, field: Field) -> Part:
 def _dynamic(op: expr.DynsetOp, to: Set, field: Field, each: tuple[Part, ...], timeout: float | None) -> Part:
     if not isinstance(to, Set) or not isinstance(field, Field):
         raise TypeError(f"want a Set and a Field, not {to!r} and {field!r}")
+    has_keys_of(to, field.types)
+    if timeout is not None and to.flags is not None and not to.flags & SetFlags.TIMEOUT:
+        raise ValueError(f"the set {to.name} has no timeouts: make_set(..., timeout=0) makes one that has")
+    if not all(isinstance(part, Part) for part in each):
+        raise TypeError(f"what each element gets is parts, such as counter(), not {each!r}")
     wrapped = [expr.wrap(one) for part in each for one in part]
     several = len(wrapped) > 1
     change = expr.Dynset(

@@ -11,7 +11,7 @@ from netlink.netfilter.nftables import expr
 from netlink.netfilter.nftables.expr import CmpOp, MetaKey
 from netlink.netfilter.nftables.keys import KEY_FORMS, Key, KeyType, is_interval, key_bytes, key_span, prefix_of
 from netlink.netfilter.nftables.records import Chain, Family, Set, SetFlags
-from netlink.netfilter.nftables.sets import anonymous_set
+from netlink.netfilter.nftables.sets import anonymous_set, has_keys_of
 
 __all__ = ["Adder", "Equal", "Field", "Guard", "Lookup", "Part", "Rejected", "Value", "concat", "expressions_of"]
 
@@ -114,9 +114,9 @@ class Lookup(NamedTuple):
     negate: bool = False
 
     def put(self, rule: list[Any], chain: Chain, added: Adder) -> None:
-        named = isinstance(self.keys, Set)
-        types = [type_ for type_, _ in self.field.fields]
+        named, types = isinstance(self.keys, Set), self.field.types
         of = self.keys if named else added(anonymous_set(chain, types, self.keys), self.keys)
+        has_keys_of(of, types)
         negate = expr.InvertFlags.INV if self.negate else None
         rule += self.field.loads(interval=bool((of.flags or 0) & SetFlags.INTERVAL))
         rule.append(expr.Lookup(set=of.name, sreg=1, dreg=self.to, set_id=None if named else of.id, flags=negate))
@@ -170,6 +170,11 @@ class Field:
         elif not isinstance(value, Part):
             value = Part((expr.Immediate(dreg=1, data=key_bytes(type_, value)),))
         return Part((*value, load.replace(dreg=None, sreg=1)))
+
+    @property
+    def types(self) -> list[KeyType]:
+        """The types of the fields."""
+        return [type_ for type_, _ in self.fields]
 
     def loads(self, *, interval: bool = False) -> list[Any]:
         """Read the fields into registers of 4 bytes. interval: in the byte order of intervals."""

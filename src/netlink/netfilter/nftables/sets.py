@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Buffer
 
-__all__ = ["Entry", "Keys", "anonymous_set", "comment", "entries_of", "make_set", "milliseconds", "payloads_of"]
+__all__ = ["Entry", "Keys", "anonymous_set", "comment", "entries_of", "has_keys_of", "make_set"]
+__all__ += ["milliseconds", "payloads_of"]
 
 
 Keys: TypeAlias = "Iterable[Key | Element] | Mapping[Any, Any] | Batch[Element] | Buffer"
@@ -129,6 +130,18 @@ def make_set(
         expressions=wrapped if len(wrapped) > 1 else None,
         userdata=_userdata(None if concat else types[0], data, remark),
     )
+
+
+def has_keys_of(of: Set, types: list[KeyType]) -> None:
+    """Check that fields of rules have the type of a set's keys, as far as its record says. ValueError if they do not.
+
+    The kernel compares no types, and would take bytes for what they are not. It has no name for the type of some keys.
+    """
+    known = _numbers_of(of.key_type or 0)
+    if known and known != types and KeyType.INTEGER not in known:
+        names = [KeyType(one).name if one in KEY_FORMS else str(one) for one in known]
+        wanted = " . ".join(one.name for one in types)
+        raise ValueError(f"the keys of the set {of.name} are {' . '.join(names)}, and those of the rule {wanted}")
 
 
 def anonymous_set(chain: Chain, types: list[KeyType], keys: Any) -> Set:
@@ -233,17 +246,21 @@ def _flags(of: Set) -> int:
     return int(of.flags or 0)
 
 
+def _numbers_of(key_type: int) -> list[int]:
+    """The types of the fields of a concatenation."""
+    numbers: list[int] = []
+    while key_type:
+        numbers.insert(0, key_type & ((1 << _TYPE_BITS) - 1))
+        key_type >>= _TYPE_BITS
+    return numbers
+
+
 def _types_of(of: Set) -> list[KeyType]:
     """The types of the fields of a set's keys. ValueError if the record does not have them, or they are not known."""
     if of.key_type is None:
         raise ValueError(f"{of!r} has only its names: read it with get(), or make it with make_set()")
-    numbers: list[int] = []
-    rest = of.key_type
-    while rest:
-        numbers.insert(0, rest & ((1 << _TYPE_BITS) - 1))
-        rest >>= _TYPE_BITS
     try:
-        return [KeyType(number) for number in numbers]
+        return [KeyType(number) for number in _numbers_of(of.key_type)]
     except ValueError:
         raise ValueError(f"the keys of {of.name} have another type than those of KeyType: use Element") from None
 
