@@ -115,8 +115,9 @@ class Lookup(NamedTuple):
 
     def put(self, rule: list[Any], chain: Chain, added: Adder) -> None:
         named, types = isinstance(self.keys, Set), self.field.types
+        if named:
+            has_keys_of(self.keys, types)
         of = self.keys if named else added(anonymous_set(chain, types, self.keys), self.keys)
-        has_keys_of(of, types)
         negate = expr.InvertFlags.INV if self.negate else None
         rule += self.field.loads(interval=bool((of.flags or 0) & SetFlags.INTERVAL))
         rule.append(expr.Lookup(set=of.name, sreg=1, dreg=self.to, set_id=None if named else of.id, flags=negate))
