@@ -8,6 +8,7 @@ FUZZ_MUTATIONS ?= 1000000
 SOAK_MINUTES ?= 30
 KERNELS ?= 6.1 6.12
 VM_SECONDS ?= 2400
+VM_JOBS ?= $(shell nproc)
 
 bin      := $(VENV)/bin
 pip      := $(bin)/pip --disable-pip-version-check install --quiet
@@ -16,7 +17,7 @@ modules   = $(wildcard $(foreach level,* */* */*/*,$(1:%=src/netlink/$(level).%)
 cython   := $(call modules,pyx pxd)
 sources  := $(cython) $(call modules,c h) setup.py pyproject.toml
 
-.PHONY: help build demo test test-userns test-vm test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize memcheck coverage fuzz fuzz-api soak dist wheels test-wheels clean
+.PHONY: help build setup demo test test-userns test-vm test-freethreaded lint lint-workflows bench bench-report instructions docs sanitize memcheck coverage fuzz fuzz-api soak dist wheels test-wheels clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -48,6 +49,8 @@ $(VENV)/.built: $(VENV)/.made $(sources)
 
 build: $(VENV)/.built ## make the virtual environment and build the extension modules in it
 
+setup: build $(call groups,test columns yaml lint workflows docs) ## what the targets of .ci/run need in the virtual environment
+
 demo: build ## conntrack table, events and firewall log of a private network namespace
 	$(bin)/python tools/demo.py
 
@@ -58,7 +61,7 @@ test-userns: build $(call groups,test columns yaml) ## the kernel tests as an un
 	NETLINK_TEST_USERNS=1 $(bin)/python -m pytest tests/kernel
 
 test-vm: build $(call groups,test columns yaml) ## the kernel tests on other kernels, in qemu; KERNELS="5.10 newest" or all, TESTS=tests/kernel for all tests
-	$(bin)/python tools/guest/matrix.py --kernels "$(KERNELS)" --limit $(VM_SECONDS) $(TESTS)
+	$(bin)/python tools/guest/matrix.py --kernels "$(KERNELS)" --jobs $(VM_JOBS) --limit $(VM_SECONDS) $(TESTS)
 
 test-freethreaded: ## all tests on a free-threaded CPython, which is built first, once
 	tools/freethreaded-tests
