@@ -31,7 +31,7 @@ GROWTH = ("memory_that_must_not_be_moved", "memory_that_cannot_grow_where_it_is"
 FILES = (
     *("conntrack", "batch_dump", "events", "nflog", "nfqueue", "filter", "conn", "options", "mirror", "execute_all"),
     *("extended_acks", "generic", "sock_diag", "connector", "kobject_uevent", "reload", "tc", "route_stream"),
-    *("nfqueue_rules", "wireguard", "ipvs", "l2tp", "audit", "xfrm", "ss", "sock_facts"),
+    *("nfqueue_rules", "wireguard", "ipvs", "l2tp", "audit", "xfrm", "ss", "sock_facts", "quota"),
     *(f"nftables{part}" for part in ("", "_build", "_changes", "_sets", "_monitor")),
     *(f"route_{part}" for part in ("family", "monitor", "facts", "oracles", "links", "encap", "cards")),
 )
