@@ -148,7 +148,6 @@ class Family(Connected, Generic[C]):
     def __init__(self, conn: C) -> None:
         self.conn = conn
         self._empty_calls = self._calls_of_class
-        self._calls: Any = None
 
     @property
     def calls(self) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import functools
 import inspect
 import pydoc
 import socket
@@ -17,6 +18,8 @@ from enum import IntFlag
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netlink import Config, Conn, EncodeError, Header, HeaderFlags, HeaderType, Message, OpError, Overrun, nltest
 from netlink import family as families
@@ -24,7 +27,30 @@ from netlink.aio import AsyncConn
 from netlink.consts import Family as Protocol
 from netlink.family import C, Call, Deferred, Do, DoMany, Dump, Family, Listen, Steps, dial, dial_async, verb
 from netlink.match import Condition, Match
-from netlink.schema import AttributeSet, Batch, Field, Int, Member, Str, event, nested, string, u32
+from netlink.schema import (
+    AttributeSet,
+    Batch,
+    Field,
+    Int,
+    Member,
+    Str,
+    Struct,
+    be16,
+    be32,
+    event,
+    flag,
+    nested,
+    s8,
+    s16,
+    s32,
+    s64,
+    string,
+    u8,
+    u16,
+    u32,
+    u64,
+    uint,
+)
 from netlink.stream import Kind, ResyncBegin, ResyncEnd
 
 ACK, REQUEST, DUMP = HeaderFlags.ACKNOWLEDGE, HeaderFlags.REQUEST, HeaderFlags.DUMP
@@ -275,6 +301,142 @@ def test_a_value_that_does_not_encode_sends_nothing() -> None:
         with pytest.raises(EncodeError, match="number"):
             call()
     assert wire.sent == []
+
+
+class Place(Struct):
+    """The header of an order."""
+
+    level = s16()
+    shelf = be32()
+    wide = u64()
+
+
+class Order(AttributeSet, header=Place, rare=["few"]):
+    """Numbers of all widths, texts, and what is neither."""
+
+    tiny: Int = u8(1)
+    low: Int = s8(2)
+    port: Int = be16(3)
+    small: Int = s32(4)
+    large: Int = u64(5)
+    deep: Int = s64(6)
+    name: Str = string(7)
+    any_: Int = uint(8)
+    note: Str = string((9, 1))
+    what: Member[What] = u32(10, enum=What)
+    label: Field[Label | None] = nested(11, Label)
+    chosen: Field[bool | None] = flag(12)
+    end: Str = string(13)
+    few: Int = u16(14)
+
+
+class Orders(Family[C], protocol=Protocol.ROUTE):
+    """Orders."""
+
+    put = Do(16, Order)
+    label = Do(17, Label)
+
+
+NUMBERS = (
+    st.sampled_from([bound + step for bits in (7, 8, 15, 16, 31, 32, 63, 64) for bound in (-1 << bits, 1 << bits)
+                     for step in (-1, 0, 1)])
+    | st.integers(-200, 200) | st.booleans() | st.sampled_from(What) | st.none()
+)  # fmt: skip
+TEXTS = st.text(max_size=6) | st.sampled_from(["x" * n for n in (223, 224, 225, 300)]) | st.none()
+FIELDS = {
+    **dict.fromkeys(
+        ("level", "shelf", "wide", "tiny", "low", "port", "small", "large", "deep", "any_", "few"), NUMBERS
+    ),
+    **dict.fromkeys(("name", "note", "end"), TEXTS),
+    "what": NUMBERS,
+    "label": st.sampled_from([Label(text="x"), None]),
+    "chosen": st.sampled_from([True, False, None, 1]),
+    "header": st.sampled_from([Place(level=3, wide=9), None]),
+    "other": st.none(),
+}
+
+
+def of_names(names: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    wrong = st.sampled_from([1.5, "1", b"x"])
+    return st.fixed_dictionaries({name: FIELDS[name] | wrong if "other" in names else FIELDS[name] for name in names})
+
+
+@given(st.lists(st.sampled_from(sorted(FIELDS)), unique=True, max_size=6).flatmap(of_names))
+def test_a_request_of_fields_is_that_of_their_record(fields: dict[str, Any]) -> None:
+    orders = Orders(Deferred())
+
+    def result(make: Callable[[], bytes]) -> object:
+        try:
+            return make()
+        except (EncodeError, TypeError) as error:
+            return type(error), str(error).removeprefix("put: ")
+
+    for chosen in (fields, dict(reversed(fields.items())), dict(sorted(fields.items()))):
+        expected = result(lambda chosen=chosen: Order(**chosen).encode())
+        assert result(lambda chosen=chosen: orders.put(**chosen).message.data) == expected
+        assert result(lambda chosen=chosen: Orders.put.run(orders, chosen).message.data) == expected
+
+
+def test_a_request_of_more_than_a_page_of_texts() -> None:
+    cls: Any = type("Texts", (AttributeSet,), {f"t{n}": string(n + 1) for n in range(9)})
+    operation: Any = Do(16, cls)
+    fields = {f"t{n}": "x" * (40 * n) for n in range(9)}
+    found = type("Of", (Family,), {"put": operation}, protocol=Protocol.ROUTE)(Deferred()).put(**fields)
+    assert found.message.data == cls(**fields).encode()
+
+
+def test_a_class_of_operations_may_have_its_own_call_and_binding() -> None:
+    class Counted(Do[Any, ..., Any]):
+        count = 0
+
+        def __call__(self, family: Any, /, *records: Any, **fields: Any) -> Any:
+            self.count += 1
+            return super().__call__(family, *records, **fields)
+
+    class Reversed(Do[Any, ..., Any]):
+        def __get__(self, instance: Any, owner: Any = None, /) -> Any:
+            return self if instance is None else lambda **fields: (self, instance, fields)
+
+    class Own(Family[C], protocol=Protocol.ROUTE):
+        put: Any = Counted(16, Order)
+        other: Any = Reversed(16, Order)
+
+    own = Own(Deferred())
+    assert own.put(tiny=1).message.data == own.put(Order(tiny=1)).message.data == Order(tiny=1).encode()
+    assert Own.put.count == 2
+    assert own.other(tiny=1) == (Own.other, own, {"tiny": 1})
+
+
+def test_an_operation_is_called_in_every_way() -> None:
+    orders = Orders(Deferred())
+    expected = Order(tiny=1).encode()
+    bound: Any = orders.put
+    for call in (
+        lambda: bound(tiny=1),
+        lambda: bound(Order(tiny=1)),
+        lambda: Orders.put(orders, tiny=1),
+        lambda: Orders.put.__call__(orders, tiny=1),
+        lambda: bound(tiny=1),
+        lambda: bound(*[Order(tiny=1)]),
+        lambda: functools.partial(bound, tiny=1)(),
+        lambda: next(map(bound, [Order(tiny=1)])),
+    ):
+        assert call().message.data == expected
+    for wrong in (lambda: Orders.put(), lambda: Orders.put(3, tiny=1), lambda: Orders.put(None, tiny=1)):
+        with pytest.raises(TypeError):
+            wrong()  # type: ignore[no-untyped-call]
+    with pytest.raises(TypeError, match="put: Order has no field 'colour'"):
+        bound(colour=1)
+
+
+def test_operations_of_a_derived_family_are_its_own() -> None:
+    class Derived(Orders[C]):
+        hints = {errno.EBUSY: "derived"}  # noqa: RUF012
+
+    base, derived = Orders(Deferred()), Derived(Deferred())
+    for _ in range(2):
+        assert base.label(text="x").hints == {}
+        assert derived.label(text="x").hints == {errno.EBUSY: "derived"}
 
 
 def test_a_declaration_of_an_operation_is_checked() -> None:

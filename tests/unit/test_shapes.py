@@ -17,10 +17,12 @@ from netlink.netfilter.nflog import Packet
 from netlink.schema import (
     AttributeSet,
     Struct,
+    array,
     be32,
     binary,
     flag,
     ip,
+    key,
     nested,
     repeated,
     s8,
@@ -274,6 +276,68 @@ def test_records_of_lists_may_change_alone() -> None:
     assert [one.name for one in changed.parts] == ["other", "one", "one"]
     assert [one.name for one in last.parts] == ["one"] * 3
     assert [one.parts for one in copy.copy(batch[2:4])] == [one.parts for one in batch[2:4]]
+
+
+class Keyed(AttributeSet):
+    """An entry of arrays."""
+
+    outer = key(0)
+    own = key(1)
+    value = u16(1)
+    text = string(2)
+    inner = nested(3, Inner, rare=True)
+
+
+class Arrays(AttributeSet):
+    rows: Any = array(1, Keyed)
+    table: Any = array(2, Keyed, depth=2)
+    numbers: Any = array(3, u32)
+    end = u8(4)
+
+
+def entry(n: int, kind: str) -> bytes:
+    fields = {
+        "value": attr(1, cstruct.pack("=H", n)),
+        "text": attr(2, f"{n:04}".encode() + b"\0"),
+        "inner": attr(3 | NESTED, attr(1, bytes([n % 256]))),
+        "unknown": attr(9, bytes(4)),
+        "none": b"",
+    }
+    return fields[kind]
+
+
+@pytest.mark.parametrize("kinds", [["value"], ["text", "value"], ["inner"], ["unknown", "value"], ["none"], []])
+@pytest.mark.parametrize("numbered", [range(1, 4), (5, 5, 0x3FFF)])
+def test_arrays(kinds: list[str], numbered: Any) -> None:
+    payloads = []
+    for n in range(TIMES):
+        items = b"".join(
+            attr(number | NESTED, b"".join(entry(n + i, kind) for kind in kinds)) for i, number in enumerate(numbered)
+        )
+        table = b"".join(attr(level | NESTED, items) for level in (2, 9))
+        numbers = b"".join(attr(i, cstruct.pack("=I", n * i)) for i in range(3))
+        payloads.append(attr(1 | NESTED, items) + attr(2, table) + attr(3, numbers) + attr(4, bytes([n])))
+    agrees(Arrays, payloads)
+    rows = Arrays.decode_many(payloads)[-1].rows
+    assert [row.own for row in Arrays.decode_many(payloads)[-1].table] == [*numbered] * 2
+    assert [row.outer for row in rows] == [*numbered]
+
+
+def test_arrays_that_are_no_part_of_a_shape() -> None:
+    """Too many items, keys that differ, an item whose field comes twice, and one that is malformed."""
+    many = [
+        attr(1, b"".join(attr(i, entry(n + i, "value")) for i in range(150))) + attr(4, bytes([n]))
+        for n in range(TIMES)
+    ]
+    agrees(Arrays, many)
+    agrees(Arrays, [attr(1, attr(n + 1, entry(n, "value"))) + attr(4, bytes([n])) for n in range(TIMES * 8)])
+    agrees(Arrays, [attr(1, attr(1, entry(n, "value") * 2)) + attr(4, bytes([n])) for n in range(TIMES)])
+    good = [attr(1, attr(1, entry(n, "value"))) + attr(4, bytes([n])) for n in range(TIMES)]
+    bad = attr(1, attr(1, attr(1, b"x") + bytes(0))) + attr(4, b"\0")
+    assert len(bad) == len(good[0])
+    with pytest.raises(DecodeError, match="value"):
+        Arrays.decode_many([*good, bad])
+    agrees(Arrays, good)
 
 
 def test_an_iterator_may_use_its_buffer_again() -> None:

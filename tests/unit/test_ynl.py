@@ -7,6 +7,7 @@ import contextlib
 import copy
 import errno
 import gzip
+import inspect
 import io
 import json
 import pickle
@@ -393,6 +394,61 @@ def test_calls_are_values() -> None:
         assert shop.conn.execute(call).number == 4
         assert shop.calls["get-good"].dump().dump
     assert Good.decode(Shop(Deferred()).get_good.do(number=3).message.data).number == 3
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"number": 7},
+        {"kind": "price", "number": 7},
+        {"number": 7, "kind": "price"},
+        {"colour": 5},
+        {"colour": "dark-blue"},
+        {"number": 7, "family": 2, "class": 3},
+        {"class_": 3},
+        {"is-new": True},
+        {"is_new": True, "number": 1},
+        {"number": True},
+        {"number": None},
+        {"kind": ""},
+        {"kind": "s\u00e9"},
+        {"2nd-price": {"amount": 3}},
+    ],
+)
+def test_keywords_and_a_mapping_make_the_same_request(fields: dict[str, Any]) -> None:
+    shop: Any = Shop(Deferred())
+    of_mapping = shop.get_good.do(dict(fields)).message
+    for _ in range(2):
+        assert shop.get_good.do(**fields).message == of_mapping
+    assert shop.get_good.dump(**fields).message.data == of_mapping.data
+    assert shop["get-good"].do(**fields).message == of_mapping
+
+
+@pytest.mark.parametrize(
+    "fields", [{"number": 1 << 70}, {"number": -1}, {"number": 1.5}, {"numberx": 1}, {"colour": "grey"}, {"kind": 3}]
+)
+def test_wrong_keywords_are_named_as_in_a_mapping(fields: dict[str, Any]) -> None:
+    shop: Any = Shop(Deferred())
+    shop.get_good.do(number=1)
+    with pytest.raises((TypeError, EncodeError)) as of_mapping:
+        shop.get_good.do(dict(fields))
+    with pytest.raises(type(of_mapping.value)) as of_keywords:
+        shop.get_good.do(**fields)
+    assert str(of_keywords.value) == str(of_mapping.value)
+
+
+def test_the_ways_of_an_operation_are_methods() -> None:
+    shop: Any = Shop(Deferred())
+    ask = shop.get_good.do
+    assert ask(number=7).message == shop.get_good.do(number=7).message
+    assert list(inspect.signature(ask).parameters) == ["request", "nlmsg_flags", "fields"]
+    assert list(inspect.signature(ynl.BoundOperation.dump).parameters) == ["self", "request", "nlmsg_flags", "fields"]
+    assert "Send a request" in pydoc.render_doc(ask, renderer=pydoc.plaintext)
+    assert inspect.isfunction(ynl.BoundOperation.do)
+    with pytest.raises(TypeError, match="positional"):
+        shop.get_good.do({}, {})
+    with pytest.raises(TypeError):
+        ynl.BoundOperation.do(number=7)  # type: ignore[call-arg, misc]
 
 
 def test_operations_are_awaited_in_an_event_loop() -> None:

@@ -197,6 +197,20 @@ cdef extern from "_engine/shape.h" nogil:
     void nl_shapes_free(nl_shapes *shapes) noexcept
 
 
+cdef enum:
+    # Bytes of a payload that is made without a record, of a text in it, and of what is before its attributes.
+    ATTRIBUTES_MAX = 512
+    TEXT_MAX = 224
+    BEFORE_MAX = 64
+
+# Such a payload while it is made. last: the op of its last attribute.
+cdef struct Attributes:
+    uint8_t bytes[ATTRIBUTES_MAX]
+    uint8_t *header
+    Py_ssize_t size
+    const nl_op *last
+
+
 cdef class Table:
     cdef nl_set set
     cdef nl_op *ops
@@ -285,6 +299,7 @@ cdef class Field:
     cdef readonly Table annex           # the table of the annex that the field lies in, or None
     cdef readonly uint32_t reference    # offset of the reference to the annex
     cdef dict members
+    cdef const nl_op *simple            # as of `simple_op`
 
     cdef int resolve(self) except -1
     cdef object called(self, object declared)
@@ -303,6 +318,7 @@ cdef class Field:
     cdef object event(self, const uint8_t *record)
     cdef int store_value(self, const nl_set *set, Store store, uint8_t *record, object value) except -1
     cdef const nl_op *op_in(self, const nl_set *set) noexcept
+    cdef const nl_op *simple_op(self) except? NULL
     cdef object wire(self, object value)
     cdef bytes item_payload(self, object value)
     cdef bytes fixed(self, object value)
@@ -343,6 +359,9 @@ cdef Record decoded(object cls, Table table, nl_shapes *shapes, const uint8_t *p
 cdef Table declared_table(object cls)
 cdef bytes encoded(object cls, Table table, Store store, const uint8_t *record, const uint8_t *before,
                    Py_ssize_t size)
+cdef bint begin_attributes(Attributes *out, Table table, const uint8_t *before, Py_ssize_t size) noexcept
+cdef Field field_named(object cls, Table table, object name)
+cdef bint put_attribute(Attributes *out, Table table, Field field, object value) except -1
 cdef bytes payload_of(object cls, Table table, dict values, const uint8_t *before, Py_ssize_t size)
 cdef Batch make_batch(object cls, Store store)
 cdef int copy_record(Store store, const nl_set *set, Store other, const uint8_t *record, const uint8_t *unknown_list,

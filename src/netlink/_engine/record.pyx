@@ -18,9 +18,9 @@ from cpython.unicode cimport PyUnicode_AsUTF8AndSize, PyUnicode_DecodeUTF8
 from libc.errno cimport E2BIG
 from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memchr, memcmp, memcpy, memset
 
-from netlink._wire cimport NL_ATTR_TYPE, nl_align, nl_attribute
+from netlink._wire cimport NL_ATTR_HEADER, NL_ATTR_TYPE, nl_align, nl_attribute
 
 import binascii as _binascii
 import collections as _collections
@@ -37,6 +37,15 @@ cdef extern from *:
         return ((PyTypeObject *)base)->tp_new((PyTypeObject *)cls, args, NULL);
     }
 
+    /* Whether a number has so many bytes. */
+    static inline int nl_int_fits(long long number, unsigned width, int is_signed)
+    {
+        unsigned bits = 8 * width;
+        if (is_signed)
+            return bits == 64 || (number >= -(1LL << (bits - 1)) && number < 1LL << (bits - 1));
+        return number >= 0 && (bits == 64 || number < 1LL << bits);
+    }
+
     /* A flag that one thread sets and others read: what was written before it is set is there after it is read. */
     static inline int nl_flag(const int *flag)
     {
@@ -49,10 +58,12 @@ cdef extern from *:
     }
     """
     object new_object "nl_new_object"(object base, object cls, tuple args)
+    bint nl_int_fits(long long number, unsigned width, bint is_signed) noexcept
     int nl_flag(const int *flag) noexcept
     void nl_set_flag(int *flag) noexcept
     void PyObject_GC_UnTrack(PyObject *op)
     bint PyUnicode_IS_ASCII(object text) noexcept
+    long long PyLong_AsLongLongAndOverflow(object number, int *overflow) except? -1
 
 cdef extern from "_engine/copy.h" nogil:
     struct nl_copier:
@@ -423,8 +434,10 @@ cdef class Store:
                     move(&recycler.heap, &self.heap)
                     move(&recycler.datagrams, &self.datagrams)
         nl_area_free(&self.records)
-        nl_area_free(&self.heap)
-        nl_area_free(&self.datagrams)
+        if self.heap.data is not NULL:
+            nl_area_free(&self.heap)
+        if self.datagrams.data is not NULL:
+            nl_area_free(&self.datagrams)
 
     cdef int add(self, const nl_set *set, nl_shapes *shapes, const uint8_t *payload, size_t size,
                  nl_fault *fault) noexcept nogil:
@@ -644,8 +657,95 @@ cdef int reread(object cls, Table table, Store store, uint8_t *record) except -1
 
 cdef bytes payload_of(object cls, Table table, dict values, const uint8_t *before, Py_ssize_t size):
     """The payload of a new record with values, behind some bytes. table: that of the class."""
-    cdef Store store = stored(cls, table, values)
+    cdef Attributes out
+    cdef Store store
+    cdef bint written = begin_attributes(&out, table, before, size)
+    if written:
+        for name, value in values.items():
+            if not put_attribute(&out, table, field_named(cls, table, name), value):
+                written = False
+                break
+    if written:
+        return PyBytes_FromStringAndSize(<const char *>out.bytes, out.size)
+    store = stored(cls, table, values)
     return encoded(cls, table, store, store.records.data, before, size)
+
+
+# Most requests are a few numbers and texts, in attributes of their own or in the header: no record is needed for them.
+
+cdef bint begin_attributes(Attributes *out, Table table, const uint8_t *before, Py_ssize_t size) noexcept:
+    """Begin a payload with some bytes and an empty header. False if no payload of the declaration is that simple."""
+    cdef const nl_op *header = table.set.header
+    cdef Py_ssize_t room = 0 if header is NULL else nl_align(header.set.wire_size)
+    if table.set.wire_size or size + room > BEFORE_MAX:
+        return False
+    if size:
+        memcpy(out.bytes, before, size)
+    memset(out.bytes + size, 0, room)
+    out.header = out.bytes + size
+    out.size = size + room
+    out.last = NULL
+    return True
+
+
+cdef Field field_named(object cls, Table table, object name):
+    """The field of a class, or of its header, that has a name in its records; None if there is none."""
+    field = table.fields.get(name)
+    if field is None and table.set.header is not NULL:
+        field = cls.__header_fields__.get(name)
+    return <Field>field
+
+
+cdef bint put_attribute(Attributes *out, Table table, Field field, object value) except -1:
+    """Add the value of a field. False if it is not that simple: then a record tells what it is, or what is wrong.
+
+    field: as of `field_named`. The attributes have the order of declaration, as nl_encode puts them.
+    """
+    cdef const nl_op *op
+    cdef uint8_t *to = out.bytes + out.size
+    cdef uint8_t *payload = to + NL_ATTR_HEADER
+    cdef const char *text
+    cdef Py_ssize_t size
+    cdef long long number
+    cdef int overflow
+    cdef bint in_header
+    if field is None or field.layout is None:
+        return False
+    in_header = field.layout is not table
+    if in_header and (table.set.header is NULL or table.set.header.set != &field.layout.set or field.layout.has_late):
+        return False
+    if value is None:
+        return True
+    op = field.simple
+    if op is NULL or not in_header and (op <= out.last or out.size > ATTRIBUTES_MAX - TEXT_MAX - 16):
+        return False
+    if op.kind == NL_K_INT:
+        if not isinstance(value, int):
+            return False
+        number = PyLong_AsLongLongAndOverflow(value, &overflow)
+        if overflow or not nl_int_fits(number, op.width, op.flags & NL_SIGNED):
+            return False
+        if in_header:
+            nl_store_int(out.header + op.at, <uint64_t>number, op.width, op.flags)
+            return True
+        memset(payload, 0, 8)
+        nl_store_int(payload, <uint64_t>number, op.width, op.flags)
+        size = op.width
+    else:
+        if type(value) is not str or not PyUnicode_IS_ASCII(value):
+            return False
+        text = PyUnicode_AsUTF8AndSize(value, &size)
+        if size > TEXT_MAX or memchr(text, 0, size) is not NULL:
+            return False
+        memcpy(payload, text, size)
+        memset(payload + size, 0, 4)
+        size += 1
+    size += NL_ATTR_HEADER
+    nl_store_int(to, size, 2, 0)
+    nl_store_int(to + 2, op.type, 2, 0)
+    out.size += nl_align(size)
+    out.last = op
+    return True
 
 
 cdef bytes encoded(object cls, Table table, Store store, const uint8_t *record, const uint8_t *before,
@@ -1114,6 +1214,7 @@ cdef class Field:
                 or self.op_in(set) is not NULL):
             raise TypeError(f"{self.name} is not in the table")
         self.layout = layout
+        self.simple = self.simple_op()
         layout.fields[self.name] = self
         layout.has_late |= self.is_late()
 
@@ -1423,6 +1524,19 @@ cdef class Field:
             elif set.ops[i].kind == self.kind and set.ops[i].offset == self.offset and set.ops[i].bit == self.bit:
                 return &set.ops[i]
         return NULL
+
+    cdef const nl_op *simple_op(self) except? NULL:
+        """The field's op if it is a number of a struct, or a number or text in one attribute of the record, or NULL."""
+        cdef const nl_set *set = &self.layout.set
+        cdef const nl_op *op
+        if self.annex is not None or (self.types and (len(self.types) != 1 or len(self.types[0][0]) != 1)):
+            return NULL
+        op = self.op_in(set)
+        if op is NULL or op < set.ops or op >= set.ops + set.op_count:
+            return NULL
+        if op.kind == NL_K_INT and op.width:
+            return op
+        return op if op.kind == NL_K_STRING and self.types else NULL
 
     cdef bytes fixed(self, object value):
         """A value of fixed size as its bytes."""

@@ -372,9 +372,9 @@ static int nl_add_set(struct nl_shape_builder *d, const struct nl_set *set, cons
 static int nl_add_whole(struct nl_shape_builder *d, const struct nl_set *set, const uint8_t *payload, size_t size,
                         struct nl_model_place place, int outermost);
 
-/* Adds an item of a list of records. */
+/* Adds an item of a list of records. keys: as in nl_decode_item. */
 static int nl_add_item(struct nl_shape_builder *d, const struct nl_op *op, const struct nl_attribute *a,
-                       struct nl_model_place place)
+                       struct nl_model_place place, const uint16_t *keys)
 {
     const struct nl_set *set = op->item->set;
     struct nl_model_place last = place, item;
@@ -385,7 +385,63 @@ static int nl_add_item(struct nl_shape_builder *d, const struct nl_op *op, const
         before ? (struct nl_model_place){before->to, 0, place.depth} : place; /* an entry begins with the next one's */
     if (nl_add_record(d, set, 4, &item) < 0 || nl_refer(d, last, item.part) < 0)
         return -1;
+    for (unsigned level = 0; keys && level < op->depth; level++) {
+        const struct nl_op *key = set->keys[level];
+        if (key) {
+            memcpy(nl_model_at(d, item) + key->offset, &keys[level], 2);
+            nl_set_present(set, nl_model_at(d, item), key->bit);
+        }
+    }
     return nl_add_set(d, set, a->payload, a->size, item, 0);
+}
+
+/* Adds the header of an attribute, which payloads of the shape have. */
+static int nl_add_header(struct nl_shape_builder *d, const struct nl_attribute *a)
+{
+    const uint8_t *header = a->payload - NL_ATTR_HEADER;
+    if ((size_t)(a->payload - d->start) + a->size > NL_SHAPE_MAX)
+        return -1;
+    memcpy(d->shape->same + (header - d->start), header, NL_ATTR_HEADER);
+    memset(d->shape->mask + (header - d->start), 0xff, NL_ATTR_HEADER);
+    return 0;
+}
+
+/* As nl_decode_array. */
+static int nl_add_array(struct nl_shape_builder *d, const struct nl_op *op, const uint8_t *payload, size_t size,
+                        struct nl_model_place place, unsigned level, uint16_t *keys)
+{
+    struct nl_cursor c = {payload, size};
+    struct nl_attribute a;
+    enum nl_step step;
+    const uint8_t *expected = payload;
+    while ((step = nl_next_attribute(&c, &a)) == NL_ITEM) {
+        if (a.payload - NL_ATTR_HEADER != expected || nl_add_header(d, &a) < 0)
+            return -1;
+        expected = c.at;
+        keys[level] = a.type & NL_ATTR_TYPE;
+        if ((level + 1 < op->depth ? nl_add_array(d, op, a.payload, a.size, place, level + 1, keys)
+                                   : nl_add_item(d, op, &a, place, keys)) < 0)
+            return -1;
+    }
+    return step == NL_END && expected == c.at ? 0 : -1;
+}
+
+/* Adds an array of records. One that is too long for a shape, or that nl_decode_array refuses, is deferred. */
+static int nl_add_records(struct nl_shape_builder *d, const struct nl_set *set, const struct nl_op *op,
+                          const struct nl_attribute *a, struct nl_model_place place)
+{
+    struct nl_shape *s = d->shape;
+    unsigned moves = d->moves, model = d->model, parts = d->parts, waiting = d->waiting;
+    uint16_t keys[NL_KEYS_MAX], references = s->references;
+    uint8_t deferred = s->deferred_count, late = s->late;
+    size_t at = (size_t)(a->payload - d->start);
+    if (nl_add_array(d, op, a->payload, a->size, place, 0, keys) == 0)
+        return 0;
+    d->moves = moves, d->model = model, d->parts = parts, d->waiting = waiting;
+    s->references = references, s->deferred_count = deferred, s->late = late;
+    memset(s->mask + at, 0, a->size);
+    memset(s->same + at, 0, a->size);
+    return nl_add_deferred(d, set, op, a, place);
 }
 
 /* Adds a text of the payload that all payloads of the shape have, and makes a place refer to it. */
@@ -494,7 +550,7 @@ static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set
         if (op->item->kind != NL_K_NESTED)
             return nl_add_deferred(d, set, op, a, place);
         nl_set_present(set, nl_model_at(d, place), op->bit);
-        return nl_add_item(d, op, a, place);
+        return nl_add_item(d, op, a, place, NULL);
     case NL_K_ARRAY:
     case NL_K_STRUCTS:
     case NL_K_SEQUENCE:
@@ -502,7 +558,8 @@ static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set
         if (nl_present(set, nl_model_at(d, place), op->bit))
             return -1;
         nl_set_present(set, nl_model_at(d, place), op->bit);
-        return nl_add_deferred(d, set, op, a, place);
+        return op->kind == NL_K_ARRAY && op->item->kind == NL_K_NESTED ? nl_add_records(d, set, op, a, place)
+                                                                       : nl_add_deferred(d, set, op, a, place);
     default:
         if (op->kind == NL_K_ADDRESS_BY && a->size != op->width)
             return -1;
@@ -531,10 +588,8 @@ static int nl_add_set(struct nl_shape_builder *d, const struct nl_set *set, cons
             d->shape->size = (uint32_t)(header - d->start);
             return outermost && !c.left && d->waiting == waiting ? 1 : -1;
         }
-        if ((size_t)(a.payload - d->start) + a.size > NL_SHAPE_MAX)
+        if (nl_add_header(d, &a) < 0)
             return -1;
-        memcpy(d->shape->same + (header - d->start), header, NL_ATTR_HEADER);
-        memset(d->shape->mask + (header - d->start), 0xff, NL_ATTR_HEADER);
         expected = c.at;
         if (op && op->kind == NL_K_CONTAINER) {
             if (containers >> (type & 63) & 1)

@@ -17,6 +17,7 @@ from netlink.errors import DecodeError, OpError
 _T = TypeVar("_T")
 _T_co = TypeVar("_T_co", covariant=True)
 _R = TypeVar("_R", bound=Record)
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 READABLE: int
 PAUSE: int
@@ -166,6 +167,7 @@ class Method: ...
 class Connected:
     conn: Any
     _empty_calls: dict[Any, Call[Any]] | None
+    _calls: Any
 
 @disjoint_base
 class Request(Method):
@@ -192,6 +194,14 @@ class Bound:
     @property
     def family(self) -> Any: ...
     def run(self, kind: Any, request: Any, values: dict[str, Any], flags: int) -> Any: ...
+
+@final
+class Way:
+    def __new__(cls, kind: Any, function: Callable[..., Any]) -> Self: ...
+    def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+
+def way(kind: Any) -> Callable[[_F], _F]: ...
 
 @disjoint_base
 class Bindable:

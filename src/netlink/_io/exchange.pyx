@@ -35,7 +35,20 @@ from netlink._codec cimport (
 )
 from netlink._engine.match cimport Match, match_of
 from netlink._engine.receive cimport HUNGRY, Reader
-from netlink._engine.record cimport NL_K_REPEATED, Field, Record, Shapes, Table, encoded, payload_of, table_of
+from netlink._engine.record cimport (
+    NL_K_REPEATED,
+    Attributes,
+    Field,
+    Record,
+    Shapes,
+    Table,
+    begin_attributes,
+    encoded,
+    field_named,
+    payload_of,
+    put_attribute,
+    table_of,
+)
 from netlink._engine.rows cimport Preparation, Rows
 from netlink._io.locks cimport Lock, Locks
 from netlink._transport cimport (
@@ -96,11 +109,23 @@ WOKEN = 4
 cdef object ALL = _sys.maxsize
 
 cdef extern from "Python.h":
+    ctypedef object (*vectorcallfunc)(object callable, PyObject *const *args, size_t nargs, PyObject *names)
+    ctypedef struct TypeObject "PyTypeObject":
+        unsigned long tp_flags
+        Py_ssize_t tp_vectorcall_offset
+        object (*tp_call)(object callable, object args, PyObject *kwargs)
+        object (*tp_new)(TypeObject *cls, object args, PyObject *kwargs)
+        void *tp_descr_get
+    TypeObject *Py_TYPE(object one) noexcept
+    unsigned long Py_TPFLAGS_HAVE_VECTORCALL
+    unsigned long Py_TPFLAGS_METHOD_DESCRIPTOR
+    Py_ssize_t PyVectorcall_NARGS(size_t nargs) noexcept
     ctypedef enum PySendResult:
         PYGEN_RETURN
         PYGEN_ERROR
         PYGEN_NEXT
     object PyMethod_New(object function, object instance)
+    object PyObject_Vectorcall(object callable, PyObject *const *args, size_t nargs, PyObject *names)
     PySendResult PyIter_Send(object iterator, object value, PyObject **result) except PYGEN_ERROR
 
 cdef enum:
@@ -483,6 +508,19 @@ cdef class Call:
         """The payload of a request with these fields, behind the same header of the protocol."""
         return payload_of(self.request, self.request_table, fields, self.before(), self.skip)
 
+    cdef bint put(self, Attributes *out, PyObject *const *values, PyObject *names) except -1:
+        """`whole` of fields as arguments of a call. False if it needs a record."""
+        cdef Field field
+        cdef Py_ssize_t i
+        if not begin_attributes(out, self.request_table, self.before(), self.skip):
+            return False
+        if names is not NULL:
+            for i in range(len(<tuple>names)):
+                field = field_named(self.request, self.request_table, (<tuple>names)[i])
+                if not put_attribute(out, self.request_table, field, <object>values[i]):
+                    return False
+        return True
+
     cdef bytes whole_of(self, Record record):
         """The payload of a record, behind the same header of the protocol."""
         return encoded(self.request, record.checked_table(), record.store, record.base, self.before(), self.skip)
@@ -588,8 +626,27 @@ cdef tuple NO_ENTRY = (None,)
 cdef class Method:
     """The base of operations, verbs and streams of a family: each is a method of it."""
 
+    def __cinit__(self, *arguments, **options):
+        inherit(type(self))
+
     def __get__(self, instance, owner):
         return self if instance is None else PyMethod_New(self, instance)
+
+
+cdef int inherit(cls) except -1:
+    """Let a class of methods have what Python does not inherit, or not before 3.12.
+
+    A call of a method of an object then makes no bound method, and a call of an operation no tuple and no dict.
+    """
+    cdef TypeObject *kind = <TypeObject *><PyObject *>cls
+    cdef TypeObject *method = <TypeObject *><PyObject *>Method
+    cdef TypeObject *request = <TypeObject *><PyObject *>Request
+    if kind.tp_descr_get == method.tp_descr_get and not kind.tp_flags & Py_TPFLAGS_METHOD_DESCRIPTOR:
+        kind.tp_flags |= Py_TPFLAGS_METHOD_DESCRIPTOR
+    if kind.tp_call == request.tp_call and not kind.tp_flags & Py_TPFLAGS_HAVE_VECTORCALL:
+        kind.tp_vectorcall_offset = request.tp_vectorcall_offset
+        kind.tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL
+    return 0
 
 
 cdef class Connected:
@@ -600,6 +657,7 @@ cdef class Connected:
 
     cdef public object conn
     cdef public dict _empty_calls
+    cdef public object _calls       # the same family over a `Deferred`, or None
 
 
 cdef class Request(Method):
@@ -611,6 +669,12 @@ cdef class Request(Method):
     cdef readonly object request
     cdef bint plain                 # whether the declaration has the constructor of all
     cdef public str name
+    cdef vectorcallfunc vectorcall
+    cdef dict calls                 # of the family that it was last used with
+    cdef Call call                  # its own among them
+
+    def __cinit__(self, *arguments, **options):
+        self.vectorcall = call_request
 
     def __init__(self, request):
         self.request = request
@@ -656,8 +720,9 @@ cdef class Request(Method):
     cdef object run_values(self, Connected family, dict values, dict plan, convert):
         """Run the operation with values that may need a conversion. Unlike a call of it, no error names it.
 
-        plan: tuples by the names that values may have, whose first items are the names of the fields, and the last
-        ones the types of what needs no conversion. convert: makes the fields of a request of all other values.
+        plan: tuples by the names that values may have, whose first items are the names of the fields, the second the
+        fields, and the last the types of what needs no conversion. convert: makes the fields of a request of all other
+        values.
         """
         cdef tuple entry
         cdef dict fields = values
@@ -679,8 +744,16 @@ cdef class Request(Method):
 
     cdef Call call_of(self, Connected family):
         """The call without a payload."""
-        pattern = family._empty_calls.get(self)
-        return family.empty_call(self) if pattern is None else pattern
+        cdef dict calls = family._empty_calls
+        cdef Call call = None
+        with cython.critical_section(self):
+            if calls is self.calls:
+                call = self.call
+        if call is None:
+            call = calls.get(self) or family.empty_call(self)
+            with cython.critical_section(self):
+                self.calls, self.call = calls, call
+        return call
 
     cdef object sent(self, Connected family, Call pattern, bytes payload, object then):
         """The result of the call with a payload, header of the protocol included. then: as of `do`."""
@@ -715,6 +788,32 @@ cdef class Request(Method):
         return record.encode()
 
 
+cdef object call_request(object callable, PyObject *const *args, size_t nargs, PyObject *names):
+    """`Request.__call__` by the protocol of calls without a tuple and a dict."""
+    cdef Request request = <Request>callable
+    cdef Py_ssize_t given = PyVectorcall_NARGS(nargs), i
+    cdef Attributes out
+    cdef Connected family
+    cdef Call pattern
+    cdef dict fields
+    if given == 1 and request.plain and isinstance(<object>args[0], Connected):
+        family = <Connected>args[0]
+        if family._empty_calls is not None:
+            pattern = request.call_of(family)
+            if pattern.put(&out, args + 1, names):
+                return request.sent(family, pattern, bytes_of(&out), None)
+    fields = {}
+    if names is not NULL:
+        for i, name in enumerate(<tuple>names):
+            fields[name] = <object>args[given + i]
+    records = tuple([<object>args[i] for i in range(given)])
+    return Py_TYPE(callable).tp_call(callable, records, <PyObject *>fields)
+
+
+cdef bytes bytes_of(const Attributes *out):
+    return PyBytes_FromStringAndSize(<const char *>out.bytes, out.size)
+
+
 cdef class Bound:
     """The base of what an operation is as an attribute of a family object: the two together."""
 
@@ -724,6 +823,30 @@ cdef class Bound:
     def __init__(self, Bindable operation not None, Connected family not None):
         self.operation = operation
         self.family = family
+
+    cdef object simple(self, kind, PyObject *const *values, tuple names):
+        """`run` of values that need no conversion, each for a simple attribute; PENDING of any others."""
+        cdef Attributes out
+        cdef Request request
+        cdef Connected family = self.family
+        cdef Call pattern
+        cdef dict plan
+        cdef tuple entry, prepared = <tuple?>self.operation.prepared.get(kind, NO_ENTRY)
+        cdef Py_ssize_t i
+        if prepared[len(prepared) - 1] is None or family._empty_calls is None:
+            return PENDING
+        request, plan = <Request?>prepared[0], <dict?>prepared[1]
+        if not request.plain:
+            return PENDING
+        pattern = request.call_of(family)
+        if not begin_attributes(&out, pattern.request_table, pattern.before(), pattern.skip):
+            return PENDING
+        for i in range(len(names)):
+            entry = <tuple?>plan.get(names[i], NO_ENTRY)
+            if (Py_TYPE(<object>values[i]) != <TypeObject *><PyObject *>entry[len(entry) - 1]
+                    or not put_attribute(&out, pattern.request_table, <Field?>entry[1], <object>values[i])):
+                return PENDING
+        return request.sent(family, pattern, bytes_of(&out), None)
 
     def run(self, kind, request, dict values not None, flags):
         """`Bindable.run` over the family."""
@@ -736,6 +859,60 @@ cdef class Bound:
             if prepared[1] is not None:
                 return (<Request?>prepared[0]).run_values(self.family, values, prepared[1], operation.convert)
         return operation.run(self.family, kind, request, values, flags)
+
+
+@cython.final
+cdef class Way:
+    """A method of a `Bound`, as a function defines it, for requests of a kind.
+
+    A call with keywords alone whose values need no conversion, and are simple, does not come to the function.
+    """
+
+    cdef object kind
+    cdef object function
+    cdef vectorcallfunc vectorcall
+
+    def __cinit__(self, kind, function):
+        self.kind = kind
+        self.function = function
+        self.vectorcall = call_way
+
+    def __get__(self, instance, owner):
+        return self.function if instance is None else PyMethod_New(self.function, instance)
+
+    def __call__(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+
+def way(kind):
+    """A decorator that makes a `Way`."""
+    return lambda function: Way(kind, function)
+
+
+cdef object call_way(object callable, PyObject *const *args, size_t nargs, PyObject *names):
+    """`Way.__call__` by the protocol of calls without a tuple and a dict."""
+    cdef Way way = <Way>callable
+    if PyVectorcall_NARGS(nargs) == 1 and names is not NULL and isinstance(<object>args[0], Bound):
+        found = (<Bound>args[0]).simple(way.kind, args + 1, <tuple>names)
+        if found is not PENDING:
+            return found
+    return PyObject_Vectorcall(way.function, args, nargs, names)
+
+
+cdef int enable_vectorcall() except -1:
+    """Tell Python where a `Request` and a `Way` have their function for calls."""
+    cdef Request request = Request.__new__(Request)
+    cdef Way way = Way.__new__(Way, None, None)
+    cdef TypeObject *kind = Py_TYPE(request)
+    kind.tp_vectorcall_offset = <char *>&request.vectorcall - <char *><PyObject *>request
+    kind.tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL
+    kind = Py_TYPE(way)
+    kind.tp_vectorcall_offset = <char *>&way.vectorcall - <char *><PyObject *>way
+    kind.tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_METHOD_DESCRIPTOR
+    return 0
+
+
+enable_vectorcall()
 
 
 cdef class Bindable:
@@ -756,7 +933,14 @@ cdef class Bindable:
         self.prepared = {}
 
     def __get__(self, instance, owner):
-        return self if instance is None else self.bound(self, instance)
+        cdef TypeObject *cls = <TypeObject *><PyObject *>self.bound
+        cdef Bound bound
+        if instance is None:
+            return self
+        bound = <Bound?>cls.tp_new(cls, (), NULL)
+        bound.operation = self
+        bound.family = <Connected?>instance
+        return bound
 
 
 @cython.final

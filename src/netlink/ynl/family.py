@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from netlink._io.exchange import Bindable, Bound
+from netlink._io.exchange import Bindable, Bound, way
 from netlink.conn import ROWS
 from netlink.family import C, Do, DoMany, Dump, Family, Listen
 from netlink.stream import Kind
@@ -228,6 +228,7 @@ class BoundOperation(Bound):
 
     __slots__ = ()
 
+    @way(Do)
     def do(self, request: Any = None, /, *, nlmsg_flags: int = 0, **fields: Any) -> Any:
         """Send a request with one message as its reply: the record, or None if the kernel only acknowledges it.
 
@@ -235,6 +236,7 @@ class BoundOperation(Bound):
         """
         return self.run(Do, request, fields, nlmsg_flags)
 
+    @way(Dump)
     def dump(self, request: Any = None, /, *, nlmsg_flags: int = 0, **fields: Any) -> Any:
         """Request a dump: a `Batch` of records."""
         return self.run(Dump, request, fields, nlmsg_flags)
