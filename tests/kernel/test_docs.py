@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import netns
+from kernel.test_crypto import require_changes
 from kernel.test_ipvs import require_ipvs
 from kernel.test_l2tp import require_l2tp
 from kernel.test_wireguard import require_wireguard
@@ -246,6 +247,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "from-bindings.md": logged_and_tracked,
     "from-nfqueue.md": queued,
     "from-pyroute2.md": netns.require_conntrack,
+    "crypto.md": require_changes,
     "errors.md": netns.require_conntrack,
     "ethtool.md": ports,
     "namespaces.md": netns.names_folder,

@@ -17,9 +17,9 @@ PACKAGE = Path(__file__).parents[2] / "src/netlink"
 SOURCES = sorted(path for path in PACKAGE.rglob("*") if path.suffix in {".py", ".pyx", ".pxd", ".pyi"})
 # What engine and input-output stand on.
 FOUNDATION = {"_codec", "_transport", "_wire", "bpf", "config", "consts", "errors"}
-PROTOCOLS = {"audit", "connector", "generic", "kobject_uevent", "netfilter", "route", "sock_diag", "xfrm"}
+PROTOCOLS = {"audit", "connector", "crypto", "generic", "kobject_uevent", "netfilter", "route", "sock_diag", "xfrm"}
 # Those that are one family each.
-SINGLE = {"audit", "connector", "kobject_uevent", "route", "sock_diag", "xfrm"}
+SINGLE = {"audit", "connector", "crypto", "kobject_uevent", "route", "sock_diag", "xfrm"}
 # What the families of a protocol share.
 LAYERS = {"generic.genetlink", "netfilter.nfnetlink"}
 # A logged or queued packet may bring its flow; files are of logged packets.
