@@ -10,6 +10,10 @@ A part of a header is parsed in C from the packet's bytes when it is read. Nothi
 reads cost nothing. Parts are columns of a batch, too. They are no fields: constructors do not take them, `encode`,
 `to_dict` and comparisons leave them out.
 
+`Source` takes paths of fields: payload; family, an NFPROTO_*; protocol, an ETH_P_*; hook and link, for packets on the
+egress hook. framed=True: the payload begins with a header of Ethernet, or with IP if its link has no headers. It needs
+protocol.
+
 A part that is not in the packet is None: the ports of an ICMP packet or of a fragment, or what lies behind the bytes
 that were copied. IPv6 is followed through hop-by-hop, routing, destination and fragment options and AH, through 16
 headers at most. One that contradicts itself, such as IPv4 with a length below that of its header, has no parts.

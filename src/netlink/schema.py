@@ -494,14 +494,28 @@ def packed(type: Path, kind: _Integer, *, enum: None = None) -> Items[int]: ...
 @overload
 def packed(type: Path, kind: _Integer, *, enum: type[_E]) -> Field[tuple[_E, ...] | None, Iterable[int] | None]: ...
 @overload
-def packed(type: Path, kind: type[_S], *, enum: None = None) -> Items[_S]: ...
-def packed(type: Path, kind: Any, *, enum: type[Any] | None = None) -> Field[Any]:  # noqa: A002
+def packed(type: Path, kind: type[_S], *, enum: None = None, count: _Integer | None = None) -> Items[_S]: ...
+def packed(
+    type: Path,  # noqa: A002
+    kind: Any,
+    *,
+    enum: type[Any] | None = None,
+    count: _Integer | None = None,
+) -> Field[Any]:
     """A tuple of integers or structs side by side in one payload.
 
-    kind: one of fixed width, such as `u32`, or a `Struct`. enum: an IntEnum or IntFlag of the integers.
+    kind: one of fixed width, such as `u32`, or a `Struct`. enum: an IntEnum or IntFlag of the integers. count: such as
+    `u32`, the integer before structs that says how many follow.
     """
     if _derives(kind, Struct) and enum is None:
-        return Field(_record.NL_K_STRUCTS, _types(type), size=_LIST_SIZE, item=_item("packed", kind))
+        if count is not None and not (isinstance(count, _Integer) and count.width):
+            raise TypeError(f"count takes an integer kind of fixed width such as u32, not {count!r}")
+        width, flags = (0, 0) if count is None else (count.width, count.flags)
+        return Field(
+            _record.NL_K_STRUCTS, _types(type), width=width, flags=flags, size=_LIST_SIZE, item=_item("packed", kind)
+        )
+    if count is not None:
+        raise TypeError("count is for structs")
     if not isinstance(kind, _Integer) or not kind.width:
         raise TypeError(f"packed takes a Struct or an integer kind of fixed width such as u32, not {kind!r}")
     return Field(_record.NL_K_PACKED, _types(type), width=kind.width, flags=kind.flags, size=_REF_SIZE, enum=enum)

@@ -12,15 +12,22 @@ static const uint8_t carried[] = {
     NL_IP_TCP,     NL_IP_UDP, NL_IP_ICMP,     NL_IP_ICMPV6, NL_IP_SCTP,    NL_IP_DCCP, NL_IP_HOPOPTS, NL_IP_ROUTING,
     NL_IP_DSTOPTS, NL_IP_AH,  NL_IP_FRAGMENT, NL_IP_ESP,    NL_IP_UDPLITE, NL_IP_NONE, NL_IP_TCP,     47};
 
+typedef void parser(struct nl_headers *h, unsigned protocol, const uint8_t *p, size_t size);
+
 /* Parses a copy of exactly these bytes. */
-static void parse(struct nl_headers *h, unsigned protocol, const uint8_t *data, size_t size)
+static void parse_by(parser *parse, struct nl_headers *h, unsigned protocol, const uint8_t *data, size_t size)
 {
     uint8_t *copy = malloc(size + !size);
     CHECK(copy);
     memcpy(copy, data, size);
     memset(h, 0xa5, sizeof *h);
-    nl_parse_packet(h, protocol, copy, size);
+    parse(h, protocol, copy, size);
     free(copy);
+}
+
+static void parse(struct nl_headers *h, unsigned protocol, const uint8_t *data, size_t size)
+{
+    parse_by(nl_parse_packet, h, protocol, data, size);
 }
 
 static unsigned count(const struct nl_headers *h)
@@ -54,6 +61,25 @@ static void check_whole(const struct nl_headers *h)
         CHECK(h->dst[16] == h->src[16]);
 }
 
+/* A packet of IP has the parts of the whole one behind a header of Ethernet, and without one unless it looks as if. */
+static void check_frame(const struct nl_headers *whole, unsigned protocol, const uint8_t *packet, size_t size)
+{
+    struct nl_headers framed;
+    uint8_t frame[1024 + NL_ETH_HEADER] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2};
+    frame[NL_ETH_HEADER - 2] = (uint8_t)(protocol >> 8);
+    frame[NL_ETH_HEADER - 1] = (uint8_t)protocol;
+    memcpy(frame + NL_ETH_HEADER, packet, size);
+    parse_by(nl_parse_frame, &framed, protocol, frame, size + NL_ETH_HEADER);
+    if (protocol)
+        CHECK(count(&framed) == count(whole) && !memcmp(framed.present, whole->present, sizeof framed.present));
+    else
+        CHECK(!count(&framed));
+    parse_by(nl_parse_frame, &framed, protocol, packet, size);
+    check_whole(&framed);
+    if (nl_is_packet(protocol, packet, size) && (size < NL_ETH_HEADER || nl_be16_at(packet + 12) != protocol))
+        CHECK(!memcmp(framed.present, whole->present, sizeof framed.present));
+}
+
 static long found;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -83,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     parse(&whole, protocol, packet, size);
     check_whole(&whole);
+    check_frame(&whole, protocol, packet, size);
     found += nl_has_part(&whole, NL_P_sport);
     for (size_t i = cut & 7; i < size && i < 200; i += 1 + cut % 5) {
         parse(&part, protocol, packet, i);

@@ -353,6 +353,8 @@ static void make(void)
     add(&outer, OP(.kind = NL_K_CHAIN, .type = type++, .item = item(OP(.kind = NL_K_NESTED, .set = &route.set))));
     add(&outer, OP(.kind = NL_K_SEQUENCE, .type = type++, .item = again));
     add(&outer, OP(.kind = NL_K_SEQUENCE, .type = type++, .item = item(OP(.kind = NL_K_NESTED, .set = &other.set))));
+    add(&outer, OP(.kind = NL_K_STRUCTS, .type = type++, .width = 4,
+                   .item = item(OP(.kind = NL_K_STRUCT, .set = &head.set))));
     static struct nl_op reference;
     type = add_rare(type, &reference);
     CHECK(type <= LIMIT);
@@ -841,9 +843,13 @@ static void seed_value(const struct nl_op *op, struct nl_area *out)
     case NL_K_ARRAY:
         seed_items(op->item, op->depth, out);
         return;
-    case NL_K_STRUCTS:
-        size = next() % 4 * op->item->set->wire_size;
+    case NL_K_STRUCTS: {
+        uint32_t count = next() % 4;
+        if (op->width)
+            CHECK(nl_put(out, &count, sizeof count) == 0);
+        size = count * op->item->set->wire_size;
         break;
+    }
     case NL_K_REPEATED:
         seed_value(op->item, out);
         return;

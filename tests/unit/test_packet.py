@@ -15,7 +15,7 @@ from netlink.netfilter import pcapng
 from netlink.netfilter.nflog import Packet, PacketHdr
 from netlink.netfilter.nfnetlink import NfGenMsg
 from netlink.packet import Headers, IPFlag, Source, TCPFlag
-from netlink.schema import AttributeSet, Record, Struct, View, be16, binary, nested, string, u8, view
+from netlink.schema import AttributeSet, Record, Struct, View, be16, binary, nested, string, u8, u16, view
 from packets import ARP, IPV4, IPV6, packet, udp4, udp6
 
 NAMES = [name for name in vars(Headers) if not name.startswith("_")]
@@ -289,6 +289,42 @@ def test_what_decides_the_version(record: Packet, version: int | None) -> None:
     assert list(Packet.decode_many([record.encode()])["dport"]) == [9 if version else None]
 
 
+class Frame(AttributeSet, Headers, packet=Source("payload", protocol="protocol", framed=True)):
+    protocol = u16(1)
+    payload: View = view(2)
+
+
+EIGHT = bytes.fromhex("4500002000010000401100000800030401020304") + struct.pack(">HHHH", 1024, 9, 12, 0) + b"abcd"
+
+
+@pytest.mark.parametrize(
+    ("protocol", "payload", "version"),
+    [
+        (IPV4, L2 + b"\x08\x00" + udp4(), 4),
+        (IPV6, L2 + b"\x86\xdd" + udp6(), 6),
+        (VLAN, L2 + b"\x81\x00" + TAG + udp4(), 4),
+        (IPV4, udp4(), 4),  # of a link without link-layer headers
+        (IPV6, udp6(), 6),
+        (IPV4, EIGHT, 4),  # its source is 8.0.3.4
+        (IPV4, L2 + b"\x08\x00" + EIGHT, 4),
+        (IPV6, b"\x60" + L2[1:] + b"\x86\xdd" + udp6(), 6),
+        (IPV4, L2 + b"\x86\xdd" + udp6(), None),
+        (ARP, L2 + b"\x08\x06" + bytes(28), None),
+        (IPV4, L2 + b"\x08", None),
+        (IPV4, L2 + b"\x08\x00", None),
+        (0, bytes(14) + udp4(), None),
+        (0, udp4(), None),
+        (None, L2 + b"\x08\x00" + udp4(), None),
+        (IPV4, None, None),
+    ],
+)
+def test_link_layer_headers(protocol: int | None, payload: bytes | None, version: int | None) -> None:
+    record = Frame(protocol=protocol, payload=payload)
+    assert (record.src.version if record.src else None) == version
+    assert (record.sport, record.dport) == ((1024, 9) if version else (None, None))
+    assert list(Frame.decode_many([record.encode()])["dport"]) == [9 if version else None]
+
+
 def ip4(tail: bytes, **values: int) -> bytes:
     fields = {"first": 0x45, "length": 20 + len(tail), "fragment": 0, "proto": TCP} | values
     head = struct.pack(">BBHHHBBH", fields["first"], 0, fields["length"], 1, fields["fragment"], 64, fields["proto"], 0)
@@ -444,6 +480,7 @@ def test_wrong_declarations() -> None:
         Source("payload", protocol="payload"),
         Source("payload", hook="small"),
         Source("payload", link="number"),
+        Source("payload", protocol="missing", framed=True),
     ):
         with pytest.raises(TypeError, match="is not the path of a field that can be the packet's"):
             declare(source)

@@ -723,6 +723,43 @@ def test_packed_kinds(kind: Any, code: str) -> None:
     check(Packed(items=values), payload)
 
 
+@pytest.mark.parametrize(("kind", "code"), [(u32, "=I"), (u8, "=B"), (be16, ">H")])
+def test_structs_behind_their_number(kind: Any, code: str) -> None:
+    class Point(Struct):
+        pc = u64()
+        count = u32()
+
+    class Points(AttributeSet):
+        points = packed(0, Point, count=kind)
+        other = u8(1)
+
+    def payload(count: int, *points: tuple[int, int]) -> bytes:
+        return attr(0, cstruct.pack(code, count) + b"".join(cstruct.pack("=QI", *point) for point in points))
+
+    two = Points(points=[Point(pc=1 << 63, count=2), Point(pc=5, count=1)], other=7)
+    check(two, payload(2, (1 << 63, 2), (5, 1)) + attr(1, b"\7"))
+    assert [(point.pc, point.count) for point in two.points] == [(1 << 63, 2), (5, 1)]
+    assert Points.decode(payload(0)).points == ()
+    check(Points(points=[]), payload(0))
+    for wrong in (payload(1), payload(0, (1, 1)), payload(2, (1, 1)), payload(1, (1, 1), (2, 2)), attr(0)):
+        with pytest.raises(DecodeError, match=r"^Points\.points: want \d+ bytes, got \d+, at byte 4$"):
+            Points.decode(wrong)
+    if kind is u8:
+        with pytest.raises(EncodeError, match=r"points: 256 does not fit"):
+            Points(points=[Point()] * 256)
+
+
+def test_wrong_numbers_of_structs() -> None:
+    class Point(Struct):
+        pc = u64()
+
+    for count in (uint, 4, string):
+        with pytest.raises(TypeError, match="count takes an integer kind of fixed width such as u32"):
+            packed(1, Point, count=count)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="count is for structs"):
+        packed(1, u32, count=u32)  # type: ignore[call-overload]
+
+
 # Structs
 
 

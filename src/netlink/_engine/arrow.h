@@ -116,6 +116,7 @@ struct nl_source {
     const struct nl_column *protocol; /* ETH_P_* */
     const struct nl_column *hook;     /* NF_NETDEV_* in the netdev family */
     const struct nl_column *link;     /* NL_COL_BINARY, the link-layer header */
+    int framed;                       /* whether the payload begins with a link-layer header: nl_parse_frame */
 };
 
 enum {
@@ -857,7 +858,9 @@ static void nl_parse_row(const struct nl_source *source, const uint8_t *row, con
         if (!protocol || !link.size || link.size > payload.size)
             payload.size = 0;
     }
-    if (payload.size)
+    if (payload.size && source->framed)
+        nl_parse_frame(h, protocol, bytes->datagrams + payload.offset, payload.size);
+    else if (payload.size)
         nl_parse_packet(h, protocol, bytes->datagrams + payload.offset + link.size, payload.size - link.size);
     else
         memset(h->present, 0, sizeof h->present);

@@ -83,6 +83,7 @@ cdef extern from "_engine/arrow.h" nogil:
         const nl_column *protocol
         const nl_column *hook
         const nl_column *link
+        bint framed
 
     struct nl_builder:
         pass

@@ -18,6 +18,7 @@ enum {
     NL_ETH_IPV6 = 0x86dd,  /* ETH_P_IPV6 */
     NL_ETH_VLAN = 0x8100,  /* ETH_P_8021Q */
     NL_ETH_QINQ = 0x88a8,  /* ETH_P_8021AD */
+    NL_ETH_HEADER = 14,    /* bytes of the header of Ethernet */
     NL_TAGS_MAX = 2,       /* VLAN tags before the network header */
     NL_EXTENSIONS_MAX = 16 /* extension headers of IPv6 */
 };
@@ -351,6 +352,30 @@ static void nl_parse_packet(struct nl_headers *h, unsigned protocol, const uint8
         nl_parse_v4(h, p, size);
     else if (protocol == NL_ETH_IPV6 || (!known && p[0] >> 4 == 6))
         nl_parse_v6(h, p, size);
+}
+
+/* Whether the bytes begin as a packet of IPv4 or IPv6. */
+static int nl_is_packet(unsigned protocol, const uint8_t *p, size_t size)
+{
+    if (protocol == NL_ETH_IPV4)
+        return size && p[0] >> 4 == 4 && (p[0] & 15) >= 5;
+    return protocol == NL_ETH_IPV6 && size && p[0] >> 4 == 6;
+}
+
+/* Parses the headers of a packet behind its link-layer header: that of Ethernet, or none, as on a tunnel of IP. The bytes
+ * do not say which. Ethernet ends with the protocol; a packet of IP has its source address there. */
+static void nl_parse_frame(struct nl_headers *h, unsigned protocol, const uint8_t *p, size_t size)
+{
+    int bare = nl_is_packet(protocol, p, size);
+    size_t skip = NL_ETH_HEADER;
+    if (size < skip || nl_be16_at(p + skip - 2) != protocol)
+        skip = 0;
+    if (bare && skip && !nl_is_packet(protocol, p + skip, size - skip))
+        skip = 0;
+    if (protocol && (bare || skip))
+        nl_parse_packet(h, protocol, p + skip, size - skip);
+    else
+        memset(h->present, 0, sizeof h->present);
 }
 
 #undef NL_HAVE

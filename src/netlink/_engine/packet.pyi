@@ -17,6 +17,7 @@ class Source:
         protocol: str | None = None,
         hook: str | None = None,
         link: str | None = None,
+        framed: bool = False,
     ) -> None: ...
     @property
     def parts(self) -> Mapping[str, Part[Any]]: ...

@@ -103,16 +103,20 @@ cdef class Source:
     cdef dict paths
     cdef readonly dict parts
 
-    def __init__(self, str payload not None, *, str family=None, str protocol=None, str hook=None, str link=None):
+    def __init__(self, str payload not None, *, str family=None, str protocol=None, str hook=None, str link=None,
+                 bint framed=False):
         if self.paths is not None:
             raise TypeError("a Source is declared once")
+        if framed and protocol is None:
+            raise TypeError("framed=True needs protocol=")
+        self.c.framed = framed
         self.paths = {"payload": payload, "family": family, "protocol": protocol, "hook": hook, "link": link}
         self.nodes = []
         self.parts = {}
 
     def again(self):
         """The same places in the records of another declaration."""
-        return Source(**self.paths)
+        return Source(**self.paths, framed=self.c.framed)
 
     cdef const nl_column *column(self, cls, list nodes, str role, tuple kinds) except? NULL:
         cdef Node node

@@ -263,7 +263,9 @@ class _Walk:
         assert one.cls is not None
         fields = one.cls.__fields__
         if field.kind == _record.NL_K_STRUCTS:
-            index, offset = divmod(offset, one.cls.__table__.wire_size)
+            if offset < field.width:
+                return
+            index, offset = divmod(offset - field.width, one.cls.__table__.wire_size)
             self.names[-1] += f"[{index}]"
         self.into_struct(fields, offset)
 

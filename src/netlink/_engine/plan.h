@@ -37,7 +37,7 @@ enum nl_kind {
     NL_K_STRUCT,     /* fields of set at fixed offsets; the nested record lies inside this one */
     NL_K_REPEATED,   /* one item per attribute of this type; stored as nl_list */
     NL_K_ARRAY,      /* attributes of any type, each an item; stored as nl_list */
-    NL_K_STRUCTS,    /* structs side by side, each an item; stored as nl_list */
+    NL_K_STRUCTS,    /* structs side by side, each an item, behind their number if it has a width; stored as nl_list */
     NL_K_SEQUENCE,   /* attributes of item's set, each a record of its own; stored as nl_list */
     NL_K_CHAIN,      /* records of item's set side by side; their headers begin with their lengths; stored as nl_list */
     NL_K_PACKED,     /* integers of width bytes side by side; stored as nl_ref to them in host order */
@@ -766,6 +766,20 @@ static inline int nl_widths(struct nl_decoder *d, const struct nl_attribute *a, 
     return rest ? nl_fail(d, NL_FAULT_WIDTH, a->payload, a->size - rest + width, a->size) : 0;
 }
 
+/* Skips the number of the structs in an attribute, which must be right. */
+static int nl_open_structs(struct nl_decoder *d, const struct nl_op *op, struct nl_attribute *a)
+{
+    size_t size = op->item->set->wire_size;
+    if (!op->width)
+        return nl_widths(d, a, size);
+    uint64_t want = a->size < op->width ? 0 : nl_load_int(a->payload, op->width, op->flags) * (uint64_t)size;
+    if (a->size < op->width || a->size - op->width != want)
+        return nl_fail(d, NL_FAULT_WIDTH, a->payload, op->width + want, a->size);
+    a->payload += op->width;
+    a->size -= op->width;
+    return 0;
+}
+
 __attribute__((noinline)) static int nl_decode_sockaddr(struct nl_decoder *d, const struct nl_attribute *a, uint8_t *to)
 {
     struct nl_socket_address address = {.flow_info = 0};
@@ -903,7 +917,7 @@ static int nl_decode_value(struct nl_decoder *d, const struct nl_set *set, const
     }
     case NL_K_STRUCTS: {
         struct nl_attribute item = *a;
-        if (nl_widths(d, a, op->item->set->wire_size) < 0)
+        if (nl_open_structs(d, op, &item) < 0)
             return -1;
         for (item.size = op->item->set->wire_size; item.payload < a->payload + a->size; item.payload += item.size)
             if (nl_decode_item(d, op, &item, place, NULL) < 0)
@@ -1625,6 +1639,15 @@ static int nl_encode_side_by_side(const struct nl_op *op, const uint8_t *from, c
     const struct nl_set *set = op->item->set;
     struct nl_list list;
     memcpy(&list, from, sizeof list);
+    if (op->kind == NL_K_STRUCTS && op->width) {
+        uint8_t wire[8];
+        uint64_t count = 0;
+        for (uint32_t entry = list.first; entry; entry = nl_load32(bytes->heap + entry))
+            count++;
+        nl_store_int(wire, count, op->width, op->flags);
+        if (nl_put(out, wire, op->width) < 0)
+            return -E2BIG;
+    }
     for (uint32_t entry = list.first; entry; entry = nl_load32(bytes->heap + entry)) {
         const uint8_t *record = bytes->heap + entry + 4;
         int result = op->kind == NL_K_STRUCTS ? nl_encode_struct(set, record, 1, out)

@@ -1626,7 +1626,8 @@ cdef class Field:
             return [self.item_payload(item) for item in self.items_of(value)]
         if self.kind == NL_K_STRUCTS:
             size = (<Field>self.item).inner.set.wire_size
-            return [b"".join([self.item_payload(item).ljust(size, b"\0") for item in self.items_of(value)])]
+            structs = [self.item_payload(item).ljust(size, b"\0") for item in self.items_of(value)]
+            return [b"".join([self.packed(len(structs), self.width), *structs] if self.width else structs)]
         if self.kind == NL_K_ARRAY:
             return [self.array_payload(value)]
         if self.kind == NL_K_SEQUENCE:
