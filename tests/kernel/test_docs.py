@@ -24,6 +24,7 @@ import pytest
 
 import netns
 from kernel.test_crypto import require_changes
+from kernel.test_drop_monitor import require_monitor
 from kernel.test_ipvs import require_ipvs
 from kernel.test_l2tp import require_l2tp
 from kernel.test_wireguard import require_wireguard
@@ -198,6 +199,11 @@ def logged() -> None:
     netns.setns(first)
 
 
+def monitored() -> None:
+    """The machine's first network namespace, and its drop monitor."""
+    netns.setns(require_monitor())
+
+
 def paths() -> None:
     """Sockets of Multipath TCP, and an empty cache of TCP metrics."""
     try:
@@ -244,6 +250,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "audit.md": logged,
     "batches.md": services,
     "conntrack.md": netns.require_conntrack,
+    "drops.md": monitored,
     "from-bindings.md": logged_and_tracked,
     "from-nfqueue.md": queued,
     "from-pyroute2.md": netns.require_conntrack,

@@ -46,6 +46,7 @@ PROGRAMS = {
     "container_network": [],
     "load_balancer": ["192.0.2.1:80", "127.0.0.1:9"],
     "l2tp_link": ["127.0.0.1", "127.0.0.2"],
+    "drops": [],
     "wireguard_up": [os.devnull],
     "route_reflector": [str(EXAMPLES / "route_reflector.routes")],
 }

@@ -8,7 +8,7 @@ from typing import Never, assert_type
 from netlink import Conn, Overrun
 from netlink.aio import AsyncConn
 from netlink.family import Call
-from netlink.generic import ipvs, l2tp, mptcp_pm, quota, taskstats, tcp_metrics, wireguard
+from netlink.generic import drop_monitor, ipvs, l2tp, mptcp_pm, quota, taskstats, tcp_metrics, wireguard
 from netlink.generic.taskstats import Flags, Stats, TaskStats, Timespec
 from netlink.schema import Batch
 from netlink.stream import Stream
@@ -170,3 +170,25 @@ async def links_over_ip_async() -> None:
     async with l2tp.dial_async() as l2:
         assert_type(await l2.sessions(), Batch[l2tp.Session])
         assert_type(await l2.create_session(l2tp.Session(conn_id=1)), None)
+
+
+def dropped_packets() -> None:
+    with drop_monitor.dial() as monitor:
+        assert_type(monitor.get_config(), drop_monitor.Config)
+        assert_type(monitor.get_stats().dropped, int)
+        assert_type(monitor.calls.start(hw_drops=True), Call[None])
+        monitor.configure(trunc_length=1)  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
+        for event in monitor.listen():
+            assert_type(event, drop_monitor.Packet | drop_monitor.Summary)
+    with drop_monitor.listen() as drops:
+        assert_type(drops, Stream[drop_monitor.Packet, Never])
+    with drop_monitor.listen(on_overrun="mark") as marked:
+        assert_type(next(marked), drop_monitor.Packet | Overrun)
+    with drop_monitor.listen_summary() as counts:
+        assert_type(next(counts).points, tuple[drop_monitor.DropPoint, ...] | None)
+
+
+async def dropped_packets_async() -> None:
+    async with drop_monitor.dial_async() as monitor:
+        assert_type(await monitor.get_stats(), drop_monitor.Stats)
+        assert_type(await monitor.stop(), None)

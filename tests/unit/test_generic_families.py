@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from netlink import OpError
-from netlink.generic import l2tp, mptcp_pm, quota, tcp_metrics, wireguard
+from netlink.generic import drop_monitor, l2tp, mptcp_pm, quota, tcp_metrics, wireguard
 from netlink.generic.ipvs import records as ipvs
 from netlink.generic.mptcp_pm import Address, AddressFlags, Endpoint, Event, EventFlags, EventType, Limits, Subflow
 from netlink.generic.quota import QuotaType, QuotaWarning, WarningType
@@ -58,6 +58,7 @@ HEADERS: list[tuple[ModuleType, list[str], str]] = [
         r"|IP_VS_(SVC_F|STATE|CONN_F_TUNNEL_TYPE|TUNNEL_ENCAP_FLAG)_\w+"
         r"|IP_VS_CONN_F_(MASQ|LOCALNODE|TUNNEL|DROUTE|BYPASS)",
     ),
+    (drop_monitor, ["linux/net_dropmon.h"], r"NET_DM_(CMD|ATTR|ALERT_MODE|ORIGIN)_\w+"),
     (l2tp, ["linux/l2tp.h"], r"L2TP_(CMD|ATTR|PWTYPE|ENCAPTYPE|L2SPECTYPE)_\w+"),
     (wireguard, ["linux/wireguard.h"], r"WG_CMD_\w+|WG(DEVICE|PEER|ALLOWEDIP)_[AF]_\w+"),
 ]
