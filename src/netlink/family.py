@@ -232,6 +232,8 @@ class Family(Connected, Generic[C]):
 
         options: those of `netlink.stream.open_source` but for kinds, groups and config.
         """
+        if listen.optional:
+            raise TypeError(f"{listen.name} has optional groups, which only generic families can have")
         return open_source(self.protocol, listen.kinds, groups=listen.groups, config=self.conn.config, **options)
 
     @overload
@@ -583,8 +585,9 @@ class DoMany(Operation[_Q, P, _R]):
 class Listen(Method, Generic[_T]):
     """The multicast messages of a family: it returns a `netlink.stream.Stream`, for threads and event loops alike.
 
-    kinds, groups: as of `netlink.stream.open`; in a generic family by command, and by the groups' names. state: the
-    `Dump` of the same class that reads the entire state, for on_overrun="resync". doc: the docstring.
+    kinds, groups: as of `netlink.stream.open`; in a generic family by command, and by the groups' names. optional:
+    names of other groups of a generic family, which are joined if the kernel has them. state: the `Dump` of the same
+    class that reads the entire state, for on_overrun="resync". doc: the docstring.
     The stream has a socket of its own, in the network namespace of the family's connection. It takes options of
     `netlink.stream.open`: read_buffer, on_overrun, reliable, matches, bpf.
     """
@@ -594,11 +597,13 @@ class Listen(Method, Generic[_T]):
         kinds: Kinds[_T],
         *,
         groups: Iterable[Any],
+        optional: Iterable[str] = (),
         state: Dump[Any, ..., Any] | None = None,
         doc: str | None = None,
     ) -> None:
         self.kinds = kinds_of(kinds)
         self.groups = tuple(groups)
+        self.optional = tuple(optional)
         self.state = state
         self.name = ""
         self.__doc__ = doc

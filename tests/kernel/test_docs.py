@@ -27,6 +27,7 @@ from kernel.test_crypto import require_changes
 from kernel.test_drop_monitor import require_monitor
 from kernel.test_ipvs import require_ipvs
 from kernel.test_l2tp import require_l2tp
+from kernel.test_nl80211 import network_nearby
 from kernel.test_wireguard import require_wireguard
 from kernel.test_xfrm import require_esp
 from netlink import Family, OpError, audit, connector, dial, route, xfrm, ynl
@@ -272,6 +273,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "tcp.md": paths,
     "tour.md": conntrack_sysctls,
     "vlans.md": tagged_and_bonded,
+    "wifi.md": network_nearby,
     "wireguard.md": require_wireguard,
     "ynl.md": specs,
 }

@@ -93,7 +93,7 @@ def syscall_number(name: str) -> int:
     return _SYSCALLS[name][_MACHINES.index(machine)]
 
 
-PACKAGES = {"iptables": "iptables", "ip6tables": "iptables", "ip": "iproute2", "nft": "nftables"}
+PACKAGES = {"iw": "iw", "iptables": "iptables", "ip6tables": "iptables", "ip": "iproute2", "nft": "nftables"}
 _MISSING = (
     "not supported",
     "Unknown device type",

@@ -8,7 +8,7 @@ from typing import Never, assert_type
 from netlink import Conn, Overrun
 from netlink.aio import AsyncConn
 from netlink.family import Call
-from netlink.generic import drop_monitor, ipvs, l2tp, mptcp_pm, quota, taskstats, tcp_metrics, wireguard
+from netlink.generic import drop_monitor, ipvs, l2tp, mptcp_pm, nl80211, quota, taskstats, tcp_metrics, wireguard
 from netlink.generic.taskstats import Flags, Stats, TaskStats, Timespec
 from netlink.schema import Batch
 from netlink.stream import Stream
@@ -192,3 +192,34 @@ async def dropped_packets_async() -> None:
     async with drop_monitor.dial_async() as monitor:
         assert_type(await monitor.get_stats(), drop_monitor.Stats)
         assert_type(await monitor.stop(), None)
+
+
+def networks_around() -> None:
+    with nl80211.dial() as wifi:
+        assert_type(wifi, nl80211.Conn[Conn])
+        assert_type(wifi.wiphys(), list[nl80211.Wiphy])
+        assert_type(wifi.wiphy(0), nl80211.Wiphy)
+        assert_type(wifi.wiphy(0).bands, tuple[nl80211.BandInfo, ...] | None)
+        assert_type(wifi.interfaces(), Batch[nl80211.Interface])
+        assert_type(wifi.new_interface(wiphy=0, iftype=nl80211.IfType.MONITOR), nl80211.Interface)
+        request = nl80211.ScanRequest(ifindex=1, ssids=[b""], frequencies=[2412])
+        assert_type(wifi.scan(request, timeout=5), Batch[nl80211.Bss])
+        assert_type(wifi.trigger_scan(request), None)
+        assert_type(wifi.calls.trigger_scan(request), Call[None])
+        assert_type(wifi.scan_results(ifindex=1)[0].elements.rsn, nl80211.Rsn | None)
+        assert_type(wifi.stations(ifindex=1)[0].tx_bitrate, nl80211.Rate | None)
+        assert_type(wifi.connect(ifindex=1, ssid=b"home"), None)
+        assert_type(wifi.remain_on_channel(ifindex=1, freq=2412, duration=9), nl80211.Cookie)
+        wifi.connect(ssid="home")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType]
+        wifi.calls.scan(request)  # type: ignore[misc] # pyright: ignore[reportAttributeAccessIssue]
+        for event in wifi.listen_scans():
+            assert_type(event, nl80211.ScanInfo)
+        for each in wifi.listen(on_overrun="mark"):
+            if isinstance(each, nl80211.Connection):
+                assert_type(each.status_code, int | None)
+
+
+async def networks_around_async() -> None:
+    async with nl80211.dial_async() as wifi:
+        assert_type(await wifi.wiphys(), list[nl80211.Wiphy])
+        assert_type(await wifi.scan(nl80211.ScanRequest(ifindex=1)), Batch[nl80211.Bss])

@@ -218,7 +218,7 @@ class Family(_family.Family[_family.C], protocol=_Protocol.GENERIC):
         return open_source(
             self.protocol,
             [kind._replace(type=number, command=kind.type) for kind in listen.kinds],
-            groups=[groups[name] or 0 for name in listen.groups],
+            groups=[groups[name] or 0 for name in (*listen.groups, *listen.optional) if name in groups],
             config=self.conn.config,
             family=0 if self.id is not None else number,
             **options,
