@@ -547,7 +547,7 @@ class Conn(Family[C], name="nl80211", needs=_NEEDS):
     leave_ibss = Do(
         Command.LEAVE_IBSS,
         InterfaceKey,
-        hints={errno.ENOTCONN: "the interface is in no such network"} | _INTERFACE,
+        hints={errno.ENOLINK: "the interface is in no such network"} | _INTERFACE,
         doc="Leave a network without access point.",
     )
     start_ap = Do(
