@@ -213,7 +213,7 @@ def test_wiphys_are_as_iw_shows_them(radios: Radios) -> None:
         assert different <= {"bands", "txq_stats"}  # for how long a channel was not used, and counters
         assert [each.freq for each in again.frequencies] == [each.freq for each in wiphy.frequencies]
         assert wiphy.wiphy_name is not None
-        text = iw("phy", wiphy.wiphy_name, "info")
+        text = iw(f"phy#{wiphy.wiphy}", "info")
         shown = re.findall(r"\* (\d+)(?:\.(\d))? MHz \[\d+\] \((disabled|[\d.]+ dBm)", text)
         ours = [
             (each.freq, "disabled" if each.disabled else f"{(each.max_tx_power or 0) / 100:.1f} dBm")
