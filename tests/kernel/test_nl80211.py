@@ -493,7 +493,7 @@ def test_the_example_shows_the_other_radio(radios: Radios) -> None:
         pytest.skip("the examples are not here")
     radios.up(radios.first, IfType.STATION)
     radios.start_ap()
-    command = [sys.executable, "-X", "dev", "-W", "error", str(EXAMPLE), "--channel", str(FREQ)]
+    command = [sys.executable, "-X", "dev", "-W", "error", str(EXAMPLE), "--passive", "--channel", str(FREQ)]
     done = subprocess.run([*command, radios.first.ifname or ""], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     _, line = done.stdout.splitlines()
