@@ -31,7 +31,7 @@ from netlink._codec import Message
 from netlink._engine.record import Batch, Field, Record
 from netlink._engine.rows import Preparation, Rows
 from netlink._io.address import Address
-from netlink._io.exchange import Call, Connected, Method, Request
+from netlink._io.exchange import Call, Connected, Dialogue, Method, Request
 from netlink._io.source import kinds_of, open_source
 from netlink.config import Config
 from netlink.conn import ROWS, BaseConn, Conn, open_conn
@@ -75,6 +75,7 @@ __all__ = [
     "Address",
     "Call",
     "Deferred",
+    "Dialogue",
     "Do",
     "DoMany",
     "Dump",
@@ -89,11 +90,12 @@ __all__ = [
     "verb",
 ]
 
-Steps: TypeAlias = Generator[Call[Any] | list[Call[Any]] | Message | tuple[Message, ...], Any, _R | Call[_R]]
+Steps: TypeAlias = Generator[Call[Any] | list[Call[Any]] | Message | tuple[Message, ...] | Dialogue, Any, _R | Call[_R]]
 """A verb of several requests: a generator that yields a call and is sent its result, or yields a list of calls and is
 sent the list that `Conn.execute_all` returns, or yields a `netlink.Message` and is sent the messages of its reply,
 or yields a tuple of messages, which go in one datagram, and is sent the answers that are queued then, as pairs: the
-number of the message that is answered, and an `OpError` for a refusal, None for an acknowledgement, or else a message.
+number of the message that is answered, and an `OpError` for a refusal, None for an acknowledgement, or else a message,
+or yields a `Dialogue` and is sent the messages of its reply.
 Its return value is the verb's result; if that is a `Call`, the result of the call."""
 
 

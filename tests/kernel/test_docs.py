@@ -246,6 +246,13 @@ def tagged_and_bonded() -> None:
             rt.delete(made)
 
 
+def thermometer() -> None:
+    """The machine's first network namespace, and a bus of 1-Wire with the slave of the page."""
+    if not Path("/sys/bus/w1/devices/28-000000000001").exists():
+        pytest.skip("there is no bus of 1-Wire: test_w1 has one for the page")
+    netns.setns(netns.first())
+
+
 GIVEN: dict[str, Callable[[], None]] = {
     "asyncio.md": logged_and_tracked,
     "audit.md": logged,
@@ -273,6 +280,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "tcp.md": paths,
     "tour.md": conntrack_sysctls,
     "vlans.md": tagged_and_bonded,
+    "w1.md": thermometer,
     "wifi.md": network_nearby,
     "wireguard.md": require_wireguard,
     "ynl.md": specs,

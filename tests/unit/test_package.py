@@ -37,7 +37,7 @@ def test_every_public_module_is_an_attribute() -> None:
     # Packages and families are imported by who uses them.
     modules = {m.name for m in pkgutil.iter_modules(netlink.__path__) if not m.ispkg and not m.name.startswith("_")}
     assert {"aio", "packet"} <= modules
-    for name in modules - {"connector", "crypto", "kobject_uevent"}:
+    for name in modules - {"crypto", "kobject_uevent"}:
         assert getattr(netlink, name).__name__ == f"netlink.{name}"
 
 

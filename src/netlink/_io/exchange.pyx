@@ -620,6 +620,30 @@ cdef class Call:
         return f"<Call of {of}{reply}>"
 
 
+@cython.final
+cdef class Dialogue:
+    """A request of a protocol without acknowledgements, for a verb to yield: it is sent the messages of the reply.
+
+    The kernel must begin to answer while it is sent the request: if nothing is queued then, the reply is empty, since
+    nobody is there who would answer. Messages with another sequence number are dropped, such as late ones of a dialogue
+    that a deadline ended.
+
+    message: the request, with a sequence number that the messages of the reply have, too.
+    complete: a function of the messages so far: whether they are all. It is called when no more is queued.
+    """
+
+    cdef readonly Message message
+    cdef readonly object complete
+
+    def __init__(self, Message message not None, complete):
+        if not message.h.sequence:
+            raise ValueError("the message of a dialogue needs a sequence number")
+        if not callable(complete):
+            raise TypeError(f"complete must be a function, not {complete!r}")
+        self.message = message
+        self.complete = complete
+
+
 cdef tuple NO_ENTRY = (None,)
 
 
@@ -1518,9 +1542,11 @@ cdef class Exchange:
         return (yield from self.call(value))
 
     cdef object answer(self, step):
-        """The answer to what a verb yields that is no call: a list of calls, a message, or a tuple of messages."""
+        """The answer to what a verb yields that is no call."""
         if isinstance(step, Message):
             return self.execute(step)
+        if isinstance(step, Dialogue):
+            return self.converse(step)
         if isinstance(step, tuple):
             return self.together(step)
         return self.call_all(list(step))
@@ -1589,6 +1615,31 @@ cdef class Exchange:
             lost.answers = answers
             raise lost
         return answers
+
+    def converse(self, Dialogue dialogue not None):
+        """Send the message of a dialogue, and return the messages of the reply."""
+        cdef Message message
+        cdef uint32_t sequence = dialogue.message.h.sequence
+        cdef int datagrams = 0
+        cdef list found = []
+        self.begin_reading(None)
+        yield "send", self.prepared((dialogue.message,))
+        while True:
+            datagram = self.queued()
+            if datagram is None:
+                if not found or dialogue.complete(found):
+                    return found
+                datagram = yield READABLE
+                if datagram is None:
+                    continue
+            if not datagram:
+                return found        # of a test double
+            for message in datagram:
+                if message.h.sequence == sequence:
+                    found.append(message)
+            datagrams += 1
+            if datagrams % self.patience == 0:
+                yield PAUSE
 
     def call_all(self, list calls not None):
         """Do many calls: a list of their results, or of the OpError of each refused call."""
