@@ -221,6 +221,14 @@ class Stream(BatchOutlet[_R, _O]):
         """The socket's file descriptor, -1 once closed: for select and the like, not for reading."""
         return -1 if self.closed else self._source.fileno()
 
+    @property
+    def pid(self) -> int:
+        """The socket's port id (sockaddr_nl.nl_pid), to which the kernel sends what is for this stream alone.
+
+        It is 0 for a stream without a socket.
+        """
+        return self._source.pid
+
     def resync(self) -> None:
         """Request a resync: the entire state follows the records that are queued now, as after a loss.
 

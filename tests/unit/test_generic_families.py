@@ -17,6 +17,9 @@ from netlink import OpError
 from netlink.generic import drop_monitor, l2tp, mptcp_pm, quota, tcp_metrics, wireguard
 from netlink.generic.ipvs import records as ipvs
 from netlink.generic.mptcp_pm import Address, AddressFlags, Endpoint, Event, EventFlags, EventType, Limits, Subflow
+from netlink.generic.openvswitch import actions as ovs_actions
+from netlink.generic.openvswitch import keys as ovs_keys
+from netlink.generic.openvswitch import records as ovs_records
 from netlink.generic.quota import QuotaType, QuotaWarning, WarningType
 from netlink.generic.taskstats import records as taskstats
 from netlink.generic.tcp_metrics import Metrics, Peer
@@ -60,12 +63,29 @@ HEADERS: list[tuple[ModuleType, list[str], str]] = [
     ),
     (drop_monitor, ["linux/net_dropmon.h"], r"NET_DM_(CMD|ATTR|ALERT_MODE|ORIGIN)_\w+"),
     (l2tp, ["linux/l2tp.h"], r"L2TP_(CMD|ATTR|PWTYPE|ENCAPTYPE|L2SPECTYPE)_\w+"),
+    (
+        ovs_keys,
+        ["linux/openvswitch.h", "linux/if_ether.h"],
+        r"OVS_(KEY_ATTR|TUNNEL_KEY_ATTR|NSH_KEY_ATTR|FRAG_TYPE|CS_F)_\w+|ETH_P_(IP|ARP|RARP|8021Q|8021AD|IPV6|MPLS_\w+|NSH)",
+    ),
+    (
+        ovs_actions,
+        ["linux/openvswitch.h"],
+        r"OVS_(ACTION|USERSPACE|SAMPLE|CT|NAT|CHECK_PKT_LEN|DEC_TTL|PSAMPLE)_ATTR_\w+|OVS_HASH_ALG_\w+",
+    ),
+    (
+        ovs_records,
+        ["linux/openvswitch.h"],
+        r"OVS_(DP|VPORT|FLOW|PACKET|METER|CT_LIMIT)_(CMD|ATTR|F|TYPE)_\w+|OVS_(UFID_F|BAND_ATTR|VXLAN_EXT)_\w+"
+        r"|OVS_(METER_BAND_TYPE|VPORT_UPCALL_ATTR|TUNNEL_ATTR)_\w+",
+    ),
     (wireguard, ["linux/wireguard.h"], r"WG_CMD_\w+|WG(DEVICE|PEER|ALLOWEDIP)_[AF]_\w+"),
 ]
 NOT_DECLARED = re.compile(
     r".*_(UNSPEC|MAX|PAD|GRP_NAME)|TASKSTATS_TYPE_NULL|QUOTA_NL_[AC]_MAX|MPTCP_PM_ADDR_FLAGS_MASK|MPTCP_PM_ENDPOINT_ADDR"
     r"|IP_VS_SVC_F_SCHED_\w+|IP_VS_TUNNEL_ENCAP_FLAG_NOCSUM"
     # The kernel neither sends nor reads these.
+    r"|OVS_KEY_ATTR_(PACKET_TYPE|ND_EXTENSIONS|TUNNEL_INFO)|OVS_PACKET_ATTR_UNUSED\d|OVS_CS_F_NAT_MASK"
     r"|L2TP_ATTR_(NONE|OFFSET|DATA_SEQ|L2SPEC_LEN|VLAN_ID|MTU|MRU|STATS_NONE)"
 )
 

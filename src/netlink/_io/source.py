@@ -123,6 +123,11 @@ class Source(Protocol[_R_co]):
         """End after the queued messages."""
 
     def fileno(self) -> int: ...
+    @property
+    def pid(self) -> int:
+        """The port id of its socket, 0 without one."""
+        ...
+
     def read_buffer(self) -> int: ...
     def close(self) -> object: ...
 
@@ -302,6 +307,10 @@ class SocketSource(Generic[_R]):
     def fileno(self) -> int:
         return self.sock.fileno()
 
+    @property
+    def pid(self) -> int:
+        return self.sock.pid
+
     def read_buffer(self) -> int:
         return self.sock.read_buffer()
 
@@ -349,6 +358,10 @@ class ItemSource(Generic[_R]):
 
     def fileno(self) -> int:
         return -1
+
+    @property
+    def pid(self) -> int:
+        return 0
 
     def read_buffer(self) -> int:
         return 0

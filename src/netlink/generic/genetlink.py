@@ -140,6 +140,7 @@ class Family(_family.Family[_family.C], protocol=_Protocol.GENERIC):
     needs: what the kernel has the family from, such as "CONFIG_WIREGUARD", for the error that it is not there.
     id: its number, if that is the same in every kernel.
 
+    A class with several families as bases has the operations of all of them, each with its own family's number.
     `Listen` takes commands in the place of message types, and names of groups.
     FileNotFoundError, which is an OpError, from every operation if the kernel has no such family.
     """
@@ -175,28 +176,36 @@ class Family(_family.Family[_family.C], protocol=_Protocol.GENERIC):
         """The call of an operation with any payload. TypeError if the class has no name."""
         if not self.name:
             raise TypeError(f"{type(self).__qualname__} has no name: the class statement needs name=")
+        family = self._family_of(operation)
         options = {
-            "payload": Message(operation.command, self.version).marshal(),
+            "payload": Message(operation.command, family.version).marshal(),
             "skip": HEADER_SIZE,
             "answer": operation.answer,
-            "address": self.address,
+            "address": family.address,
         } | options
-        return super().pattern(operation, type=self.id or 0, **options)
+        return super().pattern(operation, type=family.id or 0, **options)
+
+    def _family_of(self, member: Operation[Any, ..., Any] | Listen[Any]) -> type[Family[Any]]:
+        """The class with the name of a member's family: the one that declares it, or a class that derives from that."""
+        classes = type(self).__mro__
+        declared: Any = next((each for each in classes if vars(each).get(member.name) is member), type(self))
+        return next((each for each in classes if issubclass(each, declared) and "name" in vars(each)), declared)
 
     def source(self, listen: Listen[Any], **options: Any) -> SocketSource[Any]:
         """Open the source of a stream: its numbers are looked up by a connection of their own.
 
         The source raises FileNotFoundError, which is an OpError, once the kernel removes the family.
         """
+        family = self._family_of(listen)
         with _dial(self.protocol, self.conn.config) as conn:
-            info = conn.execute(lookup(self.name, self.needs))
+            info = conn.execute(lookup(family.name, family.needs))
             while True:
-                source = self._source(listen, info, options)
-                if self.id is not None:
+                source = self._source(listen, family, info, options)
+                if family.id is not None:
                     return source
                 try:
                     # It may have been removed before the stream heard of it.
-                    again = conn.execute(lookup(self.name, self.needs))
+                    again = conn.execute(lookup(family.name, family.needs))
                     if again.id == info.id:
                         return source
                 except BaseException:
@@ -205,12 +214,14 @@ class Family(_family.Family[_family.C], protocol=_Protocol.GENERIC):
                 source.close()
                 info = again
 
-    def _source(self, listen: Listen[Any], info: FamilyInfo, options: dict[str, Any]) -> SocketSource[Any]:
+    def _source(
+        self, listen: Listen[Any], family: type[Family[Any]], info: FamilyInfo, options: dict[str, Any]
+    ) -> SocketSource[Any]:
         groups = {group.name: group.id for group in info.groups or ()}
         for name in listen.groups:
             if name not in groups:
                 there = ", ".join(str(name) for name in groups) or "none"
-                hint = f"the family {self.name!r} of this kernel has no multicast group {name!r}; it has {there}"
+                hint = f"the family {family.name!r} of this kernel has no multicast group {name!r}; it has {there}"
                 raise OpError("join-group", _errno.ENOENT, hint=hint)
         from netlink.stream import open_source  # slow to import
 
@@ -220,6 +231,6 @@ class Family(_family.Family[_family.C], protocol=_Protocol.GENERIC):
             [kind._replace(type=number, command=kind.type) for kind in listen.kinds],
             groups=[groups[name] or 0 for name in (*listen.groups, *listen.optional) if name in groups],
             config=self.conn.config,
-            family=0 if self.id is not None else number,
+            family=0 if family.id is not None else number,
             **options,
         )
