@@ -27,6 +27,7 @@ from kernel.test_crypto import require_changes
 from kernel.test_drop_monitor import require_monitor
 from kernel.test_ipvs import require_ipvs
 from kernel.test_l2tp import require_l2tp
+from kernel.test_nbd import require_nbd
 from kernel.test_nl80211 import network_nearby
 from kernel.test_wireguard import require_wireguard
 from kernel.test_xfrm import require_esp
@@ -266,6 +267,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "errors.md": netns.require_conntrack,
     "ethtool.md": ports,
     "namespaces.md": netns.names_folder,
+    "nbd.md": lambda: netns.setns(require_nbd()),
     "nflog.md": netns.require_conntrack,
     "nfqueue.md": queues,
     "ipsec.md": gateways,

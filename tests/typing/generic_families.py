@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from ipaddress import IPv4Address, IPv6Address
 from typing import Never, assert_type
 
 from netlink import Conn, Overrun
 from netlink.aio import AsyncConn
 from netlink.family import Call
-from netlink.generic import drop_monitor, ipvs, l2tp, mptcp_pm, nl80211, quota, taskstats, tcp_metrics, wireguard
+from netlink.generic import drop_monitor, ipvs, l2tp, mptcp_pm, nbd, nl80211, quota, taskstats, tcp_metrics, wireguard
 from netlink.generic.taskstats import Flags, Stats, TaskStats, Timespec
 from netlink.schema import Batch
 from netlink.stream import Stream
@@ -223,3 +224,21 @@ async def networks_around_async() -> None:
     async with nl80211.dial_async() as wifi:
         assert_type(await wifi.wiphys(), list[nl80211.Wiphy])
         assert_type(await wifi.scan(nl80211.ScanRequest(ifindex=1)), Batch[nl80211.Bss])
+
+
+def disks() -> None:
+    with nbd.dial() as devices, socket.socket() as sock:
+        assert_type(devices.connect([sock, 5], 1 << 20, backend="image"), int)
+        assert_type(devices.reconfigure(0, sockets=[sock]), None)
+        assert_type(devices.devices(), tuple[nbd.Device, ...])
+        assert_type(devices.device(0).connected, int | None)
+        assert_type(devices.calls.disconnect(index=0), Call[None])
+        devices.connect(["sock"], 1)  # type: ignore[list-item] # pyright: ignore[reportArgumentType]
+        for event in devices.listen():
+            assert_type(event, nbd.Index)
+
+
+async def disks_async() -> None:
+    async with nbd.dial_async() as devices:
+        assert_type(await devices.connect([5], 1), int)
+        assert_type(await devices.disconnect(index=0), None)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from netlink import OpError
-from netlink.generic import drop_monitor, l2tp, mptcp_pm, quota, tcp_metrics, wireguard
+from netlink.generic import drop_monitor, l2tp, mptcp_pm, nbd, quota, tcp_metrics, wireguard
 from netlink.generic.ipvs import records as ipvs
 from netlink.generic.mptcp_pm import Address, AddressFlags, Endpoint, Event, EventFlags, EventType, Limits, Subflow
 from netlink.generic.openvswitch import actions as ovs_actions
@@ -79,6 +79,7 @@ HEADERS: list[tuple[ModuleType, list[str], str]] = [
         r"OVS_(DP|VPORT|FLOW|PACKET|METER|CT_LIMIT)_(CMD|ATTR|F|TYPE)_\w+|OVS_(UFID_F|BAND_ATTR|VXLAN_EXT)_\w+"
         r"|OVS_(METER_BAND_TYPE|VPORT_UPCALL_ATTR|TUNNEL_ATTR)_\w+",
     ),
+    (nbd, ["linux/types.h", "linux/nbd-netlink.h"], r"NBD_(CMD|ATTR|DEVICE|SOCK)_\w+"),
     (wireguard, ["linux/wireguard.h"], r"WG_CMD_\w+|WG(DEVICE|PEER|ALLOWEDIP)_[AF]_\w+"),
 ]
 NOT_DECLARED = re.compile(
