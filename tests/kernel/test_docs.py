@@ -29,6 +29,7 @@ from kernel.test_ipvs import require_ipvs
 from kernel.test_l2tp import require_l2tp
 from kernel.test_nbd import require_nbd
 from kernel.test_nl80211 import network_nearby
+from kernel.test_nlmon import require_nlmon
 from kernel.test_wireguard import require_wireguard
 from kernel.test_xfrm import require_esp
 from netlink import Family, OpError, audit, connector, dial, route, xfrm, ynl
@@ -281,6 +282,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "taskstats.md": accounted,
     "tcp.md": paths,
     "tour.md": conntrack_sysctls,
+    "nlmon.md": require_nlmon,
     "vlans.md": tagged_and_bonded,
     "w1.md": thermometer,
     "wifi.md": network_nearby,

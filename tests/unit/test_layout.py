@@ -95,8 +95,9 @@ def test_wire_and_socket_use_nothing_above_them() -> None:
 
 def test_no_public_module_uses_a_family() -> None:
     for path in SOURCES:
-        if name_of(path).split(".")[0] not in {*PROTOCOLS, "ynl"}:
+        if name_of(path).split(".")[0] not in {*PROTOCOLS, "ynl", "nlmon"}:
             assert not {m for m in imported(path) if m.split(".")[0] in PROTOCOLS}, path
+            assert "nlmon" not in {m.split(".")[0] for m in imported(path)}, path
 
 
 def test_nothing_uses_families_from_specifications() -> None:
