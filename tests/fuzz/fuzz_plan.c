@@ -353,8 +353,8 @@ static void make(void)
     add(&outer, OP(.kind = NL_K_CHAIN, .type = type++, .item = item(OP(.kind = NL_K_NESTED, .set = &route.set))));
     add(&outer, OP(.kind = NL_K_SEQUENCE, .type = type++, .item = again));
     add(&outer, OP(.kind = NL_K_SEQUENCE, .type = type++, .item = item(OP(.kind = NL_K_NESTED, .set = &other.set))));
-    add(&outer, OP(.kind = NL_K_STRUCTS, .type = type++, .width = 4,
-                   .item = item(OP(.kind = NL_K_STRUCT, .set = &head.set))));
+    add(&outer,
+        OP(.kind = NL_K_STRUCTS, .type = type++, .width = 4, .item = item(OP(.kind = NL_K_STRUCT, .set = &head.set))));
     static struct nl_op reference;
     type = add_rare(type, &reference);
     CHECK(type <= LIMIT);

@@ -43,7 +43,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted(page.relative_to(DOCS).as_posix() for page in DOCS.rglob("*.md"))
 FENCE = re.compile(r"^```(?!\{)(\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)  # and no directive
 ELSEWHERE = ("changelog.md", "benchmarks.md")  # texts that are not written for this folder, or by hand
-COMMANDS = {"install.md", "tour.md", "namespaces.md", "kernels.md", "ynl.md"}  # have console blocks
+COMMANDS = {"install.md", "tour.md", "namespaces.md", "kernels.md", "nlmon.md", "ynl.md"}  # have console blocks
 
 
 class Block(NamedTuple):

@@ -219,7 +219,8 @@ def test_stop_and_close_end_a_read(netns: Any) -> None:
     ended = threading.Event()
 
     def read() -> None:
-        assert list(tap) == []
+        for _ in tap:
+            pass
         ended.set()
 
     thread = threading.Thread(target=read)
@@ -237,7 +238,8 @@ def test_stop_and_close_end_a_read(netns: Any) -> None:
 
     def wait() -> None:
         try:
-            other.read()
+            while True:
+                other.read()
         except OpError as error:
             failed.append(error)
 

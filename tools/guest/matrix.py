@@ -32,7 +32,7 @@ FILES = (
     *("conntrack", "batch_dump", "events", "nflog", "nfqueue", "filter", "conn", "options", "mirror", "execute_all"),
     *("extended_acks", "generic", "sock_diag", "connector", "kobject_uevent", "reload", "tc", "route_stream"),
     *("nfqueue_rules", "wireguard", "ipvs", "l2tp", "audit", "xfrm", "crypto", "ss", "sock_facts", "quota"),
-    *("drop_monitor", "nl80211", "w1", "nbd", "nlmon"),
+    *("drop_monitor", "nl80211", "w1", "nbd", "nlmon", "openvswitch"),
     *(f"nftables{part}" for part in ("", "_build", "_changes", "_sets", "_monitor")),
     *(f"route_{part}" for part in ("family", "monitor", "facts", "oracles", "links", "encap", "cards")),
 )

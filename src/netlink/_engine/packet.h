@@ -362,8 +362,8 @@ static int nl_is_packet(unsigned protocol, const uint8_t *p, size_t size)
     return protocol == NL_ETH_IPV6 && size && p[0] >> 4 == 6;
 }
 
-/* Parses the headers of a packet behind its link-layer header: that of Ethernet, or none, as on a tunnel of IP. The bytes
- * do not say which. Ethernet ends with the protocol; a packet of IP has its source address there. */
+/* Parses the headers of a packet behind its link-layer header: that of Ethernet, or none, as on a tunnel of IP. The
+ * bytes do not say which. Ethernet ends with the protocol; a packet of IP has its source address there. */
 static void nl_parse_frame(struct nl_headers *h, unsigned protocol, const uint8_t *p, size_t size)
 {
     int bare = nl_is_packet(protocol, p, size);

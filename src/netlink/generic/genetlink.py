@@ -186,10 +186,10 @@ class Family(_family.Family[_family.C], protocol=_Protocol.GENERIC):
         return super().pattern(operation, type=family.id or 0, **options)
 
     def _family_of(self, member: Operation[Any, ..., Any] | Listen[Any]) -> type[Family[Any]]:
-        """The class with the name of a member's family: the one that declares it, or a class that derives from that."""
+        """The class with the number of a member's family: the one that declares it, or one that derives from that."""
         classes = type(self).__mro__
         declared: Any = next((each for each in classes if vars(each).get(member.name) is member), type(self))
-        return next((each for each in classes if issubclass(each, declared) and "name" in vars(each)), declared)
+        return next((each for each in classes if issubclass(each, declared) and "address" in vars(each)), declared)
 
     def source(self, listen: Listen[Any], **options: Any) -> SocketSource[Any]:
         """Open the source of a stream: its numbers are looked up by a connection of their own.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import select
 import socket
 import struct
@@ -20,9 +21,11 @@ from netlink.nlmon.datagram import Datagram
 from netlink.route import Link
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
     from types import TracebackType
     from typing import Self
+
+    from netlink.conn import Conn
 
 __all__ = ["Tap", "listen"]
 
@@ -83,20 +86,28 @@ def listen(
 def _made() -> Link:
     """A new link that captures, which is up."""
     with route.dial() as rt:
-        try:
-            made = rt.create(Link(name="nlmon%d", kind=_KIND))
-        except OpError as error:
-            if error.errno == errno.EOPNOTSUPP:
-                error.hint = "the kernel has no nlmon: `modprobe nlmon` loads its module, CONFIG_NLMON"
-            elif error.errno == errno.EPERM:
-                error.hint = _NEEDED
-            raise
+        made = _created(rt)
         try:
             rt.up(made.name or "")
         except BaseException:
             rt.delete(Link(index=made.index))
             raise
     return made
+
+
+def _created(rt: route.Conn[Conn]) -> Link:
+    """A new link of a free name. The kernel finds one for nlmon%d, too, but old ones do not say which."""
+    for number in itertools.count():
+        with suppress(FileExistsError):
+            try:
+                return rt.create(Link(name=f"nlmon{number}", kind=_KIND))
+            except OpError as error:
+                if error.errno == errno.EOPNOTSUPP:
+                    error.hint = "the kernel has no nlmon: `modprobe nlmon` loads its module, CONFIG_NLMON"
+                elif error.errno == errno.EPERM:
+                    error.hint = _NEEDED
+                raise
+    raise AssertionError("unreachable")
 
 
 def _checked(name: str | None) -> Link:
@@ -274,7 +285,7 @@ class Tap(QueueOutlet[Any]):
             await self._readiness.wait(readable=True, until=end)
 
     @contextmanager
-    def _held(self) -> Iterator[None]:
+    def _held(self) -> Generator[None]:
         """Keep the sockets open meanwhile."""
         try:
             with self._reading:
@@ -307,6 +318,8 @@ class Tap(QueueOutlet[Any]):
                 self._ended = stopped
                 break
             except OSError as error:
+                if self._closed:  # its link is gone, too
+                    raise OpError("receive", errno.EBADF) from None
                 hint = "the link was deleted or set down" if error.errno == errno.ENETDOWN else ""
                 raise OpError("receive", error.errno or errno.EIO, hint=hint) from None
         # Reading them sets them to 0.
