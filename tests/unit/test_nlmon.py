@@ -142,7 +142,7 @@ def test_what_is_cut_or_malformed_is_said() -> None:
 
 @given(st.integers(0, 31), st.binary(max_size=200))
 def test_any_bytes(protocol: int, data: bytes) -> None:
-    found = Decoder().decode(Datagram(TIME, protocol, data, len(data)))
+    found = DECODER.decode(Datagram(TIME, protocol, data, len(data)))
     sizes = [16 + len(seen.message.data) for seen in found if seen.message is not None]
     assert sum(sizes) <= len(data) + 3
     assert found or not data
@@ -227,7 +227,7 @@ def test_mutated_files() -> None:
             data[chance.randrange(len(data))] = chance.randrange(256)
         try:
             for each in nlmon.read(io.BytesIO(data)):
-                Decoder.decode(DECODER, each)
+                DECODER.decode(each)
         except CaptureError:
             pass
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pkgutil
 import socket
 from enum import IntEnum
-from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -101,8 +100,7 @@ class Tables:
             self._names.setdefault(key, command.name)
 
 
-@lru_cache(1)
-def _loaded() -> None:
+def _load() -> None:
     """Import all modules of the package that may declare families."""
     for found in pkgutil.walk_packages(netlink.__path__, "netlink.", onerror=lambda name: None):
         parts = found.name.split(".")[1:]
@@ -112,7 +110,7 @@ def _loaded() -> None:
 
 def tables() -> Tables:
     """The tables of all families that are declared by now, those of this package included."""
-    _loaded()
+    _load()
     found = Tables()
     for cls in _families(Family):
         _add_family(found, cls)
