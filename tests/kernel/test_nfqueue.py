@@ -542,10 +542,11 @@ def test_an_interrupt_of_a_loop_loses_no_packet(pair: Pair, queue: Queue) -> Non
         taken.clear()
         pair.got()  # before its read buffer is full
 
-    pair.many(600)
-    for _ in interrupted_at_random(lambda: taken.extend(itertools.islice(queue, 100))):
+    count = 600  # long enough to be hit, and six times as many may wait
+    pair.many(6 * count)
+    for _ in interrupted_at_random(lambda: taken.extend(itertools.islice(queue, count))):
         settle()
-        pair.many(100)
+        pair.many(count)
     while rest := queue.read(0):
         taken.extend(rest)
     settle()
