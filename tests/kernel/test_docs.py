@@ -30,6 +30,7 @@ from kernel.test_l2tp import require_l2tp
 from kernel.test_nbd import require_nbd
 from kernel.test_nl80211 import network_nearby
 from kernel.test_nlmon import require_nlmon
+from kernel.test_openvswitch import require_openvswitch
 from kernel.test_wireguard import require_wireguard
 from kernel.test_xfrm import require_esp
 from netlink import Family, OpError, audit, connector, dial, route, xfrm, ynl
@@ -233,6 +234,13 @@ def gateways() -> None:
         require_esp(ipsec)
 
 
+def switched() -> None:
+    require_openvswitch()
+    with route.dial() as rt:
+        for name in ("eth1", "eth2"):
+            rt.create(Link(name=name, kind="dummy"))
+
+
 def tagged_and_bonded() -> None:
     """Links of the kinds that a kernel may lack."""
     with route.dial() as rt:
@@ -275,6 +283,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "ipvs.md": require_ipvs,
     "l2tp.md": require_l2tp,
     "index.md": lambda: flows(3),
+    "openvswitch.md": switched,
     "performance.md": lambda: flows(300),
     "processes.md": first_namespaces,
     "route.md": networks,

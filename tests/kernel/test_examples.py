@@ -45,6 +45,7 @@ PROGRAMS = {
     "table_mirror": ["--port", "0"],
     "container_network": [],
     "load_balancer": ["192.0.2.1:80", "127.0.0.1:9"],
+    "learning_switch": ["none0"],
     "l2tp_link": ["127.0.0.1", "127.0.0.2"],
     "drops": [],
     "wireguard_up": [os.devnull],

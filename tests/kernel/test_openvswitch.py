@@ -6,10 +6,13 @@ import asyncio
 import contextlib
 import errno
 import shutil
+import signal
 import socket
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +35,7 @@ from netlink.generic.openvswitch import (
 )
 from pace import SLOWNESS
 
+EXAMPLE = Path(__file__).parents[2] / "examples/learning_switch.py"
 ANY = Key(in_port=0xFFFFFFFF)
 
 
@@ -133,6 +137,31 @@ def test_a_program_learns_and_forwards(switch: Switch) -> None:
     protocols = {flow.key.ethertype for flow in ovs.flows(dp_ifindex=switch.index) if flow.key}
     assert openvswitch.EtherType.ARP in protocols
     assert openvswitch.EtherType.IP in protocols
+
+
+def test_the_example_learns_addresses(ovs: openvswitch.Conn[Conn]) -> None:
+    if not EXAMPLE.exists():
+        pytest.skip("the examples are not here")
+    with contextlib.ExitStack() as opened:
+        hosts = []
+        for number in (1, 2):
+            hosts.append(Host(opened.enter_context(netns.another()), opened, f"v{number}", f"10.0.0.{number}/24"))
+        command = [sys.executable, "-X", "dev", "-W", "error", str(EXAMPLE), "v1", "v2"]
+        pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        program = opened.enter_context(subprocess.Popen(command, **pipes))
+        assert program.stdout is not None
+        assert program.stderr is not None
+        try:
+            assert program.stdout.readline() == "switch0 is up\n"
+            introduce(*hosts)
+            (switch,) = ovs.datapaths()
+            assert len(ovs.flows(dp_ifindex=switch.dp_ifindex)) == 2
+        finally:
+            program.send_signal(signal.SIGTERM)
+        lines = program.stdout.read().splitlines()
+        assert set(lines) == {f"{host.mac.hex(':')} is at v{number}" for number, host in enumerate(hosts, 1)}
+        assert (program.stderr.read(), program.wait()) == ("", 0)
+    assert len(ovs.datapaths()) == 0
 
 
 def frames(switch: Switch, count: int) -> None:

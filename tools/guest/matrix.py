@@ -43,7 +43,7 @@ TESTS = [
     # Of families that this machine's kernel may not have.
     *(
         f"tests/kernel/test_docs.py::test_page[{name}.md]"
-        for name in ("wireguard", "ipvs", "l2tp", "crypto", "drops", "wifi", "nbd", "nlmon")
+        for name in ("wireguard", "ipvs", "l2tp", "crypto", "drops", "wifi", "nbd", "nlmon", "openvswitch")
     ),
 ]
 # Debian's kernels load these when root asks; not where a test asks from a user namespace, or for a sysctl.
