@@ -19,7 +19,7 @@ import pytest
 
 import netns
 from kernel.hosts import Host, introduce
-from kernel.tools import unprivileged
+from kernel.tools import eventually, unprivileged
 from netlink import Conn, OpError
 from netlink.generic import nlctrl, openvswitch
 from netlink.generic.openvswitch import (
@@ -155,7 +155,8 @@ def test_the_example_learns_addresses(ovs: openvswitch.Conn[Conn]) -> None:
             assert program.stdout.readline() == "switch0 is up\n"
             introduce(*hosts)
             (switch,) = ovs.datapaths()
-            assert len(ovs.flows(dp_ifindex=switch.dp_ifindex)) == 2
+            # A packet passes before its flow is there.
+            eventually(lambda: len(ovs.flows(dp_ifindex=switch.dp_ifindex)) == 2, "flows both ways")
         finally:
             program.send_signal(signal.SIGTERM)
         lines = program.stdout.read().splitlines()
