@@ -723,7 +723,7 @@ def test_packed_kinds(kind: Any, code: str) -> None:
     check(Packed(items=values), payload)
 
 
-@pytest.mark.parametrize(("kind", "code"), [(u32, "=I"), (u8, "=B"), (be16, ">H")])
+@pytest.mark.parametrize(("kind", "code"), [(u32, "=I"), (u8, "=B"), (be16, ">H"), (u64, "=Q")])
 def test_structs_behind_their_number(kind: Any, code: str) -> None:
     class Point(Struct):
         pc = u64()
@@ -744,6 +744,10 @@ def test_structs_behind_their_number(kind: Any, code: str) -> None:
     for wrong in (payload(1), payload(0, (1, 1)), payload(2, (1, 1)), payload(1, (1, 1), (2, 2)), attr(0)):
         with pytest.raises(DecodeError, match=r"^Points\.points: want \d+ bytes, got \d+, at byte 4$"):
             Points.decode(wrong)
+    if kind is u64:  # as many structs of 12 bytes have 4, modulo 2**64
+        wraps = attr(0, cstruct.pack(code, (4 + 2 * (1 << 64)) // 12) + bytes(4))
+        with pytest.raises(DecodeError, match=r"^Points\.points: want \d+ bytes, got 12, at byte 4$"):
+            Points.decode(wraps)
     if kind is u8:
         with pytest.raises(EncodeError, match=r"points: 256 does not fit"):
             Points(points=[Point()] * 256)

@@ -772,9 +772,11 @@ static int nl_open_structs(struct nl_decoder *d, const struct nl_op *op, struct 
     size_t size = op->item->set->wire_size;
     if (!op->width)
         return nl_widths(d, a, size);
-    uint64_t want = a->size < op->width ? 0 : nl_load_int(a->payload, op->width, op->flags) * (uint64_t)size;
-    if (a->size < op->width || a->size - op->width != want)
-        return nl_fail(d, NL_FAULT_WIDTH, a->payload, op->width + want, a->size);
+    uint64_t count = a->size < op->width ? 0 : nl_load_int(a->payload, op->width, op->flags);
+    if (count > UINT16_MAX) /* no attribute has as many, and the product below may not overflow */
+        count = UINT16_MAX;
+    if (a->size < op->width || a->size - op->width != count * size)
+        return nl_fail(d, NL_FAULT_WIDTH, a->payload, op->width + count * size, a->size);
     a->payload += op->width;
     a->size -= op->width;
     return 0;
