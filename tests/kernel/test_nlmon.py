@@ -15,12 +15,13 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import pytest
 
+import netns as namespaces
 import tshark
-from kernel.tools import eventually, unprivileged
+from kernel.tools import Child, eventually, unprivileged
 from netlink import Family, OpError, Overrun, nlmon, route, sock_diag
 from netlink.generic import ethtool, nlctrl
 from netlink.generic.ethtool import Header
@@ -47,19 +48,15 @@ def require_nlmon() -> None:
 
 
 @pytest.fixture
-def tap(netns: Any) -> Iterator[Tap]:
+def tap(netns: Any) -> Iterator[Tap[Never]]:
     require_nlmon()
     with nlmon.listen() as tap:
         yield tap
 
 
-def passed(tap: Tap) -> list[Datagram]:
+def passed(tap: Tap[Never]) -> list[Datagram]:
     """What is queued."""
-    found: list[Datagram] = []
-    for one in tap.datagrams(idle=0):
-        assert isinstance(one, Datagram)
-        found.append(one)
-    return found
+    return list(tap.datagrams(idle=0))
 
 
 def seen(datagrams: list[Datagram]) -> list[Seen]:
@@ -77,7 +74,7 @@ def test_a_kernel_without_it_says_what_to_do(netns: Any) -> None:
     assert "`modprobe nlmon`" in str(info.value)
 
 
-def test_requests_and_replies_are_read_back(tap: Tap) -> None:
+def test_requests_and_replies_are_read_back(tap: Tap[Never]) -> None:
     with route.dial() as rt:
         rt.create(Link(name="v0", kind="veth", data=Veth(peer=Link(name="v1"))))
         rt.create(Address(index=rt.index("v0"), address="10.0.0.1/24"))
@@ -102,7 +99,7 @@ def test_requests_and_replies_are_read_back(tap: Tap) -> None:
     assert {one.operation for one in messages if isinstance(one.record, Address)} == {"NEWADDR"}
 
 
-def test_events_pass_once_for_each_listener(tap: Tap) -> None:
+def test_events_pass_once_for_each_listener(tap: Tap[Never]) -> None:
     with route.listen(Link), route.listen(Link), route.dial() as rt:
         rt.create(Link(name="v0", kind="veth", data=Veth(peer=Link(name="v1"))))
     events = Counter(
@@ -113,7 +110,7 @@ def test_events_pass_once_for_each_listener(tap: Tap) -> None:
     assert events["v1"] == 2
 
 
-def test_other_programs_are_seen(tap: Tap) -> None:
+def test_other_programs_are_seen(tap: Tap[Never]) -> None:
     if not shutil.which("ip"):
         pytest.skip("there is no ip on this machine")
     subprocess.run(["ip", "link", "add", "v5", "type", "veth"], check=True)
@@ -125,7 +122,7 @@ def test_other_programs_are_seen(tap: Tap) -> None:
     assert any(one.operation == "GETLINK" and one.direction is Direction.REQUEST for one in messages)
 
 
-def test_tshark_reads_the_same(tap: Tap, tmp_path: Path) -> None:
+def test_tshark_reads_the_same(tap: Tap[Never], tmp_path: Path) -> None:
     with route.dial() as rt, sock_diag.dial() as diag, nlctrl.dial() as ctrl:
         rt.dump(Link)
         diag.unix()
@@ -144,7 +141,7 @@ def test_tshark_reads_the_same(tap: Tap, tmp_path: Path) -> None:
     assert len(theirs) == len(datagrams)
 
 
-def test_times_and_protocols(tap: Tap) -> None:
+def test_times_and_protocols(tap: Tap[Never]) -> None:
     with route.dial() as rt, nlctrl.dial() as ctrl:
         rt.dump(Link)
         ctrl.get_family("nlctrl")
@@ -198,8 +195,8 @@ def test_losses_are_reported(netns: Any, policy: Any) -> None:
 def test_in_an_event_loop(netns: Any) -> None:
     require_nlmon()
 
-    async def main() -> list[Datagram | Overrun]:
-        found: list[Datagram | Overrun] = []
+    async def main() -> list[Datagram]:
+        found: list[Datagram] = []
         async with nlmon.listen() as tap:
             with route.dial() as rt:
                 asyncio.get_running_loop().call_later(0.05, lambda: rt.dump(Link))
@@ -258,6 +255,23 @@ def test_the_link_goes_with_the_tap(netns: Any) -> None:
         assert name is not None
     with route.dial() as rt:
         assert name not in {link.name for link in rt.dump(Link)}
+
+
+def test_a_forked_child_leaves_the_link(netns: Any) -> None:
+    require_nlmon()
+    with nlmon.listen() as tap:
+        Child(tap.close).result()
+        with route.dial() as rt:
+            assert tap.link in {link.name for link in rt.dump(Link)}
+
+
+def test_a_tap_is_closed_from_another_namespace(netns: Any) -> None:
+    require_nlmon()
+    tap = nlmon.listen()
+    with namespaces.another() as other, namespaces.inside(other.fd):
+        tap.close()
+    with route.dial() as rt:
+        assert not any(link.kind == "nlmon" for link in rt.dump(Link))
 
 
 def test_links_of_others(netns: Any) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import tshark
 from netlink import Family, Header, HeaderFlags, HeaderType, Message, nlmon
+from netlink.generic import openvswitch as ovs
 from netlink.generic.genetlink import FamilyInfo
 from netlink.generic.genetlink import Message as GenericMessage
 from netlink.generic.wireguard import Device
@@ -87,7 +88,17 @@ def test_numbers_of_generic_families_are_learned() -> None:
         assert known.record is not None
         assert known.record.to_dict()["ifname"] == "wg0"
     (short,) = decoder.decode(datagram(message(31, b""), protocol=Family.GENERIC))
-    assert (short.operation, short.record) == ("-1", None)
+    assert (short.operation, short.record) == ("", None)
+
+
+def test_a_class_of_several_families_is_each_of_them() -> None:
+    flow = ovs.Flow(dp_ifindex=5, key=ovs.Key(in_port=1), actions=[])
+    data = GenericMessage(ovs.FlowCommand.NEW, 1, flow.encode()).marshal()
+    decoder = Decoder({30: "ovs_flow", 31: "ovs_datapath"})
+    (found,) = decoder.decode(datagram(message(30, data, REQUEST), protocol=Family.GENERIC))
+    assert (found.family, found.record) == ("ovs_flow", flow)
+    (other,) = decoder.decode(datagram(message(31, data, REQUEST), protocol=Family.GENERIC))
+    assert not isinstance(other.record, ovs.Flow)
 
 
 def test_sockets_are_told_by_the_request() -> None:

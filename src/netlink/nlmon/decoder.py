@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Decoder", "Direction", "Seen"]
 
 _REMEMBERED = 65_536  # requests whose replies may come
+_NO_COMMAND = -1  # of a message that is too short to have one
 _MIN_TYPE = 16  # NLMSG_MIN_TYPE: numbers below are the same for all families
 _LENGTH = 4  # bytes of the length that a message begins with
 _CONTROL = {HeaderType.NOOP: "NOOP", HeaderType.ERROR: "ERROR", HeaderType.DONE: "DONE", HeaderType.OVERRUN: "OVERRUN"}
@@ -118,7 +119,7 @@ class Decoder:
         type_ = int(message.header.type)
         if protocol != Protocol.GENERIC:
             return (protocol, type_)
-        command = message.data[0] if message.data else -1
+        command = message.data[0] if message.data else _NO_COMMAND
         return (protocol, self._generic.get(type_, f"generic-{type_}"), command)
 
     def _family(self, protocol: int, key: Any) -> str:

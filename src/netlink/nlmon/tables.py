@@ -75,8 +75,8 @@ class Tables:
         return [*found.get(True, ()), *found.get(False, ()), *self._events.get(key, ())]
 
     def name(self, key: Key) -> str:
-        """The kernel's name of a command; its number if there is none."""
-        return self._names.get(key) or str(key[-1])
+        """The kernel's name of a command; its number if there is none; "" for no command."""
+        return self._names.get(key) or (str(key[-1]) if key[-1] >= 0 else "")
 
     def family(self, key: Key | None) -> str:
         """The name of the family of a message; "" if there is none."""
@@ -136,7 +136,8 @@ def _families(base: type[Any]) -> Iterator[type[Any]]:
 
 def _add_family(found: Tables, cls: type[Any]) -> None:
     generic = genetlink.Family in cls.__mro__
-    if cls.protocol < 0 or (generic and not cls.name):
+    # A class without a name of its own is one of several families, which come by themselves.
+    if cls.protocol < 0 or (generic and not vars(cls).get("name")):
         return
     skip = HEADER_SIZE if generic else 0
     name = cls.name if generic else cls.__module__.split(".")[-2 if cls.__module__.endswith(".family") else -1]

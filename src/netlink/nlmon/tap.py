@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import errno
 import itertools
+import os
 import select
 import socket
 import struct
 import time
 from contextlib import contextmanager, suppress
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Never, TypeVar, overload
 
 from netlink import route
 from netlink._io.outlet import Items, QueueOutlet
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from netlink.conn import Conn
 
 __all__ = ["Tap", "listen"]
 
@@ -43,13 +43,32 @@ _STATISTICS = struct.Struct("=II")  # struct tpacket_stats
 _NEEDED = "capturing netlink needs CAP_NET_ADMIN and CAP_NET_RAW in the user namespace of the network namespace"
 
 
+_O = TypeVar("_O", bound=Overrun)  # the marks of a tap, or Never
+
+
+@overload
+def listen(
+    link: str | None = ...,
+    *,
+    read_buffer: int | None = ...,
+    snaplen: int = ...,
+    on_overrun: Literal["raise"] = ...,
+) -> Tap[Never]: ...
+@overload
+def listen(
+    link: str | None = ...,
+    *,
+    read_buffer: int | None = ...,
+    snaplen: int = ...,
+    on_overrun: Literal["mark"],
+) -> Tap[Overrun]: ...
 def listen(
     link: str | None = None,
     *,
     read_buffer: int | None = None,
     snaplen: int = _SNAPLEN,
     on_overrun: Literal["raise", "mark"] = "raise",
-) -> Tap:
+) -> Tap[Any]:
     """Capture the netlink datagrams of this network namespace: a `Tap`.
 
     link: the name of an nlmon link that is there and up. None: a new link, which is deleted with the tap. It stays
@@ -70,57 +89,81 @@ def listen(
         if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
             raise ValueError(f"{name} must be an int of at least 1, not {value!r}")
     try:
-        made = _made() if link is None else None
+        if link is not None:
+            return Tap(_opened(_checked(link), read_buffer), None, snaplen, on_overrun)
+        own = _OwnLink()
         try:
-            sock = _opened(_checked(link) if made is None else made, read_buffer)
+            return Tap(_opened(own.name, read_buffer), own, snaplen, on_overrun)
         except BaseException:
-            _remove(made)
+            own.close()
             raise
     except OpError as error:
         if error.errno in (errno.EPERM, errno.EACCES) and not error.hint:
             error.hint = _NEEDED
         raise
-    return Tap(sock, made, snaplen, on_overrun)
 
 
-def _made() -> Link:
-    """A new link that captures, which is up."""
-    with route.dial() as rt:
-        made = _created(rt)
+class _OwnLink:
+    """A new link that captures, which is up: `close` deletes it.
+
+    It has a connection of its own: whoever closes it may be in another network namespace by then. A forked child leaves
+    it to the parent.
+    """
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+        self._route = route.dial()
         try:
-            rt.up(made.name or "")
-        except BaseException:
-            rt.delete(Link(index=made.index))
-            raise
-    return made
-
-
-def _created(rt: route.Conn[Conn]) -> Link:
-    """A new link of a free name. The kernel finds one for nlmon%d, too, but old ones do not say which."""
-    for number in itertools.count():
-        with suppress(FileExistsError):
+            made = self._made()
+            self.name, self._index = made.name or "", made.index
             try:
-                return rt.create(Link(name=f"nlmon{number}", kind=_KIND))
-            except OpError as error:
-                if error.errno == errno.EOPNOTSUPP:
-                    error.hint = "the kernel has no nlmon: `modprobe nlmon` loads its module, CONFIG_NLMON"
-                elif error.errno == errno.EPERM:
-                    error.hint = _NEEDED
+                self._route.up(self.name)
+            except BaseException:
+                self._delete()
                 raise
-    raise AssertionError("unreachable")
+        except BaseException:
+            self._route.close()
+            raise
+
+    def _made(self) -> Link:
+        """A link of a free name. The kernel finds one for nlmon%d, too, but old ones do not say which."""
+        for number in itertools.count():
+            with suppress(FileExistsError):
+                try:
+                    return self._route.create(Link(name=f"nlmon{number}", kind=_KIND))
+                except OpError as error:
+                    if error.errno == errno.EOPNOTSUPP:
+                        error.hint = "the kernel has no nlmon: `modprobe nlmon` loads its module, CONFIG_NLMON"
+                    raise
+        raise AssertionError("unreachable")
+
+    def _delete(self) -> None:
+        try:
+            self._route.delete(Link(index=self._index))
+        except OpError as error:
+            if error.errno != errno.ENODEV:  # somebody has deleted it
+                raise
+
+    def close(self) -> None:
+        try:
+            if self._process == os.getpid():
+                self._delete()
+        finally:
+            self._route.close()
 
 
-def _checked(name: str | None) -> Link:
+def _checked(name: str) -> str:
+    """The name itself. Errors as of `listen`."""
     with route.dial() as rt:
         found = rt.get(Link(name=name))
     if found.kind != _KIND:
         raise ValueError(f"{name!r} is a link of {found.kind or 'hardware'}, and only one of nlmon captures netlink")
     if not (found.flags or 0) & route.LinkFlags.UP:
         raise OpError("listen", errno.ENETDOWN, hint=f"`ip link set {name} up` lets it capture")
-    return found
+    return name
 
 
-def _opened(link: Link, read_buffer: int | None) -> socket.socket:
+def _opened(link: str, read_buffer: int | None) -> socket.socket:
     """A socket that receives what the link captures. Nothing is queued before it is bound."""
     try:
         sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0)
@@ -138,7 +181,7 @@ def _opened(link: Link, read_buffer: int | None) -> socket.socket:
                 )
             sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
             sock.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
-            sock.bind((link.name or "", _ETH_P_ALL))
+            sock.bind((link, _ETH_P_ALL))
         except BaseException:
             sock.close()
             raise
@@ -147,14 +190,7 @@ def _opened(link: Link, read_buffer: int | None) -> socket.socket:
     return sock
 
 
-def _remove(link: Link | None) -> None:
-    """Delete a link that `_made` has made, if it is still there."""
-    if link is not None:
-        with suppress(OpError), route.dial() as rt:
-            rt.delete(Link(index=link.index))
-
-
-class Tap(QueueOutlet[Any]):
+class Tap(QueueOutlet[Datagram | _O]):
     """An iterator and an asynchronous iterator of `Datagram`: of all that pass on netlink in the network namespace.
 
     Threads may share a tap, or the tasks of one event loop. Each datagram goes to one of them. `stop` ends the
@@ -165,10 +201,10 @@ class Tap(QueueOutlet[Any]):
     datagram: the headers of its messages may.
     """
 
-    def __init__(self, sock: socket.socket, link: Link | None, snaplen: int, on_overrun: str) -> None:
+    def __init__(self, sock: socket.socket, own: _OwnLink | None, snaplen: int, on_overrun: str) -> None:
         super().__init__()
         self._sock = sock
-        self._link = link
+        self._own = own
         self._buffer = memoryview(bytearray(snaplen))
         self._policy = on_overrun
         self._readiness = Readiness(self.fileno)
@@ -178,13 +214,13 @@ class Tap(QueueOutlet[Any]):
         self._stopped = self._ended = self._closed = False
         self._lost = self._reported = 0
 
-    def __iter__(self) -> Items[Datagram | Overrun]:
+    def __iter__(self) -> Items[Datagram | _O]:
         return Items(self, 0, None)
 
-    def __aiter__(self) -> Items[Datagram | Overrun]:
+    def __aiter__(self) -> Items[Datagram | _O]:
         return Items(self, 0, None)
 
-    def datagrams(self, *, idle: float | None = None) -> Items[Datagram | Overrun]:
+    def datagrams(self, *, idle: float | None = None) -> Items[Datagram | _O]:
         """The datagrams: an iterator and an asynchronous iterator.
 
         idle: seconds without a datagram after which the iteration ends; 0 ends it if nothing is queued.
@@ -204,7 +240,7 @@ class Tap(QueueOutlet[Any]):
     @property
     def link(self) -> str | None:
         """The name of the link that was made for the tap; None for one that was there."""
-        return None if self._link is None else self._link.name
+        return None if self._own is None else self._own.name
 
     def read_buffer(self) -> int:
         """The size of the read buffer in bytes (SO_RCVBUF): twice the size requested, or less if not permitted."""
@@ -220,15 +256,15 @@ class Tap(QueueOutlet[Any]):
         self._wake()
 
     def close(self) -> None:
-        """Close the tap, and delete the link that was made for it."""
+        """Close the tap, and delete the link that was made for it: not in a forked child, as that is the parent's."""
         if self._closed:
             return
         run_in(self._readiness.loop, self._readiness.forget)
         self._closed = True
         self._wake()
         self._release()
-        link, self._link = self._link, None
-        _remove(link)
+        if self._own is not None:
+            self._own.close()
 
     def __enter__(self) -> Self:
         return self
@@ -305,7 +341,7 @@ class Tap(QueueOutlet[Any]):
             raise OpError("receive", errno.EBADF)
         stopped = self._stopped
         if self._reported < self._lost and not self._queue:
-            overrun = Overrun(self._lost - self._reported)
+            overrun: Any = Overrun(self._lost - self._reported)
             self._reported = self._lost
             if self._policy == "raise":
                 raise overrun
