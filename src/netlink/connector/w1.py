@@ -363,9 +363,9 @@ def _do(target: int | SlaveID | str, commands: Iterable[Cmd]) -> Generator[Dialo
     replies = yield from _ask(Msg(type=kind, len=len(data), id=who.encode(), data=data).encode(), len(commands))
     answers = _answers(replies)
     for number, answer in enumerate(answers):
-        if not answer.status or (answer.status == _NO_PRESENCE and commands[number].cmd == Command.RESET):
-            continue
         command = commands[min(number, len(commands) - 1)]
+        if not answer.status or (answer.status == _NO_PRESENCE and command.cmd == Command.RESET):
+            continue
         hint = _HINTS.get(command.cmd or Command.READ, {}).get(answer.status, "")
         if answer.status == errno.ENODEV:
             name = f"master {target}" if of_master else f"slave {who.name}"

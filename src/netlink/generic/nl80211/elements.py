@@ -108,18 +108,11 @@ class _Reader:
             yield found
 
 
-def _cipher(data: bytes) -> int:
+def _suite(kind: type[CipherSuite | AkmSuite], data: bytes) -> int:
+    """The suite with a number; the number itself if none is known."""
     number = int.from_bytes(data, "big")
     try:
-        return CipherSuite(number)
-    except ValueError:
-        return number
-
-
-def _akm(data: bytes) -> int:
-    number = int.from_bytes(data, "big")
-    try:
-        return AkmSuite(number)
+        return kind(number)
     except ValueError:
         return number
 
@@ -128,19 +121,19 @@ def _rsn(data: bytes) -> Rsn:
     reader = _Reader(data)
     version = reader.number()
     group = reader.take(4)
-    pairwise = tuple(map(_cipher, reader.several(4)))
-    akms = tuple(map(_akm, reader.several(4)))
+    pairwise = tuple(_suite(CipherSuite, each) for each in reader.several(4))
+    akms = tuple(_suite(AkmSuite, each) for each in reader.several(4))
     capabilities = reader.number()
     pmkids = tuple(reader.several(16))
     management = reader.take(4)
     return Rsn(
         version,
-        None if group is None else _cipher(group),
+        None if group is None else _suite(CipherSuite, group),
         pairwise,
         akms,
         capabilities,
         pmkids,
-        None if management is None else _cipher(management),
+        None if management is None else _suite(CipherSuite, management),
     )
 
 
