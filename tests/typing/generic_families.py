@@ -6,10 +6,22 @@ import socket
 from ipaddress import IPv4Address, IPv6Address
 from typing import Never, assert_type
 
-from netlink import Conn, Overrun
+from netlink import Conn, Overrun, nlmon
 from netlink.aio import AsyncConn
 from netlink.family import Call
-from netlink.generic import drop_monitor, ipvs, l2tp, mptcp_pm, nbd, nl80211, quota, taskstats, tcp_metrics, wireguard
+from netlink.generic import (
+    drop_monitor,
+    ipvs,
+    l2tp,
+    mptcp_pm,
+    nbd,
+    nl80211,
+    openvswitch,
+    quota,
+    taskstats,
+    tcp_metrics,
+    wireguard,
+)
 from netlink.generic.taskstats import Flags, Stats, TaskStats, Timespec
 from netlink.schema import Batch
 from netlink.stream import Stream
@@ -193,6 +205,35 @@ async def dropped_packets_async() -> None:
     async with drop_monitor.dial_async() as monitor:
         assert_type(await monitor.get_stats(), drop_monitor.Stats)
         assert_type(await monitor.stop(), None)
+
+
+def switches() -> None:
+    with openvswitch.dial() as ovs, ovs.upcalls(on_overrun="mark") as upcalls:
+        assert_type(ovs, openvswitch.Conn[Conn])
+        assert_type(ovs.datapaths(), Batch[openvswitch.Datapath])
+        assert_type(ovs.add_datapath(openvswitch.Datapath(name="switch")), openvswitch.Datapath)
+        assert_type(ovs.calls.add_flow(openvswitch.Flow()), Call[None])
+        assert_type(ovs.flows(dp_ifindex=1)[0].actions, tuple[openvswitch.Action, ...] | None)
+        assert_type(upcalls.pid, int)
+        for upcall in upcalls:
+            assert_type(upcall, openvswitch.Packet | Overrun)
+        openvswitch.Key(in_prot=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+
+
+async def switches_async() -> None:
+    async with openvswitch.dial_async() as ovs:
+        assert_type(await ovs.add_vport(openvswitch.Vport(dp_ifindex=1, name="eth1")), openvswitch.Vport)
+
+
+def captured() -> None:
+    with nlmon.listen() as tap:
+        for datagram in tap:
+            assert_type(datagram, nlmon.Datagram)
+            assert_type(nlmon.Decoder().decode(datagram), list[nlmon.Seen])
+    with nlmon.listen(on_overrun="mark") as marked:
+        for either in marked.datagrams(idle=1):
+            assert_type(either, nlmon.Datagram | Overrun)
+    assert_type(next(nlmon.read("file")), nlmon.Datagram)
 
 
 def networks_around() -> None:
