@@ -98,8 +98,8 @@ def listen(
             own.close()
             raise
     except OpError as error:
-        if error.errno in (errno.EPERM, errno.EACCES) and not error.hint:
-            error.hint = _NEEDED
+        if error.errno in (errno.EPERM, errno.EACCES):
+            error.hint = _NEEDED  # of both: the link's own refusal names one
         raise
 
 
