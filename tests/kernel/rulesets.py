@@ -36,6 +36,13 @@ table inet t {
 }
 table netdev n {
   chain in { type filter hook ingress device "lo" priority 0; }
+  chain out { type filter hook egress device "lo" priority 5; }
+}
+table bridge b {
+  chain in { type filter hook input priority filter; }
+}
+table arp a {
+  chain in { type filter hook input priority filter; policy drop; }
 }
 """
 
@@ -128,6 +135,41 @@ RULES: dict[str, list[tuple[str, str]]] = {
     "tproxy": [("inet t raw", "meta l4proto tcp tproxy ip to 127.0.0.1:5000")],
     "xfrm": [("inet t in", "ipsec in reqid 1")],
 }
+
+# Rules as firewalls, container engines and captive portals write them.
+FIREWALLS: list[tuple[str, str]] = [
+    ("inet t in", "ct state vmap { invalid : drop, established : accept, related : accept }"),
+    ("inet t in", "iifname . ip saddr . tcp dport { lo . 10.0.0.1 . 22, eth0 . 10.0.0.2 . 80 } accept"),
+    ("inet t in", "ip saddr . tcp dport vmap { 10.0.0.1 . 80 : accept, 10.0.0.2 . 443 : jump other }"),
+    ("inet t in", "icmpv6 type { nd-router-advert, nd-neighbor-solicit, nd-neighbor-advert } ip6 hoplimit 255 accept"),
+    ("inet t in", "tcp flags & (fin | syn | rst | ack) == syn ct state new limit rate 5/second burst 9 packets accept"),
+    ("inet t in", "ip saddr != { 10.0.0.0/8, 192.168.0.0/16, 172.16.0.0-172.31.255.255 } counter drop"),
+    ("inet t in", "meta mark & 0x4000 == 0x4000 meta mark set meta mark ^ 0x4000"),
+    ("inet t in", "ct status dnat accept"),
+    ("inet t in", "ct mark set meta mark | 0x100"),
+    ("inet t in", "meta pkttype { broadcast, multicast } drop"),
+    ("inet t in", 'ether saddr { 02:00:00:00:00:01, 02:00:00:00:00:02 } meta mark set 1 comment "guests"'),
+    ("inet t in", "ip protocol . th dport { tcp . 53, udp . 53 } accept"),
+    ("inet t in", "fib daddr type != { local, broadcast } drop"),
+    ("inet t in", "delete @seen { ip saddr . tcp dport }"),
+    ("inet t in", "ip6 saddr @six update @six { ip6 saddr timeout 10m }"),
+    ("inet t in", "meter flood { ip saddr timeout 60s limit rate over 10/second burst 5 packets } drop"),
+    ("inet t pre", "fib daddr type local tcp dport { 80, 443 } redirect to :8000-8100 fully-random"),
+    ("inet t pre", "dnat ip to numgen random mod 2 map { 0 : 10.0.0.1, 1 : 10.0.0.2 }"),
+    ("inet t pre", "dnat ip to ip daddr . tcp dport map { 192.0.2.1 . 80 : 10.0.0.1 . 8080 }"),
+    ("inet t pre", "dnat ip prefix to ip daddr map { 192.0.2.0/24 : 10.0.0.0/24 }"),
+    ("inet t post", "snat ip6 to 2001:db8::1-2001:db8::9 random,persistent"),
+    ("inet t post", "meta mark & 0x4000 != 0 masquerade fully-random"),
+    ("inet t raw", "tcp dport 80 notrack"),
+    ("inet t out", "meta skuid { 0, 1000-1999 } meta skgid 5 accept"),
+    ("inet t out", "meta priority set 0x10002"),
+    ("inet t out", 'ip6 nexthdr icmpv6 log level info prefix "out " flags all'),
+    ("netdev n in", "vlan id 5 vlan pcp 3 ip saddr 10.0.0.1 drop"),
+    ("netdev n in", "arp operation request arp saddr ip 10.0.0.1 accept"),
+    ("bridge b in", "ether type vlan drop"),
+    ("bridge b in", 'meta ibrname "br0" arp htype 1 accept'),
+    ("arp a in", "arp operation { request, reply } arp daddr ip 10.0.0.1 accept"),
+]
 
 
 def nft(text: str, *options: str) -> subprocess.CompletedProcess[str]:

@@ -14,11 +14,13 @@ from netlink import Header, HeaderFlags, Message, OpError
 from netlink.netfilter import nftables
 from netlink.netfilter.nftables import (
     Chain,
+    Element,
     ElementFlags,
     ElementList,
     Family,
     Object,
     Rule,
+    Ruleset,
     Set,
     SetFlags,
     Table,
@@ -86,6 +88,54 @@ def test_the_same_ruleset_is_read_as_one_loads_it_again(nft: nftables.Conn) -> N
     for old, new in zip(before[1:], after[1:], strict=True):
         strip = [one.replace(handle=None, header=None) for one in old]
         assert [one.replace(handle=None, header=None) for one in new] == strip
+
+
+def without_handles(listed: list[tuple[str, dict[str, Any]]]) -> list[tuple[str, dict[str, Any]]]:
+    return [(kind, {name: value for name, value in one.items() if name != "handle"}) for kind, one in listed]
+
+
+def restore(nft: nftables.Conn, found: Ruleset, elements: dict[tuple[str, str], list[Element]]) -> None:
+    """Write a ruleset as it was read. Sets without a name of their own are found by their ids again."""
+    ids = {(one.table, one.name): n for n, one in enumerate(found.sets, 1)}
+    anonymous = {(s.table, s.name) for s in found.sets if (s.flags or 0) & SetFlags.ANONYMOUS}
+
+    def named(one: Rule, part: expr.Expression) -> expr.Expression:
+        key = (one.table, getattr(part.data, "set", None))
+        if key not in anonymous:
+            return part
+        return part.replace(data=part.data.replace(set="__set%d", set_id=ids[key]))  # type: ignore[union-attr]
+
+    with nft.transaction() as tx:
+        for batch in (found.tables, found.chains, found.objects, found.flowtables):
+            for record in batch:
+                tx.add(record.replace(handle=None))
+        for one in found.sets:
+            key = (one.table, one.name)
+            name = "__set%d" if key in anonymous else one.name
+            tx.add(one.replace(handle=None, name=name, id=ids[key]))
+            if elements[key]:
+                tx.add(
+                    ElementList(family=one.family, table=one.table, set=name, set_id=ids[key], elements=elements[key])
+                )
+        for rule in found.rules:
+            parts = [named(rule, part) for part in rule.expressions or ()]
+            tx.add(rule.replace(handle=None, position=None, expressions=parts))
+
+
+def test_what_is_read_is_written_again(nft: nftables.Conn) -> None:
+    rulesets.prepare()
+    for rules in (*RULES.values(), rulesets.FIREWALLS):
+        for chain, text in rules:
+            rulesets.nft(f"add rule {chain} {text}")
+    before = rulesets.listed()
+    assert sum(kind == "rule" for kind, _ in before) > 60
+    found = nft.ruleset()
+    elements = {(one.table, one.name): list(nft.elements(one)) for one in found.sets}
+    with nft.transaction() as tx:
+        tx.flush_ruleset()
+    assert rulesets.listed() == []
+    restore(nft, found, elements)
+    assert without_handles(rulesets.listed()) == without_handles(before)
 
 
 def test_elements_are_rows(nft: nftables.Conn) -> None:

@@ -361,6 +361,26 @@ def test_packets_are_followed_through_the_rules(nft: nftables.Conn) -> None:
     assert all(one.iif == 1 for one in plain if one.iif is not None)
 
 
+def test_an_id_is_used_again_by_another_packet(nft: nftables.Conn) -> None:
+    """Steps of the second packet have its own headers, not those of the first."""
+    traced(nft)
+    seen: dict[int, int] = {}
+    with nftables.trace() as stream, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        steps = TraceSteps(stream)
+        for size in range(1000):
+            sender.sendto(bytes(size), ("127.0.0.1", 9))
+            found = [next(steps) for _ in range(5)]
+            (id_,) = {one.id for one in found}
+            lengths = {one.transport_header[4:6] for one in found if one.transport_header}
+            assert lengths == {(size + 8).to_bytes(2, "big")}
+            assert id_ is not None
+            if id_ in seen:
+                break
+            seen[id_] = size
+        else:
+            pytest.skip("this kernel gave each of 1,000 packets an id of its own")
+
+
 def test_a_policy_is_a_step(nft: nftables.Conn) -> None:
     traced(nft)
     with nft.transaction() as tx:

@@ -288,6 +288,23 @@ def sent(tx: nftables.Transaction[Any]) -> list[Message]:
     return found
 
 
+def test_what_only_the_kernel_says_is_not_sent() -> None:
+    tx = transaction()
+    of = {"family": Family.INET, "table": "t"}
+    tx.add(Set(**of, name="s", key_len=4, backend="hash", count=3))
+    osf, set_option = expr.Osf(dreg=1, flags=expr.OsfFlags(0)), expr.Exthdr(sreg=1, flags=expr.ExthdrFlags(0))
+    present = expr.Exthdr(dreg=1, flags=expr.ExthdrFlags.PRESENT)
+    rule = Rule(**of, chain="c", handle=5, expressions=[expr.wrap(one) for one in (osf, set_option, present)])
+    for change in (tx.add, tx.insert, tx.replace):
+        change(rule)
+    _, made, *rules, _ = sent(tx)
+    read = Set.decode(made.data)
+    assert (read.key_len, read.backend, read.count) == (4, None, None)
+    for message in rules:
+        parts = Rule.decode(message.data).expressions or ()
+        assert [part.data.flags for part in parts] == [None, None, expr.ExthdrFlags.PRESENT]  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("lengths", [[4], [4, 4, 16], [200, 1]])
 def test_lists_of_elements_are_split_where_an_attribute_ends(lengths: list[int]) -> None:
     keys = [number.to_bytes(4, "big").ljust(lengths[number % len(lengths)], b"\1") for number in range(9000)]

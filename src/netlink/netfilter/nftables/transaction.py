@@ -12,6 +12,7 @@ from netlink.errors import OpError
 from netlink.family import C, Call
 from netlink.netfilter import nfnetlink
 from netlink.netfilter.nftables._elements import Payloads
+from netlink.netfilter.nftables.expr import Exthdr, Osf
 from netlink.netfilter.nftables.records import (
     Chain,
     Command,
@@ -177,7 +178,7 @@ class Transaction(Generic[C]):
             raise TypeError(f"replace takes a Rule, not {rule!r}")
         if not rule.handle:
             raise ValueError("replace needs a rule with the handle of the one that it replaces")
-        return self._add(Command.NEWRULE, _REPLACE, rule, rule)
+        return self._add(Command.NEWRULE, _REPLACE, rule, _taken_rule(rule))
 
     def add_rule(
         self, chain: Chain, *parts: Part | AnyExpression | Expression, after: Rule | int | None = None, remark: str = ""
@@ -296,7 +297,7 @@ class Transaction(Generic[C]):
             raise TypeError(f"after= is for a rule, not {one!r}")
         one = self._named(one)
         if not isinstance(one, Rule):
-            return self._add(new, flags, one, one)
+            return self._add(new, flags, one, _taken_set(one) if isinstance(one, Set) else one)
         self._add(new, flags | _APPEND, one, _placed(one, after))
         return one
 
@@ -498,8 +499,27 @@ def _identified(one: Any) -> Any:
     return key_of(one)
 
 
+def _taken_set(one: Set) -> Set:
+    """A set without what the kernel tells of it, and refuses in a request."""
+    return one if one.backend is None and one.count is None else one.replace(backend=None, count=None)
+
+
+def _taken_rule(rule: Rule) -> Rule:
+    """A rule without the flags that the kernel tells of some expressions, and refuses in a request if they are 0."""
+    parts = rule.expressions or ()
+    if not any(isinstance(part.data, (Exthdr, Osf)) and part.data.flags == 0 for part in parts):
+        return rule
+    return rule.replace(expressions=[_without_flags(part) for part in parts])
+
+
+def _without_flags(part: Expression) -> Expression:
+    data = part.data
+    return part.replace(data=data.replace(flags=None)) if isinstance(data, (Exthdr, Osf)) and not data.flags else part
+
+
 def _placed(rule: Rule, at: Rule | int | None) -> Rule:
     """A rule with the position of another one: its handle, or its id in the transaction."""
+    rule = _taken_rule(rule)
     if at is None:
         return rule if rule.handle is None else rule.replace(handle=None)
     if isinstance(at, int):
