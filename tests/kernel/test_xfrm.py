@@ -156,6 +156,15 @@ POLICIES = [
         ),
         "src 10.0.0.0/8 dst 0.0.0.0/0 dir out limit byte-soft 10 limit byte-hard 20 limit time-use-hard 1000",
     ),
+    (
+        Policy(
+            sel=Selector(saddr="10.0.0.0/8"),
+            dir=Direction.OUT,
+            tmpl=[Template(proto=ESP, mode=Mode.TRANSPORT, reqid=number, spi=number) for number in range(1, 7)],
+        ),
+        "src 10.0.0.0/8 dst 0.0.0.0/0 dir out"
+        + "".join(f" tmpl proto esp spi {number} reqid {number} mode transport" for number in range(1, 7)),
+    ),
 ]
 
 
@@ -168,7 +177,7 @@ def plain(policy: Policy) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.parametrize(("policy", "text"), POLICIES, ids=["tunnel", "block", "bundle", "limits"])
+@pytest.mark.parametrize(("policy", "text"), POLICIES, ids=["tunnel", "block", "bundle", "limits", "six"])
 def test_policies_are_those_of_ip(ipsec: xfrm.Conn[Any], policy: Policy, text: str) -> None:
     ipsec.create_policy(policy)
     (ours,) = ipsec.policies()
@@ -183,6 +192,14 @@ def test_policies_are_those_of_ip(ipsec: xfrm.Conn[Any], policy: Policy, text: s
     for name in ("sel", "dir", "action", "priority", "tmpl", "mark", "if_id"):
         given = getattr(policy, name)
         assert getattr(ours, name) == given or given in (None, 0), name
+
+
+def test_a_seventh_template_is_refused(ipsec: xfrm.Conn[Any]) -> None:
+    bundle = [Template(proto=ESP, mode=Mode.TRANSPORT, reqid=number) for number in range(1, 8)]
+    with pytest.raises(OpError) as caught:
+        ipsec.create_policy(Policy(sel=Selector(saddr="10.0.0.0/8"), dir=Direction.OUT, tmpl=bundle))
+    assert caught.value.errno == errno.EINVAL
+    assert len(ipsec.policies()) == 0
 
 
 def test_a_policy_comes_changes_and_goes(ipsec: xfrm.Conn[Any], events: Stream[Any, Any]) -> None:
@@ -337,17 +354,25 @@ STATES = [
         f"src {A} dst {B} proto esp spi 0x400 reqid 9 mode tunnel encap espinudp 4500 4501 0.0.0.0 "
         f"aead {GCM} 0x{KEY.hex()} 128",
     ),
+    (
+        State(
+            **TUNNEL, spi=0x500, flags=StateFlags.ESN, replay_esn=ReplayEsn.of(4096),
+            alg_crypt=Algo.of("ecb(cipher_null)", b""), alg_auth_trunc=AuthAlgo.of("hmac(sha1)", KEY, 96),
+        ),
+        f"src {A} dst {B} proto esp spi 0x500 reqid 9 mode tunnel flag esn replay-window 4096 "
+        f"enc ecb(cipher_null)  auth-trunc hmac(sha1) 0x{KEY.hex()} 96",
+    ),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("state", "text"), STATES, ids=["aead", "crypt", "esn", "encap"])
+@pytest.mark.parametrize(("state", "text"), STATES, ids=["aead", "crypt", "esn", "encap", "null"])
 def test_states_are_those_of_ip(esp: xfrm.Conn[Any], state: State, text: str) -> None:
     esp.create_state(state)
     (ours,) = esp.states()
     times = re.compile(r"add [^ ]+ [^ ]+ use [^ ]+( [\d:]+)?|lastused [^ ]+ [^ ]+")
     shown = times.sub("", ip("-s", "xfrm", "state"))
     esp.flush_states()
-    ip("xfrm", "state", "add", *text.split())
+    ip("xfrm", "state", "add", *text.split(" "))
     (theirs,) = esp.states()
     assert times.sub("", ip("-s", "xfrm", "state")) == shown
 

@@ -7,6 +7,8 @@ import struct
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from netlink import kobject_uevent
 from netlink.kobject_uevent import Uevent, parse
@@ -56,6 +58,15 @@ def test_a_header_that_lies() -> None:
 def test_an_empty_event() -> None:
     assert parse(b"") == Uevent()
     assert parse(b"").properties == {}
+
+
+@given(st.lists(st.sampled_from([b"", b"=", b"A", b"A=", b"=b", b"SEQNUM=x", b"MAJOR=-1", b"SEQNUM=", b"\xff=\xfe"])))
+def test_texts_that_are_no_properties(parts: list[bytes]) -> None:
+    """No number is made up, and each text is kept."""
+    event = parse(b"add@/d\0" + b"".join(part + b"\0" for part in parts))
+    assert (event.seqnum, event.major) == (None, None)
+    assert all(isinstance(value, str) for value in event.properties.values())
+    assert parse(udev(b"".join(part + b"\0" for part in parts))).seqnum is None
 
 
 def test_columns() -> None:
