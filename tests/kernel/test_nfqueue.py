@@ -423,11 +423,13 @@ def test_a_batch_spares_packets_that_a_child_has_read(pair: Pair, queue: Queue) 
 
 def test_a_batch_spares_packets_whose_verdict_had_no_permission(pair: Pair, queue: Queue) -> None:
     pair.many(5)
+    eventually(lambda: queue.stats().queued == 5, "queued")
     first = queue.read()
     unprivileged(lambda: queue.drop(first))
     assert len(queue.read(0)) == 0
     assert queue.refused == {errno.EPERM: 5}
     pair.many(4)
+    eventually(lambda: queue.stats().queued == 9, "queued")
     queue.accept(queue.read())
     assert (pair.got(), queue.stats().queued) == ([b"0", b"1", b"2", b"3"], 5)
     queue.drop(first)
@@ -996,7 +998,7 @@ def test_a_stopped_stream_still_takes_verdicts(pair: Pair, queue: Queue) -> None
 
 def test_threads_share_a_queue(pair: Pair, queue: Queue) -> None:
     """One reads, others decide, in any order."""
-    total, workers = 500, 3  # packets: a read buffer has room for all
+    total, workers = 300, 3  # packets: a read buffer has room for all
     batches: list[Any] = []
     ready = threading.Condition()
 
@@ -1042,9 +1044,9 @@ def test_threads_that_iterate_have_each_packet_once(pair: Pair, queue: Queue) ->
         return ids
 
     deciders = [Worker(decide) for _ in range(3)]
-    total = 500  # which a read buffer has room for: the threads may decide on all of them together
-    for _ in range(10):
-        pair.many(total // 10)
+    total = 300  # which a read buffer has room for: the threads may decide on all of them together
+    for _ in range(6):
+        pair.many(total // 6)
     eventually(lambda: not queue.stats().queued, "decided")
     queue.stop()
     ids = [number for decider in deciders for number in decider.result()]
