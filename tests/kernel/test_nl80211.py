@@ -8,6 +8,7 @@ import errno
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -431,6 +432,73 @@ def test_networks_are_joined_and_left(radios: Radios) -> None:
     assert "mesh_ttl = 31" in iw("dev", radios.second.ifname or "", "mesh_param", "dump")
     assert list(wifi.mesh_paths(ifindex=mesh)) == []
     wifi.leave_mesh(ifindex=mesh)
+
+
+@contextlib.contextmanager
+def hostapd(radios: Radios, path: Path) -> Iterator[int]:
+    """The link of the second radio, an open access point that answers stations."""
+    if not shutil.which("hostapd"):
+        pytest.skip("hostapd is not installed")
+    index = radios.up(radios.second, IfType.AP)
+    path.write_text(f"interface={radios.second.ifname}\nssid=openap\nhw_mode=g\nchannel=6\n")
+    with subprocess.Popen(["hostapd", str(path)], stdout=subprocess.PIPE, text=True) as daemon:
+        try:
+            assert daemon.stdout is not None
+            assert any("AP-ENABLED" in line for line in daemon.stdout)
+            yield index
+        finally:
+            daemon.terminate()
+
+
+def test_a_connection_is_made_watched_and_ended(radios: Radios, tmp_path: Path) -> None:
+    wifi = radios.wifi
+    index = radios.up(radios.first, IfType.STATION)
+    with hostapd(radios, tmp_path / "hostapd.conf") as other, wifi.listen() as events:
+        wifi.connect(ifindex=index, ssid=b"openap", freq=FREQ)
+        event = until(events, lambda event: event.event == Command.CONNECT)
+        assert isinstance(event, Connection)
+        assert (event.status_code, event.mac, event.timed_out) == (0, radios.second.mac, None)
+        (own,) = [each for each in wifi.interfaces() if each.ifindex == index]
+        assert (own.ssid, own.freq) == (b"openap", FREQ)
+        shown = iw("dev", radios.first.ifname or "", "link")
+        assert f"Connected to {radios.second.mac}" in shown
+        assert "SSID: openap" in shown
+        (network,) = wifi.stations(ifindex=index)
+        (client,) = wifi.stations(ifindex=other)
+        assert (network.mac, client.mac) == (radios.second.mac, radios.first.mac)
+        with socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM) as raw:
+            for _ in range(20):
+                raw.sendto(bytes(500), (radios.first.ifname or "", 0x88B5, 0, 0, b"\xff" * 6))
+
+        def received() -> bool:
+            (now,) = wifi.stations(ifindex=other)
+            return (now.rx_bytes64 or 0) >= (client.rx_bytes64 or 0) + 20 * 500
+
+        eventually(received, "the access point counts what the station sent")
+        (network,) = wifi.stations(ifindex=index)
+        assert network.signal is not None
+        assert network.signal < 0
+        assert network.tx_bitrate is not None
+        assert network.tx_bitrate.mbit
+        assert network.connected_time is not None
+        assert network.flags is not None
+        assert StationFlags.ASSOCIATED in network.flags.set
+        dump = iw("dev", radios.first.ifname or "", "station", "dump")
+        assert f"Station {network.mac}" in dump
+        assert f"tx bytes:\t{network.tx_bytes}" in dump
+        wifi.set_cqm(ifindex=index, rssi_thold=-10, rssi_hyst=2)
+        event = until(events, lambda event: event.event == Command.NOTIFY_CQM)
+        assert isinstance(event, LinkEvent)
+        assert event.cqm is not None
+        assert event.cqm.rssi_event == nl80211.RssiEvent.LOW
+        assert (event.cqm.rssi_level or 0) < -10
+        wifi.disconnect(ifindex=index)
+        event = until(events, lambda event: event.event == Command.DISCONNECT)
+        assert isinstance(event, Connection)
+        assert not event.disconnected_by_ap
+        assert list(wifi.stations(ifindex=index)) == []
+        with pytest.raises(OpError, match="the interface is no station"):
+            wifi.set_cqm(ifindex=other, rssi_thold=-10, rssi_hyst=2)
 
 
 def test_rules_of_countries(radios: Radios) -> None:

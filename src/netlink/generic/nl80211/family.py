@@ -55,6 +55,7 @@ from netlink.generic.nl80211.requests import (
     RemainRequest,
     ScanRequest,
     SchedScanRequest,
+    SignalWatch,
     StationKey,
     StationSettings,
     WiphyKey,
@@ -502,6 +503,16 @@ class Conn(Family[C], name="nl80211", needs=_NEEDS):
         DisconnectRequest,
         hints={errno.ENOTCONN: "the interface is not connected"} | _INTERFACE,
         doc="End a connection.",
+    )
+    set_cqm = Do(
+        Command.SET_CQM,
+        SignalWatch,
+        hints={
+            errno.EOPNOTSUPP: "the interface is no station, or its card cannot watch the signal",
+            errno.EINVAL: "it needs ifindex=, rssi_thold= below 0 (0 ends it) and rssi_hyst=",
+        }
+        | _INTERFACE,
+        doc="Watch the signal of a connection. An event NOTIFY_CQM of `LinkEvent` says when it passes the threshold.",
     )
     authenticate = Do(
         Command.AUTHENTICATE,

@@ -565,6 +565,7 @@ class Frame(AttributeSet, lenient=True, ignore=(229,)):
     """A management frame that was sent or received, such as of an authentication (NL80211_ATTR_FRAME).
 
     frame: with its header of IEEE 802.11. timed_out: there was no answer from mac. ack: the other side confirmed it.
+    uapsd_queues: a bit for each queue whose packets the access point delivers on request, of an association.
     rx_signal_dbm: dBm. cookie: the number of the request that sent it. event: what a stream reports.
     """
 
@@ -577,6 +578,7 @@ class Frame(AttributeSet, lenient=True, ignore=(229,)):
     ack: Flag = flag(92)  # NL80211_ATTR_ACK
     cookie: Int = u64(88)  # NL80211_ATTR_COOKIE
     freq: Int = u32(38)  # NL80211_ATTR_WIPHY_FREQ
+    uapsd_queues: Int = u8((129, 1))  # NL80211_STA_WME_UAPSD_QUEUES
     freq_offset: Int = u32(290)  # NL80211_ATTR_WIPHY_FREQ_OFFSET
     rx_signal_dbm: Int = s32(151)  # NL80211_ATTR_RX_SIGNAL_DBM
     rxmgmt_flags: Int = u32(188)  # NL80211_ATTR_RXMGMT_FLAGS

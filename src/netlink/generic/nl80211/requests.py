@@ -304,6 +304,17 @@ class DisconnectRequest(AttributeSet):
     reason_code: Int = u16(54)  # NL80211_ATTR_REASON_CODE
 
 
+class SignalWatch(AttributeSet):
+    """What is to be told of the signal of a connection (NL80211_CMD_SET_CQM).
+
+    rssi_thold: dBm, 0 to be told no more. rssi_hyst: dB that the signal has to change before it is told again.
+    """
+
+    ifindex: Int = u32(3)  # NL80211_ATTR_IFINDEX
+    rssi_thold: Int = s32((94, 1))  # NL80211_ATTR_CQM_RSSI_THOLD
+    rssi_hyst: Int = u32((94, 2))  # NL80211_ATTR_CQM_RSSI_HYST
+
+
 class AuthRequest(AttributeSet):
     """An authentication to be made: the first step of a connection by a program (NL80211_CMD_AUTHENTICATE).
 
