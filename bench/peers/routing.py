@@ -55,6 +55,7 @@ SUMS: dict[str, Callable[[Any], int]] = {"route": sum_routes, "neigh": sum_neigh
 def dump(what: str, how: str, loops: int) -> Result:
     declaration, fields = DECLARATIONS[what]
     with route.dial() as rt:
+        rt.get(Link(index=LOOPBACK))  # imports the kinds of links
         result = Result()
         for _ in range(loops):
             if how == "iter":
