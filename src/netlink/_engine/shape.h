@@ -426,21 +426,39 @@ static int nl_add_array(struct nl_shape_builder *d, const struct nl_op *op, cons
     return step == NL_END && expected == c.at ? 0 : -1;
 }
 
+/* How far a builder has come, to go back there. */
+struct nl_mark {
+    unsigned moves, model, parts, waiting;
+    uint16_t references;
+    uint8_t deferred, late;
+};
+
+static struct nl_mark nl_mark(const struct nl_shape_builder *d)
+{
+    const struct nl_shape *s = d->shape;
+    return (struct nl_mark){d->moves, d->model, d->parts, d->waiting, s->references, s->deferred_count, s->late};
+}
+
+/* Takes back what has been added since the mark, the content of an attribute. */
+static void nl_back_to(struct nl_shape_builder *d, const struct nl_mark *mark, const struct nl_attribute *a)
+{
+    struct nl_shape *s = d->shape;
+    size_t at = (size_t)(a->payload - d->start);
+    d->moves = mark->moves, d->model = mark->model, d->parts = mark->parts, d->waiting = mark->waiting;
+    s->references = mark->references, s->deferred_count = mark->deferred, s->late = mark->late;
+    memset(s->mask + at, 0, a->size);
+    memset(s->same + at, 0, a->size);
+}
+
 /* Adds an array of records. One that is too long for a shape, or that nl_decode_array refuses, is deferred. */
 static int nl_add_records(struct nl_shape_builder *d, const struct nl_set *set, const struct nl_op *op,
                           const struct nl_attribute *a, struct nl_model_place place)
 {
-    struct nl_shape *s = d->shape;
-    unsigned moves = d->moves, model = d->model, parts = d->parts, waiting = d->waiting;
-    uint16_t keys[NL_KEYS_MAX], references = s->references;
-    uint8_t deferred = s->deferred_count, late = s->late;
-    size_t at = (size_t)(a->payload - d->start);
+    struct nl_mark mark = nl_mark(d);
+    uint16_t keys[NL_KEYS_MAX];
     if (nl_add_array(d, op, a->payload, a->size, place, 0, keys) == 0)
         return 0;
-    d->moves = moves, d->model = model, d->parts = parts, d->waiting = waiting;
-    s->references = references, s->deferred_count = deferred, s->late = late;
-    memset(s->mask + at, 0, a->size);
-    memset(s->same + at, 0, a->size);
+    nl_back_to(d, &mark, a);
     return nl_add_deferred(d, set, op, a, place);
 }
 
@@ -461,14 +479,60 @@ static int nl_add_text(struct nl_shape_builder *d, unsigned at, size_t size, str
     return nl_refer(d, place, part);
 }
 
+/* The case of a submessage that a text or a number of the payload chooses; NULL if there is none that a shape has. */
+static const struct nl_case *nl_find_case(const struct nl_op *op, const uint8_t *text, size_t size, uint64_t number)
+{
+    for (unsigned i = 0; i < op->case_count; i++) {
+        const struct nl_case *c = &op->cases[i];
+        if (text ? c->text && size && c->text_size == size && !memcmp(c->text, text, size)
+                 : !c->text && c->number == number)
+            return c->set->asks || c->set->rest ? NULL : c;
+    }
+    return NULL;
+}
+
+/* Adds the record of a submessage. */
+static int nl_add_case(struct nl_shape_builder *d, const struct nl_waiting *w, const struct nl_case *chosen)
+{
+    struct nl_model_place record = w->place;
+    uint32_t which = (uint32_t)(chosen - w->op->cases);
+    record.offset += w->op->offset;
+    memcpy(nl_model_at(d, record) + offsetof(struct nl_sub, which), &which, 4);
+    record.offset += offsetof(struct nl_sub, record);
+    return nl_add_record(d, chosen->set, 0, &record) < 0
+               ? -1
+               : nl_add_whole(d, chosen->set, w->a.payload, w->a.size, record, 0);
+}
+
+/* Adds a submessage whose case a number in the header of the payload chooses: payloads of the shape have this number.
+ * Where its content has no shape it is deferred. */
+static int nl_add_case_by_header(struct nl_shape_builder *d, const struct nl_waiting *w)
+{
+    const struct nl_op *by = w->op->sibling, *header = w->set->header;
+    if (!w->op->outer && header && !w->place.part && !w->place.offset && by->kind == NL_K_INT &&
+        by >= header->set->ops && by < header->set->ops + header->set->op_count) {
+        uint64_t number = nl_load_int(d->start + by->at, by->width, by->flags);
+        const struct nl_case *chosen = nl_find_case(w->op, NULL, 0, number);
+        struct nl_mark mark = nl_mark(d);
+        if (chosen && nl_add_case(d, w, chosen) == 0) {
+            memcpy(d->shape->same + by->at, d->start + by->at, by->width);
+            memset(d->shape->mask + by->at, 0xff, by->width);
+            return 0;
+        }
+        nl_back_to(d, &mark, &w->a);
+    }
+    return nl_add_deferred(d, w->set, w->op, &w->a, w->place);
+}
+
 /* Adds a submessage. If a text beside it chooses a case, payloads of the shape have this text. */
 static int nl_add_submessage(struct nl_shape_builder *d, const struct nl_waiting *w)
 {
     struct nl_shape *s = d->shape;
     const struct nl_op *op = w->op, *by = op->sibling;
-    const struct nl_case *chosen = NULL;
-    struct nl_model_place place = w->place;
+    struct nl_model_place place = w->place, name = place;
     unsigned base = nl_model_offset(d, place) - (place.part ? d->part[0].size : 0), times = 0, found = 0;
+    if (op->in_header)
+        return nl_add_case_by_header(d, w);
     for (unsigned i = 0; i < s->deferred_count; i++) {
         const struct nl_deferred *one = &s->deferred[i];
         if (one->op && one->op == by && one->in_heap == (place.part > 0) && one->offset == base) {
@@ -476,29 +540,20 @@ static int nl_add_submessage(struct nl_shape_builder *d, const struct nl_waiting
             times++;
         }
     }
-    if (times != 1 || op->outer || op->in_header || by->kind != NL_K_STRING)
+    if (times != 1 || op->outer || by->kind != NL_K_STRING)
         return nl_add_deferred(d, w->set, op, &w->a, place);
     struct nl_deferred text = s->deferred[found];
     memcpy(s->same + text.at, d->start + text.at, text.size);
     size_t size = nl_text_size(by, s->same + text.at, text.size);
-    for (unsigned i = 0; i < op->case_count && !chosen; i++)
-        if (op->cases[i].text && size && op->cases[i].text_size == size &&
-            !memcmp(op->cases[i].text, s->same + text.at, size))
-            chosen = &op->cases[i];
-    if (!chosen || chosen->set->asks || chosen->set->rest)
+    const struct nl_case *chosen = nl_find_case(op, s->same + text.at, size, 0);
+    if (!chosen)
         return nl_add_deferred(d, w->set, op, &w->a, place);
     memset(s->mask + text.at, 0xff, text.size);
     memmove(&s->deferred[found], &s->deferred[found + 1], (--s->deferred_count - found) * sizeof text);
-    struct nl_model_place name = place, record = place;
-    uint32_t text_size = (uint32_t)size, which = (uint32_t)(chosen - op->cases);
+    uint32_t text_size = (uint32_t)size;
     name.offset += by->offset;
     memcpy(nl_model_at(d, name) + offsetof(struct nl_ref, size), &text_size, 4);
-    record.offset += op->offset;
-    memcpy(nl_model_at(d, record) + offsetof(struct nl_sub, which), &which, 4);
-    record.offset += offsetof(struct nl_sub, record);
-    if (nl_add_text(d, text.at, size, name) < 0 || nl_add_record(d, chosen->set, 0, &record) < 0)
-        return -1;
-    return nl_add_whole(d, chosen->set, w->a.payload, w->a.size, record, 0);
+    return nl_add_text(d, text.at, size, name) < 0 ? -1 : nl_add_case(d, w, chosen);
 }
 
 static int nl_add_attribute(struct nl_shape_builder *d, const struct nl_set *set, const struct nl_op *op,
