@@ -245,6 +245,47 @@ def test_lists_of_several_kinds() -> None:
     agrees(Parts, payloads)
 
 
+class Chosen(AttributeSet, header=Head):
+    """As a link's IFLA_AF_SPEC: a number of the header chooses what the data are."""
+
+    number = Head.number
+    letter = Head.letter
+    text = string(1)
+    data: Any = submessage(2, on="header.number", cases={1: Rare, 2: Headed, 3: Option, 4: lambda: Chosen})
+    after = u32(3)
+
+
+CHOSEN: dict[str, Any] = {
+    "value": attr(1, bytes([0, 0, 0, 1])),
+    "nested": attr(2, attr(1, b"a") + attr(2, b"name")) + attr(3, b"text"),
+    "header": head(9) + attr(1, attr(1, b"b")),
+    "struct": bytes(6),
+    "chosen": head(1) + attr(2, attr(1, bytes(4))) + attr(3, bytes(4)),
+    "twice": attr(1, bytes(4)) + attr(1, b"abcd"),
+    "unknown": attr(99, b"a"),
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("content", CHOSEN)
+@pytest.mark.parametrize("number", range(6))
+def test_what_the_header_chooses(content: str, number: int) -> None:
+    def payload(chosen: int, n: int) -> bytes:
+        last = attr(3, cstruct.pack("=I", n))
+        return head(chosen) + attr(1, b"%02d" % n) + attr(2, CHOSEN[content]) + last
+
+    numbers = [number] * TIMES + [n % 6 for n in range(6 * TIMES)]
+    good = []
+    for n, chosen in enumerate(numbers):
+        try:
+            Chosen.decode(payload(chosen, n))
+        except DecodeError:
+            continue  # such as a struct that is too short
+        good.append(payload(chosen, n))
+    assert len(good) > TIMES
+    agrees(Chosen, good)
+
+
 def test_names_of_one_length_choose_by_their_text() -> None:
     """The headers are those of the shape, and the text is another one."""
     data = attr(1, b"\5\0\0\0")
