@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools import guest
-from tools.guest import matrix
+from tools.guest import matrix, netdevsim
 
 LISTED = """linux-image-5.10.0-32-amd64
 linux-image-6.1-amd64
@@ -45,6 +45,30 @@ def test_versions() -> None:
         guest.newest_of("4.19", versions)
     with pytest.raises(guest.GuestError, match="is it reachable"):
         guest.newest_of("6.1", [])
+
+
+def test_packages_of_a_module() -> None:
+    assert netdevsim.packages("6.1.0-50-amd64") == [
+        *("linux-headers-6.1.0-50-amd64", "linux-headers-6.1.0-50-common"),
+        *("linux-kbuild-6.1", "linux-source-6.1"),
+    ]
+    assert netdevsim.packages("6.12.118+deb13-amd64") == [
+        *("linux-headers-6.12.118+deb13-amd64", "linux-headers-6.12.118+deb13-common"),
+        *("linux-kbuild-6.12.118+deb13", "linux-source-6.12"),
+    ]
+
+
+def test_a_module_that_cannot_be_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so; one that has been built needs nothing."""
+    monkeypatch.setattr("guest.CACHE", tmp_path)
+    monkeypatch.setattr(netdevsim.shutil, "which", lambda command: command if command == "make" else None)
+    kernel = netdevsim.Kernel("6.1.0-50-amd64")
+    with pytest.raises(netdevsim.GuestError, match=r"^no netdevsim: gcc, binutils missing$"):
+        netdevsim.build(kernel)
+    folder = tmp_path / kernel.version / "lib/modules" / kernel.version / "updates"
+    folder.mkdir(parents=True)
+    (folder / "netdevsim.ko").touch()
+    netdevsim.build(kernel)
 
 
 def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -144,6 +144,11 @@ def resolve(names: Iterable[str]) -> dict[str, str]:
     return {name: pinned[name] for name in names}
 
 
+def fetch(folder: Path, *packages: str) -> None:
+    """Unpack packages of Debian's archive to a folder, without what they depend on."""
+    run([ROOT / "tools/debian", "alone", "amd64", folder, *packages], env={**os.environ, "SUITES": SUITES})
+
+
 # ---- a kernel ----
 
 
@@ -169,9 +174,9 @@ class Kernel:
             if not (self.folder / "ready").exists():
                 shutil.rmtree(self.folder, ignore_errors=True)
                 say(f"fetching Linux {self.version}")
-                self._fetch("image")
+                fetch(self.folder, f"linux-image-{self.version}")
                 if not self._image.exists():  # from 7.3 on the package only names these
-                    self._fetch("base", "binary", "modules")
+                    fetch(self.folder, *(f"linux-{part}-{self.version}" for part in ("base", "binary", "modules")))
                 run(["depmod", "-b", self.modules, self.version])
                 self._unpack_kernel()
                 (self.folder / "ready").touch()
@@ -183,11 +188,6 @@ class Kernel:
     def _image(self) -> Path:
         old = self.folder / f"boot/vmlinuz-{self.version}"
         return old if old.exists() else self.folder / f"usr/lib/modules/{self.version}/vmlinuz"
-
-    def _fetch(self, *parts: str) -> None:
-        packages = [f"linux-{part}-{self.version}" for part in parts]
-        env = {**os.environ, "SUITES": SUITES}
-        run([ROOT / "tools/debian", "alone", "amd64", self.folder, *packages], env=env)
 
     def _unpack_kernel(self) -> None:
         """Make an ELF image of the compressed one, where that is possible: it boots 3 s sooner."""

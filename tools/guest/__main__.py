@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from guest import NO_RESULT, GuestError, kernels, say
+from guest import NO_RESULT, GuestError, kernels, netdevsim, say
 
 
 def main() -> int:
@@ -19,6 +19,7 @@ def main() -> int:
     parser.add_argument("--memory", default="2G")
     parser.add_argument("--limit", type=float, default=300, metavar="SECONDS", help="(%(default)s)")
     parser.add_argument("--card", action="store_true", help="with a network card that has virtual functions: igb")
+    parser.add_argument("--netdevsim", action="store_true", help="with the module netdevsim, built once for the kernel")
     parser.add_argument("--console", action="store_true", help="show what the kernel says, too")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
@@ -27,6 +28,8 @@ def main() -> int:
         parser.error("no command")
     try:
         (kernel,) = kernels([arguments.kernel]).values()
+        if arguments.netdevsim:
+            netdevsim.build(kernel)
         return kernel.execute(
             command,
             limit=arguments.limit,

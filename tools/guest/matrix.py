@@ -23,7 +23,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from guest import ALL, ROOT, TIMED_OUT, GuestError, Kernel, has_card, kernels, say
+from guest import ALL, ROOT, TIMED_OUT, GuestError, Kernel, has_card, kernels, netdevsim, say
 
 LOGS = ROOT / "build/vm"
 GROWTH = ("memory_that_must_not_be_moved", "memory_that_cannot_grow_where_it_is", "no_free_addresses")
@@ -77,6 +77,10 @@ class Run:
 
     def go(self, arguments: list[str], limit: float) -> None:
         command = [sys.executable, "-m", "pytest", "-o", "console_output_style=classic", *arguments]
+        try:
+            netdevsim.build(self.kernel)
+        except GuestError as error:  # tests that need it are skipped
+            say(str(error))
         begin = time.monotonic()
         with Lines(self.name, self.log) as out:
             self.status = self.kernel.execute(command, limit=limit, modules=MODULES, card=has_card(), out=out)  # type: ignore[arg-type]
