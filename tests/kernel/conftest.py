@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import netns as netns_
+from kernel.queues import REWRITING
 from kernel.sockets import or_skip
 from kernel.tools import HangError, Peer, Worker, eventually
 from netlink import Conn, Family, OpError, dial, sock_diag
@@ -23,6 +24,11 @@ from pace import SLOWNESS
 HERE = Path(__file__).parent
 # Seconds for one test.
 PATIENCE = round(40 * SLOWNESS)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if netns_.in_user_namespace() or os.environ.get("NETLINK_TEST_USERNS") == "1":
+        config.addinivalue_line("filterwarnings", f"ignore:{REWRITING}:netlink.NetlinkWarning")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

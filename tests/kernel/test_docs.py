@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import netns
+from kernel.queues import require_rewriting
 from kernel.test_crypto import require_changes
 from kernel.test_drop_monitor import require_monitor
 from kernel.test_ipvs import require_ipvs
@@ -114,13 +115,8 @@ def logged_and_tracked() -> None:
     run_shell(f"nft 'table inet demo {{ chain in {{ type filter hook input priority 0; {rules}; }}; }}'")
 
 
-def queues() -> None:
-    """What iptables needs to queue packets."""
-    netns.require_queues()
-
-
 def queued() -> None:
-    queues()
+    netns.require_queues()
     run_shell("iptables -A INPUT -p udp --dport 9999 -j NFQUEUE --queue-num 1")
 
 
@@ -278,7 +274,7 @@ GIVEN: dict[str, Callable[[], None]] = {
     "namespaces.md": netns.names_folder,
     "nbd.md": lambda: netns.setns(require_nbd()),
     "nflog.md": netns.require_conntrack,
-    "nfqueue.md": queues,
+    "nfqueue.md": require_rewriting,
     "ipsec.md": gateways,
     "ipvs.md": require_ipvs,
     "l2tp.md": require_l2tp,

@@ -22,6 +22,7 @@ import pytest
 
 import netns
 from kernel import rulesets, sockets
+from kernel.queues import require_rewriting
 from kernel.test_audit import logged
 from kernel.test_nflog import chain
 from kernel.tools import eventually
@@ -469,6 +470,7 @@ def test_ips_ends_where_one_queue_has_another_owner(start: Callable[..., Program
 
 
 def test_rewriter(start: Callable[..., Program]) -> None:
+    require_rewriting()
     queue_input("udp", "--queue-num", "0")
     queue_input("tcp", "--queue-num", "0")
     program = start("rewriter", "0", "secret", "public")
@@ -494,6 +496,7 @@ def test_rewriter(start: Callable[..., Program]) -> None:
 
 
 def test_rewriter_with_another_length(start: Callable[..., Program]) -> None:
+    require_rewriting()
     queue_input("udp", "--queue-num", "0")
     queue_input("tcp", "--queue-num", "0")
     program = start("rewriter", "0", "secret", "no")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import netns
+from kernel.queues import REWRITING, require_rewriting
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SHIM = EXAMPLES / "netfilterqueue.py"
@@ -262,6 +263,8 @@ def indented_less(text: str) -> str:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_program(name: str, which: str, tmp_path: Path) -> None:
     netns.require_queues()
+    if "set_payload" in PROGRAMS[name][0]:
+        require_rewriting()
     rule = ["-A", "INPUT", "-p", "udp", "--dport", "9", "-j", "NFQUEUE", "--queue-num", "1"]
     subprocess.run(["iptables", *rule], check=True)
     environment = dict(os.environ)
@@ -272,7 +275,7 @@ def test_program(name: str, which: str, tmp_path: Path) -> None:
     code, wanted = map(indented_less, PROGRAMS[name])
     program = tmp_path / "program.py"
     program.write_text(COMMON + code)
-    options = ["-X", "dev", "-W", "error"] if which == SHIM.name else []
+    options = ["-X", "dev", "-W", "error", "-W", f"ignore:{REWRITING}:UserWarning"] if which == SHIM.name else []
     run = subprocess.run([sys.executable, *options, str(program)], capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr
     assert run.stdout == wanted

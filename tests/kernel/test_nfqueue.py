@@ -14,13 +14,29 @@ import select
 import socket
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 import netns
-from kernel.queues import LOCAL_IN, LOCAL_OUT, NUMBER, PORT, Pair, count, data, id_of, refusal, rule, to_queue
+from kernel.queues import (
+    LOCAL_IN,
+    LOCAL_OUT,
+    NUMBER,
+    PORT,
+    REWRITING,
+    Pair,
+    count,
+    data,
+    id_of,
+    refusal,
+    require_rewriting,
+    rewrites,
+    rule,
+    to_queue,
+)
 from kernel.tools import (
     NEVER,
     Child,
@@ -33,7 +49,7 @@ from kernel.tools import (
     run,
     unprivileged,
 )
-from netlink import Header, OpError
+from netlink import Header, NetlinkWarning, OpError
 from netlink.netfilter import nfqueue
 from netlink.netfilter.conntrack import Expect, Flow
 from netlink.netfilter.nfnetlink import NfGenMsg
@@ -114,6 +130,7 @@ def test_ipv6(pair: Pair) -> None:
         six.send(b"six")
         packet = next(queue)
         assert (packet.family, packet.hw_protocol, str(packet.src)) == (socket.AF_INET6, 0x86DD, "::1")
+        require_rewriting()
         queue.accept(packet, payload=bytes(packet.payload or b"") + b"ty", checksums=True)
         assert six.got() == [b"sixty"]
 
@@ -560,6 +577,7 @@ def test_an_interrupt_of_a_loop_loses_no_packet(pair: Pair, queue: Queue) -> Non
 
 
 def test_rewritten_payloads_arrive(pair: Pair, queue: Queue) -> None:
+    require_rewriting()
     chance = random.Random(1)
     for size in (1, 2, 5, 100, 1400, 9000, 65_503):
         pair.send(b"short")
@@ -571,6 +589,7 @@ def test_rewritten_payloads_arrive(pair: Pair, queue: Queue) -> None:
 
 
 def test_wrong_checksums_die_at_the_receiver(pair: Pair, queue: Queue) -> None:
+    require_rewriting()
     for fixed in (False, True):
         pair.send(b"hello")
         packet = next(queue)
@@ -588,9 +607,37 @@ def test_the_payload_of_a_truncated_packet_is_refused(pair: Pair, queue: Queue) 
     with pytest.raises(ValueError, match="truncated"):
         queue.accept(packet, payload=packet.payload)
     assert packet.payload is not None
+    require_rewriting()
     whole = bytes(packet.payload) + b"y" * 88
     queue.accept(id_of(packet), payload=whole, checksums=True)
     assert pair.got() == [b"x" * 12 + b"y" * 88]
+
+
+def test_a_rewriter_in_a_user_namespace_is_warned_once(pair: Pair, queue: Queue) -> None:
+    """Newer kernels drop such packets there, and acknowledge."""
+    if not netns.in_user_namespace():
+        pytest.skip("this is the machine's first user namespace; NETLINK_TEST_USERNS=1 runs this in another")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            pair.send(b"old")
+            packet = next(queue)
+            queue.accept(packet, payload=bytes(packet.payload or b"")[:-3] + b"new", checksums=True, acknowledge=True)
+    assert [str(one.message).startswith(REWRITING) for one in caught] == [True]
+    assert (caught[0].category, caught[0].filename) == (NetlinkWarning, __file__)
+    assert pair.got() == [b"new"] * 2 * rewrites()
+
+
+def test_nobody_is_warned_in_the_first_user_namespace(pair: Pair, queue: Queue) -> None:
+    if netns.in_user_namespace():
+        pytest.skip("this is not the machine's first user namespace")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pair.send(b"old")
+        packet = next(queue)
+        queue.accept(packet, payload=bytes(packet.payload or b"")[:-3] + b"new", checksums=True)
+    assert not caught
+    assert pair.got() == [b"new"]
 
 
 # Losses

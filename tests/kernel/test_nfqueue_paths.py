@@ -18,7 +18,7 @@ import pytest
 import netns
 import tshark
 from kernel.hosts import Host, bridge, introduce
-from kernel.queues import FORWARD, NUMBER, PORT, Pair, count, data, rule, to_queue
+from kernel.queues import FORWARD, NUMBER, PORT, Pair, count, data, require_rewriting, rule, to_queue
 from kernel.tools import NEVER, Child, Worker, eventually, run
 from netlink.netfilter import nfqueue
 
@@ -88,6 +88,7 @@ def test_forwarded_packets(routed: tuple[Host, Host]) -> None:
             assert packet.timestamp
         queue.accept(packets[0])
         queue.drop(packets[1])
+        require_rewriting()
         queue.accept(packets[2], payload=bytes(packets[2].payload or b"") + b" longer", checksums=True)
         assert received(sink, 2) == [b"kept", b"made longer"]
         assert (queue.lost, queue.pending, queue.refused) == (0, 0, {})
@@ -133,6 +134,7 @@ def test_a_forwarded_tcp_connection(routed: tuple[Host, Host], gso: bool) -> Non
 
 
 def test_checksums_of_rewritten_packets_as_tshark_sees_them(routed: tuple[Host, Host], tmp_path: Path) -> None:
+    require_rewriting()
     left, right = routed
     to_queue(chain="FORWARD")
     chance = random.Random(6)
@@ -189,6 +191,7 @@ def test_a_bridge_with_iptables(bridged: tuple[Host, Host]) -> None:
         assert (packet.hook, packet.family, packet.hwaddr) == (FORWARD, socket.AF_INET, left.mac)
         assert (packet.indev, packet.outdev) == (index("br0"), index("br0"))
         assert (packet.physindev, packet.physoutdev) == (index("port1"), index("port2"))
+        require_rewriting()
         queue.accept(packet, payload=bytes(packet.payload or b"") + b"!", checksums=True)
         assert received(sink, 1) == [b"bridged!"]
 

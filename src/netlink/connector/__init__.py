@@ -19,6 +19,7 @@ from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Any, Never, TypeVar, overload
 
 from netlink import Header, Message
+from netlink._io.namespaces import another_than_first
 from netlink.config import Config
 from netlink.consts import Family, HeaderType
 from netlink.errors import OpError, Overrun
@@ -245,8 +246,8 @@ def listen(
     declaration: of the bytes from struct cn_msg on, an `AttributeSet` with a header that begins as `CnMsg`.
     read_buffer, on_overrun, netns: as of `processes`.
 
-    PermissionError, which is an OpError, without CAP_NET_ADMIN over the network namespace. Of processes with that
-    capability messages are read, too. ValueError for a number that is no group.
+    PermissionError, which is an OpError, without CAP_NET_ADMIN over the network namespace; newer kernels want it in the
+    machine's first user namespace. Of processes with that capability messages are read, too. ValueError for a number that is no group.
     """
     begin = CnMsg(idx=idx, val=val).encode()[: _ID_SIZE if val is not None else _ID_SIZE // 2]
     if not idx:
@@ -314,7 +315,8 @@ def _opened(form: Any, group: int, read_buffer: Any, on_overrun: Any, netns: Any
             matches=() if events is None or events == ProcEvents.ALL else (_match(events),),
         )
     except OpError as refused:
-        if refused.errno == errno.EPERM and not refused.hint:
+        # Some kernels want the capability where the network namespace belongs, newer ones in the first user namespace.
+        if refused.errno == errno.EPERM and refused.op == "join-group":
             refused.hint = _NEEDS_HERE if events is None else _NEEDS
         raise
     if events is None:
@@ -414,21 +416,18 @@ class _Source(SocketSource[ProcEvent]):
 
 
 _NEEDS = "it needs CAP_NET_ADMIN in the machine's first user namespace"
-_NEEDS_HERE = "it needs CAP_NET_ADMIN in the user namespace that owns the network namespace"
-# Inode numbers of the machine's first namespaces: include/linux/proc_ns.h of the kernel.
-_FIRST = {"user": 0xEFFFFFFD, "pid": 0xEFFFFFFC}
+_NEEDS_HERE = (
+    "it needs CAP_NET_ADMIN in the user namespace that owns the network namespace, "
+    "and with some kernels in the machine's first user namespace"
+)
 
 
 def _silence() -> OpError:
     """Why the kernel does not answer."""
-    for name, number in _FIRST.items():
-        try:
-            here = os.stat(f"/proc/self/ns/{name}").st_ino
-        except OSError:
-            continue  # without /proc nobody can tell
-        if here != number:
-            hint = f"the kernel reports processes to the machine's first {name} namespace alone"
-            return OpError("listen", errno.EPERM, hint=hint)
+    kind = another_than_first()
+    if kind is not None:
+        hint = f"the kernel reports processes to the machine's first {kind} namespace alone"
+        return OpError("listen", errno.EPERM, hint=hint)
     if os.geteuid():
         return OpError("listen", errno.EPERM, hint=_NEEDS)
     return OpError("listen", errno.EOPNOTSUPP, hint="the kernel does not report processes: it needs CONFIG_PROC_EVENTS")

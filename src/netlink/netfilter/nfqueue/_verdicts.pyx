@@ -342,6 +342,10 @@ cdef class Verdicts(BatchOutlet):
         """Raise unless the kernel sets priorities. Overridden."""
         raise NotImplementedError
 
+    def _may_rewrite(self):
+        """Warn, once, if the kernel may drop packets with another payload. Overridden."""
+        raise NotImplementedError
+
     cdef bytes additions(self, packets, mark, priority, payload, ct, expect, vlan, l2hdr, bint checksums):
         """The attributes of each verdict behind its header."""
         cdef Py_buffer buffer
@@ -369,6 +373,7 @@ cdef class Verdicts(BatchOutlet):
                     fix_in_place(<uint8_t *>PyBytes_AS_STRING(whole) + sizeof(nlattr), buffer.len)
             finally:
                 PyBuffer_Release(&buffer)
+            self._may_rewrite()
             out += whole
         elif checksums:
             raise ValueError("checksums=True needs a payload")
@@ -543,7 +548,8 @@ cdef class Verdicts(BatchOutlet):
             older than that, 5.18.
         payload: the bytes of one packet from its network header on, in the place of what it has: with right checksums,
             or checksums=True. A packet that becomes longer than 65,535 bytes, or shorter than its IP header, is
-            dropped by the kernel, which does not say so.
+            dropped by the kernel, which does not say so. NetlinkWarning, once, if another user namespace than the
+            machine's first one owns the network namespace: newer kernels drop all such packets there.
         checksums: set lengths and checksums of the payload, as `fix_checksums`.
         ct: a `conntrack.Flow` whose timeout, status, mark (with mark_mask) and labels (with labels_mask) become those
             of the packet's flow; an empty helper, "", takes its helper away. Kernels do not report errors in it. A flow

@@ -7,6 +7,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Never
 
+from netlink._io.namespaces import another_owner
+from netlink._io.warn import warn
 from netlink.config import Config as NetlinkConfig
 from netlink.consts import ConnOption
 from netlink.errors import OpError
@@ -173,6 +175,17 @@ class Queue(Stream[Packet, Never], Verdicts[Packet, Never]):
 
     def _need_priority(self) -> None:
         self._need("priority", sets_priority, "kernels before 5.18 ignore priority=")
+
+    def _may_rewrite(self) -> None:
+        if "payload" in self._able:
+            return
+        if another_owner(self._file.namespace.fd):
+            warn(
+                f"the network namespace of queue {self._number} belongs to another user namespace than the machine's "
+                "first one: newer kernels drop packets with a payload from user space there, without an error. "
+                "See that they arrive, or run the queue in a network namespace of the machine's root"
+            )
+        self._able.add("payload")
 
     def _need(self, ability: str, probe: Callable[[NetlinkConfig, int], bool], missing: str) -> None:
         """Raise unless the kernel has an ability. It is probed once."""
