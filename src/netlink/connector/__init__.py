@@ -247,7 +247,8 @@ def listen(
     read_buffer, on_overrun, netns: as of `processes`.
 
     PermissionError, which is an OpError, without CAP_NET_ADMIN over the network namespace; newer kernels want it in the
-    machine's first user namespace. Of processes with that capability messages are read, too. ValueError for a number that is no group.
+    machine's first user namespace. Of processes with that capability messages are read, too. ValueError for a number
+    that is no group.
     """
     begin = CnMsg(idx=idx, val=val).encode()[: _ID_SIZE if val is not None else _ID_SIZE // 2]
     if not idx:
