@@ -31,7 +31,14 @@ BESIDE = {
 # What families must not use: they declare, and the engine encodes.
 ENCODING = {"struct", "AttributeEncoder", "AttributeDecoder", "Attribute", "marshal_attributes", "unmarshal_attributes"}
 # A mirror is a stream's consumer that threads share, with the locks that streams have: no table of a protocol.
-PRIVATE = {("netfilter.conntrack.mirror", "netlink._io.outlet"), ("route.mirror", "netlink._io.outlet")}
+# What the kernel refuses, or drops without a word, outside of the machine's first namespaces is told where it happens.
+PRIVATE = {
+    ("netfilter.conntrack.mirror", "netlink._io.outlet"),
+    ("route.mirror", "netlink._io.outlet"),
+    ("connector", "netlink._io.namespaces"),
+    ("netfilter.nfqueue.queue", "netlink._io.namespaces"),
+    ("netfilter.nfqueue.queue", "netlink._io.warn"),
+}
 # Files and no family.
 FILES = {"netfilter.pcapng"}
 # A number with the name of a macro behind it.
