@@ -97,7 +97,7 @@ __all__ = ["Conn", "dial", "dial_async"]
 # Handles
 
 
-def _any(handle: str) -> dict[str, Any]:
+def _either(handle: str) -> dict[str, Any]:
     """The fields of a request for a device or a port."""
     parts = handle.split("/") if isinstance(handle, str) else []  # pyright: ignore[reportUnnecessaryIsInstance]
     if len(parts) in {2, 3} and all(parts):
@@ -111,7 +111,7 @@ def _any(handle: str) -> dict[str, Any]:
 
 def _device(handle: str) -> dict[str, Any]:
     """The fields of a request for a device."""
-    key = _any(handle)
+    key = _either(handle)
     if "port_index" in key:
         raise ValueError(f"it needs the handle of a device, 'bus/device', not that of its port {handle!r}")
     return key
@@ -119,7 +119,7 @@ def _device(handle: str) -> dict[str, Any]:
 
 def _port(handle: str) -> dict[str, Any]:
     """The fields of a request for a port."""
-    key = _any(handle)
+    key = _either(handle)
     if "port_index" not in key:
         raise ValueError(f"it needs the handle of a port, 'bus/device/port', not {handle!r}")
     return key
@@ -172,7 +172,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
 
     hints = {  # noqa: RUF012
         errno.EPERM: "it needs CAP_NET_ADMIN in the user namespace of the device's network namespace",
-        errno.ENODEV: "there is no such device or port in the network namespace: devices() and ports() have all",
+        errno.ENODEV: "the network namespace has no such device or port: see devices() and ports(). Or that has no such part",
         errno.EOPNOTSUPP: "the driver or the kernel does not have this",
         errno.EBUSY: "the device is busy: another program changes it, or its reload failed",
     }
@@ -345,7 +345,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
         physical function, of the subfunction (None: the driver chooses), of the PCI controller. None is returned by
         kernels before Linux 6.3 alone, if they answer with an event.
         """
-        return self.port_new(**_any(handle), flavour=flavour, pf=pf, sf=sf, controller=controller)
+        return self.port_new(**_either(handle), flavour=flavour, pf=pf, sf=sf, controller=controller)
 
     @verb
     def delete_port(self: Conn[Deferred], port: str) -> Call[None]:
@@ -449,7 +449,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
     @verb
     def get_reporter(self: Conn[Deferred], handle: str, name: str) -> Call[Reporter]:
         """A health reporter of a device or a port, by its name such as "fw_fatal"."""
-        return self.health_reporter_get(**_any(handle), name=name)
+        return self.health_reporter_get(**_either(handle), name=name)
 
     @verb
     def set_reporter(
@@ -464,7 +464,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
     ) -> Call[None]:
         """Change a health reporter: fields of `Reporter`. What is None stays as it is."""
         return self.health_reporter_set(
-            **_any(handle),
+            **_either(handle),
             name=name,
             grace_period=grace_period,
             burst_period=burst_period,
@@ -475,29 +475,29 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
     @verb
     def recover(self: Conn[Deferred], handle: str, name: str) -> Call[None]:
         """Let a health reporter recover what it watches."""
-        return self.health_reporter_recover(**_any(handle), name=name)
+        return self.health_reporter_recover(**_either(handle), name=name)
 
     @verb
     def diagnose(self: Conn[Deferred], handle: str, name: str) -> Steps[Report | None]:
         """What a health reporter says of the present state, in the driver's own terms. None if that is nothing."""
-        messages: Batch[Fmsg] = yield self.health_reporter_diagnose(**_any(handle), name=name)
+        messages: Batch[Fmsg] = yield self.health_reporter_diagnose(**_either(handle), name=name)
         return _report(messages)
 
     @verb
     def get_dump(self: Conn[Deferred], handle: str, name: str) -> Steps[Report | None]:
         """What a health reporter kept of its last error; if that is nothing, of now. It stays until `clear_dump`."""
-        messages: Batch[Fmsg] = yield self.health_reporter_dump_get(**_any(handle), name=name)
+        messages: Batch[Fmsg] = yield self.health_reporter_dump_get(**_either(handle), name=name)
         return _report(messages)
 
     @verb
     def clear_dump(self: Conn[Deferred], handle: str, name: str) -> Call[None]:
         """Remove what a health reporter kept, so that the next error is kept."""
-        return self.health_reporter_dump_clear(**_any(handle), name=name)
+        return self.health_reporter_dump_clear(**_either(handle), name=name)
 
     @verb
     def test_reporter(self: Conn[Deferred], handle: str, name: str) -> Call[None]:
         """Let a health reporter find an error that is none."""
-        return self.health_reporter_test(**_any(handle), name=name)
+        return self.health_reporter_test(**_either(handle), name=name)
 
     # Regions
 
@@ -522,12 +522,12 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
     @verb
     def get_region(self: Conn[Deferred], handle: str, name: str) -> Call[Region]:
         """A region of a device or a port, by its name such as "cr-space"."""
-        return self.region_get(**_any(handle), name=name)
+        return self.region_get(**_either(handle), name=name)
 
     @verb
     def add_snapshot(self: Conn[Deferred], handle: str, name: str, snapshot: int | None = None) -> Steps[int]:
         """Take a snapshot of a region, and return its number. snapshot: that number; None: the kernel chooses it."""
-        made: Region | None = yield self.region_new(**_any(handle), name=name, snapshot=snapshot)
+        made: Region | None = yield self.region_new(**_either(handle), name=name, snapshot=snapshot)
         number = snapshot if made is None else made.snapshot
         if number is None:
             raise OpError("receive", errno.EPROTO, hint="the kernel does not say the number of the snapshot")
@@ -536,7 +536,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
     @verb
     def delete_snapshot(self: Conn[Deferred], handle: str, name: str, snapshot: int) -> Call[None]:
         """Remove a snapshot of a region."""
-        return self.region_del(**_any(handle), name=name, snapshot=snapshot)
+        return self.region_del(**_either(handle), name=name, snapshot=snapshot)
 
     @verb
     def read_region(
@@ -553,7 +553,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
         snapshot: its number; None for the region itself, which Linux 6.3 has if the driver does. address: where to
         begin. length: bytes; None for all up to the end.
         """
-        key: dict[str, Any] = _any(handle) | {"name": name}
+        key: dict[str, Any] = _either(handle) | {"name": name}
         if length is None and address:
             region: Region = yield self.region_get(**key)
             length = max((region.size or 0) - address, 0)

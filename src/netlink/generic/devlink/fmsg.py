@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from netlink.errors import DecodeError
 from netlink.generic.devlink.enums import VarType
 from netlink.generic.devlink.values import Value, decoded
 from netlink.schema import AttributeSet, Bytes, Flag, Member, Str, binary, flag, string, u8
@@ -34,7 +33,10 @@ class FmsgItem(AttributeSet):
 
 
 class _Part:
-    """What has begun and not ended: what is in it so far, with the names that it has there."""
+    """What has begun and not ended: what is in it so far, with the names that it has there.
+
+    kind: "obj", "pair" or "array"; "all" for what is around them.
+    """
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
@@ -51,8 +53,17 @@ class _Part:
         if part.kind == "pair":  # its name becomes one of this part
             self.names += [part.name] * len(part.values)
             self.values += part.values
+        elif self.kind == "all" and part.kind == "obj":
+            self.names += part.names
+            self.values += part.values
         else:
             self.add(part.whole())
+
+    def said(self) -> Report | None:
+        """All that was said. None if that is nothing."""
+        if any(self.names):
+            return self.whole()
+        return self.values[0] if len(self.values) == 1 else self.values or None
 
     def whole(self) -> Report:
         if self.kind == "array":
@@ -76,28 +87,25 @@ class _Part:
 def joined(items: Iterable[FmsgItem]) -> Report | None:
     """What the items of all messages say. None if there are none.
 
-    The values of a name that an object has several times are a list. DecodeError for what ends without a begin, or
-    does not end.
+    The values of a name that an object has several times are a list. Some drivers end more than they began, netdevsim
+    for one, or less: nothing is lost by that, and what follows is in the outermost object.
     """
-    root = _Part("array")
-    parts = [root]
+    parts = [_Part("all")]
     type_: int | None = None
     for item in items:
         if item.obj or item.pair or item.array:
             parts.append(_Part("obj" if item.obj else "pair" if item.pair else "array"))
         elif item.end:
-            if len(parts) == 1:
-                raise DecodeError("a health reporter's message has an end without a begin")
-            part = parts.pop()
-            parts[-1].take(part)
+            if len(parts) > 1:
+                part = parts.pop()
+                parts[-1].take(part)
         elif item.name is not None:
             parts[-1].name = item.name
         elif item.type is not None:
             type_ = item.type
         elif item.data is not None:
             parts[-1].add(decoded(type_, item.data))
-    if len(parts) > 1:
-        raise DecodeError(f"a health reporter's message ends within {len(parts) - 1} parts that go on")
-    if not root.values:
-        return None
-    return root.values[0] if len(root.values) == 1 else root.values
+    while len(parts) > 1:
+        part = parts.pop()
+        parts[-1].take(part)
+    return parts[0].said()

@@ -626,8 +626,9 @@ class TcBind(OfPort):
 class Resource(AttributeSet):
     """A resource of a device, such as the entries of a table, and those that it is divided into.
 
-    size: how many units, now; size_new: after the next reload. size_valid: 1 if the sizes of its parts fit in size_new.
-    size_min, size_max: what size can be; size_gran: of which it is a multiple. occ: units in use. resources: its parts.
+    size: how many units, now; 2 ** 64 - 1 for no limit. size_new: after the next reload. size_valid: 1 if the sizes of
+    its parts fit in size_new. size_min, size_max: what size can be; size_gran: of which it is a multiple. occ: units in
+    use. resources: its parts.
     """
 
     name: Str = string(65)  # DEVLINK_ATTR_RESOURCE_NAME
