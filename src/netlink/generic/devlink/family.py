@@ -172,7 +172,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
 
     hints = {  # noqa: RUF012
         errno.EPERM: "it needs CAP_NET_ADMIN in the user namespace of the device's network namespace",
-        errno.ENODEV: "the network namespace has no such device or port: see devices() and ports(). Or that has no such part",
+        errno.ENODEV: "the network namespace has no such device or port, or that has no such part: see ports()",
         errno.EOPNOTSUPP: "the driver or the kernel does not have this",
         errno.EBUSY: "the device is busy: another program changes it, or its reload failed",
     }
