@@ -40,6 +40,7 @@ from netlink.generic.devlink import (
     TrapType,
     VarType,
 )
+from netlink.route import Link
 
 BUS = Path("/sys/bus/netdevsim")
 CARD = "netdevsim/netdevsim7"
@@ -130,7 +131,7 @@ def test_ports(cards: devlink.Conn[Conn]) -> None:
             assert port.netdev_name == said[port.handle]["netdev"]
             assert port.number == said[port.handle]["port"]
             assert (port.type, port.flavour) == (PortType.ETH, PortFlavour.PHYSICAL)
-            assert rt.get_link(index=port.netdev_ifindex).ifname == port.netdev_name
+            assert rt.get(Link(index=port.netdev_ifindex)).name == port.netdev_name
             assert cards.find_port(str(port.netdev_name)) == port
     with pytest.raises(OpError, match="no port of a device is the link 'nothing'") as info:
         cards.find_port("nothing")
@@ -177,11 +178,14 @@ def test_what_is_not_there(cards: devlink.Conn[Conn]) -> None:
 
 
 def test_reading_needs_no_privilege_and_changing_does(card: str) -> None:
-    with unprivileged(), devlink.dial() as cards:
-        assert cards.get(CARD).handle == CARD
-        assert len(cards.ports()) == 2
-        with pytest.raises(PermissionError, match="CAP_NET_ADMIN"):
-            cards.reload(CARD)
+    def ask() -> None:
+        with devlink.dial() as cards:
+            assert cards.get(CARD).handle == CARD
+            assert len(cards.ports()) == 2
+            with pytest.raises(PermissionError, match="CAP_NET_ADMIN"):
+                cards.reload(CARD)
+
+    unprivileged(ask)
 
 
 def test_parameters(cards: devlink.Conn[Conn]) -> None:
@@ -202,12 +206,10 @@ def test_parameters(cards: devlink.Conn[Conn]) -> None:
         cards.set_param(CARD, "test1", 1, ParamMode.DRIVERINIT)
     with pytest.raises(ValueError, match="from 0 to 4294967295"):
         cards.set_param(CARD, "max_macs", 1 << 32, ParamMode.DRIVERINIT)
-    for ask in (
-        lambda: cards.get_param(CARD, "nothing"),
-        lambda: cards.set_param(CARD, "max_macs", 17, ParamMode.PERMANENT),
-    ):
-        with pytest.raises(OSError, match="no such parameter, or it does not have the mode"):
-            ask()
+    with pytest.raises(OSError, match="there is no such parameter"):
+        cards.get_param(CARD, "nothing")
+    with pytest.raises(OSError, match="the parameter does not have the mode"):
+        cards.set_param(CARD, "max_macs", 17, ParamMode.PERMANENT)
 
 
 def test_a_reload(cards: devlink.Conn[Conn]) -> None:
@@ -291,10 +293,13 @@ def test_what_a_reporter_says(cards: devlink.Conn[Conn]) -> None:
     assert theirs.items() <= (said | {"test_binary": theirs["test_binary"]}).items()
     assert cards.diagnose(CARD, "empty") in (None, {})
     # What takes several messages.
-    debug("health/binary_len").write_text(str(64 << 10))
+    debug("health/binary_len").write_text("3000")
     said = cards.diagnose(CARD, "dummy")
-    assert len(said["test_binary"]) == 64 << 10
+    assert len(said["test_binary"]) == 3000
     assert said["test_u32_array"] == [*range(10)]
+    debug("health/binary_len").write_text(str(64 << 10))
+    dump: Any = cards.get_dump(CARD, "dummy")
+    assert len(dump["test_binary"]) == 64 << 10
 
 
 def shown_report(name: str) -> Any:
@@ -321,8 +326,7 @@ def test_regions(cards: devlink.Conn[Conn]) -> None:
     assert cards.read_region(CARD, "dummy", 77, address=100, length=1000) == data[100:1100]
     assert cards.read_region(CARD, "dummy", 77, address=32000) == data[32000:]
     lines = shown("region", "read", f"{CARD}/dummy", "snapshot", "77", "address", "256", "length", "64")
-    told = [byte for part in lines[f"{CARD}/dummy"] for bytes_ in part.values() for byte in bytes_]
-    assert bytes(told) == data[256:320]
+    assert (lines["address"], bytes(lines["data"])) == (256, data[256:320])
     with pytest.raises(OSError, match="netlink receive"):
         cards.read_region(CARD, "dummy")
     cards.delete_snapshot(CARD, "dummy", 77)
@@ -345,7 +349,7 @@ def test_traps(cards: devlink.Conn[Conn]) -> None:
     assert cards.get_trap(CARD, "blackhole_route").action == TrapAction.TRAP
     with route.dial() as rt:
         port = cards.get_port(f"{CARD}/0")
-        rt.set_link(rt.get_link(index=port.netdev_ifindex), up=True)
+        rt.up(int(port.netdev_ifindex or 0))
     # The card simulates packets while it is up.
     eventually(lambda: cards.get_trap(CARD, "blackhole_route").rx_packets or 0, "packets are trapped", 20)
     assert cards.get_trap(CARD, "blackhole_route").rx_bytes
@@ -396,7 +400,7 @@ def test_rates(cards: devlink.Conn[Conn]) -> None:
     rate = cards.get_rate(leaf)
     assert (rate.tx_share, rate.tx_max, rate.parent) == (1_000_000, 5_000_000, "group1")
     said = shown("port", "function", "rate", "show", leaf)[leaf]
-    assert (said["tx_share"], said["tx_max"], said["parent"]) == (8_000_000, 40_000_000, "group1")
+    assert (said["tx_share"], said["tx_max"], said["parent"]) == (1_000_000, 5_000_000, "group1")
     with pytest.raises(OSError, match="give them another parent first"):
         cards.delete_rate(CARD, "group1")
     cards.set_rate(leaf, parent="")

@@ -164,7 +164,10 @@ def _report(messages: Iterable[Fmsg]) -> Report | None:
 _OF_ONE = "of all devices, or of one: kernels before Linux 6.5 have those of all in any case"
 _NO_REPORTER = {errno.EINVAL: "there is no such health reporter, or the request has what the driver does not take"}
 _NO_DUMP = {errno.EOPNOTSUPP: "the reporter takes no dumps"}
-_NAMES = {errno.EINVAL: "there is no such parameter, or it does not have the mode or take the value"}
+_PARAM = {
+    errno.EINVAL: "there is no such parameter, or it does not take the value",
+    errno.EOPNOTSUPP: "the parameter does not have the mode, or the driver has no parameters",
+}
 
 
 class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drivers of some network cards bring"):
@@ -375,8 +378,8 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
     # Parameters
 
     params = Dump(Command.PARAM_GET, OfDevice, Param, doc=f"The parameters {_OF_ONE}.")
-    param_get = Do(Command.PARAM_GET, ParamRequest, Param, hints=_NAMES, doc="A parameter: that of `get_param`.")
-    param_set = Do(Command.PARAM_SET, ParamRequest, hints=_NAMES, doc="Change a parameter: that of `set_param`.")
+    param_get = Do(Command.PARAM_GET, ParamRequest, Param, hints=_PARAM, doc="A parameter: that of `get_param`.")
+    param_set = Do(Command.PARAM_SET, ParamRequest, hints=_PARAM, doc="Change a parameter: that of `set_param`.")
 
     @verb
     def get_param(self: Conn[Deferred], device: str, name: str) -> Call[Param]:
