@@ -97,14 +97,15 @@ def shown(*arguments: str) -> Any:
 
 
 def test_a_kernel_without_it_says_what_it_needs(netns: Any) -> None:
-    try:
-        with devlink.dial() as cards:
+    with devlink.dial() as cards:
+        try:
             cards.devices()
-    except FileNotFoundError as error:
-        assert "'devlink'" in str(error)
-        assert "CONFIG_NET_DEVLINK" in str(error)
-    else:
-        pytest.skip("this kernel has devlink")
+        except FileNotFoundError:
+            pass
+        else:
+            pytest.skip("this kernel has devlink")
+        with pytest.raises(FileNotFoundError, match=r"'devlink'.*CONFIG_NET_DEVLINK"):
+            cards.devices()
 
 
 def test_what_a_card_is(cards: devlink.Conn[Conn]) -> None:
@@ -143,11 +144,12 @@ def test_a_dump_of_one_device(cards: devlink.Conn[Conn]) -> None:
     bus, name = CARD.split("/")
     assert len(cards.ports(bus_name=bus, dev_name=name)) == 2
     try:
-        other = cards.ports(bus_name=bus, dev_name="netdevsim70")
+        other = len(cards.ports(bus_name=bus, dev_name="netdevsim70"))
     except OSError as error:
-        assert error.errno == errno.ENODEV
-    else:  # before Linux 6.5
-        assert len(other) == 2
+        if error.errno != errno.ENODEV:
+            raise
+        other = 2
+    assert other == 2  # what kernels before Linux 6.5 have: the ports of all devices
 
 
 def test_what_is_not_there(cards: devlink.Conn[Conn]) -> None:
@@ -332,9 +334,10 @@ def test_regions(cards: devlink.Conn[Conn]) -> None:
     cards.delete_snapshot(CARD, "dummy", 77)
     with pytest.raises(OSError, match="netlink receive"):
         cards.read_region(CARD, "dummy", 77)
+    for _ in range((cards.get_region(CARD, "dummy").max_snapshots or 16) - 1):
+        cards.add_snapshot(CARD, "dummy")
     with pytest.raises(OSError, match="as many snapshots as it can"):
-        for _ in range(64):
-            cards.add_snapshot(CARD, "dummy")
+        cards.add_snapshot(CARD, "dummy")
 
 
 def test_traps(cards: devlink.Conn[Conn]) -> None:

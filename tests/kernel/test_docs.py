@@ -25,6 +25,7 @@ import pytest
 import netns
 from kernel.queues import require_rewriting
 from kernel.test_crypto import require_changes
+from kernel.test_devlink import require_netdevsim
 from kernel.test_drop_monitor import require_monitor
 from kernel.test_ipvs import require_ipvs
 from kernel.test_l2tp import require_l2tp
@@ -259,11 +260,21 @@ def thermometer() -> None:
     netns.setns(netns.first())
 
 
+def simulated_card() -> None:
+    """netdevsim's first card, in this network namespace."""
+    require_netdevsim()
+    bus = Path("/sys/bus/netdevsim")
+    if (bus / "devices/netdevsim1").exists():
+        (bus / "del_device").write_text("1")
+    (bus / "new_device").write_text("1 2")
+
+
 GIVEN: dict[str, Callable[[], None]] = {
     "asyncio.md": logged_and_tracked,
     "audit.md": logged,
     "batches.md": services,
     "conntrack.md": netns.require_conntrack,
+    "devlink.md": simulated_card,
     "drops.md": monitored,
     "from-bindings.md": logged_and_tracked,
     "from-nfqueue.md": queued,

@@ -10,6 +10,7 @@ from netlink import Conn, Overrun, nlmon
 from netlink.aio import AsyncConn
 from netlink.family import Call
 from netlink.generic import (
+    devlink,
     drop_monitor,
     ipvs,
     l2tp,
@@ -265,6 +266,28 @@ async def networks_around_async() -> None:
     async with nl80211.dial_async() as wifi:
         assert_type(await wifi.wiphys(), list[nl80211.Wiphy])
         assert_type(await wifi.scan(nl80211.ScanRequest(ifindex=1)), Batch[nl80211.Bss])
+
+
+def network_cards() -> None:
+    with devlink.dial() as cards:
+        assert_type(cards.ports(), Batch[devlink.Port])
+        assert_type(cards.info("pci/0000:01:00.0"), devlink.Info)
+        assert_type(cards.find_port("eth0"), devlink.Port)
+        assert_type(cards.set_param("pci/0000:01:00.0", "enable_roce", False, devlink.ParamMode.DRIVERINIT), None)
+        assert_type(cards.get_param("pci/0000:01:00.0", "enable_roce").runtime, int | str | bool | bytes | None)
+        assert_type(cards.reload("pci/0000:01:00.0"), devlink.ReloadActions | None)
+        assert_type(cards.add_snapshot("pci/0000:01:00.0", "cr-space"), int)
+        assert_type(cards.read_region("pci/0000:01:00.0", "cr-space", 1), bytes)
+        assert_type(cards.resources("pci/0000:01:00.0"), list[devlink.Resource])
+        assert_type(cards.calls.recover("pci/0000:01:00.0", "fw"), Call[None])
+        cards.set_rate("pci/0000:01:00.0/1", tx_max=1, parent="")
+        cards.set_rate("pci/0000:01:00.0/1", tx_most=1)  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+
+
+async def network_cards_async() -> None:
+    async with devlink.dial_async() as cards:
+        assert_type(await cards.ports(), Batch[devlink.Port])
+        assert_type(await cards.read_region("pci/0000:01:00.0", "cr-space", 1), bytes)
 
 
 def disks() -> None:

@@ -15,6 +15,9 @@ import pytest
 
 from netlink import OpError
 from netlink.generic import drop_monitor, l2tp, mptcp_pm, nbd, quota, tcp_metrics, wireguard
+from netlink.generic.devlink import enums as devlink_enums
+from netlink.generic.devlink import fmsg as devlink_fmsg
+from netlink.generic.devlink import records as devlink_records
 from netlink.generic.ipvs import records as ipvs
 from netlink.generic.mptcp_pm import Address, AddressFlags, Endpoint, Event, EventFlags, EventType, Limits, Subflow
 from netlink.generic.openvswitch import actions as ovs_actions
@@ -61,6 +64,14 @@ HEADERS: list[tuple[ModuleType, list[str], str]] = [
         r"|IP_VS_(SVC_F|STATE|CONN_F_TUNNEL_TYPE|TUNNEL_ENCAP_FLAG)_\w+"
         r"|IP_VS_CONN_F_(MASQ|LOCALNODE|TUNNEL|DROUTE|BYPASS)",
     ),
+    (
+        devlink_enums,
+        ["linux/devlink.h"],
+        r"DEVLINK_(CMD|PORT_TYPE|PORT_FLAVOUR|PORT_FN_\w*STATE|PORT_FN_CAP|PARAM|RELOAD|TRAP_ACTION|TRAP_TYPE)_\w+"
+        r"|DEVLINK_(SB_POOL_TYPE|SB_THRESHOLD_TYPE|ESWITCH|RESOURCE_UNIT|RATE_TYPE|LINECARD|SELFTEST|DPIPE|FLASH)_\w+",
+    ),
+    (devlink_fmsg, ["linux/devlink.h"], r"DEVLINK_ATTR_FMSG_\w+"),
+    (devlink_records, ["linux/devlink.h"], r"DEVLINK_(PORT_FN_|PORT_FUNCTION_|RATE_TC_)?ATTR_\w+"),
     (drop_monitor, ["linux/net_dropmon.h"], r"NET_DM_(CMD|ATTR|ALERT_MODE|ORIGIN)_\w+"),
     (l2tp, ["linux/l2tp.h"], r"L2TP_(CMD|ATTR|PWTYPE|ENCAPTYPE|L2SPECTYPE)_\w+"),
     (
@@ -87,6 +98,12 @@ NOT_DECLARED = re.compile(
     r"|IP_VS_SVC_F_SCHED_\w+|IP_VS_TUNNEL_ENCAP_FLAG_NOCSUM"
     # The kernel neither sends nor reads these.
     r"|OVS_KEY_ATTR_(PACKET_TYPE|ND_EXTENSIONS|TUNNEL_INFO)|OVS_PACKET_ATTR_UNUSED\d|OVS_CS_F_NAT_MASK"
+    r"|DEVLINK_CMD_ESWITCH_MODE_[GS]ET|DEVLINK_(ATTR_)?(LINECARD|SELFTEST)\w*_(MAX|UNSPEC)"
+    # Masks, bits of flags, sizes of steps, and the fields of headers that all drivers know.
+    r"|DEVLINK_\w+_(BIT|VALID_MASK|ALPHA_MAX)|DEVLINK_DPIPE_FIELD_(ETHERNET|IPV4|IPV6)_\w+"
+    # Fields of other modules, and attributes on the way to a field.
+    r"|DEVLINK_ATTR_(FMSG|SELFTEST_ID)_\w+|DEVLINK_PORT_FN_ATTR_CAP_\w+"
+    r"|DEVLINK_ATTR_((REMOTE_|DEV_)?(RELOAD_)?STATS|RELOAD_ACTION_INFO|PARAM_VALUES?(_LIST)?)"
     r"|L2TP_ATTR_(NONE|OFFSET|DATA_SEQ|L2SPEC_LEN|VLAN_ID|MTU|MRU|STATS_NONE)"
 )
 
@@ -95,7 +112,8 @@ def declared_numbers(module: ModuleType) -> Iterator[tuple[str, int]]:
     """The UAPI names beside fields and members of enums, and their numbers."""
     assert module.__file__ is not None
     scope: Any = None
-    for line in Path(module.__file__).read_text(encoding="utf-8").splitlines():
+    text = Path(module.__file__).read_text(encoding="utf-8")
+    for line in re.sub(r"\(\n {8}(.*)\n {4}\)  #", r"(\1)  #", text).splitlines():
         if match := re.match(r"class (\w+)", line):
             scope = getattr(module, match[1])
         if match := re.match(r"    (\w+)(?:: .*)? = .*?  # ((?:[A-Z][A-Z0-9_]+(?:, )?)+)(?:,|$)", line):

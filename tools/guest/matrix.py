@@ -32,7 +32,7 @@ FILES = (
     *("conntrack", "batch_dump", "events", "nflog", "nfqueue", "filter", "conn", "options", "mirror", "execute_all"),
     *("extended_acks", "generic", "sock_diag", "connector", "kobject_uevent", "reload", "tc", "route_stream"),
     *("nfqueue_rules", "wireguard", "ipvs", "l2tp", "audit", "xfrm", "crypto", "ss", "sock_facts", "quota"),
-    *("drop_monitor", "nl80211", "w1", "nbd", "nlmon", "openvswitch"),
+    *("drop_monitor", "nl80211", "w1", "nbd", "nlmon", "openvswitch", "devlink"),
     *(f"nftables{part}" for part in ("", "_build", "_changes", "_sets", "_monitor")),
     *(f"route_{part}" for part in ("family", "monitor", "facts", "oracles", "links", "encap", "cards")),
 )
@@ -43,7 +43,7 @@ TESTS = [
     # Of families that this machine's kernel may not have.
     *(
         f"tests/kernel/test_docs.py::test_page[{name}.md]"
-        for name in ("wireguard", "ipvs", "l2tp", "crypto", "drops", "wifi", "nbd", "nlmon", "openvswitch")
+        for name in ("wireguard", "ipvs", "l2tp", "crypto", "drops", "wifi", "nbd", "nlmon", "openvswitch", "devlink")
     ),
 ]
 # Debian's kernels load these when root asks; not where a test asks from a user namespace, or for a sysctl.

@@ -13,6 +13,7 @@ __all__ = [
     "EswitchEncap",
     "EswitchInline",
     "EswitchMode",
+    "FirmwareLoadPolicy",
     "FlashOverwrite",
     "FunctionCap",
     "FunctionOpstate",
@@ -22,6 +23,7 @@ __all__ = [
     "PoolType",
     "PortFlavour",
     "PortType",
+    "ProbeReset",
     "RateType",
     "ReloadAction",
     "ReloadActions",
@@ -191,6 +193,24 @@ class ParamMode(IntEnum):
     RUNTIME = 0  # DEVLINK_PARAM_CMODE_RUNTIME, at once
     DRIVERINIT = 1  # DEVLINK_PARAM_CMODE_DRIVERINIT, from the next reload on
     PERMANENT = 2  # DEVLINK_PARAM_CMODE_PERMANENT, in the device's memory, from the next reset on
+
+
+class FirmwareLoadPolicy(IntEnum):
+    """Values of the parameter "fw_load_policy": whose firmware runs (DEVLINK_PARAM_FW_LOAD_POLICY_VALUE_*)."""
+
+    DRIVER = 0  # DEVLINK_PARAM_FW_LOAD_POLICY_VALUE_DRIVER, the version that the driver prefers
+    FLASH = 1  # DEVLINK_PARAM_FW_LOAD_POLICY_VALUE_FLASH
+    DISK = 2  # DEVLINK_PARAM_FW_LOAD_POLICY_VALUE_DISK
+    UNKNOWN = 3  # DEVLINK_PARAM_FW_LOAD_POLICY_VALUE_UNKNOWN
+
+
+class ProbeReset(IntEnum):
+    """Values of the parameter "reset_dev_on_drv_probe" (DEVLINK_PARAM_RESET_DEV_ON_DRV_PROBE_VALUE_*)."""
+
+    UNKNOWN = 0  # DEVLINK_PARAM_RESET_DEV_ON_DRV_PROBE_VALUE_UNKNOWN
+    ALWAYS = 1  # DEVLINK_PARAM_RESET_DEV_ON_DRV_PROBE_VALUE_ALWAYS
+    NEVER = 2  # DEVLINK_PARAM_RESET_DEV_ON_DRV_PROBE_VALUE_NEVER
+    DISK = 3  # DEVLINK_PARAM_RESET_DEV_ON_DRV_PROBE_VALUE_DISK, if the firmware is from there
 
 
 class ReporterState(IntEnum):
