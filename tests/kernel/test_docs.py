@@ -261,12 +261,14 @@ def thermometer() -> None:
 
 
 def simulated_card() -> None:
-    """netdevsim's first card, in this network namespace."""
+    """netdevsim's first card, in this network namespace, and a file of firmware."""
     require_netdevsim()
     bus = Path("/sys/bus/netdevsim")
     if (bus / "devices/netdevsim1").exists():
         (bus / "del_device").write_text("1")
     (bus / "new_device").write_text("1 2")
+    Path("card.bin").write_bytes(b"firmware")
+    Path("/sys/module/firmware_class/parameters/path").write_text(str(Path.cwd()))
 
 
 GIVEN: dict[str, Callable[[], None]] = {
