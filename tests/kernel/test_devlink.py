@@ -10,7 +10,9 @@ import errno
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,7 @@ from netlink.generic.devlink import (
 )
 from netlink.route import Link
 
+EXAMPLE = Path(__file__).parents[2] / "examples/cards.py"
 BUS = Path("/sys/bus/netdevsim")
 CARD = "netdevsim/netdevsim7"
 DEBUG = Path("/sys/kernel/debug")
@@ -467,3 +470,26 @@ def test_events(netns: Any) -> None:
     assert {each.handle for each in seen} == {CARD, f"{CARD}/0", f"{CARD}/1"}
     assert any(isinstance(each, Port) and each.netdev_name for each in seen)
     assert any(isinstance(each, Param) and each.driverinit == 9 for each in seen)
+
+
+def test_the_example(cards: devlink.Conn[Conn]) -> None:
+    if not EXAMPLE.exists():
+        pytest.skip("the examples are not here")
+    command = [sys.executable, "-X", "dev", "-W", "error", str(EXAMPLE)]
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    head, *ports = run.stdout.splitlines()
+    assert head.startswith(f"{CARD} netdevsim: ")
+    assert ports == [f"  port {port.port_index} {port.netdev_name} PHYSICAL" for port in cards.ports()]
+    cards.set_reporter(CARD, "dummy", auto_recover=False)
+    debug("health/break_health").write_text("an error of a test")
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 1
+    assert "  dummy has an error: errors 1, recoveries 0" in run.stdout
+    with subprocess.Popen([*command, "--watch"], stdout=subprocess.PIPE, text=True) as watch:
+        assert watch.stdout
+        assert watch.stdout.readline()  # it listens from before that
+        cards.set_param(CARD, "max_macs", 9, ParamMode.DRIVERINIT)
+        assert any(line == f"{CARD} PARAM_NEW max_macs\n" for line in watch.stdout)
+        watch.send_signal(signal.SIGTERM)
+        watch.stdout.read()
+    assert watch.returncode == 0

@@ -26,9 +26,11 @@ from typing import Any
 import pytest
 
 import netns
+from kernel.test_devlink import require_netdevsim, simulated
 from kernel.tools import eventually, run, unprivileged
-from netlink import OpError, Overrun
-from netlink.generic import drop_monitor, nlctrl
+from netlink import OpError, Overrun, route
+from netlink.generic import devlink, drop_monitor, nlctrl
+from netlink.generic.devlink import TrapAction
 from netlink.generic.drop_monitor import AlertMode, Origin, Packet, Summary
 from pace import SLOWNESS
 
@@ -143,6 +145,24 @@ def test_summaries_count_what_packets_are_reported_of(first: int) -> None:
         assert counts.lost == 0
     assert total(summaries, where) == 12
     assert all(summary.unknown == () for summary in summaries)
+
+
+def test_drops_of_a_simulated_card(first: int) -> None:
+    """A simulated card drops packets, for a route that none leaves by, and reports them."""
+    require_netdevsim()
+    with simulated() as card, devlink.dial() as cards, route.dial() as rt:
+        cards.set_trap(card, "blackhole_route", TrapAction.TRAP)
+        port = cards.get_port(f"{card}/0")
+        rt.up(str(port.netdev_name))
+        with drop_monitor.listen(software=False, hardware=True, netns=first) as drops:
+            packet = next(packet for packet in drops if packet.trap == "blackhole_route")
+        assert (packet.origin, packet.trap_group, packet.pc, packet.reason) == (Origin.HW, "l3_drops", None, None)
+        assert (packet.ifindex, packet.ifname) == (port.netdev_ifindex, port.netdev_name)
+        assert packet.payload
+        assert packet.unknown == ()
+        with drop_monitor.listen_summary(software=False, hardware=True, netns=first) as counts:
+            entries = [entry for entry in next(counts).hw_entries or () if entry.name == "blackhole_route"]
+        assert [entry.count > 0 for entry in entries if entry.count is not None] == [True]
 
 
 def test_losses_of_the_queue_are_counted(first: int) -> None:
