@@ -161,7 +161,7 @@ def _report(messages: Iterable[Fmsg]) -> Report | None:
     return joined(item for message in messages for item in message.items or ())
 
 
-_OF_ONE = "of all devices, or of one: kernels before Linux 6.5 have those of all in any case"
+_OF_ONE = "of all devices, or of one: older kernels, such as Linux 6.1, have those of all in any case"
 _NO_REPORTER = {errno.EINVAL: "there is no such health reporter, or the request has what the driver does not take"}
 _NO_DUMP = {errno.EOPNOTSUPP: "the reporter takes no dumps"}
 _PARAM = {
@@ -297,7 +297,6 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
         Command.PORT_NEW,
         Port,
         Port,
-        optional=True,
         hints={errno.EINVAL: "it needs a flavour and the number of the function, and some drivers more"},
         doc="Add a port: the operation of `add_port`.",
     )
@@ -341,12 +340,11 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
         *,
         sf: int | None = None,
         controller: int | None = None,
-    ) -> Call[Port | None]:
+    ) -> Call[Port]:
         """Add a port that leads to a new function, and return it.
 
         handle: of a device, or of a port with the number that it shall have. pf, sf, controller: numbers of the
-        physical function, of the subfunction (None: the driver chooses), of the PCI controller. None is returned by
-        kernels before Linux 6.3 alone, if they answer with an event.
+        physical function, of the subfunction (None: the driver chooses), of the PCI controller.
         """
         return self.port_new(**_either(handle), flavour=flavour, pf=pf, sf=sf, controller=controller)
 
@@ -553,7 +551,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
     ) -> Steps[bytes]:
         """The bytes of a snapshot of a region.
 
-        snapshot: its number; None for the region itself, which Linux 6.3 has if the driver does. address: where to
+        snapshot: its number; None for the region itself, which older kernels, such as Linux 6.1, do not read. address: where to
         begin. length: bytes; None for all up to the end.
         """
         key: dict[str, Any] = _either(handle) | {"name": name}
