@@ -187,8 +187,19 @@ def test_reading_needs_no_privilege_and_changing_does(card: str) -> None:
         with devlink.dial() as cards:
             assert cards.get(CARD).handle == CARD
             assert len(cards.ports()) == 2
-            with pytest.raises(PermissionError, match="CAP_NET_ADMIN"):
-                cards.reload(CARD)
+            assert cards.get_param(CARD, "max_macs").driverinit == 32
+            assert cards.get_reporter(CARD, "dummy").error_count == 0
+            assert cards.info(CARD).driver == "netdevsim"
+            assert cards.resources(CARD)
+            assert cards.get_trap(CARD, "blackhole_route").group == "l3_drops"
+            for privileged in (
+                lambda: cards.reload(CARD),
+                lambda: cards.read_region(CARD, "dummy", 0),
+                lambda: cards.diagnose(CARD, "dummy"),
+                lambda: cards.get_dump(CARD, "dummy"),
+            ):
+                with pytest.raises(PermissionError, match="CAP_NET_ADMIN"):
+                    privileged()
 
     unprivileged(ask)
 

@@ -551,8 +551,8 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
     ) -> Steps[bytes]:
         """The bytes of a snapshot of a region.
 
-        snapshot: its number; None for the region itself, which older kernels, such as Linux 6.1, do not read. address: where to
-        begin. length: bytes; None for all up to the end.
+        snapshot: its number; None for the region itself, which older kernels, such as Linux 6.1, do not read. address:
+        where to begin. length: bytes; None for all up to the end.
         """
         key: dict[str, Any] = _either(handle) | {"name": name}
         if length is None and address:
