@@ -12,8 +12,8 @@
         cards.reload("pci/0000:01:00.0")
 
 A handle names a device or one of its ports: "pci/0000:01:00.0", "pci/0000:01:00.0/1". It is `handle` of records.
-Reading needs no privilege but for `Conn.eswitch`, `Conn.read_region`, `Conn.diagnose` and `Conn.get_dump`; these and all
-changes need CAP_NET_ADMIN.
+Reading needs no privilege but for `Conn.eswitch`, `Conn.read_region`, `Conn.diagnose` and `Conn.get_dump`. These, and
+all changes, need CAP_NET_ADMIN.
 """
 
 from __future__ import annotations
