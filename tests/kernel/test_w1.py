@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -85,6 +86,19 @@ def test_masters_and_slaves_are_those_of_sysfs(bus: w1.Conn[Conn], wire: Wire) -
         *(names[0], names[2]),
         *(f"81-{number:012x}" for number in range(40)),
     ]
+
+
+def test_a_slave_is_the_one_of_udevadm(bus: w1.Conn[Conn], wire: Wire) -> None:
+    if not shutil.which("udevadm"):
+        pytest.skip("udevadm is missing (Debian: udev)")
+    bus.add_slave(wire.master, "28-00000a5b1c2d")
+    (slave,) = bus.slaves(wire.master)
+    command = ["udevadm", "info", "--query=property", f"--path=/sys/bus/w1/devices/{slave.name}"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    properties = dict(line.partition("=")[::2] for line in printed.splitlines())
+    assert int(properties["W1_FID"], 16) == slave.family == 0x28
+    assert slave.id is not None
+    assert int(properties["W1_SLAVE_ID"], 16) == int.from_bytes(slave.id, "little") == 0x0A5B1C2D
 
 
 def test_a_reset_and_searches(bus: w1.Conn[Conn], wire: Wire) -> None:
