@@ -11,10 +11,11 @@ from collections.abc import Callable
 import pytest
 
 import netns
-from kernel.tools import run
+from kernel.tools import eventually, run
 from netlink import OpError
 from netlink.netfilter import nfqueue
-from netlink.netfilter.nfqueue import Packet
+from netlink.netfilter.nfqueue import Packet, Queue
+from netlink.schema import Batch
 
 NUMBER, PORT = 5, 9
 REWRITING = "the network namespace of queue"  # how the warning begins, in user namespaces
@@ -66,6 +67,12 @@ class Pair:
     def close(self) -> None:
         self.sink.close()
         self.sock.close()
+
+
+def waiting(queue: Queue, number: int, held: int = 0) -> Batch[Packet]:
+    """So many packets of the queue, beside those held without a verdict: a busy kernel queues them after their send."""
+    eventually(lambda: queue.stats().queued == number + held, f"{number} packets are queued")
+    return queue.read()
 
 
 def data(packet: Packet) -> bytes:

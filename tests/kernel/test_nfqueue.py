@@ -36,6 +36,7 @@ from kernel.queues import (
     rewrites,
     rule,
     to_queue,
+    waiting,
 )
 from kernel.tools import (
     NEVER,
@@ -160,7 +161,7 @@ def test_copy_ranges(pair: Pair, queue: Queue) -> None:
     pair.send(b"y" * 100)
     queue.configure(copy_range=0)
     pair.send(b"z" * 100)
-    whole, cut, none = queue.read()
+    whole, cut, none = waiting(queue, 3)
     assert (len(whole.payload or b""), whole.cap_len) == (128, None)
     assert (len(cut.payload or b""), cut.cap_len, cut.truncated) == (40, 128, True)
     assert (cut.dport, cut.length) == (PORT, 128)
@@ -187,7 +188,7 @@ def test_large_and_small_packets_in_turn(pair: Pair, queue: Queue) -> None:
 
 def test_each_verdict_is_for_its_packet(pair: Pair, queue: Queue) -> None:
     pair.many(200)
-    batch = queue.read()
+    batch = waiting(queue, 200)
     assert len(batch) == 200
     chance = random.Random(3)
     kinds = [chance.choice((Verdict.ACCEPT, Verdict.DROP)) for _ in batch]
@@ -199,7 +200,7 @@ def test_each_verdict_is_for_its_packet(pair: Pair, queue: Queue) -> None:
 @pytest.mark.parametrize("code", "bBhHiIlLqQ")
 def test_arrays_of_verdicts(pair: Pair, queue: Queue, code: str) -> None:
     pair.many(5)
-    queue.verdict(queue.read(), array.array(code, [1, 0, 1, 0, 1]))
+    queue.verdict(waiting(queue, 5), array.array(code, [1, 0, 1, 0, 1]))
     assert pair.got() == [b"0", b"2", b"4"]
 
 
@@ -211,7 +212,7 @@ def numpy() -> Any:
 
 def test_arrays_of_numpy(numpy: Any, pair: Pair, queue: Queue) -> None:
     pair.many(5)
-    batch = queue.read()
+    batch = waiting(queue, 5)
     queue.verdict(batch, numpy.where(numpy.arange(len(batch)) % 2 == 0, Verdict.ACCEPT, Verdict.DROP))
     assert pair.got() == [b"0", b"2", b"4"]
     pair.many(1)
@@ -219,13 +220,13 @@ def test_arrays_of_numpy(numpy: Any, pair: Pair, queue: Queue) -> None:
     assert pair.got() == [b"0"]
     # Every other one, from the last one on; a member of a struct, which lies at odd addresses.
     pair.many(3)
-    queue.verdict(queue.read(), numpy.array([9, 0, 9, 1, 9, 1])[::-2])
+    queue.verdict(waiting(queue, 3), numpy.array([9, 0, 9, 1, 9, 1])[::-2])
     assert pair.got() == [b"0", b"1"]
     pair.many(2)
-    queue.verdict(queue.read(), numpy.array([(9, 1), (9, 0)], dtype=[("x", "u1"), ("verdict", "i4")])["verdict"])
+    queue.verdict(waiting(queue, 2), numpy.array([(9, 1), (9, 0)], dtype=[("x", "u1"), ("verdict", "i4")])["verdict"])
     assert pair.got() == [b"0"]
     pair.many(3)
-    ids = numpy.array([id_of(packet) for packet in queue.read()])
+    ids = numpy.array([id_of(packet) for packet in waiting(queue, 3)])
     queue.accept(ids[::2])
     queue.accept(ids[1])
     assert pair.got() == [b"0", b"2", b"1"]
@@ -233,7 +234,7 @@ def test_arrays_of_numpy(numpy: Any, pair: Pair, queue: Queue) -> None:
 
 def test_packets_ids_and_parts_of_batches_in_any_order(pair: Pair, queue: Queue) -> None:
     pair.many(10)
-    batch = queue.read()
+    batch = waiting(queue, 10)
     queue.accept(batch[::-2])
     queue.accept(id_of(batch[0]))
     queue.accept([batch[4], id_of(batch[2])])
@@ -247,7 +248,7 @@ def test_packets_ids_and_parts_of_batches_in_any_order(pair: Pair, queue: Queue)
 def test_what_is_no_verdict(pair: Pair, queue: Queue) -> None:
     """Nothing of a refused call is sent."""
     pair.many(2)
-    batch = queue.read()
+    batch = waiting(queue, 2)
     packet, flow = batch[0], Flow(mark=1)
     wrong: list[tuple[type[Exception], str, Callable[[], object]]] = [
         (ValueError, "upper bits", lambda: queue.verdict(packet, 0x10001)),
@@ -314,7 +315,7 @@ def test_accept_leaves_its_chain_and_stop_leaves_the_hook(pair: Pair) -> None:
     rule("INPUT", "-j", "DROP", table="filter")
     with nfqueue.listen(NUMBER) as queue:
         pair.many(2)
-        accepted, stopped = queue.read()
+        accepted, stopped = waiting(queue, 2)
         queue.accept(accepted)
         assert (count(table="mangle"), count(table="filter")) == (0, 1)
         queue.verdict(stopped, Verdict.STOP)
@@ -340,7 +341,7 @@ def test_packets_go_to_another_queue(pair: Pair, queue: Queue) -> None:
     """Q12: to one that nobody has they are dropped, or pass."""
     with nfqueue.listen(1000) as other:
         pair.many(3)
-        packets = queue.read()
+        packets = waiting(queue, 3)
         queue.requeue(packets[0], 1000)
         assert data(next(other)) == b"0"
         queue.requeue(packets[1], 1001)
@@ -355,7 +356,7 @@ def test_marks_reach_later_rules(pair: Pair) -> None:
     rule("INPUT", "-m", "mark", "--mark", "0x90000001", "-j", "DROP")
     with nfqueue.listen(NUMBER) as queue:
         pair.many(4)
-        packets = queue.read()
+        packets = waiting(queue, 4)
         queue.accept(packets[:2], mark=0x90000001)
         queue.accept(packets[2], mark=1)
         queue.accept_upto(packets[3], mark=0x90000001)
@@ -397,9 +398,9 @@ def test_all_up_to_a_packet(pair: Pair, queue: Queue) -> None:
 def test_verdicts_of_a_batch_spare_other_packets(pair: Pair, queue: Queue) -> None:
     """Only where a batch is all that waits, "up to the last one" means it."""
     pair.many(3)
-    first = queue.read()
+    first = waiting(queue, 3)
     pair.many(6)
-    second = queue.read()
+    second = waiting(queue, 6, held=3)
     queue.drop(second)
     assert (queue.stats().queued, queue.pending) == (3, 3)
     queue.accept(first[1])
@@ -418,7 +419,7 @@ def test_a_batch_spares_packets_that_a_child_has_read(pair: Pair, queue: Queue) 
     ready, go = os.pipe(), os.pipe()
 
     def child() -> int:
-        held = queue.read()
+        held = waiting(queue, 2)
         os.write(ready[1], b"x")
         os.read(go[0], 1)
         queue.drop(held)
@@ -427,7 +428,7 @@ def test_a_batch_spares_packets_that_a_child_has_read(pair: Pair, queue: Queue) 
     other = Child(child)
     os.read(ready[0], 1)
     pair.many(4)
-    batch = queue.read()
+    batch = waiting(queue, 4, held=2)
     assert (len(batch), queue.pending) == (4, 4)
     queue.accept(batch)
     assert (pair.got(), queue.stats().queued) == ([b"0", b"1", b"2", b"3"], 2)
@@ -440,8 +441,7 @@ def test_a_batch_spares_packets_that_a_child_has_read(pair: Pair, queue: Queue) 
 
 def test_a_batch_spares_packets_whose_verdict_had_no_permission(pair: Pair, queue: Queue) -> None:
     pair.many(5)
-    eventually(lambda: queue.stats().queued == 5, "queued")
-    first = queue.read()
+    first = waiting(queue, 5)
     unprivileged(lambda: queue.drop(first))
     assert len(queue.read(0)) == 0
     assert queue.refused == {errno.EPERM: 5}
@@ -718,7 +718,7 @@ def test_a_flood_is_accounted_for(pair: Pair) -> None:
 
 def test_refused_verdicts_leave_the_stream_alive(pair: Pair, queue: Queue) -> None:
     pair.many(3)
-    batch = queue.read()
+    batch = waiting(queue, 3)
     queue.accept(batch)
     queue.accept(batch[0])
     queue.accept([999, id_of(batch[2]), 1000])
@@ -735,7 +735,7 @@ def test_a_removed_chain_drops_what_is_queued(pair: Pair, queue: Queue, number: 
     """Q21: any base chain of the namespace."""
     run("nft", "-f", "-", text="table ip other {\nchain c {\ntype filter hook output priority 9\n}\n}\n")
     pair.many(number)
-    batch = queue.read()
+    batch = waiting(queue, number)
     run("nft", "delete", "table", "ip", "other")
     assert queue.stats().queued == 0
     queue.accept(batch)
@@ -747,9 +747,10 @@ def test_a_removed_chain_drops_what_is_queued(pair: Pair, queue: Queue, number: 
 def test_a_removed_chain_in_the_middle_of_a_batch_is_told(pair: Pair, queue: Queue, each: bool) -> None:
     run("nft", "-f", "-", text="table ip other {\nchain c {\ntype filter hook output priority 9\n}\n}\n")
     pair.many(5)
+    eventually(lambda: queue.stats().queued == 5, "queued")
     run("nft", "delete", "table", "ip", "other")
     pair.many(5)
-    batch = queue.read()
+    batch = waiting(queue, 5)
     assert len(batch) == 10
     if each:
         queue.verdict(batch, [Verdict.ACCEPT] * 10)
@@ -785,7 +786,7 @@ def test_acknowledged_verdicts(pair: Pair, queue: Queue) -> None:
 def test_verdicts_without_permission_keep_the_packets(pair: Pair, queue: Queue) -> None:
     """The kernel refuses a whole datagram at once."""
     pair.many(100)
-    batch = queue.read()
+    batch = waiting(queue, 100)
     unprivileged(lambda: queue.verdict(batch[:70], [1] * 70))
     unprivileged(lambda: queue.accept(batch[70]))
     assert len(queue.read(0)) == 0
@@ -1169,7 +1170,7 @@ def test_asyncio(pair: Pair, queue: Queue) -> None:
 def test_a_child_shares_the_queue(pair: Pair, queue: Queue) -> None:
     """Verdicts of a child count; its close leaves the parent's queue alone."""
     pair.many(2)
-    batch = queue.read()
+    batch = waiting(queue, 2)
 
     def child() -> int:
         queue.accept(batch[0])
