@@ -163,6 +163,14 @@ def test_values(kind: VarType, value: Any, data: bytes | None) -> None:
     assert (again.runtime, again.driverinit) == (None, None)
 
 
+def test_a_value_without_data() -> None:
+    values = [ParamValue(mode=ParamMode.RUNTIME)]
+    assert Param(type=VarType.FLAG, values=values).runtime is False
+    assert Param(type=VarType.U8, values=values).runtime is None
+    assert Param(values=values).runtime is None
+    assert Param().runtime is None
+
+
 def test_values_that_have_no_type_are_bytes() -> None:
     assert decoded(99, b"\1\2") == b"\1\2"
     assert decoded(VarType.BINARY, b"\1\2") == b"\1\2"
@@ -357,29 +365,37 @@ def test_snapshots() -> None:
             cards.add_snapshot(CARD, "cr")
 
 
-def test_a_region_is_read_in_the_order_of_addresses() -> None:
+def test_a_region_is_read_in_chunks() -> None:
     asked: list[RegionRequest] = []
+    content = b"abcdef"
 
     def read(request: RegionRequest) -> list[Chunks]:
         asked.append(request)
-        return [
-            Chunks(chunks=[Chunk(data=b"cd", address=2), Chunk(data=b"ef", address=4)]),
-            Chunks(),
-            Chunks(chunks=[Chunk(data=b"ab", address=0)]),
-        ]
+        at = request.address or 0
+        end = len(content) if request.length is None else at + request.length
+        chunks = [Chunk(data=content[place : min(place + 2, end)], address=place) for place in range(at, end, 2)]
+        return [Chunks(chunks=chunks[:2]), Chunks(), *([Chunks(chunks=chunks[2:])] if chunks[2:] else [])]
 
     functions = {"region_read": read, "region_get": lambda _: Region(size=6)}
     with serve(devlink.Conn, functions) as cards:
-        assert cards.read_region(CARD, "cr", 1) == b"abcdef"
-        cards.read_region(CARD, "cr")
-        cards.read_region(CARD, "cr", 1, address=2)
-        cards.read_region(CARD, "cr", 1, length=4)
+        assert cards.read_region(CARD, "cr", 1) == content
+        assert cards.read_region(CARD, "cr") == content
+        assert cards.read_region(CARD, "cr", 1, address=2) == b"cdef"
+        assert cards.read_region(CARD, "cr", 1, length=3) == b"abc"
     assert asked == [
         RegionRequest(**DEVICE, name="cr", snapshot=1),
         RegionRequest(**DEVICE, name="cr", direct=True),
         RegionRequest(**DEVICE, name="cr", snapshot=1, address=2, length=4),
-        RegionRequest(**DEVICE, name="cr", snapshot=1, address=0, length=4),
+        RegionRequest(**DEVICE, name="cr", snapshot=1, address=0, length=3),
     ]
+
+
+@pytest.mark.parametrize("addresses", [(0, 4), (2, 4), (0, 0), (2, 0), (0, None)])
+def test_a_gap_in_a_region_is_told(addresses: tuple[int | None, ...]) -> None:
+    chunks = [Chunks(chunks=[Chunk(data=b"ab", address=address)]) for address in addresses]
+    functions = {"region_read": lambda _: chunks}
+    with serve(devlink.Conn, functions) as cards, pytest.raises(DecodeError, match="a region goes on at"):
+        cards.read_region(CARD, "cr", 1)
 
 
 def test_replies_of_several_messages() -> None:

@@ -13,7 +13,7 @@
 
 A handle names a device or one of its ports: "pci/0000:01:00.0", "pci/0000:01:00.0/1". It is `handle` of records.
 Reading needs no privilege but for `Conn.eswitch`, `Conn.read_region`, `Conn.diagnose` and `Conn.get_dump`. These, and
-all changes, need CAP_NET_ADMIN.
+all changes, need CAP_NET_ADMIN in the machine's first user namespace.
 """
 
 from __future__ import annotations

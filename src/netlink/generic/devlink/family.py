@@ -6,7 +6,7 @@ import errno
 from typing import TYPE_CHECKING, Any
 
 from netlink import family as _family
-from netlink.errors import OpError
+from netlink.errors import DecodeError, OpError
 from netlink.family import C, Call, Deferred, Do, DoMany, Dump, Listen, Steps, verb
 from netlink.generic.devlink.enums import (
     Command,
@@ -23,10 +23,10 @@ from netlink.generic.devlink.enums import (
     ReloadLimits,
     ThresholdType,
     TrapAction,
-    VarType,
 )
 from netlink.generic.devlink.fmsg import Report, joined
 from netlink.generic.devlink.records import (
+    Chunk,
     Chunks,
     Device,
     Dpipe,
@@ -161,6 +161,16 @@ def _report(messages: Iterable[Fmsg]) -> Report | None:
     return joined(item for message in messages for item in message.items or ())
 
 
+def _content(address: int, chunks: Iterable[Chunk]) -> bytes:
+    """The bytes of chunks that follow each other from an address on. DecodeError for a gap."""
+    content = bytearray()
+    for chunk in chunks:
+        if chunk.address != address + len(content):
+            raise DecodeError(f"a region goes on at {address + len(content)}, and the kernel sends {chunk.address}")
+        content += chunk.data or b""
+    return bytes(content)
+
+
 _OF_ONE = "of all devices, or of one: older kernels, such as Linux 6.1, have those of all in any case"
 _NO_REPORTER = {errno.EINVAL: "there is no such health reporter, or the request has what the driver does not take"}
 _NO_DUMP = {errno.EOPNOTSUPP: "the reporter takes no dumps"}
@@ -174,7 +184,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
     """Requests about network cards and what is on them."""
 
     hints = {  # noqa: RUF012
-        errno.EPERM: "it needs CAP_NET_ADMIN in the user namespace of the device's network namespace",
+        errno.EPERM: "it needs CAP_NET_ADMIN in the machine's first user namespace",
         errno.ENODEV: "the network namespace has no such device or port, or that has no such part: see ports()",
         errno.EOPNOTSUPP: "the driver or the kernel does not have this",
         errno.EBUSY: "the device is busy: another program changes it, or its reload failed",
@@ -394,9 +404,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
         """
         key: dict[str, Any] = _device(device) | {"name": name}
         there: Param = yield self.param_get(**key)
-        kind = None if there.type is None else VarType(there.type) if there.type in set(VarType) else int(there.type)
-        data = encoded(kind, value)
-        return self.param_set(**key, type=kind, data=data, mode=mode)
+        return self.param_set(**key, type=there.type, data=encoded(there.type, value), mode=mode)
 
     # Health
 
@@ -553,6 +561,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
 
         snapshot: its number; None for the region itself, which older kernels, such as Linux 6.1, do not read. address:
         where to begin. length: bytes; None for all up to the end.
+        DecodeError if the driver leaves out bytes between others.
         """
         key: dict[str, Any] = _either(handle) | {"name": name}
         if length is None and address:
@@ -561,8 +570,7 @@ class Conn(Family[C], name="devlink", needs="CONFIG_NET_DEVLINK, which the drive
         if length is not None:
             key |= {"address": address, "length": length}
         messages: Batch[Chunks] = yield self.region_read(**key, snapshot=snapshot, direct=snapshot is None)
-        chunks = [chunk for message in messages for chunk in message.chunks or ()]
-        return b"".join(chunk.data or b"" for chunk in sorted(chunks, key=lambda chunk: chunk.address or 0))
+        return _content(address, (chunk for message in messages for chunk in message.chunks or ()))
 
     # Traps
 

@@ -400,7 +400,9 @@ class Param(OfPort):
         """The value in a mode: an int, bool or str. None if the parameter is not in that mode."""
         for each in self.values or ():
             if each.mode == mode:
-                return False if each.data is None else decoded(self.type, each.data)
+                if each.data is None:
+                    return False if self.type == VarType.FLAG else None
+                return decoded(self.type, each.data)
         return None
 
     @property
