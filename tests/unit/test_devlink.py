@@ -59,6 +59,7 @@ from netlink.generic.devlink.records import (
 )
 from netlink.generic.devlink.values import decoded, encoded
 from netlink.nltest import serve
+from netlink.schema import AttributeSet
 from unit.test_generic_families import NESTED, attribute, u32, u64
 
 CARD = "pci/0000:01:00.0"
@@ -229,6 +230,33 @@ def test_resources_in_resources_are_bounded() -> None:
         data = attribute(63 | NESTED, attribute(64 | NESTED, data))
     with pytest.raises(DecodeError):
         Resources.decode(data)
+
+
+RECORDS = [
+    found
+    for found in (getattr(devlink, name) for name in devlink.__all__)
+    if isinstance(found, type) and issubclass(found, AttributeSet)
+]
+
+
+@pytest.mark.parametrize("declaration", RECORDS, ids=lambda each: each.__name__)
+def test_broken_attributes(declaration: type[AttributeSet]) -> None:
+    """Attributes of any width, none at all, and cut at any byte: a record, or a DecodeError."""
+    types = sorted({path[0] for field in declaration.__fields__.values() for path, _ in field.types if path})
+    refused = 0
+    for type_ in types:
+        for flags in (0, NESTED):
+            for size in (*range(10), 4000):
+                whole = attribute(type_ | flags, b"\xff" * size)
+                for payload in {whole, whole[:-1], whole[: len(whole) // 2], whole * 3}:
+                    try:
+                        record = declaration.decode(payload)
+                    except DecodeError:
+                        refused += 1
+                    else:
+                        repr(record)
+                        getattr(record, "handle", None)
+    assert refused > len(types)
 
 
 # Verbs

@@ -20,6 +20,7 @@ from netlink.consts import GenericID
 from netlink.errors import DecodeError, OpError
 from netlink.family import Address, Call
 from netlink.schema import AttributeSet, Int, Items, Member, Str, array, event, string, u16, u32
+from netlink.stream import Kind as _Kind
 
 if TYPE_CHECKING:
     from typing import Self
@@ -27,7 +28,22 @@ if TYPE_CHECKING:
     from netlink.family import Listen, Operation
     from netlink.stream import SocketSource
 
-__all__ = ["Command", "Family", "FamilyInfo", "GroupInfo", "Message", "OperationFlags", "OperationInfo", "lookup"]
+__all__ = [
+    "Command",
+    "Family",
+    "FamilyInfo",
+    "GroupInfo",
+    "Message",
+    "OperationFlags",
+    "OperationInfo",
+    "kinds",
+    "lookup",
+]
+
+
+def kinds(declaration: type[Any], *commands: int) -> list[_Kind[Any]]:
+    """The kinds of a `Listen` for events of several commands with one declaration, whose `event` is the command."""
+    return [_Kind(command, declaration, command) for command in commands]
 
 
 class Message(NamedTuple):

@@ -68,7 +68,7 @@ from netlink.generic.devlink.records import (
     TrapPolicer,
 )
 from netlink.generic.devlink.values import encoded
-from netlink.generic.genetlink import Family
+from netlink.generic.genetlink import Family, kinds
 from netlink.stream import Kind
 
 if TYPE_CHECKING:
@@ -138,22 +138,18 @@ def _bits(flags: ReloadLimits | FlashOverwrite | None) -> tuple[int, int] | None
 # Events
 
 
-def _kinds(declaration: type[Any], *commands: Command) -> list[Kind[Any]]:
-    return [Kind(command, declaration, command) for command in commands]
-
-
 _KINDS: list[Kind[Any]] = [
-    *_kinds(Device, Command.NEW, Command.DEL),
-    *_kinds(Port, Command.PORT_NEW, Command.PORT_DEL),
-    *_kinds(Param, Command.PARAM_NEW, Command.PARAM_DEL, Command.PORT_PARAM_NEW, Command.PORT_PARAM_DEL),
-    *_kinds(Region, Command.REGION_NEW, Command.REGION_DEL),
-    *_kinds(Reporter, Command.HEALTH_REPORTER_RECOVER),
-    *_kinds(FlashStatus, Command.FLASH_UPDATE, Command.FLASH_UPDATE_STATUS, Command.FLASH_UPDATE_END),
-    *_kinds(Trap, Command.TRAP_NEW, Command.TRAP_DEL),
-    *_kinds(TrapGroup, Command.TRAP_GROUP_NEW, Command.TRAP_GROUP_DEL),
-    *_kinds(TrapPolicer, Command.TRAP_POLICER_NEW, Command.TRAP_POLICER_DEL),
-    *_kinds(Rate, Command.RATE_NEW, Command.RATE_DEL),
-    *_kinds(Linecard, Command.LINECARD_NEW, Command.LINECARD_DEL),
+    *kinds(Device, Command.NEW, Command.DEL),
+    *kinds(Port, Command.PORT_NEW, Command.PORT_DEL),
+    *kinds(Param, Command.PARAM_NEW, Command.PARAM_DEL, Command.PORT_PARAM_NEW, Command.PORT_PARAM_DEL),
+    *kinds(Region, Command.REGION_NEW, Command.REGION_DEL),
+    *kinds(Reporter, Command.HEALTH_REPORTER_RECOVER),
+    *kinds(FlashStatus, Command.FLASH_UPDATE, Command.FLASH_UPDATE_STATUS, Command.FLASH_UPDATE_END),
+    *kinds(Trap, Command.TRAP_NEW, Command.TRAP_DEL),
+    *kinds(TrapGroup, Command.TRAP_GROUP_NEW, Command.TRAP_GROUP_DEL),
+    *kinds(TrapPolicer, Command.TRAP_POLICER_NEW, Command.TRAP_POLICER_DEL),
+    *kinds(Rate, Command.RATE_NEW, Command.RATE_DEL),
+    *kinds(Linecard, Command.LINECARD_NEW, Command.LINECARD_DEL),
 ]
 
 

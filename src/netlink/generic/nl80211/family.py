@@ -11,7 +11,7 @@ from netlink import family as _family
 from netlink.conn import Conn as NetlinkConn
 from netlink.errors import OpError
 from netlink.family import C, Call, Deferred, Do, Dump, Listen, Steps, verb
-from netlink.generic.genetlink import Family
+from netlink.generic.genetlink import Family, kinds
 from netlink.generic.nl80211.capabilities import BandInfo, Wiphy
 from netlink.generic.nl80211.enums import Command
 from netlink.generic.nl80211.records import (
@@ -91,11 +91,7 @@ _NETWORK = {
 }
 
 
-def _kinds(declaration: type[Any], *commands: Command) -> list[Kind[Any]]:
-    return [Kind(command, declaration, command) for command in commands]
-
-
-_SCANS: list[Kind[ScanInfo]] = _kinds(
+_SCANS: list[Kind[ScanInfo]] = kinds(
     ScanInfo,
     Command.TRIGGER_SCAN,
     Command.NEW_SCAN_RESULTS,
@@ -105,13 +101,13 @@ _SCANS: list[Kind[ScanInfo]] = _kinds(
     Command.SCHED_SCAN_STOPPED,
 )
 _KINDS: list[Kind[Any]] = [
-    *_kinds(Wiphy, Command.NEW_WIPHY, Command.DEL_WIPHY),
-    *_kinds(Interface, Command.NEW_INTERFACE, Command.SET_INTERFACE, Command.DEL_INTERFACE),
+    *kinds(Wiphy, Command.NEW_WIPHY, Command.DEL_WIPHY),
+    *kinds(Interface, Command.NEW_INTERFACE, Command.SET_INTERFACE, Command.DEL_INTERFACE),
     *_SCANS,
-    *_kinds(RegChange, Command.REG_CHANGE, Command.WIPHY_REG_CHANGE),
-    *_kinds(BeaconHint, Command.REG_BEACON_HINT),
-    *_kinds(Station, Command.NEW_STATION, Command.DEL_STATION),
-    *_kinds(
+    *kinds(RegChange, Command.REG_CHANGE, Command.WIPHY_REG_CHANGE),
+    *kinds(BeaconHint, Command.REG_BEACON_HINT),
+    *kinds(Station, Command.NEW_STATION, Command.DEL_STATION),
+    *kinds(
         Connection,
         Command.CONNECT,
         Command.ROAM,
@@ -119,7 +115,7 @@ _KINDS: list[Kind[Any]] = [
         Command.JOIN_IBSS,
         Command.PORT_AUTHORIZED,
     ),
-    *_kinds(
+    *kinds(
         Frame,
         Command.AUTHENTICATE,
         Command.ASSOCIATE,
@@ -132,7 +128,7 @@ _KINDS: list[Kind[Any]] = [
         Command.FRAME_TX_STATUS,
         Command.CONTROL_PORT_FRAME_TX_STATUS,
     ),
-    *_kinds(
+    *kinds(
         LinkEvent,
         Command.REMAIN_ON_CHANNEL,
         Command.CANCEL_REMAIN_ON_CHANNEL,
@@ -159,9 +155,9 @@ _KINDS: list[Kind[Any]] = [
         Command.CRIT_PROTOCOL_STOP,
         Command.ADD_TX_TS,
     ),
-    *_kinds(VendorEvent, Command.VENDOR),
-    *_kinds(TestEvent, Command.TESTMODE),
-    *_kinds(NanEvent, Command.NAN_MATCH, Command.ADD_NAN_FUNCTION, Command.DEL_NAN_FUNCTION),
+    *kinds(VendorEvent, Command.VENDOR),
+    *kinds(TestEvent, Command.TESTMODE),
+    *kinds(NanEvent, Command.NAN_MATCH, Command.ADD_NAN_FUNCTION, Command.DEL_NAN_FUNCTION),
 ]
 
 
